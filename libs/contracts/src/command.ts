@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.js';
+import { issueSchema, errorCodeSchema } from './errors.js';
+import { count, instantSchema, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
+import { siteDescriptionSchema } from './site.js';
+import { workloadDocumentSchema } from './workload.js';
+
+export const roleSchema = z.enum(['admin', 'operator', 'viewer']);
+export type Role = z.infer<typeof roleSchema>;
+
+/** Who asks: established by the edge that authenticated them, never taken from the request. */
+export const actorSchema = z.strictObject({ subject: z.string().max(128), role: roleSchema });
+export type Actor = z.infer<typeof actorSchema>;
+
+const workloadRef = { project: nameSchema, name: nameSchema };
+
+/** Everything that can be asked of policy, one shape a verb. */
+export const commandBodySchema = z.discriminatedUnion('verb', [
+  z.strictObject({
+    verb: z.literal('workload.apply'),
+    documents: z.array(workloadDocumentSchema).min(1).max(LIMITS.documentsPerCommand),
+    /** Refuse unless the (only) workload is at this generation; 0 for "must not exist". */
+    ifGeneration: count.optional(),
+  }),
+  z.strictObject({
+    verb: z.literal('workload.scale'),
+    ...workloadRef,
+    replicas: z.number().int().min(0).max(LIMITS.replicasPerWorkload),
+  }),
+  z.strictObject({ verb: z.literal('workload.stop'), ...workloadRef }),
+  z.strictObject({ verb: z.literal('workload.start'), ...workloadRef }),
+  z.strictObject({ verb: z.literal('workload.remove'), ...workloadRef }),
+  z.strictObject({ verb: z.literal('site.add'), site: siteDescriptionSchema }),
+  z.strictObject({ verb: z.literal('site.remove'), name: nameSchema }),
+  z.strictObject({ verb: z.literal('site.cordon'), name: nameSchema, cordoned: z.boolean() }),
+]);
+export type CommandBody = z.infer<typeof commandBodySchema>;
+export type CommandVerb = CommandBody['verb'];
+
+/** A command as it lies in stream `CMD`; its message id is the request id. */
+export const commandSchema = z.strictObject({
+  kind: z.literal('Command'),
+  requestId: requestIdSchema,
+  actor: actorSchema,
+  sentAt: instantSchema,
+  body: commandBodySchema,
+});
+export type Command = z.infer<typeof commandSchema>;
+
+/** What a command did to one object. */
+export const changeSchema = z.strictObject({
+  noun: z.enum(['workload', 'site']),
+  project: nameSchema.optional(),
+  name: nameSchema,
+  change: z.enum(['created', 'updated', 'unchanged', 'removed']),
+  generation: positiveCount,
+});
+export type Change = z.infer<typeof changeSchema>;
+
+/** The answer to a command: bucket `outcomes`, key request id, kept 24 h and replayed to a retry. */
+export const outcomeSchema = z.discriminatedUnion('ok', [
+  z.strictObject({
+    kind: z.literal('Outcome'),
+    ok: z.literal(true),
+    requestId: requestIdSchema,
+    verb: z.string(),
+    changes: z.array(changeSchema),
+    decidedAt: instantSchema,
+    traceId: z.string().optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('Outcome'),
+    ok: z.literal(false),
+    requestId: requestIdSchema,
+    verb: z.string(),
+    code: errorCodeSchema,
+    title: z.string(),
+    issues: z.array(issueSchema),
+    hint: z.string().optional(),
+    decidedAt: instantSchema,
+    traceId: z.string().optional(),
+  }),
+]);
+export type CommandOutcome = z.infer<typeof outcomeSchema>;
+/** Hours an outcome is kept. */
+export const OUTCOME_KEPT_HOURS = 24;

@@ -1,0 +1,43 @@
+/**
+ * Every limit that a person or another program can meet, by name, with its unit last.
+ * Errors quote these names, so that what was refused can be found here.
+ */
+export const LIMITS = {
+  /** Characters of a project, workload, site or node name (a DNS label, RFC 1123). */
+  nameChars: 63,
+  /** Bytes of one HTTP body or one file of documents. */
+  documentBytes: 768 * 1024,
+  /** Documents in one command; a folder is one command, all or nothing. */
+  documentsPerCommand: 256,
+  /** Nesting of a document. */
+  documentDepth: 32,
+  /** YAML aliases expanded in one document; more is taken for a "billion laughs". */
+  documentAliases: 50,
+  /** Replicas of one workload. */
+  replicasPerWorkload: 10_000,
+  /** Replicas of one workload at one site. */
+  replicasPerAssignment: 2_000,
+  argvItems: 256,
+  argvItemChars: 4_096,
+  envEntries: 256,
+  envValueChars: 8_192,
+  filesPerWorkload: 64,
+  fileBytes: 64 * 1024,
+  portsPerWorkload: 16,
+  labels: 64,
+  labelChars: 253,
+  usersPerWorkload: 256,
+  /** Bytes of one message on the bus: nats-server's own default. */
+  messageBytes: 1024 * 1024,
+  /** Characters and tokens of one subject. */
+  subjectChars: 512,
+  subjectTokens: 16,
+  /** Classes of free shapes in a site's capacity digest. */
+  shapesPerDigest: 64,
+  /** Rejected sites kept with a decision; the rest is recomputed from its inputs. */
+  rejectedSitesPerDecision: 32,
+  /** Items of one page of a digest exchange. */
+  digestItemsPerPage: 2_000,
+  sitesPerHub: 2_000,
+  keysPerBucket: 100_000,
+} as const;

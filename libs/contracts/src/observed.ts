@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.js';
+import { count, finite, instantSchema, nameSchema, positiveCount } from './primitives.js';
+import { capacityDigestSchema } from './site.js';
+import { versionSchema } from './version.js';
+import { checkResultSchema } from './placement.js';
+
+export const replicaPhaseSchema = z.enum([
+  'starting',
+  'running',
+  'unhealthy',
+  'backoff',
+  'stopping',
+  'failed',
+  'completed',
+]);
+export type ReplicaPhase = z.infer<typeof replicaPhaseSchema>;
+
+/** One running copy of a workload on a node, as its agent sees it. */
+export const replicaSchema = z.strictObject({
+  id: z.string(),
+  slot: count,
+  node: nameSchema,
+  phase: replicaPhaseSchema,
+  /** Version it was started for. */
+  version: versionSchema,
+  pid: positiveCount.optional(),
+  /** `host:port` by port name. */
+  addresses: z.record(z.string(), z.string().max(300)),
+  restarts: count,
+  since: instantSchema,
+  exitCode: z.number().int().optional(),
+  message: z.string().max(300).optional(),
+});
+export type Replica = z.infer<typeof replicaSchema>;
+
+/** What a site reports of one workload: the newest report is the whole truth, older ones are dropped. */
+export const observedSchema = z.strictObject({
+  kind: z.literal('Observed'),
+  site: nameSchema,
+  project: nameSchema,
+  name: nameSchema,
+  /** The version acted on. */
+  version: versionSchema,
+  /** `refused`: it does not fit here; `absent`: a tombstone was carried out, nothing of it is left. */
+  state: z.enum(['accepted', 'refused', 'absent']),
+  refusal: checkResultSchema.optional(),
+  wanted: count,
+  replicas: z.array(replicaSchema).max(LIMITS.replicasPerAssignment),
+  reportedAt: instantSchema,
+  /** Rises with each report of this workload at this site, over restarts of the agent too. */
+  report: positiveCount,
+});
+export type Observed = z.infer<typeof observedSchema>;
+
+/** One a second and site, never stored. The site is known by the account in the subject, not by what it says. */
+export const heartbeatSchema = z.strictObject({
+  kind: z.literal('Heartbeat'),
+  site: nameSchema,
+  sentAt: instantSchema,
+  agentVersion: z.string().max(64),
+  /** Random for each start of the agent. */
+  incarnation: z.string().max(64),
+  nodes: count,
+  capacity: capacityDigestSchema,
+  hubRttMs: finite.min(0).optional(),
+  /** Reports waiting to go up. */
+  outboxMessages: count,
+  /** Objects held and replicas running. */
+  held: count,
+  running: count,
+});
+export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+/** One page of what a site holds; the replicator answers with what differs. */
+export const digestRequestSchema = z.strictObject({
+  site: nameSchema,
+  /** 0-based; the last page says so. */
+  page: count,
+  last: z.boolean(),
+  items: z
+    .array(z.strictObject({ project: nameSchema, name: nameSchema, version: versionSchema }))
+    .max(LIMITS.digestItemsPerPage),
+  /** Highest sequence of `DL` that reached the site, 0 for none: above the hub's own, `DL` went back in time. */
+  lastSequence: count,
+});
+export type DigestRequest = z.infer<typeof digestRequestSchema>;
+
+/** What the replicator says to the last page: newer objects in full (bounded by the message size; `more` asks for another round). */
+export const digestAnswerSchema = z.strictObject({
+  objects: z.array(z.unknown()),
+  /** Keys the site holds that the hub does not know: they stay, and are reported. */
+  unknown: z.array(z.string()).max(LIMITS.digestItemsPerPage),
+  more: z.boolean(),
+});
+export type DigestAnswer = z.infer<typeof digestAnswerSchema>;

@@ -1,0 +1,102 @@
+import type { z } from 'zod';
+import type { Issue } from './errors.js';
+
+export type Parsed<T> = { ok: true; value: T } | { ok: false; issues: Issue[] };
+
+/** Parses `input` once at the edge; on failure every issue with its path, the value given and what is allowed. */
+export function parse<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
+  const result = schema.safeParse(input, { reportInput: true });
+  return result.success
+    ? { ok: true, value: result.data }
+    : { ok: false, issues: result.error.issues.flatMap((i) => issuesOf(i, input)) };
+}
+
+function issuesOf(issue: z.core.$ZodIssue, root: unknown): Issue[] {
+  const path = formatPath(issue.path);
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({
+        path: path === '' ? key : `${path}.${key}`,
+        problem: 'unknown field',
+        value: show(at(root, [...issue.path, key])),
+      }));
+    case 'invalid_type':
+      return [
+        {
+          path,
+          problem: issue.input === undefined ? 'missing' : 'wrong type',
+          allowed: issue.expected,
+          ...valueOf(issue, root),
+        },
+      ];
+    case 'invalid_value':
+      return [
+        {
+          path,
+          problem: 'not allowed',
+          allowed: issue.values.map((v) => String(v)).join(', '),
+          ...valueOf(issue, root),
+        },
+      ];
+    case 'too_big':
+      return [
+        {
+          path,
+          problem: 'too large',
+          allowed: `at most ${issue.maximum}${unit(issue.origin)}`,
+          ...valueOf(issue, root),
+        },
+      ];
+    case 'too_small':
+      return [
+        {
+          path,
+          problem: 'too small',
+          allowed: `at least ${issue.minimum}${unit(issue.origin)}`,
+          ...valueOf(issue, root),
+        },
+      ];
+    case 'invalid_union': {
+      const inner = issue.errors.filter((e) => e.length > 0).toSorted((a, b) => a.length - b.length)[0] ?? [];
+      const nested = inner.flatMap((i) => issuesOf({ ...i, path: [...issue.path, ...i.path] }, root));
+      return nested.length > 0 ? nested : [{ path, problem: issue.message, ...valueOf(issue, root) }];
+    }
+    default:
+      return [{ path, problem: 'not allowed', allowed: issue.message, ...valueOf(issue, root) }];
+  }
+}
+
+function unit(origin: string): string {
+  if (origin === 'string') return ' characters';
+  return origin === 'array' || origin === 'set' ? ' items' : '';
+}
+
+function valueOf(issue: z.core.$ZodIssue, root: unknown): { value?: string } {
+  const given = issue.input ?? at(root, issue.path);
+  return given === undefined ? {} : { value: show(given) };
+}
+
+function at(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (v, key) => (typeof v === 'object' && v !== null ? Reflect.get(v, key) : undefined),
+    root,
+  );
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((p, i) => (typeof p === 'number' ? `[${p}]` : `${i === 0 ? '' : '.'}${String(p)}`))
+    .join('');
+}
+
+const SHOWN_CHARS = 120;
+
+/** A value as one printable line: control characters escaped, cut at 120 characters. */
+export function show(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  const safe = text.replace(
+    /[\p{Cc}\p{Cf}\p{Co}\u2028\u2029]/gu,
+    (c) => `\\u${c.codePointAt(0)?.toString(16).padStart(4, '0')}`,
+  );
+  return safe.length > SHOWN_CHARS ? `${safe.slice(0, SHOWN_CHARS)}…` : safe;
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.js';
+import {
+  count,
+  digestSchema,
+  finite,
+  instantSchema,
+  nameSchema,
+  positiveCount,
+  requestIdSchema,
+} from './primitives.js';
+import { versionSchema } from './version.js';
+
+/** One check of one site: the value it has and the value it needs, in words and numbers an operator reads. */
+export const checkResultSchema = z.strictObject({
+  check: z.string().max(63),
+  ok: z.boolean(),
+  has: z.string().max(300),
+  needs: z.string().max(300),
+  /** The least change that would make it fit, when one is known. */
+  remedy: z.string().max(300).optional(),
+});
+export type CheckResult = z.infer<typeof checkResultSchema>;
+
+/** One term of the objective at one site or over the whole choice: its number, unit and weight. */
+export const termSchema = z.strictObject({
+  term: z.string().max(63),
+  value: finite,
+  unit: z.string().max(32),
+  cost: finite,
+});
+export type Term = z.infer<typeof termSchema>;
+
+/** What is said of a site in an explanation: every check, every term, its rank among the feasible (1 is best). */
+export const siteExplanationSchema = z.strictObject({
+  site: nameSchema,
+  chosen: count,
+  feasible: z.boolean(),
+  rank: positiveCount.optional(),
+  checks: z.array(checkResultSchema),
+  terms: z.array(termSchema),
+});
+export type SiteExplanation = z.infer<typeof siteExplanationSchema>;
+
+/** A site's share of a decision. */
+export const shareSchema = z.strictObject({
+  site: nameSchema,
+  replicas: positiveCount,
+  /** Why this site, in about five words: "nearest to 58% of users". */
+  why: z.string().max(120),
+  /** Share of the demand that this site serves, 0 to 1. */
+  demandShare: finite.min(0).max(1),
+  /** Mean round trip of the users it serves, and whether every part of it was measured. */
+  latencyMs: finite.min(0),
+  measured: z.boolean(),
+  costPerMonth: finite.min(0),
+});
+export type Share = z.infer<typeof shareSchema>;
+
+/**
+ * A decision: the noun of bucket `placements`, key `<project>.<name>`. What is stored is the choice with its numbers and
+ * digests of its inputs; the explanation of every site is recomputed from the inputs on demand.
+ */
+export const placementSchema = z.strictObject({
+  kind: z.literal('Placement'),
+  project: nameSchema,
+  name: nameSchema,
+  version: versionSchema,
+  specDigest: digestSchema,
+  /** `partial`: fewer replicas than wanted could be placed. `removed`: nothing is wanted any more. */
+  state: z.enum(['placed', 'partial', 'unplaceable', 'stopped', 'removed']),
+  wanted: count,
+  shares: z.array(shareSchema).max(LIMITS.sitesPerHub),
+  latencyMs: finite.min(0).optional(),
+  costPerMonth: finite.min(0),
+  objective: finite,
+  runnerUp: z.strictObject({ site: nameSchema, insteadOf: nameSchema, worseBy: finite }).optional(),
+  /** How many sites failed which check. */
+  failedChecks: z.record(z.string(), positiveCount),
+  /** Some of the sites that failed, each with its first failed check. */
+  rejected: z
+    .array(z.strictObject({ site: nameSchema, failed: checkResultSchema }))
+    .max(LIMITS.rejectedSitesPerDecision),
+  engine: z.strictObject({ name: z.string(), version: z.string() }),
+  seed: count,
+  inputs: z.strictObject({ workload: digestSchema, sites: digestSchema }),
+  decidedAt: instantSchema,
+  /** Sequence of the epoch message the commit was conditional on: who may write. */
+  epoch: positiveCount,
+  requestId: requestIdSchema,
+});
+export type Placement = z.infer<typeof placementSchema>;

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.js';
+import {
+  count,
+  countrySchema,
+  finite,
+  instantSchema,
+  jurisdictionSchema,
+  labelsSchema,
+  latitudeSchema,
+  longitudeSchema,
+  nameSchema,
+  positiveCount,
+} from './primitives.js';
+import { driverNameSchema } from './workload.js';
+
+export const siteKindSchema = z.enum(['region', 'datacenter', 'colo', 'onprem', 'edge']);
+
+export const locationSchema = z.strictObject({
+  lat: latitudeSchema,
+  lon: longitudeSchema,
+  city: z.string().max(120).optional(),
+  country: countrySchema.optional(),
+});
+export type Location = z.infer<typeof locationSchema>;
+
+const price = finite.min(0).max(1e9);
+/** Prices in the cloud's one currency. */
+export const pricesSchema = z.strictObject({
+  cpuCoreMonth: price.default(0),
+  memoryGiBMonth: price.default(0),
+  egressGiB: price.default(0),
+});
+export type Prices = z.infer<typeof pricesSchema>;
+
+/** What an operator says of a site. */
+export const siteDescriptionSchema = z.strictObject({
+  name: nameSchema,
+  kind: siteKindSchema.default('onprem'),
+  location: locationSchema,
+  jurisdictions: z.array(jurisdictionSchema).max(16).default([]),
+  provider: z.string().min(1).max(63).default('own'),
+  prices: pricesSchema.default(pricesSchema.parse({})),
+  labels: labelsSchema.default({}),
+  /** Measured round trips to other sites or regions by their name, in ms. Unnamed pairs are estimated from coordinates. */
+  rttMs: z.record(nameSchema, finite.min(0).max(60_000)).default({}),
+});
+export type SiteDescription = z.infer<typeof siteDescriptionSchema>;
+
+/** A site as policy keeps it: the noun of bucket `site-specs`, key `<site>`. A removed site stays as a tombstone: names are never used again. */
+export const siteSchema = siteDescriptionSchema.extend({
+  generation: positiveCount,
+  /** Public key of the site's account on the hub. */
+  account: z.string().regex(/^A[A-Z2-7]{55}$/),
+  /** `pending` until it joined; `leaving` while its work moves away; `removed` is for ever. */
+  membership: z.enum(['pending', 'joined', 'leaving', 'removed']),
+  cordoned: z.boolean(),
+  /** Cut off until this moment for sending more than its quota. */
+  suspendedUntil: instantSchema.optional(),
+  createdAt: instantSchema,
+  updatedAt: instantSchema,
+  commandSequence: count,
+});
+export type Site = z.infer<typeof siteSchema>;
+
+/** One class of free room: `nodes` nodes have at least this much free. */
+export const freeShapeSchema = z.strictObject({
+  nodes: positiveCount,
+  cpuMillicores: count,
+  memoryMiB: count,
+  diskMiB: count,
+});
+export type FreeShape = z.infer<typeof freeShapeSchema>;
+
+/**
+ * What a site could still take, as classes of node sizes (sums would hide fragmentation). Shapes are the
+ * nodes' allocatable sizes, without what Skerry itself has placed there: the scheduler subtracts its own ledger.
+ */
+export const capacityDigestSchema = z.strictObject({
+  shapes: z.array(freeShapeSchema).max(LIMITS.shapesPerDigest),
+  drivers: z.array(driverNameSchema),
+});
+export type CapacityDigest = z.infer<typeof capacityDigestSchema>;
+
+export const sitePhaseSchema = z.enum(['pending', 'ready', 'suspect', 'lost', 'left']);
+export type SitePhase = z.infer<typeof sitePhaseSchema>;
+
+/** What inventory knows of a site: the noun of bucket `site-states`, key `<site>`. Written when something changes, not with every heartbeat. */
+export const siteStateSchema = z.strictObject({
+  kind: z.literal('SiteState'),
+  site: nameSchema,
+  phase: sitePhaseSchema,
+  since: instantSchema,
+  lastHeartbeatAt: instantSchema.optional(),
+  capacity: capacityDigestSchema,
+  nodes: count,
+  agentVersion: z.string().max(64).optional(),
+  /** Smoothed round trip between the site and the hub. */
+  hubRttMs: finite.min(0).optional(),
+  /** Rises with each change of `phase`. */
+  revision: positiveCount,
+});
+export type SiteState = z.infer<typeof siteStateSchema>;
+
+/** A machine at a site, as its agent reports it: the noun of bucket `nodes`, key `<site>.<node>`. */
+export const nodeSchema = z.strictObject({
+  kind: z.literal('Node'),
+  site: nameSchema,
+  node: nameSchema,
+  agentVersion: z.string().max(64),
+  os: z.string().max(64),
+  arch: z.string().max(32),
+  allocatable: z.strictObject({ cpuMillicores: count, memoryMiB: count, diskMiB: count }),
+  drivers: z.array(driverNameSchema),
+  /** How limits are enforced: none means that the kernel offers no cgroup to this agent. */
+  cgroup: z.enum(['v1', 'v2', 'none']),
+  address: z.string().max(255),
+  bootId: z.string().max(64),
+  startedAt: instantSchema,
+  reportedAt: instantSchema,
+  report: positiveCount,
+});
+export type Node = z.infer<typeof nodeSchema>;

@@ -1,0 +1,204 @@
+import type { EventType } from './event.js';
+import type { CommandVerb } from './command.js';
+
+/** Every subject, stream and bucket of Skerry, in one place. Tokens run from broad to narrow. */
+
+const NONE = '_';
+const DAY_S = 86_400;
+
+/** Names a command's subject: `skerry.cmd.<noun>.<verb>.<project>.<name>`; `_` where there is none or several. */
+export const commandSubject = (verb: CommandVerb, project = NONE, name = NONE) =>
+  `skerry.cmd.${verb}.${project}.${name}`;
+/** Names an event's subject: `skerry.evt.<noun>.<past tense>.<project>.<name>`. */
+export const eventSubject = (type: EventType, name: string, project = NONE) =>
+  `skerry.evt.${type}.${project}.${name}`;
+/** Where a message goes that could not be handled: `skerry.dlq.<app>.<stream>`. */
+export const deadLetterSubject = (app: string, stream: string) => `skerry.dlq.${app}.${stream}`;
+
+/** Desired objects of a site, hub stream `DL`. */
+export const desiredSubject = (site: string, project: string, name: string) =>
+  `desired.${site}.assignment.${project}.${name}`;
+export const retirementSubject = (site: string) => `desired.${site}.site.${NONE}.${site}`;
+export const desiredFilter = (site: string) => `desired.${site}.>`;
+/** Reports of sites as the hub keeps them, stream `OBSERVED`: one message a subject. */
+export const observedSubject = (site: string, project: string, name: string) =>
+  `observed.${site}.workload.${project}.${name}`;
+export const observedNodeSubject = (site: string, node: string) => `observed.${site}.node.${NONE}.${node}`;
+
+/**
+ * At the site (account SITE). `up.>` is imported from the hub's `ing.<account>.>`, `rpc.>` from `rpc.<account>.>`,
+ * `dl.>` from `dl.<account>.>`: the server puts the account in, so that no site can speak for another.
+ */
+export const SITE = {
+  outbox: 'out.>',
+  outboxWorkload: (project: string, name: string) => `out.workload.${project}.${name}`,
+  outboxNode: (node: string) => `out.node.${NONE}.${node}`,
+  /** The uplink subject for an outbox subject. */
+  uplink: (outboxSubject: string) => `up.${outboxSubject.slice('out.'.length)}`,
+  heartbeat: 'rpc.heartbeat',
+  ping: 'rpc.ping',
+  digest: 'rpc.digest',
+  answer: (id: string) => `rpc.answer.${id}`,
+  requests: 'dl.req.>',
+  request: (verb: string) => `dl.req.${verb}`,
+  delivery: 'dl.d',
+} as const;
+
+/** The same crossings as the hub hears and says them (account CLOUD); `*` or an account id. */
+export const HUB = {
+  intake: 'ing.*.>',
+  heartbeat: 'rpc.*.heartbeat',
+  ping: 'rpc.*.ping',
+  digest: 'rpc.*.digest',
+  answer: (account: string, id: string) => `rpc.${account}.answer.${id}`,
+  request: (account: string, verb: string) => `dl.${account}.req.${verb}`,
+  delivery: (account: string) => `dl.${account}.d`,
+} as const;
+
+/** Requests between apps of the control plane: `skerry.rpc.<app>.<verb>`, answered by any instance. */
+export const RPC = {
+  plan: 'skerry.rpc.scheduler.plan',
+  why: 'skerry.rpc.scheduler.why',
+  status: 'skerry.rpc.telemetry.status',
+  statusList: 'skerry.rpc.telemetry.list',
+  cutOff: 'skerry.rpc.policy.cutoff',
+  joinTicket: 'skerry.rpc.policy.ticket',
+  join: 'skerry.rpc.policy.join',
+  renew: 'skerry.rpc.policy.renew',
+  /** Handle a dead letter again: `skerry.rpc.<app>.redeliver`. */
+  redeliver: (app: string) => `skerry.rpc.${app}.redeliver`,
+} as const;
+
+/** Changes of the read model as they happen; plain messages, never stored. */
+export const liveStatusSubject = (project: string, name: string) => `skerry.live.status.${project}.${name}`;
+export const LIVE_STATUS = 'skerry.live.status.>';
+
+export interface StreamDefinition {
+  name: string;
+  subjects: string[];
+  /** Who creates and reconciles it. */
+  owner: string;
+  maxAgeS?: number;
+  maxBytes: number;
+  maxMessagesPerSubject?: number;
+  /** What happens at `maxBytes`. */
+  discard: 'old' | 'new';
+  duplicateWindowS: number;
+  maxConsumers?: number;
+  retention?: 'limits' | 'workqueue';
+}
+
+const MIB = 1024 * 1024;
+
+export const STREAMS = {
+  /** Commands until policy has handled them. Full means that api answers `storage-full`. */
+  CMD: {
+    name: 'CMD',
+    subjects: ['skerry.cmd.>'],
+    owner: 'policy',
+    maxAgeS: 7 * DAY_S,
+    maxBytes: 256 * MIB,
+    discard: 'new',
+    duplicateWindowS: 3_600,
+    retention: 'workqueue',
+  },
+  /** Events for people and other systems. */
+  EVT: {
+    name: 'EVT',
+    subjects: ['skerry.evt.>'],
+    owner: 'policy',
+    maxAgeS: 7 * DAY_S,
+    maxBytes: 512 * MIB,
+    discard: 'old',
+    duplicateWindowS: 3_600,
+  },
+  /** What could not be handled, with its reason. */
+  DEAD: {
+    name: 'DEAD',
+    subjects: ['skerry.dlq.>'],
+    owner: 'policy',
+    maxAgeS: 30 * DAY_S,
+    maxBytes: 128 * MIB,
+    discard: 'old',
+    duplicateWindowS: 3_600,
+  },
+  /** What is wanted at each site; derived, never backed up. */
+  DL: {
+    name: 'DL',
+    subjects: ['desired.>'],
+    owner: 'replicator',
+    maxBytes: 1_024 * MIB,
+    maxMessagesPerSubject: 1,
+    discard: 'new',
+    duplicateWindowS: 120,
+    maxConsumers: 5_000,
+  },
+  /** The newest report of each workload and node at each site. */
+  OBSERVED: {
+    name: 'OBSERVED',
+    subjects: ['observed.>'],
+    owner: 'inventory',
+    maxBytes: 1_024 * MIB,
+    maxMessagesPerSubject: 1,
+    discard: 'new',
+    duplicateWindowS: 120,
+  },
+} as const satisfies Record<string, StreamDefinition>;
+export type StreamName = keyof typeof STREAMS;
+
+/** Streams of a site's own server. */
+export const SITE_STREAMS = {
+  /** Durably sources `DL`. */
+  DESIRED: 'DESIRED',
+  /** The outbox: bounded, new refused when full, newest report per subject. */
+  OUT: 'OUT',
+} as const;
+/** Bytes of a site's outbox. */
+export const OUTBOX_MAX_BYTES = 64 * MIB;
+
+export interface BucketDefinition {
+  name: string;
+  owner: string;
+  /** Oldest value of a key is dropped after this; absent: kept. */
+  maxAgeS?: number;
+  maxBytes: number;
+  /** Keys may carry a time to live of their own (leases). */
+  perKeyTtl?: boolean;
+  /** Several keys may change in one transaction. */
+  atomic?: boolean;
+  history?: number;
+}
+
+export const BUCKETS = {
+  workloads: { name: 'workloads', owner: 'policy', maxBytes: 512 * MIB, atomic: true },
+  siteSpecs: { name: 'site-specs', owner: 'policy', maxBytes: 64 * MIB },
+  identities: { name: 'identities', owner: 'policy', maxBytes: 64 * MIB },
+  policies: { name: 'policies', owner: 'policy', maxBytes: 16 * MIB },
+  outcomes: { name: 'outcomes', owner: 'policy', maxAgeS: DAY_S, maxBytes: 256 * MIB },
+  placements: { name: 'placements', owner: 'scheduler', maxBytes: 512 * MIB },
+  siteStates: { name: 'site-states', owner: 'inventory', maxBytes: 64 * MIB },
+  nodes: { name: 'nodes', owner: 'inventory', maxBytes: 64 * MIB },
+  status: { name: 'status', owner: 'telemetry', maxBytes: 128 * MIB },
+  leases: { name: 'leases', owner: 'policy', maxBytes: 16 * MIB, perKeyTtl: true },
+} as const satisfies Record<string, BucketDefinition>;
+export type BucketName = keyof typeof BUCKETS;
+
+/** The stream under a bucket, and the subject of one key. */
+export const bucketStream = (bucket: string) => `KV_${bucket}`;
+export const bucketSubject = (bucket: string, key: string) => `$KV.${bucket}.${key}`;
+/** Key in `placements` whose sequence fences commits: each new leader of the scheduler writes it. */
+export const EPOCH_KEY = 'epoch';
+
+/** Headers that Skerry adds to messages. */
+export const HEADERS = {
+  requestId: 'Skerry-Request',
+  version: 'Skerry-Version',
+  traceparent: 'traceparent',
+  deadReason: 'Skerry-Dead-Reason',
+  deadSubject: 'Skerry-Dead-Subject',
+  deadStream: 'Skerry-Dead-Stream',
+  deadApp: 'Skerry-Dead-App',
+  deadConsumer: 'Skerry-Dead-Consumer',
+  deadSequence: 'Skerry-Dead-Sequence',
+  deadDeliveries: 'Skerry-Dead-Deliveries',
+} as const;
