@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+const GROUP_OR_OTHERS = 0o077;
+/** Largest secret file that is read; a creds file has about 2 KiB. */
+const MAX_BYTES = 256 * 1024;
+
+/**
+ * Writes a file that only its owner may read (mode 0600), whole or not at all: a reader sees the old text or
+ * the new one, also after a crash. Missing folders are made with mode 0700.
+ */
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    const file = await open(draft, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await chmod(draft, 0o600); // The umask may only have taken bits away, also from the owner.
+    await rename(draft, path);
+  } catch (cause) {
+    await rm(draft, { force: true });
+    throw new Error(`write ${path}`, { cause });
+  }
+  await syncFolder(folder);
+}
+
+/**
+ * Reads a file that holds a secret. Throws, naming the file and the remedy but never the content, when it is
+ * missing, larger than 256 KiB, no plain file, or readable by the group or others.
+ */
+export async function readPrivateFile(path: string): Promise<string> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw new Error(`read ${path}`, { cause });
+  });
+  try {
+    const { mode, size } = await file.stat().then((stat) => {
+      if (!stat.isFile()) throw new Error(`${path} is not a plain file`);
+      return stat;
+    });
+    if ((mode & GROUP_OR_OTHERS) !== 0) {
+      const found = (mode & 0o777).toString(8).padStart(4, '0');
+      throw new Error(`${path} holds a secret and has mode ${found}: run chmod 600 on it`);
+    }
+    if (size > MAX_BYTES) throw new Error(`${path} is larger than ${MAX_BYTES} bytes`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes the rename itself survive a power loss. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,119 @@
+import { confText, type ConfBlock } from './conf-text.js';
+import { requirePublicKey } from './nkey.js';
+import {
+  LEAF_HANDSHAKE_TIMEOUT_S,
+  commonSettings,
+  jetStreamSettings,
+  requireName,
+  tlsSettings,
+  type JetStreamBounds,
+  type Listen,
+  type TlsFiles,
+} from './server-options.js';
+
+/** Most hub addresses that a site is given. */
+export const MAX_LEAF_URLS = 16;
+
+/** A site's own server. */
+export interface SiteConfigOptions {
+  /** Site id; also the server's name and its JetStream domain. */
+  site: string;
+  client: Listen & { tls?: TlsFiles };
+  monitoring?: Listen;
+  jetstream: JetStreamBounds;
+  /** Public keys of the users that this server knows by itself, so that they log in with no hub. */
+  users: {
+    /** Full use of the site's account. */
+    agent: string;
+    /** For people at the site: reads everything there, writes nothing. */
+    reader?: string;
+    /** Use of the account that is bound to nothing, for what must never leave. */
+    local?: string;
+  };
+  /** The one connection to the hub. `caFile` is the hub servers' authority. */
+  leaf: {
+    /** `tls://host:port`, tried in random order. */
+    urls: readonly string[];
+    /** Creds file of the site's user; read again at each connect. */
+    credsFile: string;
+    tls: TlsFiles;
+  };
+  pidFile?: string;
+  logFile?: string;
+}
+
+/**
+ * Configuration of a site's server. Accounts: `SITE`, bound to the hub by the one leaf connection; `LOCAL`,
+ * bound to nothing; `SYS`, not bridged. Throws for a value that cannot be right, naming it.
+ */
+export function siteConfig(options: SiteConfigOptions): string {
+  const site = requireName('site', options.site);
+  const { agent, reader, local } = options.users;
+  return confText({
+    ...commonSettings({ ...options, serverName: site }),
+    tls: options.client.tls === undefined ? undefined : tlsSettings(options.client.tls),
+    jetstream: jetStreamSettings(site, options.jetstream),
+    accounts: {
+      SYS: { users: [] },
+      SITE: {
+        jetstream: 'enabled',
+        users: [user(agent), ...(reader === undefined ? [] : [{ ...user(reader), permissions: READER }])],
+      },
+      LOCAL: { jetstream: 'enabled', users: local === undefined ? [] : [user(local)] },
+    },
+    system_account: 'SYS',
+    leafnodes: { reconnect: '1s', remotes: [remote(site, options.leaf)] },
+  });
+}
+
+/** Reads the site's buckets and streams and listens; its answers come to an inbox of its own. */
+const READER: ConfBlock = {
+  publish: {
+    allow: [
+      '$JS.API.INFO',
+      '$JS.API.STREAM.INFO.*',
+      '$JS.API.STREAM.LIST',
+      '$JS.API.STREAM.NAMES',
+      '$JS.API.DIRECT.GET.>',
+      '$JS.API.STREAM.MSG.GET.*',
+      '$JS.API.CONSUMER.INFO.>',
+      '$JS.API.CONSUMER.LIST.*',
+      '$JS.API.CONSUMER.NAMES.*',
+    ],
+  },
+  subscribe: { allow: ['_INBOX_reader.>', 'local.>', 'dl.>'] },
+};
+
+function user(publicKey: string): ConfBlock {
+  requirePublicKey('user', publicKey);
+  return { nkey: publicKey };
+}
+
+function remote(site: string, leaf: SiteConfigOptions['leaf']): ConfBlock {
+  if (leaf.urls.length === 0 || leaf.urls.length > MAX_LEAF_URLS) {
+    throw new Error(`a site needs 1 to ${MAX_LEAF_URLS} hub addresses, not ${leaf.urls.length}`);
+  }
+  return {
+    urls: leaf.urls.map(leafUrl),
+    account: 'SITE',
+    credentials: leaf.credsFile,
+    first_info_timeout: `${LEAF_HANDSHAKE_TIMEOUT_S}s`,
+    compression: 'off',
+    // The hub cannot drive the site's JetStream or write its buckets; `local.>` does not leave.
+    deny_imports: ['$JS.API.>', `$JS.${site}.API.>`, '$KV.>', '$OBJ.>', 'local.>'],
+    deny_exports: ['local.>'],
+    tls: tlsSettings(leaf.tls),
+  };
+}
+
+/** A server's address and nothing else: no user, path or query could be meant. */
+function leafUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'tls:' || url.hostname === '' || url.port === '') throw notALeafUrl(text);
+  if (url.href !== `tls://${url.host}` && url.href !== `tls://${url.host}/`) throw notALeafUrl(text);
+  return `tls://${url.host}`;
+}
+
+function notALeafUrl(text: string): Error {
+  return new Error(`not a hub address: ${JSON.stringify(text.slice(0, 200))}; wanted is tls://host:port`);
+}
