@@ -10,6 +10,7 @@ export * from './observed.js';
 export * from './parse.js';
 export * from './placement.js';
 export * from './primitives.js';
+export * from './rpc.js';
 export * from './site.js';
 export * from './status.js';
 export * from './subjects.js';

@@ -36,6 +36,8 @@ export const LIMITS = {
   shapesPerDigest: 64,
   /** Rejected sites kept with a decision; the rest is recomputed from its inputs. */
   rejectedSitesPerDecision: 32,
+  /** Bytes of one page of the read model: well below a message. */
+  statusPageBytes: 512 * 1024,
   /** Items of one page of a digest exchange. */
   digestItemsPerPage: 2_000,
   sitesPerHub: 2_000,

@@ -61,6 +61,8 @@ export const RPC = {
   why: 'skerry.rpc.scheduler.why',
   status: 'skerry.rpc.telemetry.status',
   statusList: 'skerry.rpc.telemetry.list',
+  /** What an apply would be, decided but not committed. */
+  admit: 'skerry.rpc.policy.admit',
   cutOff: 'skerry.rpc.policy.cutoff',
   joinTicket: 'skerry.rpc.policy.ticket',
   join: 'skerry.rpc.policy.join',

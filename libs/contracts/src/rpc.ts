@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { planItemSchema } from './api.js';
+import { actorSchema } from './command.js';
+import { LIMITS } from './limits.js';
+import { count, instantSchema, nameSchema } from './primitives.js';
+import { statusSchema } from './status.js';
+import { workloadDocumentSchema, workloadSchema } from './workload.js';
+
+/**
+ * Bodies of the requests between apps that are named in `RPC`. A refusal travels as the bus's error answer and
+ * arrives as a `Refusal`; what is here is the answer when it went well. `RPC.why` answers a `Why`, `RPC.plan` a
+ * `Plan`, `RPC.status` a `Status`, `RPC.join` and `RPC.renew` a `JoinAnswer`.
+ */
+
+/** `RPC.admit`: what an apply of these documents would be now. Policy decides as for a command and commits nothing. */
+export const admitRequestSchema = z.strictObject({
+  actor: actorSchema,
+  documents: z.array(workloadDocumentSchema).min(1).max(LIMITS.documentsPerCommand),
+});
+export type AdmitRequest = z.infer<typeof admitRequestSchema>;
+
+/** One workload as it would be admitted, with the generation it would get. */
+export const admittedSchema = z.strictObject({
+  change: planItemSchema.shape.change,
+  workload: workloadSchema,
+});
+export const admitAnswerSchema = z.strictObject({ items: z.array(admittedSchema) });
+export type AdmitAnswer = z.infer<typeof admitAnswerSchema>;
+
+/** `RPC.plan`: decide for these workloads one after the other, as an apply would, and commit nothing. */
+export const planRequestSchema = z.strictObject({
+  items: z.array(admittedSchema).min(1).max(LIMITS.documentsPerCommand),
+});
+export type PlanRequest = z.infer<typeof planRequestSchema>;
+
+/** `RPC.why` and `RPC.status`: one workload; `not-found` when it has no placement or status. */
+export const workloadRefSchema = z.strictObject({ project: nameSchema, name: nameSchema });
+export type WorkloadRef = z.infer<typeof workloadRefSchema>;
+
+/** `RPC.statusList`: one page of the read model, in the order of the keys. */
+export const statusListRequestSchema = z.strictObject({
+  project: nameSchema.optional(),
+  /** Key (`<project>.<name>`) after which the page begins. */
+  after: z
+    .string()
+    .max(LIMITS.nameChars * 2 + 1)
+    .optional(),
+});
+export type StatusListRequest = z.infer<typeof statusListRequestSchema>;
+/** A page ends before it would exceed `LIMITS.statusPageBytes`; `next` is there when more follow. */
+export const statusListAnswerSchema = z.strictObject({
+  items: z.array(statusSchema),
+  next: z.string().optional(),
+});
+export type StatusListAnswer = z.infer<typeof statusListAnswerSchema>;
+
+/** `RPC.joinTicket`: a single-use token for a pending site; replaces an earlier one that was not used. */
+export const joinTicketRequestSchema = z.strictObject({ actor: actorSchema, site: nameSchema });
+export type JoinTicketRequest = z.infer<typeof joinTicketRequestSchema>;
+export const joinTicketAnswerSchema = z.strictObject({ token: z.string(), expiresAt: instantSchema });
+export type JoinTicketAnswer = z.infer<typeof joinTicketAnswerSchema>;
+
+/** `RPC.redeliver(app)`: handle a dead letter again; the dead letter goes when it was handled. */
+export const redeliverRequestSchema = z.strictObject({ id: count });
+export type RedeliverRequest = z.infer<typeof redeliverRequestSchema>;
+export const redeliverAnswerSchema = z.strictObject({
+  result: z.enum(['done', 'retry', 'reject']),
+  reason: z.string().optional(),
+});
+export type RedeliverAnswer = z.infer<typeof redeliverAnswerSchema>;
