@@ -68,3 +68,29 @@ export const redeliverAnswerSchema = z.strictObject({
   reason: z.string().optional(),
 });
 export type RedeliverAnswer = z.infer<typeof redeliverAnswerSchema>;
+
+/** `RPC.cutOff`: a site sends far more than its quota; policy suspends its account for `forMs` and lets it in again by itself. */
+export const cutOffRequestSchema = z.strictObject({
+  site: nameSchema,
+  account: z.string().regex(/^A[A-Z2-7]{55}$/),
+  forMs: z.number().int().min(1_000).max(3_600_000),
+  reason: z.string().max(300),
+});
+export type CutOffRequest = z.infer<typeof cutOffRequestSchema>;
+export const cutOffAnswerSchema = z.strictObject({ suspendedUntil: instantSchema });
+export type CutOffAnswer = z.infer<typeof cutOffAnswerSchema>;
+
+/**
+ * What the intake says to a report of a site. `ok`: it is stored, the outbox may forget it. `throttled` and
+ * `unavailable`: send the same again after `retryAfterMs`. `refused`: it will never be taken; drop it and say so.
+ */
+export const intakeAnswerSchema = z.discriminatedUnion('ok', [
+  z.strictObject({ ok: z.literal(true) }),
+  z.strictObject({
+    ok: z.literal(false),
+    code: z.enum(['throttled', 'unavailable', 'refused']),
+    retryAfterMs: count,
+    reason: z.string().max(300).optional(),
+  }),
+]);
+export type IntakeAnswer = z.infer<typeof intakeAnswerSchema>;

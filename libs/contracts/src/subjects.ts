@@ -191,6 +191,16 @@ export const bucketSubject = (bucket: string, key: string) => `$KV.${bucket}.${k
 /** Key in `placements` whose sequence fences commits: each new leader of the scheduler writes it. */
 export const EPOCH_KEY = 'epoch';
 
+/** The server's own API, for what the bus has no word for: `DL` with a first sequence, and the durable consumers that sites source from. */
+export const JETSTREAM_API = {
+  streamCreate: (stream: string) => `$JS.API.STREAM.CREATE.${stream}`,
+  streamInfo: (stream: string) => `$JS.API.STREAM.INFO.${stream}`,
+  streamDelete: (stream: string) => `$JS.API.STREAM.DELETE.${stream}`,
+  durableCreate: (stream: string, durable: string) => `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`,
+  consumerInfo: (stream: string, durable: string) => `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
+  consumerDelete: (stream: string, durable: string) => `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
+} as const;
+
 /** Headers that Skerry adds to messages. */
 export const HEADERS = {
   requestId: 'Skerry-Request',
