@@ -8,6 +8,22 @@ import { workloadSchema } from './workload.js';
 
 /** Shapes of the HTTP api beyond the nouns themselves. Paths are in `libs/client`. */
 
+/** A file of documents as it was read: YAML or JSON, one document or several. Errors name it. */
+export const documentSourceSchema = z.strictObject({ name: z.string().max(255), text: z.string() });
+export type DocumentSource = z.infer<typeof documentSourceSchema>;
+/** Body of apply and plan as JSON; as `text/yaml` the body is one source. Together one command, all or nothing. */
+export const applyBodySchema = z
+  .strictObject({
+    sources: z.array(documentSourceSchema).min(1).max(LIMITS.documentsPerCommand).optional(),
+    documents: z.array(z.unknown()).min(1).max(LIMITS.documentsPerCommand).optional(),
+  })
+  .refine((b) => (b.sources === undefined) !== (b.documents === undefined), 'either sources or documents');
+export type ApplyBody = z.infer<typeof applyBodySchema>;
+
+/** Why lines of a site are missing from a merged log. */
+export const logGapSchema = z.strictObject({ site: nameSchema, reason: z.string().max(300) });
+export type LogGap = z.infer<typeof logGapSchema>;
+
 /** What `plan` answers for one workload: the decision that an apply would make now; nothing is committed. */
 export const planItemSchema = z.strictObject({
   project: nameSchema,
@@ -82,6 +98,9 @@ export const logRequestSchema = z.strictObject({
   follow: z.boolean(),
 });
 export type LogRequest = z.infer<typeof logRequestSchema>;
+/** `dl.req.logs-more`: the asker is still there. */
+export const logMoreSchema = z.strictObject({ id: logRequestSchema.shape.id });
+export type LogMore = z.infer<typeof logMoreSchema>;
 /** A page of an answer; with `follow` the asker says `dl.req.logs-more` every 10 s, else the site ends it after 30 s. */
 export const logPageSchema = z.strictObject({
   lines: z.array(logLineSchema).max(1_000),

@@ -31,7 +31,12 @@ export const commandBodySchema = z.discriminatedUnion('verb', [
   z.strictObject({ verb: z.literal('workload.start'), ...workloadRef }),
   z.strictObject({ verb: z.literal('workload.remove'), ...workloadRef }),
   z.strictObject({ verb: z.literal('site.add'), site: siteDescriptionSchema }),
-  z.strictObject({ verb: z.literal('site.remove'), name: nameSchema }),
+  z.strictObject({
+    verb: z.literal('site.remove'),
+    name: nameSchema,
+    /** Do not wait for the site to move its work away and to acknowledge: it is gone for good. */
+    force: z.boolean().optional(),
+  }),
   z.strictObject({ verb: z.literal('site.cordon'), name: nameSchema, cordoned: z.boolean() }),
 ]);
 export type CommandBody = z.infer<typeof commandBodySchema>;

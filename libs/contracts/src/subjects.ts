@@ -12,6 +12,9 @@ export const commandSubject = (verb: CommandVerb, project = NONE, name = NONE) =
 /** Names an event's subject: `skerry.evt.<noun>.<past tense>.<project>.<name>`. */
 export const eventSubject = (type: EventType, name: string, project = NONE) =>
   `skerry.evt.${type}.${project}.${name}`;
+/** Subjects of events: of one type, of all types of a noun (`workload`), or all. */
+export const eventFilter = (type = '>') =>
+  type === '>' ? 'skerry.evt.>' : `skerry.evt.${type.includes('.') ? type : `${type}.*`}.*.*`;
 /** Where a message goes that could not be handled: `skerry.dlq.<app>.<stream>`. */
 export const deadLetterSubject = (app: string, stream: string) => `skerry.dlq.${app}.${stream}`;
 
