@@ -11,6 +11,7 @@ export * from './parse.js';
 export * from './placement.js';
 export * from './primitives.js';
 export * from './rpc.js';
+export * from './site-streams.js';
 export * from './site.js';
 export * from './status.js';
 export * from './subjects.js';

@@ -1,0 +1,56 @@
+/** Phases of a replica as a node decides on them; `ended` is what `reconcile` turns into backoff, completed or failed. */
+export type HeldPhase =
+  'starting' | 'running' | 'unhealthy' | 'stopping' | 'ended' | 'backoff' | 'completed' | 'failed';
+
+/** How a replica ended: by itself, with its exit code where that is known, or because the node stopped it. */
+export type Ending = { readonly cause: 'exited'; readonly code?: number } | { readonly cause: 'stopped' };
+
+/** A replica that the node holds. Times are milliseconds of one clock. */
+export interface Held {
+  readonly slot: number;
+  /** Names what it was started from (command, environment, files, resources): equal text, equal replica. */
+  readonly template: string;
+  readonly phase: HeldPhase;
+  /** When it came into `phase`. */
+  readonly sinceMs: number;
+  /** When it was last started. */
+  readonly startedAtMs: number;
+  /** Failures in a row, behind the present backoff. */
+  readonly streak: number;
+  /** Set when `ended`. */
+  readonly ending?: Ending;
+  /** Set in `backoff`. */
+  readonly retryAtMs?: number;
+}
+
+export type RestartPolicy = 'always' | 'on-failure' | 'never';
+
+/** What shall run of one workload on this node. */
+export interface Wanted {
+  readonly replicas: number;
+  readonly template: string;
+  readonly policy: RestartPolicy;
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+  /** Wanted slots that may be down at once for an update; at least 1. */
+  readonly maxUnavailable: number;
+  /** Time a started replica has until it must be running. */
+  readonly healthyDeadlineMs: number;
+}
+
+export type StopReason = 'not-wanted' | 'outdated' | 'unhealthy' | 'never-healthy';
+
+export type Action =
+  /** `fresh`: a new replica, whose count of failures begins at 0; else the same one once more. */
+  | { readonly kind: 'start'; readonly slot: number; readonly fresh: boolean }
+  | { readonly kind: 'stop'; readonly slot: number; readonly why: StopReason }
+  | { readonly kind: 'backoff'; readonly slot: number; readonly retryAtMs: number; readonly streak: number }
+  | { readonly kind: 'settle'; readonly slot: number; readonly phase: 'completed' | 'failed' }
+  /** Drop it and what it left on the disk. */
+  | { readonly kind: 'forget'; readonly slot: number };
+
+export interface Reconciled {
+  readonly actions: Action[];
+  /** When to ask again although nothing changed. */
+  readonly wakeAtMs?: number;
+}

@@ -1,0 +1,111 @@
+import type { Action, Held, Reconciled, Wanted } from './reconcile-types.js';
+import { afterEnd } from './restart-rules.js';
+
+/**
+ * Decides what a node does next for one workload: what to start, stop, wait for and forget. `wanted` undefined says
+ * that nothing of it shall run. The same input always gives the same answer; call it again at `wakeAtMs`, or when a
+ * replica changes.
+ *
+ * Rules: one replica a slot, slots 0 to `replicas - 1`. A changed template replaces replicas one slot at a time,
+ * with at most `maxUnavailable` of the wanted slots not running; slots that do not run anyway are replaced first and
+ * freely. Equal templates never restart anything, whatever their version.
+ */
+export function reconcile(input: { wanted?: Wanted; held: readonly Held[]; nowMs: number }): Reconciled {
+  const { wanted, nowMs } = input;
+  const held = input.held.toSorted((a, b) => a.slot - b.slot);
+  const steps = held.map((h): Step => {
+    if (wanted === undefined || h.slot >= wanted.replicas) return { actions: clear(h) };
+    return h.template === wanted.template ? hold(h, wanted, nowMs) : { actions: [] };
+  });
+  if (wanted === undefined) return collect(steps);
+  const updates: Step = { actions: update(held, wanted) };
+  const missing: Step = { actions: startMissing(held, wanted) };
+  return collect([...steps, updates, missing]);
+}
+
+interface Step {
+  actions: Action[];
+  wakeAtMs?: number;
+}
+
+function collect(steps: Step[]): Reconciled {
+  const wakes = steps.flatMap((s) => (s.wakeAtMs === undefined ? [] : [s.wakeAtMs]));
+  const actions = steps.flatMap((s) => s.actions);
+  return wakes.length === 0 ? { actions } : { actions, wakeAtMs: Math.min(...wakes) };
+}
+
+/** Takes away a replica whose slot is not wanted. */
+function clear(h: Held): Action[] {
+  switch (h.phase) {
+    case 'starting':
+    case 'running':
+    case 'unhealthy':
+      return [{ kind: 'stop', slot: h.slot, why: 'not-wanted' }];
+    case 'stopping':
+      return [];
+    case 'ended':
+    case 'backoff':
+    case 'completed':
+    case 'failed':
+      return [{ kind: 'forget', slot: h.slot }];
+  }
+}
+
+/** Keeps a replica of the wanted template going. */
+function hold(h: Held, wanted: Wanted, nowMs: number): Step {
+  switch (h.phase) {
+    case 'starting': {
+      const deadline = h.sinceMs + wanted.healthyDeadlineMs;
+      if (nowMs < deadline) return { actions: [], wakeAtMs: deadline };
+      return { actions: [{ kind: 'stop', slot: h.slot, why: 'never-healthy' }] };
+    }
+    case 'unhealthy':
+      // With `never` the operator asked to look at it, not to have it exchanged.
+      return { actions: wanted.policy === 'never' ? [] : [{ kind: 'stop', slot: h.slot, why: 'unhealthy' }] };
+    case 'ended':
+      return { actions: [afterEnd(h, wanted, nowMs)] };
+    case 'backoff': {
+      const retryAtMs = h.retryAtMs ?? nowMs;
+      if (nowMs < retryAtMs) return { actions: [], wakeAtMs: retryAtMs };
+      return { actions: [{ kind: 'start', slot: h.slot, fresh: false }] };
+    }
+    case 'running':
+    case 'stopping':
+    case 'completed':
+    case 'failed':
+      return { actions: [] };
+  }
+}
+
+/** Exchanges replicas of another template, within the limit of what may be down at once. */
+function update(held: readonly Held[], wanted: Wanted): Action[] {
+  const within = held.filter((h) => h.slot < wanted.replicas);
+  const outdated = within.filter((h) => h.template !== wanted.template);
+  const running = within.filter((h) => h.phase === 'running').length;
+  let room = wanted.maxUnavailable - (wanted.replicas - running);
+  return outdated.flatMap((h): Action[] => {
+    switch (h.phase) {
+      case 'starting':
+      case 'unhealthy':
+        return [{ kind: 'stop', slot: h.slot, why: 'outdated' }];
+      case 'running':
+        return room-- > 0 ? [{ kind: 'stop', slot: h.slot, why: 'outdated' }] : [];
+      case 'stopping':
+        return [];
+      case 'ended':
+      case 'backoff':
+      case 'completed':
+      case 'failed':
+        return [{ kind: 'start', slot: h.slot, fresh: true }];
+    }
+  });
+}
+
+function startMissing(held: readonly Held[], wanted: Wanted): Action[] {
+  const taken = new Set(held.map((h) => h.slot));
+  const missing: Action[] = [];
+  for (let slot = 0; slot < wanted.replicas; slot++) {
+    if (!taken.has(slot)) missing.push({ kind: 'start', slot, fresh: true });
+  }
+  return missing;
+}
