@@ -1,0 +1,91 @@
+import type { Bus, Lease } from '@skerry/bus';
+import type { JsonLog } from './json-log.js';
+import type { Readiness } from './readiness.js';
+
+/** Work that only one instance may do at a time. */
+export interface RoleWork {
+  /** Called when the lease is held. `epoch` fences what is written; a throw gives the lease back. */
+  start(epoch: number): void | Promise<void>;
+  /** Called when it is lost or given back: stop at once, nothing of it may be written any more. */
+  stop(): void | Promise<void>;
+}
+
+export interface RoleOptions {
+  /** Whole seconds in milliseconds, at least 2,000. Default 2,000. */
+  ttlMs?: number;
+}
+
+/** A lease with the work that goes with it. */
+export class ActiveRole {
+  private readonly lease: Lease;
+  private working = false;
+  private ending = false;
+
+  constructor(
+    readonly name: string,
+    private readonly work: RoleWork,
+    private readonly at: { bus: Bus; holder: string; log: JsonLog },
+    options: RoleOptions = {},
+  ) {
+    this.lease = at.bus.lease(name, at.holder, { ttlMs: options.ttlMs ?? 2_000 });
+  }
+
+  /** The epoch while this instance may act, else undefined; judged by the monotonic clock at each call. */
+  get epoch(): number | undefined {
+    return this.working ? this.lease.epoch : undefined;
+  }
+
+  run(): void {
+    this.lease.run({ onAcquired: (epoch) => this.begin(epoch), onLost: () => this.stop('lost') });
+  }
+
+  private async begin(epoch: number): Promise<void> {
+    if (this.ending) return;
+    this.at.log.log(`holds lease ${this.name}`, { epoch });
+    this.working = true;
+    try {
+      await this.work.start(epoch);
+    } catch (error) {
+      this.at.log.error(`starting the work of lease ${this.name} failed`, error);
+      await this.stop('failed');
+      throw error;
+    }
+  }
+
+  private async stop(why: 'lost' | 'failed' | 'released'): Promise<void> {
+    if (!this.working) return;
+    this.working = false;
+    this.at.log.log(`no longer holds lease ${this.name}`, { why });
+    await this.work.stop();
+  }
+
+  /** Stops the work, then gives the lease back so that another takes over without waiting. */
+  async release(): Promise<void> {
+    this.ending = true;
+    await this.stop('released');
+    await this.lease.release();
+  }
+}
+
+/** The roles of a service: given back in the drain before the bus is closed. Inject it. */
+export class Roles {
+  private readonly held: ActiveRole[] = [];
+
+  constructor(
+    private readonly at: { bus: Bus; holder: string; log: JsonLog },
+    private readonly readiness: Readiness,
+  ) {}
+
+  /** Tries for the lease from now on, for ever. */
+  hold(name: string, work: RoleWork, options: RoleOptions = {}): ActiveRole {
+    const role = new ActiveRole(name, work, this.at, options);
+    this.held.push(role);
+    this.readiness.role(name, () => role.epoch);
+    role.run();
+    return role;
+  }
+
+  async releaseAll(): Promise<void> {
+    await Promise.all(this.held.splice(0).map((role) => role.release()));
+  }
+}

@@ -1,0 +1,15 @@
+import { connectBus, type Bus } from '@skerry/bus';
+import type { BaseConfig } from './config.js';
+import type { JsonLog } from './json-log.js';
+
+/** Connects an app to the hub as its own user, with an inbox prefix of its own. Goes on trying while the hub is away. */
+export function connectToHub(app: string, config: BaseConfig, log: JsonLog): Promise<Bus> {
+  return connectBus({
+    servers: [...config.natsUrls],
+    name: `${app} ${config.instance ?? ''}`.trim(),
+    inboxPrefix: `_INBOX_${app}`,
+    ...(config.natsCreds === undefined ? {} : { creds: config.natsCreds }),
+    ...(config.natsCa === undefined ? {} : { ca: config.natsCa }),
+    onAlarm: (what: string, error: unknown) => log.error(what, error),
+  });
+}

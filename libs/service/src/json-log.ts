@@ -1,0 +1,108 @@
+import type { LoggerService } from '@nestjs/common';
+import { trace } from '@opentelemetry/api';
+
+const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 } as const;
+export type LogLevel = keyof typeof LEVELS;
+
+/** Fields of a line beside its message; anything that JSON can say. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Seeds, JWTs, bearer and join tokens, and passwords in URLs: masked wherever they turn up in a line. */
+const SECRETS: readonly [RegExp, string][] = [
+  [/\bS[OAUNCX][A-Z2-7]{56}\b/g, '[seed]'],
+  [/\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+/g, '[jwt]'],
+  [/\b(sk[yj]_[a-z0-9]+)_[\w-]+/g, '$1_[secret]'],
+  [/(\w+:\/\/[^\s:/@"]*):[^\s@/"]+@/g, '$1:[secret]@'],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g, '[private key]'],
+];
+
+/** Replaces what must not be logged. */
+export function masked(text: string): string {
+  return SECRETS.reduce((t, [pattern, by]) => t.replace(pattern, by), text);
+}
+
+/** One line of JSON per event on standard error: time, level, app, instance, message, trace, error. Longer than 8,000 characters is cut. */
+export class JsonLog implements LoggerService {
+  constructor(
+    private readonly app: string,
+    private readonly instance: string,
+    private readonly least: LogLevel = 'info',
+    private readonly write: (line: string) => void = (line) => process.stderr.write(line),
+  ) {}
+
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.line('debug', message, rest);
+  }
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.line('debug', message, rest);
+  }
+  log(message: unknown, ...rest: unknown[]): void {
+    this.line('info', message, rest);
+  }
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.line('warn', message, rest);
+  }
+  error(message: unknown, ...rest: unknown[]): void {
+    this.line('error', message, rest);
+  }
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.line('error', message, rest);
+  }
+
+  private line(level: LogLevel, message: unknown, rest: readonly unknown[]): void {
+    if (LEVELS[level] < LEVELS[this.least]) return;
+    const span = trace.getActiveSpan()?.spanContext();
+    const record: Record<string, unknown> = {
+      at: new Date().toISOString(),
+      level,
+      app: this.app,
+      instance: this.instance,
+      message: message instanceof Error ? message.message : message,
+      ...(span ? { traceId: span.traceId } : {}),
+      ...fieldsOf([message, ...rest]),
+    };
+    this.write(`${cut(masked(stringify(record)))}\n`);
+  }
+}
+
+const LINE_CHARS = 8_000;
+function cut(line: string): string {
+  return line.length <= LINE_CHARS
+    ? line
+    : JSON.stringify({ level: 'warn', cut: line.slice(0, LINE_CHARS / 2) });
+}
+
+/** Nest hands over a stack and a context as trailing strings; ours hands over an error or a record of fields. */
+function fieldsOf(rest: readonly unknown[]): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [at, item] of rest.entries()) {
+    if (item instanceof Error) fields['error'] = described(item);
+    else if (at === 0) continue;
+    else if (typeof item === 'string') fields[item.includes('\n') ? 'stack' : 'context'] = item;
+    else if (typeof item === 'object' && item !== null) Object.assign(fields, item);
+  }
+  return fields;
+}
+
+const CAUSES = 5;
+/** An error with its causes, at most five deep. */
+export function described(error: Error, depth = 0): Record<string, unknown> {
+  const { cause } = error;
+  return {
+    name: error.name,
+    message: error.message,
+    ...(error.stack ? { stack: error.stack.split('\n').slice(1, 8).join('\n') } : {}),
+    ...(cause instanceof Error && depth < CAUSES ? { cause: described(cause, depth + 1) } : {}),
+  };
+}
+
+function stringify(record: Record<string, unknown>): string {
+  try {
+    return JSON.stringify(record, (_key, value: unknown) => {
+      if (typeof value === 'bigint') return value.toString();
+      return value instanceof Error ? described(value) : value;
+    });
+  } catch {
+    return JSON.stringify({ ...record, message: String(record['message']), unprintable: true });
+  }
+}
