@@ -1,0 +1,25 @@
+import type { Site, SiteState } from '@skerry/contracts';
+import { positionOf } from './geo.js';
+import type { SiteFacts } from './types.js';
+
+/** Merges what an operator says of a site and what inventory knows of it into what decisions look at. */
+export function siteFacts(site: Site, state?: SiteState): SiteFacts {
+  const labels = new Map(Object.entries(site.labels));
+  // After the operator's own labels: a label cannot pretend to be another site, kind or provider.
+  labels.set('name', site.name).set('site', site.name);
+  labels.set('kind', site.kind).set('provider', site.provider);
+  return {
+    name: site.name,
+    site,
+    state,
+    labels,
+    position: positionOf(site.location),
+    rttMs: new Map(Object.entries(site.rttMs)),
+  };
+}
+
+/** `sites` by name; the same array when it is sorted already. */
+export function byName(sites: readonly SiteFacts[]): readonly SiteFacts[] {
+  const sorted = sites.every((s, i) => i === 0 || (sites[i - 1]?.name ?? '') < s.name);
+  return sorted ? sites : sites.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
