@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { parse, siteDescriptionSchema } from '@skerry/contracts';
+import { writePrivateFile } from '@skerry/identity';
+import { z } from 'zod';
+import { FIRST_PORT, freePorts, isFree } from './ports.js';
+
+const port = z.number().int().min(1).max(65_535);
+
+/** What a local cloud remembers of itself: its ports and its sites. Keys are in files of their own. */
+const cloudFileSchema = z.strictObject({
+  format: z.literal(1),
+  createdAt: z.iso.datetime(),
+  /** Address that sites on other machines dial; loopback keeps the cloud to this machine. */
+  listen: z.string(),
+  ports: z.strictObject({ api: port, hub: port, leaf: port, monitor: port, join: port }),
+  /** The sites that this machine runs itself. */
+  sites: z.array(z.strictObject({ description: siteDescriptionSchema, port, monitor: port })),
+});
+export type CloudFile = z.infer<typeof cloudFileSchema>;
+
+/** The cloud of a folder, or undefined when there is none yet. Throws, naming the file, when it is damaged. */
+export async function readCloudFile(path: string): Promise<CloudFile | undefined> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw new Error(`read ${path}`, { cause });
+  });
+  if (text === undefined) return undefined;
+  const parsed = parse(cloudFileSchema, JSON.parse(text));
+  if (parsed.ok) return parsed.value;
+  const what = parsed.issues.map((i) => `${i.path}: ${i.problem}`).join('; ');
+  throw new Error(
+    `${path} is damaged (${what}): put back a copy of it, or remove the folder to found a new cloud`,
+  );
+}
+
+export async function writeCloudFile(path: string, cloud: CloudFile): Promise<void> {
+  await writePrivateFile(path, `${JSON.stringify(cloud, null, 2)}\n`);
+}
+
+/** The five ports of a new cloud: those from `FIRST_PORT` on where they are free, else any. */
+export async function choosePorts(mode: 'fixed' | 'ephemeral'): Promise<CloudFile['ports']> {
+  const wanted = Array.from({ length: 5 }, (_, i) => FIRST_PORT + i);
+  const free = mode === 'fixed' && (await Promise.all(wanted.map((p) => isFree(p)))).every(Boolean);
+  const [api, hub, leaf, monitor, join] = free ? wanted : await freePorts(5);
+  return cloudFileSchema.shape.ports.parse({ api, hub, leaf, monitor, join });
+}
+
+/** Throws one error that names every port of the cloud that something else holds. */
+export async function requireFreePorts(cloud: CloudFile, path: string): Promise<void> {
+  const named: [string, number][] = [
+    ...Object.entries(cloud.ports).filter(([name]) => name !== 'join'),
+    ...cloud.sites.flatMap(({ description, port: client, monitor }): [string, number][] => [
+      [`site ${description.name}`, client],
+      [`site ${description.name} monitoring`, monitor],
+    ]),
+  ];
+  const taken = await Promise.all(
+    named.map(async ([name, number]) => ((await isFree(number)) ? [] : [`${number} (${name})`])),
+  );
+  const list = taken.flat();
+  if (list.length === 0) return;
+  throw new Error(
+    `port ${list.join(', ')} is taken by another program: end that program (\`ss -ltnp\` shows it), or change the port in ${path}`,
+  );
+}

@@ -1,0 +1,200 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SiteDescription } from '@skerry/contracts';
+import { requireFreePorts, type CloudFile } from './cloud-file.js';
+import { foundCloud, writeHub } from './found.js';
+import { freePorts } from './ports.js';
+import { cloudPaths, type CloudPaths } from './paths.js';
+import {
+  agentProcess,
+  hubProcess,
+  leafProcess,
+  SERVICES,
+  serviceProcess,
+  type Programs,
+  type ServiceName,
+} from './processes.js';
+import { DelayRelay } from './relay.js';
+import { writeLeafConfig } from './site-folder.js';
+import { Supervisor } from './supervisor.js';
+
+const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
+/** Asks an agent to stop its replicas too before it ends. */
+const STOP_WITH_REPLICAS: NodeJS.Signals = 'SIGUSR2';
+
+export interface CloudOptions {
+  /** Folder of the cloud; founded at the first start. */
+  home: string;
+  programs: Programs;
+  /** Sites to found it with; a cloud that exists keeps its own. */
+  sites: readonly SiteDescription[];
+  /** `ephemeral` for tests: any free ports, so that several clouds run side by side. Default `fixed`. */
+  ports?: 'fixed' | 'ephemeral';
+  /** Instances of a service. Default 1 each. */
+  instances?: Partial<Record<ServiceName, number>>;
+  /** Round trip from the hub to a site, put on the link. Default none. */
+  wanRttMs?: (site: string) => number;
+  /** Address that sites on other machines dial. Default loopback, or what the cloud was founded with. */
+  listen?: string;
+  onProgress?: (line: string) => void;
+}
+
+/** A whole cloud on this machine: a hub, the services, and sites with a leaf server and an agent each, all processes of their own. */
+export class LocalCloud {
+  readonly paths: CloudPaths;
+  private readonly relays: DelayRelay[] = [];
+  private readonly httpPorts = new Map<string, number>();
+  private constructor(
+    private readonly options: CloudOptions,
+    readonly supervisor: Supervisor,
+    readonly file: CloudFile,
+  ) {
+    this.paths = cloudPaths(options.home);
+  }
+
+  /** Founds or resumes the cloud of a folder, starts everything and resolves when it is ready. On failure nothing is left running. */
+  static async start(options: CloudOptions): Promise<LocalCloud> {
+    const say = options.onProgress ?? (() => undefined);
+    const paths = cloudPaths(options.home);
+    const left = await Supervisor.endLeftovers(paths.pids);
+    if (left.length > 0) say(`ended ${left.length} processes that an earlier run left behind`);
+    const { cloud, identity } = await foundCloud(paths, {
+      sites: options.sites,
+      ports: options.ports ?? 'fixed',
+      listen: options.listen ?? '127.0.0.1',
+    });
+    const file = options.listen === undefined ? cloud : { ...cloud, listen: options.listen };
+    await requireFreePorts(file, paths.cloudFile);
+    await writeHub(paths, file, identity);
+    const onExit = (name: string, how: string) =>
+      say(`${name} ended (${how}); starting it again, see ${join(paths.logs, `${name}.log`)}`);
+    const local = new LocalCloud(
+      options,
+      new Supervisor({ logs: paths.logs, pidFile: paths.pids, onExit }),
+      file,
+    );
+    try {
+      await local.startAll(say);
+    } catch (cause) {
+      await local.stop();
+      throw cause;
+    }
+    return local;
+  }
+
+  get apiUrl(): string {
+    return `http://127.0.0.1:${this.file.ports.api}`;
+  }
+
+  get siteNames(): string[] {
+    return this.file.sites.map((s) => s.description.name);
+  }
+
+  /** Starts one more instance of a service, or one that was stopped. */
+  async startService(app: ServiceName, instance = 0): Promise<void> {
+    const [httpPort = 0] = await freePorts(1);
+    const spec = serviceProcess(this.options.programs, this.paths, this.file, { app, instance, httpPort });
+    this.httpPorts.set(spec.name, httpPort);
+    this.supervisor.start(spec);
+  }
+
+  startLeaf(site: string): void {
+    this.supervisor.start(leafProcess(this.options.programs, this.paths, site));
+  }
+
+  startAgent(site: string): void {
+    this.supervisor.start(agentProcess(this.options.programs, this.paths, site));
+  }
+
+  startHub(): void {
+    this.supervisor.start(hubProcess(this.options.programs, this.paths));
+  }
+
+  /** Resolves when a service (or all) answers that it is ready; rejects with what it says and where its log is. */
+  async ready(
+    names: readonly string[] = [...this.httpPorts.keys()],
+    timeoutMs = READY_TIMEOUT_MS,
+  ): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    await Promise.all(names.map((name) => this.waitReady(name, deadline)));
+  }
+
+  /** Stops everything in order: sites with their replicas, services, hub. `keepReplicas` leaves the replicas running. */
+  async stop(options: { keepReplicas?: boolean } = {}): Promise<void> {
+    const { supervisor } = this;
+    const names = supervisor.names();
+    const of = (prefix: string) => names.filter((n) => n.startsWith(prefix));
+    const signal = options.keepReplicas === true ? 'SIGTERM' : STOP_WITH_REPLICAS;
+    await Promise.all(of('agent-').map((n) => supervisor.stop(n, signal)));
+    await Promise.all(of('leaf-').map((n) => supervisor.stop(n)));
+    await Promise.all(
+      names.filter((n) => n !== 'hub' && !/^(agent|leaf)-/.test(n)).map((n) => supervisor.stop(n)),
+    );
+    await supervisor.stop('hub');
+    await Promise.all(this.relays.map((r) => r.close()));
+  }
+
+  private async startAll(say: (line: string) => void): Promise<void> {
+    say('starting the hub');
+    this.startHub();
+    await this.hubUp();
+    say(`starting ${SERVICES.length} services and ${this.file.sites.length} sites`);
+    for (const app of SERVICES) {
+      for (let i = 0; i < (this.options.instances?.[app] ?? 1); i++) await this.startService(app, i);
+    }
+    for (const site of this.siteNames) {
+      await writeLeafConfig(this.paths, this.file, site, await this.leafUrl(site));
+      this.startLeaf(site);
+      this.startAgent(site);
+    }
+    await this.ready();
+  }
+
+  private async leafUrl(site: string): Promise<string> {
+    const target = {
+      host: this.file.listen === '0.0.0.0' ? '127.0.0.1' : this.file.listen,
+      port: this.file.ports.leaf,
+    };
+    const rttMs = this.options.wanRttMs?.(site) ?? 0;
+    if (rttMs <= 0) return `tls://${target.host}:${target.port}`;
+    const relay = await DelayRelay.listen({ oneWayMs: rttMs / 2, target });
+    this.relays.push(relay);
+    return `tls://127.0.0.1:${relay.port}`;
+  }
+
+  private async hubUp(): Promise<void> {
+    const url = `http://127.0.0.1:${this.file.ports.monitor}/healthz`;
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const ok = await fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
+        (r) => r.ok,
+        () => false,
+      );
+      if (ok) return;
+      if (Date.now() > deadline) throw await this.notReady('hub', 'does not answer');
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  private async waitReady(name: string, deadline: number): Promise<void> {
+    const url = `http://127.0.0.1:${this.httpPorts.get(name) ?? 0}/readyz`;
+    let last = 'does not answer';
+    for (;;) {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+      if (answer?.ok) return;
+      if (answer) last = await answer.text();
+      if (Date.now() > deadline) throw await this.notReady(name, last);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  private async notReady(name: string, said: string): Promise<Error> {
+    const log = join(this.paths.logs, `${name}.log`);
+    const tail = await readFile(log, 'utf8').then(
+      (t) => t.trimEnd().split('\n').slice(-5).join('\n'),
+      () => '(no log)',
+    );
+    return new Error(`${name} did not become ready: ${said}\nThe last lines of ${log}:\n${tail}`);
+  }
+}

@@ -1,0 +1,134 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureNatsServer } from '@skerry/nats-server';
+import pc from 'picocolors';
+import { LocalCloud } from './cloud.js';
+import { applyExamples, waitUntilRunning } from './examples.js';
+import { cloudHome } from './paths.js';
+import { Progress } from './progress.js';
+import { exampleSites, roundTripFromHub } from './sites.js';
+import { nextCommands, placementTable } from './table.js';
+
+const USAGE = `npm start [-- options]   brings up a cloud on this machine
+
+  --wan             put the measured round trips on the links between hub and sites
+  --listen ADDRESS  let sites on other machines join: listen on ADDRESS (0.0.0.0 for all)
+  --no-examples     do not apply the example workloads
+  --redis URL       keep the read model in Redis
+  --help            this text
+
+Set SKERRY_HOME to keep the cloud somewhere else than in .skerry, and
+OTEL_EXPORTER_OTLP_ENDPOINT to send traces to an OpenTelemetry collector.
+`;
+/** Where the hub stands in \`--wan\`. */
+const HUB_AT = 'eu-de';
+
+interface Options {
+  wan: boolean;
+  listen: string | undefined;
+  examples: boolean;
+  redis: string | undefined;
+}
+
+function readOptions(argv: string[]): Options | 'help' {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      wan: { type: 'boolean', default: false },
+      listen: { type: 'string' },
+      'no-examples': { type: 'boolean', default: false },
+      redis: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  return { wan: values.wan, listen: values.listen, examples: !values['no-examples'], redis: values.redis };
+}
+
+/** Variables of tracing and of Redis that services and agents get. */
+function sharedEnv(options: Options): Record<string, string> {
+  const otel = Object.entries(process.env).filter(
+    ([name, value]) => name.startsWith('OTEL_') && value !== undefined,
+  );
+  return { ...Object.fromEntries(otel), ...(options.redis ? { REDIS_URL: options.redis } : {}) };
+}
+
+async function run(options: Options, root: string, stopped: AbortSignal): Promise<LocalCloud> {
+  const progress = new Progress(process.stdout);
+  progress.begin('looking for a nats-server');
+  const nats = await ensureNatsServer({ log: (line) => progress.update(line) });
+  progress.update(`nats-server ${nats.version} (${sourceText(nats.from)}: ${nats.path})`);
+  const examples = resolve(root, 'deploy', 'examples');
+  const sites = await exampleSites(examples);
+  const home = cloudHome(root, process.env);
+  progress.begin('starting the cloud');
+  const cloud = await LocalCloud.start({
+    home,
+    programs: { root, natsServer: nats.path, env: sharedEnv(options) },
+    sites,
+    ...(options.wan ? { wanRttMs: roundTripFromHub(sites, HUB_AT) } : {}),
+    ...(options.listen === undefined ? {} : { listen: options.listen }),
+    onProgress: (line) => (line.includes('ended') ? progress.note(line) : progress.update(line)),
+  });
+  try {
+    if (options.examples) {
+      progress.begin('applying the examples');
+      await applyExamples(cloud, resolve(examples, 'workloads'), stopped);
+    }
+    progress.begin('waiting until the workloads run');
+    const statuses = await waitUntilRunning(cloud, (line) => progress.update(line), stopped);
+    progress.end();
+    process.stdout.write(`\n${placementTable(statuses)}\n\n${nextCommands(statuses, cloud)}\n`);
+  } catch (cause) {
+    progress.end();
+    await cloud.stop();
+    throw cause;
+  }
+  return cloud;
+}
+
+function sourceText(from: string): string {
+  switch (from) {
+    case 'NATS_SERVER':
+      return 'given by NATS_SERVER';
+    case 'PATH':
+      return 'found on PATH';
+    case 'release':
+      return 'official release, checksum verified';
+    default:
+      return "Debian's package, signatures verified by apt";
+  }
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  if (options === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const stopping = new AbortController();
+  const asked = new Promise<void>((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        stopping.abort(new Error(`stopped by ${signal}`));
+        done();
+      });
+    }
+  });
+  const cloud = await run(options, resolve(import.meta.dirname, '..', '..', '..'), stopping.signal);
+  await asked;
+  process.stdout.write(`\n${pc.dim('stopping the cloud (its state stays on disk)')}\n`);
+  await cloud.stop();
+  process.stdout.write('stopped. Start it again with: npm start\n');
+  return 0;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (cause: unknown) => {
+    process.stderr.write(
+      `\n${pc.red('npm start failed:')} ${cause instanceof Error ? cause.message : String(cause)}\n`,
+    );
+    process.exit(1);
+  },
+);

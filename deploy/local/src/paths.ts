@@ -1,0 +1,32 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** Where a local cloud keeps everything it has: `SKERRY_HOME`, else `.skerry` in `root`. */
+export function cloudHome(root: string, env: NodeJS.ProcessEnv): string {
+  const given = env['SKERRY_HOME'];
+  return given === undefined || given === ''
+    ? join(root, '.skerry')
+    : resolve(given.replace(/^~(?=\/|$)/, homedir()));
+}
+
+/** The folders and files of one local cloud. Everything below `home` has mode 0700 or 0600. */
+export function cloudPaths(home: string) {
+  return {
+    home,
+    /** Ports and sites, so that a start resumes the same cloud. */
+    cloudFile: join(home, 'cloud.json'),
+    /** What the CLI reads: address and token of the api. */
+    context: join(home, 'context.json'),
+    /** Held while a cloud runs from this folder. */
+    pids: join(home, 'pids.json'),
+    logs: join(home, 'logs'),
+    hub: join(home, 'hub'),
+    hubConfig: join(home, 'hub', 'nats.conf'),
+    hubTls: join(home, 'hub', 'tls'),
+    identity: join(home, 'identity'),
+    bootstrap: join(home, 'identity', 'bootstrap.json'),
+    creds: (user: string) => join(home, 'creds', `${user}.creds`),
+    site: (name: string) => join(home, 'sites', name),
+  };
+}
+export type CloudPaths = ReturnType<typeof cloudPaths>;

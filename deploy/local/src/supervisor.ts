@@ -1,0 +1,171 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What to run: an argv array, the whole environment (nothing is inherited but what is here), and its log file's name. */
+export interface ProcessSpec {
+  name: string;
+  argv: readonly [string, ...string[]];
+  env: Readonly<Record<string, string>>;
+  cwd?: string;
+  /** How long it may take to end before SIGKILL. Default 12,000. */
+  stopTimeoutMs?: number;
+}
+
+const FIRST_BACKOFF_MS = 200;
+const MAX_BACKOFF_MS = 5_000;
+/** A process that ran this long starts over with the first backoff. */
+const STEADY_MS = 30_000;
+
+interface Running {
+  spec: ProcessSpec;
+  child: ChildProcess | undefined;
+  backoffMs: number;
+  startedAt: number;
+  stopping: boolean;
+  restart: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Keeps a cloud's processes running: restarts what ends by itself, with backoff, and ends what is left over from a run
+ * that was killed. Each process has a group and a log file of its own, so that Ctrl-C reaches only this one.
+ */
+export class Supervisor {
+  private readonly running = new Map<string, Running>();
+
+  constructor(
+    private readonly options: { logs: string; pidFile: string; onExit?: (name: string, how: string) => void },
+  ) {
+    mkdirSync(options.logs, { recursive: true, mode: 0o700 });
+  }
+
+  /** Starts a process and keeps it running. Returns its process id. */
+  start(spec: ProcessSpec): number {
+    if (this.running.has(spec.name)) throw new Error(`${spec.name} runs already`);
+    const entry: Running = {
+      spec,
+      child: undefined,
+      backoffMs: FIRST_BACKOFF_MS,
+      startedAt: 0,
+      stopping: false,
+      restart: undefined,
+    };
+    this.running.set(spec.name, entry);
+    return this.spawn(entry);
+  }
+
+  /** The process id of a running process, or undefined. */
+  pid(name: string): number | undefined {
+    const child = this.running.get(name)?.child;
+    return child?.exitCode === null && child.signalCode === null ? child.pid : undefined;
+  }
+
+  names(): string[] {
+    return [...this.running.keys()];
+  }
+
+  /** Asks a process to end (default SIGTERM), insists after its time is up, and resolves when it is gone. */
+  async stop(name: string, signal?: NodeJS.Signals): Promise<void> {
+    const entry = this.running.get(name);
+    if (entry === undefined) return;
+    entry.stopping = true;
+    clearTimeout(entry.restart);
+    const { child, spec } = entry;
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      child.kill(signal ?? 'SIGTERM');
+      const insist = setTimeout(() => child.kill('SIGKILL'), spec.stopTimeoutMs ?? 12_000);
+      await gone;
+      clearTimeout(insist);
+    }
+    this.running.delete(name);
+    this.record();
+  }
+
+  /** Ends what an earlier run of this folder left behind; a process is known by its id and start time. Returns their names. */
+  static async endLeftovers(pidFile: string): Promise<string[]> {
+    const left = readPids(pidFile).filter(({ pid, startTime }) => startTimeOf(pid) === startTime);
+    for (const { pid } of left) process.kill(pid, 'SIGTERM');
+    const deadline = Date.now() + 12_000;
+    const alive = () => left.filter(({ pid, startTime }) => startTimeOf(pid) === startTime);
+    while (alive().length > 0 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const { pid } of alive()) process.kill(pid, 'SIGKILL');
+    return left.map((p) => p.name);
+  }
+
+  private spawn(entry: Running): number {
+    const { spec } = entry;
+    const log = openSync(join(this.options.logs, `${spec.name}.log`), 'a', 0o600);
+    const [command, ...args] = spec.argv;
+    const child = spawn(command, args, {
+      env: { ...spec.env },
+      cwd: spec.cwd,
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
+    closeSync(log);
+    entry.child = child;
+    entry.startedAt = Date.now();
+    child.once('error', (cause) => this.options.onExit?.(spec.name, cause.message));
+    child.once('exit', (code, signal) => this.exited(entry, signal ?? `exit code ${code}`));
+    this.record();
+    return child.pid ?? 0;
+  }
+
+  private exited(entry: Running, how: string): void {
+    if (entry.stopping) return;
+    this.options.onExit?.(entry.spec.name, how);
+    if (Date.now() - entry.startedAt > STEADY_MS) entry.backoffMs = FIRST_BACKOFF_MS;
+    entry.restart = setTimeout(() => this.spawn(entry), entry.backoffMs);
+    entry.backoffMs = Math.min(entry.backoffMs * 2, MAX_BACKOFF_MS);
+  }
+
+  private record(): void {
+    const pids = [...this.running.values()].flatMap(({ spec, child }) => {
+      const pid = child?.pid;
+      const startTime = pid === undefined ? undefined : startTimeOf(pid);
+      return pid === undefined || startTime === undefined ? [] : [{ name: spec.name, pid, startTime }];
+    });
+    const draft = `${this.options.pidFile}.new`;
+    writeFileSync(draft, JSON.stringify(pids), { mode: 0o600 });
+    renameSync(draft, this.options.pidFile);
+  }
+}
+
+interface KnownPid {
+  name: string;
+  pid: number;
+  startTime: string;
+}
+
+function readPids(path: string): KnownPid[] {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return Array.isArray(value) ? value.filter(isKnownPid) : [];
+  } catch {
+    return []; // No file, or cut off by a crash: then nothing is known to be left.
+  }
+}
+
+function isKnownPid(value: unknown): value is KnownPid {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    'name' in value &&
+    'pid' in value &&
+    'startTime' in value &&
+    typeof value.pid === 'number' &&
+    value.pid > 1
+  );
+}
+
+/** When a process started, in clock ticks since boot: with the id it names a process for ever. Undefined when it is gone. */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined; // It has ended.
+  }
+}
