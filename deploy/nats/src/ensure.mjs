@@ -46,7 +46,10 @@ export async function ensureNatsServer(options = {}) {
   /** @type {string[]} */
   const tried = [];
   for (const source of [fromPath, fromCache, fromRelease, fromDebian]) {
-    const found = await source(setting, (line) => tried.push(line));
+    const found = await source(setting, (line) => {
+      tried.push(line);
+      setting.log(`nats-server: ${line}`);
+    });
     if (found) return found;
   }
   throw new NatsServerMissing(tried);

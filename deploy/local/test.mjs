@@ -1,0 +1,146 @@
+// `npm test [-- jest's arguments]`: all tests, from a fresh clone too. First those that run side by side, then the
+// end-to-end tests, each of which starts a cloud of its own, one after another. The last line is the outcome.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT, runMain, SetupError, setUp } from './setup.mjs';
+
+/** The whole run, setup included. A healthy one takes less than eight minutes on two cores. */
+const LIMIT_MS = 9.5 * 60_000;
+
+/** After its last result a run of jest may take this long to end; longer means that a test left something open. */
+const END_GRACE_MS = 15_000;
+
+const RUNS = [
+  { name: 'tests', args: ['--maxWorkers=2', '--testPathIgnorePatterns=\\.e2e\\.ts$'] },
+  { name: 'end-to-end tests', args: ['--runInBand', '--testPathIgnorePatterns=\\.spec\\.ts$'] },
+];
+const ALWAYS_IGNORED = ['/node_modules/', '/dist/', '<rootDir>/.cache/', '<rootDir>/.skerry/'];
+
+/** @typedef {{ passed: number, failed: number, skipped: number }} Summary */
+
+/** @type {Summary} */
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+await runMain(async () => {
+  const deadline = performance.now() + LIMIT_MS;
+  const folder = mkdtempSync(join(tmpdir(), 'skerry-test-'));
+  try {
+    await setUp((line) => console.log(line));
+    const env = { ...process.env, NATS_SERVER: await natsServer() };
+    for (const run of RUNS) {
+      const summary = await jest(run, { env, folder, timeoutMs: deadline - performance.now() });
+      for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) total[key] += summary[key];
+    }
+    if (total.passed + total.failed === 0)
+      throw new SetupError(`no test matches ${process.argv.slice(2).join(' ')}`);
+  } catch (error) {
+    total.failed += 1;
+    throw error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+if (total.failed > 0) process.exitCode = 1;
+console.log(
+  `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`,
+);
+
+async function natsServer() {
+  const { ensureNatsServer } = await import('@skerry/nats-server');
+  const { path, version, from } = await ensureNatsServer({ log: (line) => console.log(line) });
+  console.log(`nats-server ${version} from ${from}`);
+  return path;
+}
+
+/**
+ * One run of jest. What it leaves behind when it has to be ended is ended with it.
+ *
+ * @param {{ name: string, args: string[] }} run
+ * @param {{ env: Record<string, string | undefined>, folder: string, timeoutMs: number }} options
+ * @returns {Promise<Summary>}
+ */
+async function jest({ name, args }, { env, folder, timeoutMs }) {
+  const summaryFile = join(folder, `${name}.json`);
+  const argv = [
+    join(ROOT, 'node_modules/jest/bin/jest.js'),
+    // jest takes every word after a list for a part of the list, so the caller's words come first.
+    ...process.argv.slice(2),
+    `--config=${join(ROOT, 'test/jest.config.mjs')}`,
+    `--reporters=${join(ROOT, 'test/jest-reporter.mjs')}`,
+    '--passWithNoTests',
+    ...args,
+    ...ALWAYS_IGNORED.map((pattern) => `--testPathIgnorePatterns=${pattern}`),
+  ];
+  const nodeOptions = [env['NODE_OPTIONS'], '--experimental-vm-modules', '--no-warnings']
+    .filter(Boolean)
+    .join(' ');
+  const child = spawn(process.execPath, argv, {
+    cwd: ROOT,
+    env: { ...env, NODE_OPTIONS: nodeOptions, SKERRY_TEST_SUMMARY: summaryFile },
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+  });
+  const why = await endOf(child, summaryFile, timeoutMs);
+  const summary = readSummary(summaryFile);
+  if (why) {
+    console.log(`${name}: ${why}`);
+    return { ...(summary ?? { passed: 0, skipped: 0 }), failed: (summary?.failed ?? 0) + 1 };
+  }
+  if (summary) return summary;
+  return { passed: 0, failed: child.exitCode === 0 ? 0 : 1, skipped: 0 };
+}
+
+/**
+ * Waits until jest ends, and ends it (its whole process group) when it takes too long.
+ *
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {string} summaryFile
+ * @param {number} timeoutMs
+ * @returns {Promise<string | undefined>} why it did not end well by itself
+ */
+async function endOf(child, summaryFile, timeoutMs) {
+  /** @type {string | undefined} */
+  let why;
+  const end = (/** @type {string} */ reason) => {
+    why ??= reason;
+    if (child.pid) killGroup(child.pid);
+  };
+  const limit = setTimeout(
+    () => end(`ended after the limit of ${LIMIT_MS / 60_000} minutes`),
+    Math.max(0, timeoutMs),
+  );
+  let reportedAt = 0;
+  const watch = setInterval(() => {
+    if (!readSummary(summaryFile)) return;
+    reportedAt ||= performance.now();
+    if (performance.now() - reportedAt > END_GRACE_MS)
+      end('did not end after its last test: a test left something open');
+  }, 500);
+  const stop = () => end('interrupted');
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  await new Promise((resolve) => child.on('close', resolve).on('error', resolve));
+  clearTimeout(limit);
+  clearInterval(watch);
+  process.off('SIGINT', stop).off('SIGTERM', stop);
+  return why;
+}
+
+/** @param {number} pid of the group's first process */
+function killGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
+}
+
+/** @param {string} file @returns {Summary | undefined} */
+function readSummary(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
