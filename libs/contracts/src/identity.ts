@@ -60,7 +60,7 @@ export const joinAnswerSchema = z.strictObject({
 });
 export type JoinAnswer = z.infer<typeof joinAnswerSchema>;
 
-/** A renewal: the site signs `<site>.<at>.<nonce>` with its user key; `at` may be 60 s off. */
+/** A renewal, signed with the site's user key over everything in it (`signRenewal` of identity); `at` may be 60 s off. */
 export const renewRequestSchema = z.strictObject({
   site: nameSchema,
   at: instantSchema,

@@ -41,6 +41,8 @@ export const SITE = {
   heartbeat: 'rpc.heartbeat',
   ping: 'rpc.ping',
   digest: 'rpc.digest',
+  /** A retired site's last words. */
+  retired: 'rpc.retired',
   answer: (id: string) => `rpc.answer.${id}`,
   requests: 'dl.req.>',
   request: (verb: string) => `dl.req.${verb}`,
@@ -53,6 +55,7 @@ export const HUB = {
   heartbeat: 'rpc.*.heartbeat',
   ping: 'rpc.*.ping',
   digest: 'rpc.*.digest',
+  retired: 'rpc.*.retired',
   answer: (account: string, id: string) => `rpc.${account}.answer.${id}`,
   request: (account: string, verb: string) => `dl.${account}.req.${verb}`,
   delivery: (account: string) => `dl.${account}.d`,
@@ -203,6 +206,9 @@ export const JETSTREAM_API = {
   consumerInfo: (stream: string, durable: string) => `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
   consumerDelete: (stream: string, durable: string) => `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
 } as const;
+
+/** Prefix of a user's inboxes on the hub: each has its own, so that none hears the answers to another. Set it on the connection. */
+export const inboxPrefix = (user: string) => `_INBOX_${user}`;
 
 /** Headers that Skerry adds to messages. */
 export const HEADERS = {

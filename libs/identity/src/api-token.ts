@@ -1,33 +1,33 @@
+import type { ApiToken, Actor } from '@skerry/contracts';
 import { hashSecret, makeTokenText, parseTokenText, secretMatches } from './token-text.js';
 
 const PREFIX = 'sky';
 
-/** `viewer` reads; `editor` also changes workloads; `admin` also sites, tokens and dead letters. */
-export const API_ROLES = ['viewer', 'editor', 'admin'] as const;
-export type ApiRole = (typeof API_ROLES)[number];
-
-/** What the api keeps of a bearer token: enough to check it, not enough to use it. */
-export interface ApiTokenRecord {
-  id: string;
-  /** Whose it is, for the audit log. */
-  name: string;
-  role: ApiRole;
-  /** SHA-256 of the secret, hexadecimal. */
-  hash: string;
-  expiresAtMs: number;
-}
-
 export type ApiTokenCheck =
-  { ok: true; name: string; role: ApiRole } | { ok: false; reason: 'malformed' | 'unknown' | 'expired' };
+  { ok: true; actor: Actor } | { ok: false; reason: 'malformed' | 'unknown' | 'expired' };
 
-/** A bearer token `sky_<id>_<secret>` for the HTTP api. */
-export function makeApiToken(request: { name: string; role: ApiRole; expiresAtMs: number }): {
-  token: string;
-  record: ApiTokenRecord;
-} {
+/**
+ * A bearer token `sky_<id>_<secret>` for the HTTP api; and the record that is stored: enough to check the
+ * token, not enough to use it.
+ */
+export function makeApiToken(request: {
+  /** Whose it is, for the audit log. */
+  subject: string;
+  role: Actor['role'];
+  nowMs: number;
+  expiresAtMs: number;
+}): { token: string; record: ApiToken } {
   const { id, secret, text } = makeTokenText(PREFIX);
-  const { name, role, expiresAtMs } = request;
-  return { token: text, record: { id, name, role, hash: hashSecret(secret), expiresAtMs } };
+  const record: ApiToken = {
+    kind: 'ApiToken',
+    id,
+    secretSha256: hashSecret(secret),
+    subject: request.subject,
+    role: request.role,
+    createdAt: new Date(request.nowMs).toISOString(),
+    expiresAt: new Date(request.expiresAtMs).toISOString(),
+  };
+  return { token: text, record };
 }
 
 /** The id under which the token's record is found, or undefined when the text is no api token. */
@@ -36,16 +36,12 @@ export function apiTokenId(token: string): string | undefined {
 }
 
 /** Who the token's bearer is and what the bearer may do, or why the token does not count. */
-export function checkApiToken(
-  token: string,
-  record: ApiTokenRecord | undefined,
-  nowMs: number,
-): ApiTokenCheck {
+export function checkApiToken(token: string, record: ApiToken | undefined, nowMs: number): ApiTokenCheck {
   const parts = parseTokenText(PREFIX, token);
   if (parts === undefined) return { ok: false, reason: 'malformed' };
-  if (record?.id !== parts.id || !secretMatches(parts.secret, record.hash)) {
+  if (record?.id !== parts.id || !secretMatches(parts.secret, record.secretSha256)) {
     return { ok: false, reason: 'unknown' };
   }
-  if (nowMs >= record.expiresAtMs) return { ok: false, reason: 'expired' };
-  return { ok: true, name: record.name, role: record.role };
+  if (nowMs >= Date.parse(record.expiresAt)) return { ok: false, reason: 'expired' };
+  return { ok: true, actor: { subject: record.subject, role: record.role } };
 }

@@ -10,5 +10,6 @@ export * from './site-config.js';
 export * from './users.js';
 export * from './join-token.js';
 export * from './api-token.js';
-export * from './site-bundle.js';
-export * from './challenge.js';
+export * from './cloud-identity.js';
+export * from './renewal.js';
+export * from './app-users.js';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 const GROUP_OR_OTHERS = 0o077;
@@ -11,19 +11,38 @@ const MAX_BYTES = 256 * 1024;
  * the new one, also after a crash. Missing folders are made with mode 0700.
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
+  await withDraft(path, text, async (draft) => await rename(draft, path));
+}
+
+/** As `writePrivateFile`, but leaves a file that is there as it is, also when two do this at once. True when it wrote. */
+export async function createPrivateFile(path: string, text: string): Promise<boolean> {
+  if (await exists(path)) return false;
+  let created = true;
+  await withDraft(path, text, async (draft) => {
+    await link(draft, path).catch((cause: unknown) => {
+      if (!isCode(cause, 'EEXIST')) throw cause;
+      created = false;
+    });
+    await rm(draft);
+  });
+  return created;
+}
+
+/** Writes the text beside `path` and lets `place` put it there; nothing is left behind when that fails. */
+async function withDraft(path: string, text: string, place: (draft: string) => Promise<void>): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     const file = await open(draft, 'wx', 0o600);
     try {
+      await file.chmod(0o600); // The umask may have taken bits away from the owner too.
       await file.writeFile(text);
       await file.sync();
     } finally {
       await file.close();
     }
-    await chmod(draft, 0o600); // The umask may only have taken bits away, also from the owner.
-    await rename(draft, path);
+    await place(draft);
   } catch (cause) {
     await rm(draft, { force: true });
     throw new Error(`write ${path}`, { cause });
@@ -63,4 +82,15 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,0 +1,217 @@
+import {
+  BUCKETS,
+  EVENT_TYPES,
+  HUB,
+  LIVE_STATUS,
+  RPC,
+  STREAMS,
+  bucketStream,
+  bucketSubject,
+  deadLetterSubject,
+  inboxPrefix,
+  type BucketName,
+  type StreamName,
+} from '@skerry/contracts';
+import { readStream, ownStream, redeliver } from './stream-grants.js';
+import type { Permissions } from './users.js';
+
+/** The users of the hub's bus: one per app, policy's second one in the system account, and people. */
+export type AppUser =
+  | 'api'
+  | 'policy'
+  | 'scheduler'
+  | 'replicator'
+  | 'inventory'
+  | 'telemetry'
+  | 'policy-sys'
+  | 'operator'
+  | 'admin';
+
+/** The account of a user and what it may say and hear there. */
+export interface AppGrant {
+  account: 'CLOUD' | 'SYS';
+  permissions: Permissions;
+}
+
+/** What an app does on the bus, from which its permissions follow. */
+interface Duties {
+  /** Streams and buckets that it alone creates and writes. */
+  owns?: readonly Place[];
+  /** Streams and buckets that it reads. */
+  follows?: readonly Place[];
+  /** Further subjects that it publishes, and that it subscribes to. */
+  says?: readonly string[];
+  hears?: readonly string[];
+  /** Requests that it answers, and who may ask. */
+  answers?: readonly string[];
+  answersTo?: readonly AppUser[];
+  /** Whether it answers requests of sites. */
+  answersSites?: boolean;
+}
+type Place = BucketName | StreamName;
+
+/** The server puts a site's reply subject behind one of this form, so an answer reaches that site only. */
+const SITE_ANSWERS = '_R_.>';
+const ANY = '*';
+
+const API: Duties = {
+  says: [
+    'skerry.cmd.>',
+    HUB.request(ANY, '>'),
+    ...Object.values(RPC).map((subject) => (typeof subject === 'string' ? subject : subject(ANY))),
+    // The doctor looks at every stream and consumer.
+    ...[
+      '$JS.API.STREAM.INFO.*',
+      '$JS.API.STREAM.LIST',
+      '$JS.API.CONSUMER.LIST.*',
+      '$JS.API.CONSUMER.INFO.*.*',
+    ],
+    ...redeliver(),
+  ],
+  hears: [HUB.answer(ANY, ANY), HUB.heartbeat, LIVE_STATUS],
+  follows: [
+    ...(['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'outcomes', 'identities'] as const),
+    ...(['status', 'policies', 'EVT', 'DEAD', 'OBSERVED'] as const),
+  ],
+};
+
+const POLICY: Duties = {
+  owns: [
+    ...(['workloads', 'siteSpecs', 'identities', 'policies', 'outcomes', 'leases'] as const),
+    ...(['CMD', 'EVT', 'DEAD'] as const),
+  ],
+  follows: ['siteStates', 'placements'],
+  answers: [RPC.admit, RPC.cutOff, RPC.joinTicket, RPC.join, RPC.renew],
+  answersTo: ['api', 'inventory'],
+  hears: [HUB.retired],
+  answersSites: true,
+};
+
+const SCHEDULER: Duties = {
+  owns: ['placements'],
+  follows: ['workloads', 'siteSpecs', 'siteStates', 'nodes', 'OBSERVED'],
+  answers: [RPC.plan, RPC.why],
+  answersTo: ['api'],
+};
+
+const REPLICATOR: Duties = {
+  owns: ['DL'],
+  follows: ['placements', 'workloads', 'siteSpecs', 'siteStates', 'OBSERVED'],
+  hears: [HUB.digest],
+  says: [HUB.request(ANY, 'digest')],
+  answersSites: true,
+};
+
+const INVENTORY: Duties = {
+  owns: ['siteStates', 'nodes', 'OBSERVED'],
+  follows: ['siteSpecs'],
+  hears: [HUB.intake, HUB.heartbeat, HUB.ping],
+  says: [RPC.cutOff],
+  answersSites: true,
+};
+
+const TELEMETRY: Duties = {
+  owns: ['status'],
+  follows: ['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'OBSERVED'],
+  answers: [RPC.status, RPC.statusList],
+  answersTo: ['api'],
+  says: [LIVE_STATUS],
+};
+
+/** People look and change nothing. Not `skerry.rpc.>`: join tokens pass there. */
+const OPERATOR: Permissions = {
+  pub: [
+    ...['$JS.API.INFO', '$JS.API.STREAM.NAMES', '$JS.API.STREAM.LIST', '$JS.API.STREAM.INFO.*'],
+    ...readStream('EVT'),
+    ...(['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'status', 'DEAD'] as const).flatMap(
+      (place) => [`$JS.API.DIRECT.GET.${streamOf(place)}`, `$JS.API.DIRECT.GET.${streamOf(place)}.>`],
+    ),
+  ],
+  // `_INBOX.>` is what the `nats` CLI uses by itself; no app does.
+  sub: [
+    'skerry.evt.>',
+    'skerry.cmd.>',
+    'skerry.dlq.>',
+    LIVE_STATUS,
+    '_INBOX.>',
+    `${inboxPrefix('operator')}.>`,
+  ],
+};
+
+/**
+ * Every user's permissions; deny by default. An answerer is granted the inboxes of those who ask it, never "the
+ * subject it was asked to reply to": whoever asks would then choose where the answerer writes.
+ */
+export const APP_USERS: Readonly<Record<AppUser, AppGrant>> = {
+  api: { account: 'CLOUD', permissions: permissionsOf('api', API) },
+  policy: { account: 'CLOUD', permissions: permissionsOf('policy', POLICY) },
+  scheduler: { account: 'CLOUD', permissions: permissionsOf('scheduler', SCHEDULER) },
+  replicator: { account: 'CLOUD', permissions: permissionsOf('replicator', REPLICATOR) },
+  inventory: { account: 'CLOUD', permissions: permissionsOf('inventory', INVENTORY) },
+  telemetry: { account: 'CLOUD', permissions: permissionsOf('telemetry', TELEMETRY) },
+  'policy-sys': {
+    account: 'SYS',
+    permissions: {
+      pub: ['$SYS.REQ.CLAIMS.UPDATE', '$SYS.REQ.CLAIMS.DELETE'],
+      sub: [`${inboxPrefix('policy-sys')}.>`],
+    },
+  },
+  operator: { account: 'CLOUD', permissions: OPERATOR },
+  /** Everything inside CLOUD: tests, benchmarks, repair. No app runs with it. */
+  admin: { account: 'CLOUD', permissions: { pub: ['>'], sub: ['>'] } },
+};
+
+function permissionsOf(name: AppUser, duties: Duties): Permissions {
+  const { owns = [], follows = [], says = [], hears = [], answers = [], answersTo = [] } = duties;
+  const leases = name === 'api' ? [] : [bucketSubject(BUCKETS.leases.name, name), ...readStream('KV_leases')];
+  const pub = [
+    ...['$JS.API.INFO', '$JS.API.STREAM.NAMES'],
+    ...owns.flatMap((place) => [...ownStream(streamOf(place)), ...writes(place)]),
+    ...[...owns, ...follows].flatMap((place) => readStream(streamOf(place))),
+    ...says,
+    ...answersTo.map((user) => `${inboxPrefix(user)}.>`),
+    ...(duties.answersSites === true ? [SITE_ANSWERS] : []),
+    ...eventsOf(name),
+    ...leases,
+    ...(name === 'api' ? [] : [deadLetterSubject(name, ANY), `${inboxPrefix('api')}.>`, ...redeliver()]),
+  ];
+  const sub = [
+    `${inboxPrefix(name)}.>`,
+    ...hears,
+    ...answers,
+    ...(name === 'api' ? [] : [RPC.redeliver(name)]),
+  ];
+  return { pub: unique(pub), sub: unique(sub) };
+}
+
+/** What the owner publishes. Commands and dead letters are written by others into what policy keeps. */
+function writes(place: Place): string[] {
+  if (isBucket(place)) return [bucketSubject(BUCKETS[place].name, '>')];
+  switch (place) {
+    case 'CMD':
+    case 'EVT':
+    case 'DEAD':
+      return [];
+    case 'DL':
+    case 'OBSERVED':
+      return [...STREAMS[place].subjects];
+  }
+}
+
+function eventsOf(name: AppUser): string[] {
+  return Object.entries(EVENT_TYPES)
+    .filter(([, { by }]) => by === name)
+    .map(([type]) => `skerry.evt.${type}.>`);
+}
+
+function streamOf(place: Place): string {
+  return isBucket(place) ? bucketStream(BUCKETS[place].name) : STREAMS[place].name;
+}
+
+function isBucket(place: Place): place is BucketName {
+  return place in BUCKETS;
+}
+
+function unique(subjects: readonly string[]): string[] {
+  return [...new Set(subjects)];
+}
