@@ -17,6 +17,9 @@ const BUILD_STAMP = join(CACHE, 'built');
 /** The folders that hold rooms, each with its own package.json. */
 const ROOM_FOLDERS = ['libs', 'apps', 'deploy'];
 
+/** Folders in a room that no build reads. */
+const UNBUILT = ['dist', 'node_modules'];
+
 /** NestJS 12 and require() of ES modules need it. */
 const MINIMUM_NODE = [20, 19];
 
@@ -113,6 +116,7 @@ async function roomsWithoutBuild() {
 async function roomsOf(root) {
   const found = await Promise.all(
     ROOM_FOLDERS.map(async (folder) => {
+      /** @type {string[]} */
       const names = await readdir(join(root, folder)).catch(() => []);
       return names.sort().map((name) => join(root, folder, name));
     }),
@@ -139,15 +143,17 @@ export async function sourcesDigest(root) {
 /** @param {string} folder @returns {Promise<string[]>} */
 async function filesOf(folder) {
   const entries = await readdir(folder, { withFileTypes: true });
-  const below = entries.map((entry) => {
+  const below = entries.map(async (entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory())
-      return ['dist', 'node_modules', '.skerry'].includes(entry.name) ? [] : filesOf(path);
-    return entry.isFile() && /\.(ts|mts|mjs|json)$/.test(entry.name) && !/\.(spec|e2e)\.ts$/.test(entry.name)
-      ? [path]
-      : [];
+    if (entry.isDirectory()) return UNBUILT.includes(entry.name) ? [] : filesOf(path);
+    return entry.isFile() && isBuilt(entry.name) ? [path] : [];
   });
   return (await Promise.all(below)).flat();
+}
+
+/** @param {string} name of a file: whether a build reads it */
+function isBuilt(name) {
+  return /\.(ts|mts|mjs|json)$/.test(name) && !/\.(spec|e2e|suite)\.ts$/.test(name);
 }
 
 /**

@@ -95,10 +95,14 @@ async function privateApt(workDir, suite, aptDir) {
  */
 export async function archivesOf(aptDir) {
   const folder = join(aptDir, 'sources.list.d');
-  const names = (await readdir(folder).catch(() => [])).sort();
+  /** @type {string[]} */
+  const names = await readdir(folder).catch(() => []);
   const files = [
     join(aptDir, 'sources.list'),
-    ...names.filter((name) => /\.(sources|list)$/.test(name)).map((name) => join(folder, name)),
+    ...names
+      .filter((name) => /\.(sources|list)$/.test(name))
+      .sort()
+      .map((name) => join(folder, name)),
   ];
   const found = [];
   for (const file of files) {

@@ -49,6 +49,7 @@ export async function ensureNatsServer(options = {}) {
     const found = await source(setting, (line) => {
       tried.push(line);
       setting.log(`nats-server: ${line}`);
+      return undefined;
     });
     if (found) return found;
   }
@@ -56,7 +57,7 @@ export async function ensureNatsServer(options = {}) {
 }
 
 /** @typedef {Required<import('./index.mjs').EnsureOptions>} Setting */
-/** @typedef {(reason: string) => void} Skip says why a source gave nothing */
+/** @typedef {(reason: string) => undefined} Skip says why a source gave nothing */
 
 /**
  * A server named in `NATS_SERVER` was chosen by somebody, so a bad one is an error and nothing else is tried.
@@ -76,7 +77,7 @@ async function named(path) {
 /** @param {Setting} setting @param {Skip} skip @returns {Promise<NatsServer | undefined>} */
 async function fromPath({ env }, skip) {
   const path = whereIs('nats-server', env['PATH']);
-  if (!path) return void skip('PATH: no nats-server');
+  if (!path) return skip('PATH: no nats-server');
   const version = await newEnough(path, skip);
   return version ? { path, version, from: 'PATH', cached: false } : undefined;
 }
@@ -105,7 +106,7 @@ function fromRelease({ cacheDir, env, release, platform, idleTimeoutMs, log }, s
 /** @param {Setting} setting @param {Skip} skip */
 function fromDebian({ cacheDir, aptDir, env, platform, log }, skip) {
   if (!platform.startsWith('linux-') || !whereIs('apt-get', env['PATH'])) {
-    return Promise.resolve(void skip('Debian: this machine has no apt-get'));
+    return Promise.resolve(skip('Debian: this machine has no apt-get'));
   }
   return obtained('debian', cacheDir, skip, async (workDir) => {
     const packages = ['nats-server'];
@@ -145,7 +146,7 @@ async function obtained(from, cacheDir, skip, obtain) {
       return { path: join(place, 'nats-server'), version, from, cached: false };
     });
   } catch (error) {
-    return void skip(`${from}: ${error instanceof Error ? error.message : String(error)}`);
+    return skip(`${from}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -154,9 +155,9 @@ async function newEnough(path, skip) {
   try {
     const version = await versionOf(path);
     if (isAtLeast(version, MINIMUM_VERSION)) return version;
-    return void skip(`${path} is ${version}, too old`);
+    return skip(`${path} is ${version}, too old`);
   } catch (error) {
-    return void skip(error instanceof Error ? error.message : String(error));
+    return skip(error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -87,6 +87,7 @@ function reasonOf(error) {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error && error.cause.message !== '')
     return `${error.message}: ${error.cause.message}`;
-  if (error.cause instanceof Error && 'code' in error.cause) return `${error.message}: ${error.cause.code}`;
+  if (error.cause instanceof Error && 'code' in error.cause)
+    return `${error.message}: ${String(error.cause.code)}`;
   return error.message;
 }
