@@ -9,6 +9,7 @@ export * from './limits.js';
 export * from './observed.js';
 export * from './parse.js';
 export * from './placement.js';
+export * from './policy.js';
 export * from './primitives.js';
 export * from './rpc.js';
 export * from './site-streams.js';

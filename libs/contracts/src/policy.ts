@@ -1,0 +1,14 @@
+import { z } from 'zod';
+import { count, nameSchema } from './primitives.js';
+
+/** What one project may have at once: bucket `policies`, key `quota.<project>`. An absent limit is none. */
+export const quotaSchema = z.strictObject({
+  kind: z.literal('Quota'),
+  project: nameSchema,
+  workloads: count.optional(),
+  /** Wanted replicas over all workloads that are not stopped, and what they ask for together. */
+  replicas: count.optional(),
+  cpuMillicores: count.optional(),
+  memoryMiB: count.optional(),
+});
+export type Quota = z.infer<typeof quotaSchema>;

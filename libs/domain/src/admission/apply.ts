@@ -1,0 +1,190 @@
+import {
+  workloadKey,
+  type Change,
+  type CommandBody,
+  type Issue,
+  type Workload,
+  type WorkloadDocument,
+} from '@skerry/contracts';
+import { contradictions } from './contradictions.js';
+import { demandOf } from './demand.js';
+import { overQuota } from './quota.js';
+import {
+  NO_WRITES,
+  rejected,
+  type Admission,
+  type AdmissionRequest,
+  type AdmissionState,
+  type AdmissionTools,
+  type Rejected,
+} from './types.js';
+import { applied, superseded } from './sequence.js';
+
+type Apply = Extract<CommandBody, { verb: 'workload.apply' }>;
+
+/** All documents or none. Every document is looked at before anything is refused. */
+export function admitApply(
+  body: Apply,
+  request: AdmissionRequest,
+  state: AdmissionState,
+  tools: AdmissionTools,
+): Admission {
+  const { documents, ifGeneration } = body;
+  const known = documents.map((d) => state.workload(d.metadata.project, d.metadata.name));
+  if (known.some((w) => applied(w, request.command.requestId))) return replay(documents, known, request);
+  const late = known.find((w) => superseded(w, request.sequence));
+  if (late) return supersededBy(late);
+  const wrongGeneration = refuseGeneration(ifGeneration, known);
+  if (wrongGeneration) return wrongGeneration;
+
+  const drafts = documents.map((document, at) => draft(document, known[at], request, tools));
+  const issues = [
+    ...repeated(documents),
+    ...drafts.flatMap((d, at) => prefixed(d.issues, documents, at)),
+    ...overQuota(
+      drafts.map((d) => d.workload),
+      state,
+    ),
+  ];
+  if (issues.length > 0) return refuse(issues);
+  return {
+    ok: true,
+    changes: drafts.map((d) => d.change),
+    writes: {
+      ...NO_WRITES,
+      workloads: drafts.filter((d) => d.change.change !== 'unchanged').map((d) => d.workload),
+    },
+  };
+}
+
+interface Draft {
+  workload: Workload;
+  change: Change;
+  issues: Issue[];
+}
+
+function draft(
+  { metadata, spec }: WorkloadDocument,
+  known: Workload | undefined,
+  request: AdmissionRequest,
+  tools: AdmissionTools,
+): Draft {
+  const { project, name, labels } = metadata;
+  const present = known?.removed === true ? undefined : known;
+  const specDigest = tools.digest(spec);
+  if (present && present.specDigest === specDigest && sameLabels(present.labels, labels))
+    return { workload: present, change: changeOf(present, 'unchanged'), issues: [] };
+  const demand = demandOf(spec.placement.users, tools.locate);
+  const workload: Workload = {
+    kind: 'Workload',
+    project,
+    name,
+    labels,
+    generation: (known?.generation ?? 0) + 1,
+    spec,
+    specDigest,
+    demand: demand.points,
+    // A stopped workload stays stopped until someone starts it: apply changes what would run.
+    stopped: present?.stopped ?? false,
+    removed: false,
+    createdAt: present?.createdAt ?? request.now,
+    updatedAt: request.now,
+    requestId: request.command.requestId,
+    commandSequence: request.sequence,
+  };
+  const change = changeOf(workload, present ? 'updated' : 'created');
+  return { workload, change, issues: [...demand.issues, ...contradictions(spec)] };
+}
+
+/** What `changes` says of a workload. */
+export function changeOf(workload: Workload, change: Change['change']): Change {
+  const { project, name, generation } = workload;
+  return { noun: 'workload', project, name, change, generation };
+}
+
+function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/** The command was committed before, and only its answer was lost. */
+function replay(
+  documents: readonly WorkloadDocument[],
+  known: readonly (Workload | undefined)[],
+  request: AdmissionRequest,
+): Admission {
+  const changes = documents.flatMap((_document, at) => {
+    const workload = known[at];
+    if (!workload) return [];
+    const mine = applied(workload, request.command.requestId);
+    const fresh = workload.createdAt === workload.updatedAt ? 'created' : 'updated';
+    return [changeOf(workload, mine ? fresh : 'unchanged')];
+  });
+  return { ok: true, writes: NO_WRITES, changes };
+}
+
+function supersededBy(workload: Workload): Rejected {
+  return rejected(
+    'conflict',
+    `superseded: a newer command has changed ${workload.project}/${workload.name} (generation ${workload.generation})`,
+    { hint: 'look at it with "skerry get" and apply again if it is still wanted' },
+  );
+}
+
+function refuseGeneration(
+  wanted: number | undefined,
+  known: readonly (Workload | undefined)[],
+): Rejected | undefined {
+  if (wanted === undefined) return undefined;
+  if (known.length !== 1)
+    return rejected('invalid', 'ifGeneration needs exactly one document', {
+      issues: [
+        { path: 'ifGeneration', problem: `given with ${known.length} documents`, allowed: 'one document' },
+      ],
+    });
+  const [workload] = known;
+  const is = workload === undefined || workload.removed ? 0 : workload.generation;
+  if (is === wanted) return undefined;
+  return rejected('conflict', `the workload is at generation ${is}, not ${wanted}`, {
+    hint: 'read it again, decide again, and apply with the generation it has now',
+  });
+}
+
+function repeated(documents: readonly WorkloadDocument[]): Issue[] {
+  const seen = new Map<string, number>();
+  return documents.flatMap(({ metadata }, at): Issue[] => {
+    const key = workloadKey(metadata.project, metadata.name);
+    const first = seen.get(key);
+    seen.set(key, first ?? at);
+    if (first === undefined) return [];
+    const value = `${metadata.project}/${metadata.name}`;
+    return [
+      {
+        path: `[doc ${at}] ${metadata.name}: metadata.name`,
+        problem: `also in document ${first}`,
+        value,
+        allowed: 'each workload once in a command',
+      },
+    ];
+  });
+}
+
+function prefixed(issues: readonly Issue[], documents: readonly WorkloadDocument[], at: number): Issue[] {
+  if (documents.length === 1) return [...issues];
+  const name = documents[at]?.metadata.name ?? '';
+  return issues.map((issue) => ({ ...issue, path: `[doc ${at}] ${name}: ${issue.path}` }));
+}
+
+function refuse(issues: readonly Issue[]): Rejected {
+  const quota = issues.every((i) => i.path.startsWith('quota.'));
+  return rejected(
+    quota ? 'over-quota' : 'invalid',
+    `refused: ${issues.length} problem${issues.length === 1 ? '' : 's'}`,
+    {
+      issues,
+      hint: quota
+        ? 'scale something down or ask an admin for a larger quota'
+        : 'mend what is named and apply again',
+    },
+  );
+}

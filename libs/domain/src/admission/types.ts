@@ -1,0 +1,74 @@
+import type {
+  Change,
+  Command,
+  DemandPoint,
+  ErrorCode,
+  Issue,
+  Quota,
+  Site,
+  UserGroup,
+  Workload,
+  WorkloadSpec,
+} from '@skerry/contracts';
+
+/** Where a group of users is, in at most `most` points whose weights add up to 1; or what is wrong with the place. */
+export type Located =
+  | { ok: true; points: readonly DemandPoint[] }
+  | { ok: false; field: 'country' | 'city'; problem: string; allowed?: string };
+
+/** What admission needs to have worked out for it: both are pure. */
+export interface AdmissionTools {
+  /** Content digest of a spec in canonical form. */
+  digest(spec: WorkloadSpec): string;
+  /** Coordinates of a country or city. */
+  locate(group: UserGroup, most: number): Located;
+}
+
+/** What is known when a command is decided. Tombstones of removed workloads and sites are in it. */
+export interface AdmissionState {
+  workload(project: string, name: string): Workload | undefined;
+  site(name: string): Site | undefined;
+  /** Every workload of a project that is not removed. */
+  workloadsOf(project: string): Iterable<Workload>;
+  quota(project: string): Quota | undefined;
+}
+
+export interface AdmissionRequest {
+  command: Command;
+  /** Its sequence in stream `CMD`: what orders commands. */
+  sequence: number;
+  /** RFC 3339 with milliseconds. */
+  now: string;
+  /** Public key of the account made for `site.add`. */
+  account?: string;
+}
+
+/** What a decision writes: new values of nouns, all or none. */
+export interface Writes {
+  workloads: readonly Workload[];
+  sites: readonly Site[];
+}
+
+/** A refusal with every reason, as the asker reads it. */
+export interface Rejected {
+  ok: false;
+  code: ErrorCode;
+  title: string;
+  issues: readonly Issue[];
+  hint?: string;
+}
+
+/** The decision on a command: what is written and what the asker is told; or why not. */
+export type Admission = { ok: true; writes: Writes; changes: readonly Change[] } | Rejected;
+
+export const NO_WRITES: Writes = { workloads: [], sites: [] };
+
+/** A refusal. */
+export function rejected(
+  code: ErrorCode,
+  title: string,
+  more: { issues?: readonly Issue[]; hint?: string } = {},
+): Rejected {
+  const { issues = [], hint } = more;
+  return { ok: false, code, title, issues, ...(hint === undefined ? {} : { hint }) };
+}
