@@ -1,0 +1,5 @@
+export * from './wanted.js';
+export * from './differences.js';
+export * from './acknowledged.js';
+export * from './repair.js';
+export * from './retirement.js';

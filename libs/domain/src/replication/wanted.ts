@@ -1,0 +1,32 @@
+import type { Assignment, Placement, Workload } from '@skerry/contracts';
+
+/**
+ * What a placement wants, one complete assignment for each site of it. Undefined while workload and placement are
+ * of different generations: one of them is about to arrive, and a mixture of both was never decided.
+ */
+export function wantedOf(placement: Placement, workload: Workload | undefined): Assignment[] | undefined {
+  if (placement.shares.length === 0) return [];
+  if (workload === undefined || workload.generation !== placement.version.generation) return undefined;
+  // A removed workload is wanted nowhere, whatever an older decision says.
+  if (workload.removed || workload.stopped) return [];
+  return placement.shares.map((share) => assignmentOf(placement, workload, share.site, share.replicas));
+}
+
+function assignmentOf(placement: Placement, workload: Workload, site: string, replicas: number): Assignment {
+  const { run, resources, health, update, type } = workload.spec;
+  return {
+    kind: 'Assignment',
+    site,
+    project: workload.project,
+    name: workload.name,
+    version: placement.version,
+    type,
+    replicas,
+    run,
+    resources,
+    ...(health === undefined ? {} : { health }),
+    update,
+    orphan: workload.spec.placement.onSiteLoss.orphan,
+    requestId: placement.requestId,
+  };
+}
