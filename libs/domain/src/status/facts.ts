@@ -69,7 +69,7 @@ function sitesOf(input: StatusInput): SiteFacts[] {
     const gone = report === undefined || report.replicas.length === 0;
     if (share === undefined && gone) return [];
     const phase = input.siteState(site)?.phase ?? 'pending';
-    return [siteFacts({ site, phase, share, report, placement: input.placement })];
+    return [siteFacts({ site, phase, share, report, placement: input.placement, workload: input.workload })];
   });
 }
 
@@ -79,8 +79,9 @@ function siteFacts(part: {
   share: Placement['shares'][number] | undefined;
   report: Observed | undefined;
   placement: Placement | undefined;
+  workload: Workload;
 }): SiteFacts {
-  const { site, phase, share, report, placement } = part;
+  const { site, phase, share, report, placement, workload } = part;
   const replicas: Replica[] = report?.replicas ?? [];
   const lost = phase === 'lost' || phase === 'left';
   // A newer report than the placement known here is of one that is about to arrive.
@@ -101,7 +102,11 @@ function siteFacts(part: {
     },
     lost,
     current,
-    completed: replicas.filter((r) => r.phase === 'completed').length,
+    // What an older generation completed says nothing of this one.
+    completed:
+      report !== undefined && report.version.generation >= workload.generation
+        ? replicas.filter((r) => r.phase === 'completed').length
+        : 0,
     live: lost ? 0 : replicas.filter((r) => r.phase !== 'completed' && r.phase !== 'failed').length,
   };
 }
