@@ -1,5 +1,6 @@
 export * from './admission/index.js';
 export * from './liveness/index.js';
 export * from './placement/index.js';
+export * from './reconcile/index.js';
 export * from './replication/index.js';
 export * from './status/index.js';

@@ -6,7 +6,7 @@ export type HeldPhase =
 export type Ending = { readonly cause: 'exited'; readonly code?: number } | { readonly cause: 'stopped' };
 
 /** A replica that the node holds. Times are milliseconds of one clock. */
-export interface Held {
+export interface HeldReplica {
   readonly slot: number;
   /** Names what it was started from (command, environment, files, resources): equal text, equal replica. */
   readonly template: string;

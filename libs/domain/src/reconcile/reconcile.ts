@@ -1,4 +1,4 @@
-import type { Action, Held, Reconciled, Wanted } from './reconcile-types.js';
+import type { Action, HeldReplica, Reconciled, Wanted } from './reconcile-types.js';
 import { afterEnd } from './restart-rules.js';
 
 /**
@@ -10,7 +10,7 @@ import { afterEnd } from './restart-rules.js';
  * with at most `maxUnavailable` of the wanted slots not running; slots that do not run anyway are replaced first and
  * freely. Equal templates never restart anything, whatever their version.
  */
-export function reconcile(input: { wanted?: Wanted; held: readonly Held[]; nowMs: number }): Reconciled {
+export function reconcile(input: { wanted?: Wanted; held: readonly HeldReplica[]; nowMs: number }): Reconciled {
   const { wanted, nowMs } = input;
   const held = input.held.toSorted((a, b) => a.slot - b.slot);
   const steps = held.map((h): Step => {
@@ -35,7 +35,7 @@ function collect(steps: Step[]): Reconciled {
 }
 
 /** Takes away a replica whose slot is not wanted. */
-function clear(h: Held): Action[] {
+function clear(h: HeldReplica): Action[] {
   switch (h.phase) {
     case 'starting':
     case 'running':
@@ -52,7 +52,7 @@ function clear(h: Held): Action[] {
 }
 
 /** Keeps a replica of the wanted template going. */
-function hold(h: Held, wanted: Wanted, nowMs: number): Step {
+function hold(h: HeldReplica, wanted: Wanted, nowMs: number): Step {
   switch (h.phase) {
     case 'starting': {
       const deadline = h.sinceMs + wanted.healthyDeadlineMs;
@@ -78,7 +78,7 @@ function hold(h: Held, wanted: Wanted, nowMs: number): Step {
 }
 
 /** Exchanges replicas of another template, within the limit of what may be down at once. */
-function update(held: readonly Held[], wanted: Wanted): Action[] {
+function update(held: readonly HeldReplica[], wanted: Wanted): Action[] {
   const within = held.filter((h) => h.slot < wanted.replicas);
   const outdated = within.filter((h) => h.template !== wanted.template);
   const running = within.filter((h) => h.phase === 'running').length;
@@ -101,7 +101,7 @@ function update(held: readonly Held[], wanted: Wanted): Action[] {
   });
 }
 
-function startMissing(held: readonly Held[], wanted: Wanted): Action[] {
+function startMissing(held: readonly HeldReplica[], wanted: Wanted): Action[] {
   const taken = new Set(held.map((h) => h.slot));
   const missing: Action[] = [];
   for (let slot = 0; slot < wanted.replicas; slot++) {

@@ -1,10 +1,10 @@
-import type { Action, Ending, Held, Wanted } from './reconcile-types.js';
+import type { Action, Ending, HeldReplica, Wanted } from './reconcile-types.js';
 
 /**
  * What becomes of a replica that ended. A code of 0 completes it unless the policy is `always`; anything else, an
  * unknown code included, is a failure: running again is better than believing in a success that nobody saw.
  */
-export function afterEnd(h: Held, wanted: Wanted, nowMs: number): Action {
+export function afterEnd(h: HeldReplica, wanted: Wanted, nowMs: number): Action {
   const succeeded = succeededBy(h.ending);
   if (succeeded && wanted.policy !== 'always') return { kind: 'settle', slot: h.slot, phase: 'completed' };
   if (!succeeded && wanted.policy === 'never') return { kind: 'settle', slot: h.slot, phase: 'failed' };
