@@ -18,10 +18,10 @@ export async function run(argv, { timeoutMs, env, cwd }) {
   const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...(env ?? process.env), LC_ALL: 'C' },
-    timeout: timeoutMs,
-    killSignal: 'SIGKILL',
     ...(cwd ? { cwd } : {}),
   });
+  // Not spawn's own timeout: its timer outlives a command that could not be started.
+  const limit = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -32,10 +32,12 @@ export async function run(argv, { timeoutMs, env, cwd }) {
     stderr = (stderr + text).slice(-MAX_OUTPUT);
   });
   return new Promise((resolve, reject) => {
-    child.on('error', (cause) =>
-      reject(new Error(`${command} could not be run: ${cause.message}`, { cause })),
-    );
+    child.on('error', (cause) => {
+      clearTimeout(limit);
+      reject(new Error(`${command} could not be run: ${cause.message}`, { cause }));
+    });
     child.on('close', (code, signal) => {
+      clearTimeout(limit);
       if (code === 0) resolve(stdout);
       else reject(new Error(`${command} ${endOf(code, signal, timeoutMs)}${tail(stderr || stdout)}`));
     });

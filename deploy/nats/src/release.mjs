@@ -50,19 +50,23 @@ export async function unpackRelease({ workDir, baseUrl, release, platform, idleT
  * @returns {Promise<string>} the SHA-256 of what came, in hex
  */
 async function download(url, file, idleTimeoutMs) {
-  const silence = new AbortController();
-  const fail = () => silence.abort(new Error(`nothing came for ${idleTimeoutMs / 1000} s`));
-  let timer = setTimeout(fail, idleTimeoutMs);
+  const stop = new AbortController();
+  const giveUp = (/** @type {string} */ why) => () => stop.abort(new Error(why));
+  const silent = giveUp(`nothing came for ${idleTimeoutMs / 1000} s`);
+  let idle = setTimeout(silent, idleTimeoutMs);
+  const whole = setTimeout(
+    giveUp(`it took longer than ${DOWNLOAD_TIMEOUT_MS / 1000} s`),
+    DOWNLOAD_TIMEOUT_MS,
+  );
   const output = await open(file, 'wx');
   try {
-    const signal = AbortSignal.any([silence.signal, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)]);
-    const response = await fetch(url, { signal });
+    const response = await fetch(url, { signal: stop.signal });
     if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
     const hash = createHash('sha256');
     let bytes = 0;
     for await (const chunk of response.body) {
-      clearTimeout(timer);
-      timer = setTimeout(fail, idleTimeoutMs);
+      clearTimeout(idle);
+      idle = setTimeout(silent, idleTimeoutMs);
       bytes += chunk.length;
       if (bytes > MAX_ARCHIVE_BYTES) throw new Error(`larger than ${MAX_ARCHIVE_BYTES} bytes`);
       hash.update(chunk);
@@ -70,24 +74,30 @@ async function download(url, file, idleTimeoutMs) {
     }
     return hash.digest('hex');
   } catch (cause) {
-    throw new Error(`${url}: ${reasonOf(silence.signal.reason ?? cause)}`, { cause });
+    throw new Error(`${url}: ${reasonOf(stop.signal.reason ?? cause)}`, { cause });
   } finally {
-    clearTimeout(timer);
+    clearTimeout(idle);
+    clearTimeout(whole);
     await output.close();
   }
 }
 
 /**
- * `fetch failed` says nothing; the cause below it does.
+ * The message of an error and of the one below it: `fetch failed` alone says nothing.
  *
  * @param {unknown} error
  * @returns {string}
  */
 function reasonOf(error) {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error && error.cause.message !== '')
-    return `${error.message}: ${error.cause.message}`;
-  if (error.cause instanceof Error && 'code' in error.cause)
-    return `${error.message}: ${String(error.cause.code)}`;
-  return error.message;
+  // No instanceof: an error of fetch need not be of this realm's Error.
+  if (typeof error !== 'object' || error === null || !('message' in error)) return String(error);
+  const cause = 'cause' in error ? error.cause : undefined;
+  const below = typeof cause === 'object' && cause !== null ? reasonBelow(cause) : '';
+  return below === '' ? String(error.message) : `${String(error.message)}: ${below}`;
+}
+
+/** @param {{ message?: unknown, code?: unknown }} cause */
+function reasonBelow({ message, code }) {
+  const said = message === undefined || message === '' ? code : message;
+  return typeof said === 'string' ? said : '';
 }
