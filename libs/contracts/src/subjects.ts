@@ -214,6 +214,8 @@ export const inboxPrefix = (user: string) => `_INBOX_${user}`;
 export const HEADERS = {
   requestId: 'Skerry-Request',
   version: 'Skerry-Version',
+  /** On a write of a site: what changed, which its event is made from. */
+  change: 'Skerry-Change',
   traceparent: 'traceparent',
   deadReason: 'Skerry-Dead-Reason',
   deadSubject: 'Skerry-Dead-Subject',

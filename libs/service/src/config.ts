@@ -79,8 +79,16 @@ export function parseConfig<V extends Variables>(
     if (result.success) values[key] = result.data;
     else problems.push({ variable: name, problem: describe(result.error, given) });
   }
-  // Every key of V was put in above, parsed by its own schema.
-  return problems.length === 0 ? { ok: true, value: values as ConfigOf<V> } : { ok: false, problems };
+  if (problems.length > 0 || !complete(variables, values)) return { ok: false, problems };
+  return { ok: true, value: values };
+}
+
+/** Every key of `variables` is there, parsed by its own schema. */
+function complete<V extends Variables>(
+  variables: V,
+  values: Record<string, unknown>,
+): values is Record<string, unknown> & ConfigOf<V> {
+  return Object.keys(variables).every((key) => key in values);
 }
 
 function describe(error: z.ZodError, given: string | undefined): string {

@@ -10,6 +10,6 @@ export function connectToHub(app: string, config: BaseConfig, log: JsonLog): Pro
     inboxPrefix: `_INBOX_${app}`,
     ...(config.natsCreds === undefined ? {} : { creds: config.natsCreds }),
     ...(config.natsCa === undefined ? {} : { ca: config.natsCa }),
-    onAlarm: (what: string, error: unknown) => log.error(what, error),
+    onAlarm: ({ what, subject, error }) => log.error(what, error, { subject }),
   });
 }

@@ -39,4 +39,4 @@ export {
   type StartOptions,
 } from './service.js';
 export { BUS, CONFIG } from './tokens.js';
-export { spanned } from './tracing.js';
+export { carriedOn, spanned, traceIdOf } from './tracing.js';

@@ -1,5 +1,6 @@
 import { context, SpanKind, SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
-import type { Message } from '@skerry/bus';
+import type { Headers, Message } from '@skerry/bus';
+import { HEADERS } from '@skerry/contracts';
 
 const tracer = () => trace.getTracer('skerry');
 let on = false;
@@ -36,6 +37,21 @@ export function consumed<T>(name: string, message: Message, work: () => Promise<
   if (!on) return work();
   const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': message.subject };
   return inSpan(`handle ${name}`, SpanKind.CONSUMER, attributes, work);
+}
+
+/**
+ * Headers for what a handler writes because of `message`: its request id, and its trace where no span is active. (With a span the
+ * bus puts that one in, so that what follows hangs below it.)
+ */
+export function carriedOn(headers: Headers): Headers {
+  const kept = trace.getActiveSpan() ? [HEADERS.requestId] : [HEADERS.requestId, HEADERS.traceparent];
+  return Object.fromEntries(kept.flatMap((name) => (headers[name] ? [[name, headers[name]]] : [])));
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** The trace id in the headers, whether this process traces or not. */
+export function traceIdOf(headers: Headers): string | undefined {
+  return TRACEPARENT.exec(headers[HEADERS.traceparent] ?? '')?.[1];
 }
 
 async function inSpan<T>(

@@ -1,43 +1,37 @@
 import type { Issue, Quota, Workload } from '@skerry/contracts';
-import type { AdmissionState } from './types.js';
+import type { AdmissionState, Claim } from './types.js';
 
-/** What workloads take: every replica they want, whether it is placed yet or not. Stopped and removed ones take nothing. */
-export interface Usage {
-  workloads: number;
-  replicas: number;
-  cpuMillicores: number;
-  memoryMiB: number;
+/** What a workload takes; undefined when it was removed. */
+export function claimOf(workload: Workload): Claim | undefined {
+  const { name, spec, stopped, removed } = workload;
+  if (removed) return undefined;
+  const replicas = stopped ? 0 : spec.placement.replicas;
+  const { cpuMillicores, memoryMiB } = spec.resources;
+  return { name, replicas, cpuMillicores: replicas * cpuMillicores, memoryMiB: replicas * memoryMiB };
 }
 
-export function usageOf(workloads: Iterable<Workload>): Usage {
-  const usage: Usage = { workloads: 0, replicas: 0, cpuMillicores: 0, memoryMiB: 0 };
-  for (const { spec, stopped, removed } of workloads) {
-    if (removed) continue;
-    usage.workloads += 1;
-    const replicas = stopped ? 0 : spec.placement.replicas;
-    usage.replicas += replicas;
-    usage.cpuMillicores += replicas * spec.resources.cpuMillicores;
-    usage.memoryMiB += replicas * spec.resources.memoryMiB;
-  }
-  return usage;
-}
-
-/** What the changed workloads would put over their projects' quotas: every limit that is passed, and none that is not passed further than now. */
+/** What the changed workloads would put over their projects' quotas: every limit that is passed, unless it is passed no further than now. */
 export function overQuota(changed: readonly Workload[], state: AdmissionState): Issue[] {
   const projects = new Set(changed.map((w) => w.project));
   return [...projects].toSorted().flatMap((project) => {
     const quota = state.quota(project);
-    return quota ? passed(quota, project, changed, state) : [];
+    return quota ? passed(quota, changed, state) : [];
   });
 }
 
 const LIMITED = ['workloads', 'replicas', 'cpuMillicores', 'memoryMiB'] as const;
+type Usage = Record<(typeof LIMITED)[number], number>;
 
-function passed(quota: Quota, project: string, changed: readonly Workload[], state: AdmissionState): Issue[] {
-  const now = new Map([...state.workloadsOf(project)].map((w) => [w.name, w]));
-  const before = usageOf(now.values());
-  for (const workload of changed) if (workload.project === project) now.set(workload.name, workload);
-  const after = usageOf(now.values());
+function passed(quota: Quota, changed: readonly Workload[], state: AdmissionState): Issue[] {
+  const { project } = quota;
+  const claims = new Map([...state.claimsOf(project)].map((claim) => [claim.name, claim]));
+  const before = sum(claims.values());
+  for (const workload of changed) {
+    const claim = workload.project === project ? claimOf(workload) : undefined;
+    if (claim) claims.set(claim.name, claim);
+    else if (workload.project === project) claims.delete(workload.name);
+  }
+  const after = sum(claims.values());
   return LIMITED.flatMap((limit): Issue[] => {
     const most = quota[limit];
     if (most === undefined || after[limit] <= most || after[limit] <= before[limit]) return [];
@@ -50,4 +44,15 @@ function passed(quota: Quota, project: string, changed: readonly Workload[], sta
       },
     ];
   });
+}
+
+function sum(claims: Iterable<Claim>): Usage {
+  const usage: Usage = { workloads: 0, replicas: 0, cpuMillicores: 0, memoryMiB: 0 };
+  for (const claim of claims) {
+    usage.workloads += 1;
+    usage.replicas += claim.replicas;
+    usage.cpuMillicores += claim.cpuMillicores;
+    usage.memoryMiB += claim.memoryMiB;
+  }
+  return usage;
 }

@@ -19,18 +19,26 @@ export type Located =
 /** What admission needs to have worked out for it: both are pure. */
 export interface AdmissionTools {
   /** Content digest of a spec in canonical form. */
-  digest(spec: WorkloadSpec): string;
+  digest: (spec: WorkloadSpec) => string;
   /** Coordinates of a country or city. */
-  locate(group: UserGroup, most: number): Located;
+  locate: (group: UserGroup, most: number) => Located;
 }
 
 /** What is known when a command is decided. Tombstones of removed workloads and sites are in it. */
 export interface AdmissionState {
   workload(project: string, name: string): Workload | undefined;
   site(name: string): Site | undefined;
-  /** Every workload of a project that is not removed. */
-  workloadsOf(project: string): Iterable<Workload>;
+  /** What every workload of a project takes, that is not removed. Asked only when the project has a quota. */
+  claimsOf(project: string): Iterable<Claim>;
   quota(project: string): Quota | undefined;
+}
+
+/** What a workload takes of its project's quota: every replica it wants, placed or not; a stopped one wants none. */
+export interface Claim {
+  name: string;
+  replicas: number;
+  cpuMillicores: number;
+  memoryMiB: number;
 }
 
 export interface AdmissionRequest {

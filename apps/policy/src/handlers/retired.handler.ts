@@ -1,0 +1,39 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Message } from '@skerry/bus';
+import { parseAccountId, Refusal } from '@skerry/contracts';
+import { JsonLog } from '@skerry/service';
+import { IdentitiesStore } from '../stores/identities.store.js';
+import { SitesStore } from '../stores/sites.store.js';
+
+/** Hears a site's last word: it has stopped everything and removed what was left. From now on it is removed. */
+@Injectable()
+export class RetiredHandler {
+  constructor(
+    @Inject(SitesStore) private readonly sites: SitesStore,
+    @Inject(IdentitiesStore) private readonly identities: IdentitiesStore,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  async handle(message: Message): Promise<{ ok: true }> {
+    // The server puts the account into the subject: no site can say this of another.
+    const account = parseAccountId(message.subject.split('.')[1]);
+    const site = account && this.sites.byAccount(account);
+    if (!site) throw new Refusal('not-found', 'no site has this account');
+    if (site.membership !== 'removed') await this.retire(site.name);
+    return { ok: true };
+  }
+
+  private async retire(name: string): Promise<void> {
+    const removed = await this.sites.change(name, 'removed', (now) =>
+      now.membership === 'leaving' ? { ...now, membership: 'removed' } : undefined,
+    );
+    if (!removed) throw new Refusal('conflict', `the site ${name} was not asked to leave`);
+    const identity = await this.identities.site(name);
+    if (identity)
+      await this.identities.putSite(
+        { ...identity.value, revokedAt: new Date().toISOString() },
+        identity.revision,
+      );
+    this.log.log(`site ${name} is removed`, { site: name });
+  }
+}

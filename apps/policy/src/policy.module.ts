@@ -1,0 +1,34 @@
+import { Module } from '@nestjs/common';
+import { Bootstrap } from './bootstrap.js';
+import { Gazetteer } from './gazetteer/gazetteer.js';
+import { AdmitHandler } from './handlers/admit.handler.js';
+import { CommandHandler } from './handlers/command.handler.js';
+import { CutOffHandler } from './handlers/cut-off.handler.js';
+import { EventsHandler } from './handlers/events.handler.js';
+import { JoinHandler } from './handlers/join.handler.js';
+import { RenewHandler } from './handlers/renew.handler.js';
+import { RetiredHandler } from './handlers/retired.handler.js';
+import { TicketHandler } from './handlers/ticket.handler.js';
+import { PolicyController } from './policy.controller.js';
+import { ClaimsKeeper } from './sites/claims-keeper.js';
+import { Credentials } from './sites/credentials.js';
+import { SiteAccounts } from './sites/site-accounts.js';
+import { identityProvider, systemBusProvider } from './sites/system-bus.js';
+import { Desk } from './stores/desk.js';
+import { IdentitiesStore } from './stores/identities.store.js';
+import { OutcomesStore } from './stores/outcomes.store.js';
+import { QuotasStore } from './stores/quotas.store.js';
+import { SitesStore } from './stores/sites.store.js';
+import { WorkloadsStore } from './stores/workloads.store.js';
+
+@Module({
+  controllers: [PolicyController],
+  providers: [
+    ...[AdmitHandler, CommandHandler, CutOffHandler, EventsHandler],
+    ...[JoinHandler, RenewHandler, RetiredHandler, TicketHandler],
+    ...[Desk, IdentitiesStore, OutcomesStore, QuotasStore, SitesStore, WorkloadsStore],
+    ...[Bootstrap, ClaimsKeeper, Credentials, Gazetteer, SiteAccounts],
+    ...[identityProvider, systemBusProvider],
+  ],
+})
+export class PolicyModule {}

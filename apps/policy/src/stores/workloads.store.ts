@@ -1,0 +1,41 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bucket, Bus, Headers } from '@skerry/bus';
+import { BUCKETS, workloadKey, workloadSchema, type Workload } from '@skerry/contracts';
+import { BUS } from '@skerry/service';
+
+/** A noun with the revision it was read at. */
+export interface Held<T> {
+  value: T;
+  revision: number;
+}
+
+/** The bucket `workloads`, which only policy writes. */
+@Injectable()
+export class WorkloadsStore {
+  private readonly bucket: Bucket<Workload>;
+
+  constructor(@Inject(BUS) bus: Bus) {
+    this.bucket = bus.bucket(BUCKETS.workloads, (value) => workloadSchema.parse(value));
+  }
+
+  /** Those of the keys that exist, tombstones included. */
+  async read(keys: readonly string[]): Promise<Map<string, Held<Workload>>> {
+    const entries = await Promise.all(keys.map((key) => this.bucket.get(key)));
+    return new Map(entries.flatMap((entry) => (entry ? [[entry.key, entry]] : [])));
+  }
+
+  /** Commits all or none, each conditional on the revision in `read` (0: the key was not there). Throws `Conflict`. */
+  async commit(
+    workloads: readonly Workload[],
+    read: ReadonlyMap<string, Held<Workload>>,
+    headers: Headers,
+  ): Promise<void> {
+    const writes = workloads.map((value) => {
+      const key = workloadKey(value.project, value.name);
+      return { key, value, revision: read.get(key)?.revision ?? 0, headers };
+    });
+    const [only] = writes;
+    if (writes.length === 1 && only) await this.bucket.put(only.key, only.value, only.revision, { headers });
+    else if (writes.length > 1) await this.bucket.putAll(writes);
+  }
+}
