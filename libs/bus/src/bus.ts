@@ -96,6 +96,11 @@ export interface FollowOptions {
   filters?: string[];
   /** Called once, when all that lay in the stream at the start was seen (at once when it was empty). */
   onCaughtUp?: () => void;
+  /**
+   * Called when the stream turns out to be another one under the old name (wiped, recreated or restored): what was
+   * folded so far says nothing about it. The newest message of each of its subjects follows.
+   */
+  onRestart?: () => void | Promise<void>;
 }
 /** Follows a stream in order from this process's memory of its position; re-creates itself without gap or repetition after reconnects and server restarts. */
 export interface Following extends Subscription {
@@ -144,10 +149,14 @@ export interface Bucket<T> {
   set(key: string, value: T, write?: BucketWrite): Promise<number>;
   delete(key: string, revision?: number): Promise<void>;
   keys(): Promise<string[]>;
-  /** Every value, then every change, in order; handlers run one at a time and may be async. */
+  /**
+   * Every value, then every change, in order; handlers run one at a time and may be async. When the bucket was wiped or
+   * restored, `onRestart` is called, its values come again (their revisions may be lower), and keys that it no longer
+   * has come as `gone`. Expiry is told only by a bucket with `perKeyTtl`, and not to one who was away meanwhile.
+   */
   follow(
     handler: (change: BucketChange<T>) => void | Promise<void>,
-    options?: { keys?: string[]; onCaughtUp?: () => void },
+    options?: { keys?: string[]; onCaughtUp?: () => void; onRestart?: () => void | Promise<void> },
   ): Promise<Following>;
 }
 

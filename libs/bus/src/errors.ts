@@ -22,3 +22,7 @@ export class Malformed extends Error {
 export class TooLarge extends Error {
   override readonly name = 'TooLarge';
 }
+/** The server refuses this subject to this user. */
+export class Forbidden extends Error {
+  override readonly name = 'Forbidden';
+}

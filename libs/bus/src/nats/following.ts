@@ -1,0 +1,224 @@
+import { nuid } from '@nats-io/nats-core/internal';
+import { realClock } from '../clock.js';
+import type { Following, StoredMessage } from '../bus.js';
+import { Unavailable } from '../errors.js';
+import { Progress } from '../progress.js';
+import type { StoreFollowOptions } from '../store.js';
+import type { ConsumerConfig, JsApi, StreamInfo } from './js-api.js';
+import type { Link } from './link.js';
+import { Puller } from './puller.js';
+import { coalesced, retried } from './retried.js';
+import type { WireStored } from './wire.js';
+
+/** Messages received and not yet handled, at most. */
+const WINDOW = 256;
+/** How long the server keeps a consumer that nobody asks. */
+const INACTIVE_MS = 60_000;
+const STREAM_WAIT_MS = 60_000;
+/** How often a waiting `reached` looks whether its sequence can still come. */
+const LOOK_MS = 200;
+const NANOS = 1_000_000;
+
+/**
+ * Follows a stream by a consumer of its own that needs no acknowledgements. A gap, a lost connection or a vanished
+ * consumer makes a new one behind the last message handled.
+ */
+export class NatsFollowing implements Following {
+  private readonly progress: Progress;
+  private puller: Puller | undefined;
+  private name = '';
+  /** Deliveries of the present consumer received. */
+  private received = 0;
+  private created: string | undefined;
+  private started = false;
+  private looking = false;
+  private readonly ended = new AbortController();
+  private readonly restart = coalesced(() => this.openAgain());
+  private readonly stopListening: () => void;
+
+  private constructor(
+    private readonly link: Link,
+    private readonly api: JsApi,
+    private readonly stream: string,
+    handler: (m: StoredMessage) => void | Promise<void>,
+    private readonly options: StoreFollowOptions,
+  ) {
+    this.progress = new Progress({
+      handler,
+      clock: realClock,
+      onAlarm: link.onAlarm,
+      onCaughtUp: options.onCaughtUp,
+      onRoom: () => this.puller?.pull(),
+    });
+    this.stopListening = link.onConnection((connected) => {
+      if (connected) this.restart();
+    });
+  }
+
+  /** Begins to follow; `Unavailable` when there is no such stream for a minute. */
+  static async start(
+    link: Link,
+    api: JsApi,
+    stream: string,
+    handler: (m: StoredMessage) => void | Promise<void>,
+    options: StoreFollowOptions,
+  ): Promise<NatsFollowing> {
+    const following = new NatsFollowing(link, api, stream, handler, options);
+    try {
+      await retried(() => following.open(), { signal: following.ended.signal, forMs: STREAM_WAIT_MS });
+    } catch (error) {
+      following.stop();
+      throw error;
+    }
+    return following;
+  }
+
+  get position(): number {
+    return this.progress.position;
+  }
+
+  get caughtUp(): Promise<void> {
+    return this.progress.caughtUp;
+  }
+
+  async reached(sequence: number, timeoutMs?: number): Promise<void> {
+    const reached = this.progress.reached(sequence, timeoutMs);
+    if (!this.looking && this.progress.awaited) void this.look();
+    await reached;
+  }
+
+  async drain(): Promise<void> {
+    this.stop();
+    await this.puller?.end(false);
+    this.progress.clear();
+    await this.progress.idle();
+    // The server would find out by itself; a consumer left behind costs it a minute of work.
+    if (this.link.connected) await this.api.deleteConsumer(this.stream, this.name).catch(() => undefined);
+  }
+
+  private stop(): void {
+    this.ended.abort();
+    this.stopListening();
+  }
+
+  private async openAgain(): Promise<void> {
+    const { signal } = this.ended;
+    if (signal.aborted || !this.started) return;
+    await this.puller?.end(false);
+    this.progress.clear();
+    await retried(() => this.open(), {
+      signal,
+      forMs: Infinity,
+      onFailure: (error) => this.link.onAlarm({ what: `follow ${this.stream} again`, error }),
+    });
+  }
+
+  private async open(): Promise<void> {
+    const info = await this.api.stream(this.stream);
+    if (info === undefined) throw new Unavailable(`follow ${this.stream}: there is no such stream`);
+    await this.progress.idle();
+    if (this.ended.signal.aborted) return;
+    const restarted = this.isOther(info);
+    const config = this.config(await this.begin(info));
+    const made = await this.api.putConsumer(this.stream, config.name, config);
+    this.name = config.name;
+    this.created = info.created;
+    this.started = true;
+    this.received = 0;
+    this.progress.expect(made.num_pending, restarted ? this.options.onRestarted : undefined);
+    this.pullFrom(config.name);
+  }
+
+  /** Where the next consumer begins: a sequence, or the newest of each subject. */
+  private async begin(info: StreamInfo): Promise<number | 'last'> {
+    const { from = 'last' } = this.options;
+    if (!this.started) {
+      if (from === 'new') this.progress.position = info.state.last_seq;
+      else if (typeof from === 'number') this.progress.position = from - 1;
+      return from === 'last' ? 'last' : this.progress.position + 1;
+    }
+    if (this.isOther(info)) {
+      await this.options.onRestart?.();
+      this.progress.position = 0;
+      return 'last';
+    }
+    // Nothing handled yet: the newest of each subject is still what was asked for.
+    return from === 'last' && this.progress.position === 0 ? 'last' : this.progress.position + 1;
+  }
+
+  /** Another stream under the old name: what was seen of the old one says nothing about this one. */
+  private isOther({ created, state }: StreamInfo): boolean {
+    return this.started && (created !== this.created || state.last_seq < this.progress.position);
+  }
+
+  private config(begin: number | 'last'): ConsumerConfig & { name: string } {
+    const { filters } = this.options;
+    return {
+      name: `follow-${nuid.next()}`,
+      ack_policy: 'none',
+      replay_policy: 'instant',
+      max_deliver: 1,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: INACTIVE_MS * NANOS,
+      ...(this.options.headersOnly === true ? { headers_only: true } : {}),
+      ...(begin === 'last'
+        ? { deliver_policy: 'last_per_subject', filter_subjects: filters ?? ['>'] }
+        : {
+            deliver_policy: 'by_start_sequence',
+            // The server refuses 0 and takes one past the end for "what comes next".
+            opt_start_seq: Math.max(1, begin),
+            ...(filters === undefined ? {} : { filter_subjects: filters }),
+          }),
+    };
+  }
+
+  private pullFrom(consumer: string): void {
+    this.puller = new Puller({
+      link: this.link,
+      api: this.api,
+      stream: this.stream,
+      consumer,
+      onMessage: (m) => this.take(m),
+      room: () => WINDOW - this.progress.waiting,
+      onGone: () => this.restart(),
+      onQuiet: () => void this.lookOnce(),
+    });
+    this.puller.pull();
+  }
+
+  private take(m: WireStored): void {
+    if (m.delivery !== this.received + 1) {
+      // Something got lost on the way; it still lies in the stream.
+      this.restart();
+      return;
+    }
+    this.received = m.delivery;
+    this.progress.push(m);
+  }
+
+  private async look(): Promise<void> {
+    this.looking = true;
+    const { signal } = this.ended;
+    while (this.progress.awaited && !signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (this.progress.awaited) await this.lookOnce();
+    }
+    this.looking = false;
+  }
+
+  /** What was asked for may have been replaced or removed: then no message says so, but the consumer's state does. */
+  private async lookOnce(): Promise<void> {
+    if (!this.progress.awaited) return;
+    try {
+      const stream = await this.api.stream(this.stream);
+      const consumer = await this.api.consumer(this.stream, this.name);
+      if (stream === undefined || consumer === undefined || consumer.num_pending > 0) return;
+      if (consumer.delivered.consumer_seq > this.progress.handled) return;
+      this.progress.allSeen();
+      this.progress.settle(stream.state.last_seq);
+    } catch {
+      // Looked at again later.
+    }
+  }
+}

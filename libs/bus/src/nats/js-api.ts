@@ -1,0 +1,127 @@
+import type { Msg } from '@nats-io/nats-core';
+import { encodeBody } from '../body.js';
+import type { PublishAck } from '../bus.js';
+import { Malformed } from '../errors.js';
+import type { Link } from './link.js';
+import { apiError, type ApiError } from './wire.js';
+
+const API_TIMEOUT_MS = 5_000;
+const NOTHING = new Uint8Array(0);
+
+/** What Skerry reads of a stream's configuration; the rest is kept as it is. */
+export interface StreamConfig extends Record<string, unknown> {
+  name: string;
+  max_age?: number;
+  max_bytes?: number;
+  max_msgs_per_subject?: number;
+}
+export interface StreamInfo {
+  config: StreamConfig;
+  created: string;
+  state: { messages: number; bytes: number; first_seq: number; last_seq: number };
+}
+export interface ConsumerConfig extends Record<string, unknown> {
+  filter_subjects?: string[];
+}
+export interface ConsumerInfo {
+  config: ConsumerConfig;
+  num_pending: number;
+  delivered: { consumer_seq: number; stream_seq: number };
+}
+
+/** Requests to JetStream, with its refusals as errors. The answers' shapes are nats-server's own. */
+export class JsApi {
+  private readonly prefix: string;
+
+  constructor(private readonly link: Link) {
+    const { domain } = link.options;
+    this.prefix = domain === undefined ? '$JS.API' : `$JS.${domain}.API`;
+  }
+
+  /** The full subject of a request. */
+  subject(verb: string): string {
+    return `${this.prefix}.${verb}`;
+  }
+
+  /** The stream, or undefined when there is none. */
+  async stream(name: string): Promise<StreamInfo | undefined> {
+    return await this.maybe<StreamInfo>(`STREAM.INFO.${name}`);
+  }
+
+  async createStream(config: StreamConfig): Promise<void> {
+    await this.call(`STREAM.CREATE.${config.name}`, config);
+  }
+
+  async updateStream(config: StreamConfig): Promise<void> {
+    await this.call(`STREAM.UPDATE.${config.name}`, config);
+  }
+
+  async consumer(stream: string, name: string): Promise<ConsumerInfo | undefined> {
+    return await this.maybe<ConsumerInfo>(`CONSUMER.INFO.${stream}.${name}`);
+  }
+
+  /** Creates a consumer, or updates one that is there to this configuration. */
+  async putConsumer(stream: string, name: string, config: ConsumerConfig): Promise<ConsumerInfo> {
+    const request = { stream_name: stream, config, action: '' };
+    return await this.call<ConsumerInfo>(`CONSUMER.CREATE.${stream}.${name}`, request);
+  }
+
+  async deleteConsumer(stream: string, name: string): Promise<void> {
+    await this.maybe(`CONSUMER.DELETE.${stream}.${name}`);
+  }
+
+  /** A stored message by sequence or the newest of a subject, as it lies there; undefined when there is none. */
+  async message(stream: string, what: { sequence: number } | { subject: string }): Promise<Msg | undefined> {
+    const verb = `DIRECT.GET.${stream}`;
+    const m =
+      'subject' in what
+        ? await this.send(`${verb}.${what.subject}`, NOTHING)
+        : await this.send(verb, encodeBody({ seq: what.sequence }));
+    const code = m.headers?.code ?? 0;
+    if (code === 404) return undefined;
+    if (code === 0) return m;
+    throw apiError(verb, { code, err_code: 0, description: m.headers?.description ?? 'refused' });
+  }
+
+  async call<T = unknown>(verb: string, body?: object): Promise<T> {
+    const answer = await this.answer<T>(verb, body);
+    if (answer.error !== undefined) throw apiError(verb, answer.error);
+    return answer;
+  }
+
+  /** As `call`, with undefined where what is asked about does not exist. */
+  private async maybe<T = unknown>(verb: string): Promise<T | undefined> {
+    const answer = await this.answer<T>(verb, undefined);
+    if (answer.error === undefined) return answer;
+    if (answer.error.code === 404) return undefined;
+    throw apiError(verb, answer.error);
+  }
+
+  private async answer<T>(verb: string, body: object | undefined): Promise<T & { error?: ApiError }> {
+    const m = await this.send(verb, body === undefined ? NOTHING : encodeBody(body));
+    return parseAnswer<T & { error?: ApiError }>(m);
+  }
+
+  private send(verb: string, body: Uint8Array): Promise<Msg> {
+    return this.link.ask(this.subject(verb), body, {}, API_TIMEOUT_MS);
+  }
+}
+
+/** What the stream says of a message published to it; throws as `apiError`. */
+export function publishAck(subject: string, m: Msg): PublishAck {
+  const ack = parseAnswer<{ stream?: string; seq?: number; duplicate?: boolean; error?: ApiError }>(m);
+  if (ack.error !== undefined) throw apiError(`publish to ${subject}`, ack.error);
+  if (ack.stream === undefined || ack.seq === undefined) {
+    throw new Malformed(`publish to ${subject}: the answer came from no stream`);
+  }
+  return { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate ?? false };
+}
+
+/** The server's own answers are taken for what its api promises. */
+function parseAnswer<T>(m: Msg): T {
+  try {
+    return m.json<T>();
+  } catch (cause) {
+    throw new Malformed('an answer of the server is not JSON', { cause });
+  }
+}

@@ -1,0 +1,252 @@
+import { randomUUID } from 'node:crypto';
+import { BUCKETS, type BucketDefinition, type StreamDefinition } from '@skerry/contracts';
+import type { OnAlarm } from '../alarm.js';
+import { encodeBody } from '../body.js';
+import { StreamBucket } from '../bucket.js';
+import type {
+  BatchItem,
+  Body,
+  Bucket,
+  Bus,
+  ConsumeOptions,
+  Following,
+  Headers,
+  Lease,
+  Message,
+  Outcome,
+  PublishAck,
+  PublishOptions,
+  StoredMessage,
+  StreamState,
+  Subscription,
+} from '../bus.js';
+import { realClock } from '../clock.js';
+import { Malformed, TooLarge } from '../errors.js';
+import { StreamLease, parseHeld } from '../lease.js';
+import { accepted } from '../refusals.js';
+import type { Store, StoreFollowOptions } from '../store.js';
+import { requireSubject } from '../subject.js';
+import { withTrace } from '../trace.js';
+import { Consumption } from './consumption.js';
+import { NatsFollowing } from './following.js';
+import { JsApi, publishAck, type StreamConfig } from './js-api.js';
+import { Link, type ConnectOptions } from './link.js';
+import { hear, respondTo } from './hearing.js';
+import { storedMessage } from './stored.js';
+import { bucketConfig, differs, streamConfig, updated } from './stream-config.js';
+import { CODES, JetStreamError, WireMessage } from './wire.js';
+
+const TIMEOUT_MS = 5_000;
+const BATCH_MAX = 1_000;
+const NO_HEADERS: Headers = {};
+
+/** Connects to the bus; rejects with `Unavailable` when no server answers within `firstConnectMs`. */
+export async function connectBus(options: ConnectOptions): Promise<Bus> {
+  return new NatsBus(await Link.open(options));
+}
+
+/** The bus over one connection to a nats-server. */
+class NatsBus implements Bus, Store {
+  readonly clock = realClock;
+  readonly onAlarm: OnAlarm;
+  private readonly api: JsApi;
+  private readonly replicas: number;
+  private readonly subscriptions = new Set<Subscription>();
+
+  constructor(private readonly link: Link) {
+    this.api = new JsApi(link);
+    this.onAlarm = link.onAlarm;
+    this.replicas = link.options.replicas ?? 1;
+  }
+
+  get connected(): boolean {
+    return this.link.connected;
+  }
+
+  onConnection(listener: (connected: boolean) => void): () => void {
+    return this.link.onConnection(listener);
+  }
+
+  async publish(subject: string, body: Body, options: PublishOptions = {}): Promise<PublishAck> {
+    const bytes = encodeBody(body);
+    const headers = publishHeaders(options);
+    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    const answer = await this.link.ask(requireSubject(subject), bytes, headers, timeoutMs);
+    return publishAck(subject, answer);
+  }
+
+  async publishBatch(items: BatchItem[]): Promise<PublishAck> {
+    const [first] = items;
+    if (first === undefined) throw new Malformed('a batch without messages');
+    if (items.length > BATCH_MAX) {
+      throw new TooLarge(`a batch of ${items.length} messages: at most ${BATCH_MAX} (limit batchMessages)`);
+    }
+    // A batch of one costs ten times a plain message and promises the same.
+    if (items.length === 1) return await this.publish(first.subject, first.body, first);
+    const left = await this.link.ready(first.subject, TIMEOUT_MS);
+    const batch = randomUUID();
+    const messages = items.map((item, i) => batchMessage(item, batch, i + 1, items.length));
+    const last = messages.pop();
+    if (last === undefined) throw new Malformed('a batch without messages');
+    for (const m of messages) this.link.say(m.subject, m.body, m.headers);
+    return publishAck(last.subject, await this.link.ask(last.subject, last.body, last.headers, left));
+  }
+
+  say(subject: string, body: Body, options: { headers?: Headers } = {}): void {
+    this.link.say(requireSubject(subject), encodeBody(body), withTrace(options.headers));
+  }
+
+  async request(
+    subject: string,
+    body: Body,
+    options: { headers?: Headers; timeoutMs?: number } = {},
+  ): Promise<Message> {
+    const headers = withTrace(options.headers);
+    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    const answer = await this.link.ask(requireSubject(subject), encodeBody(body), headers, timeoutMs);
+    return accepted(new WireMessage(answer));
+  }
+
+  respond(
+    subject: string,
+    handler: (m: Message) => Promise<Body> | Body,
+    options: { queue?: string } = {},
+  ): Subscription {
+    return this.keep(respondTo(this.link, subject, handler, options));
+  }
+
+  listen(
+    subject: string,
+    handler: (m: Message & { reply?: (body: Body) => void }) => void,
+    options: { queue?: string } = {},
+  ): Subscription {
+    return this.keep(hear(this.link, subject, handler, options));
+  }
+
+  async consume(
+    options: ConsumeOptions,
+    handler: (m: StoredMessage) => Promise<Outcome>,
+  ): Promise<Subscription> {
+    const publish: Bus['publish'] = (...args) => this.publish(...args);
+    return this.keep(await Consumption.start(this.link, this.api, options, handler, publish));
+  }
+
+  async follow(
+    stream: string,
+    handler: (m: StoredMessage) => void | Promise<void>,
+    options: StoreFollowOptions = {},
+  ): Promise<Following> {
+    return this.keep(await NatsFollowing.start(this.link, this.api, stream, handler, options));
+  }
+
+  bucket<T>(definition: BucketDefinition, parse: (value: unknown) => T): Bucket<T> {
+    return new StreamBucket(this, definition, parse);
+  }
+
+  lease(name: string, holder: string, options: { ttlMs?: number } = {}): Lease {
+    return new StreamLease(this, this.bucket(BUCKETS.leases, parseHeld), name, holder, options);
+  }
+
+  async ensureStream(definition: StreamDefinition): Promise<void> {
+    await this.ensure(streamConfig(definition, this.replicas));
+  }
+
+  async ensureBucket(definition: BucketDefinition): Promise<void> {
+    await this.ensure(bucketConfig(definition, this.replicas));
+  }
+
+  async streamState(stream: string): Promise<StreamState | undefined> {
+    const info = await this.api.stream(stream);
+    if (info === undefined) return undefined;
+    const { messages, bytes, first_seq, last_seq } = info.state;
+    return { messages, bytes, firstSequence: first_seq, lastSequence: last_seq };
+  }
+
+  async purge(stream: string, subject: string): Promise<void> {
+    await this.api.call(`STREAM.PURGE.${stream}`, { filter: subject });
+  }
+
+  async message(stream: string, sequence: number): Promise<StoredMessage | undefined> {
+    return await storedMessage(this.api, stream, { sequence });
+  }
+
+  async newest(stream: string, subject: string): Promise<StoredMessage | undefined> {
+    return await storedMessage(this.api, stream, { subject });
+  }
+
+  async deleteMessage(stream: string, sequence: number): Promise<void> {
+    try {
+      await this.api.call(`STREAM.MSG.DELETE.${stream}`, { seq: sequence });
+    } catch (error) {
+      // Gone already is what was wanted.
+      if (!(error instanceof JetStreamError) || error.errorCode !== CODES.messageNotFound) throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.subscriptions].map((s) => s.drain().catch(() => undefined)));
+    await this.link.close();
+  }
+
+  private async ensure(wanted: StreamConfig): Promise<void> {
+    const there = await this.api.stream(wanted.name);
+    if (there === undefined) {
+      try {
+        await this.api.createStream(wanted);
+        return;
+      } catch (error) {
+        // Another instance was quicker.
+        if (!(error instanceof JetStreamError) || error.errorCode !== CODES.streamNameInUse) throw error;
+        await this.ensure(wanted);
+        return;
+      }
+    }
+    const config = updated(there.config, wanted);
+    if (differs(there.config, config)) await this.api.updateStream(config);
+  }
+
+  /** Remembers what `close` has to end, until it has been ended. */
+  private keep<S extends Subscription>(subscription: S): S {
+    this.subscriptions.add(subscription);
+    const drain = subscription.drain.bind(subscription);
+    subscription.drain = async () => {
+      await drain();
+      this.subscriptions.delete(subscription);
+    };
+    return subscription;
+  }
+}
+
+function publishHeaders({ headers, messageId, ttlMs, expect }: PublishOptions): Headers {
+  const traced = withTrace(headers);
+  if (messageId === undefined && ttlMs === undefined && expect === undefined) return traced;
+  const all: Record<string, string> = { ...traced };
+  if (messageId !== undefined) all['Nats-Msg-Id'] = messageId;
+  if (ttlMs !== undefined) all['Nats-TTL'] = ttlText(ttlMs);
+  if (expect !== undefined) {
+    all['Nats-Expected-Last-Subject-Sequence'] = String(expect.sequence);
+    if (expect.subject !== undefined) all['Nats-Expected-Last-Subject-Sequence-Subject'] = expect.subject;
+  }
+  return all;
+}
+
+function ttlText(ttlMs: number): string {
+  if (ttlMs < 1_000 || ttlMs % 1_000 !== 0) {
+    throw new Malformed(`time to live of ${ttlMs} ms: whole seconds, at least 1000`);
+  }
+  return `${ttlMs / 1_000}s`;
+}
+
+function batchMessage(item: BatchItem, batch: string, sequence: number, of: number) {
+  const { subject, body, headers = NO_HEADERS, expect } = item;
+  return {
+    subject: requireSubject(subject),
+    body: encodeBody(body),
+    headers: {
+      ...publishHeaders({ headers, ...(expect === undefined ? {} : { expect }) }),
+      'Nats-Batch-Id': batch,
+      'Nats-Batch-Sequence': String(sequence),
+      ...(sequence === of ? { 'Nats-Batch-Commit': '1' } : {}),
+    },
+  };
+}
