@@ -1,7 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus';
 import {
-  apiTokenSchema,
   BUCKETS,
   bucketStream,
   HUB,
@@ -16,14 +15,9 @@ import {
 import { OnChange, OnRequest, OnStored } from '@skerry/service';
 import { AdmitHandler } from './handlers/admit.handler.js';
 import { CommandHandler } from './handlers/command.handler.js';
-import { CutOffHandler } from './handlers/cut-off.handler.js';
 import { EventsHandler } from './handlers/events.handler.js';
-import { JoinHandler } from './handlers/join.handler.js';
-import { RenewHandler } from './handlers/renew.handler.js';
-import { RetiredHandler } from './handlers/retired.handler.js';
-import { TicketHandler } from './handlers/ticket.handler.js';
-import { QuotasStore } from './stores/quotas.store.js';
-import { SitesStore } from './stores/sites.store.js';
+import { MembershipHandlers } from './handlers/membership.js';
+import { FollowedStores } from './stores/followed.js';
 
 /** Retries of a command while its buckets cannot be written: it is not given up in the first ten minutes. */
 const COMMAND_DELIVERIES = 200;
@@ -36,13 +30,8 @@ export class PolicyController {
     @Inject(CommandHandler) private readonly commands: CommandHandler,
     @Inject(AdmitHandler) private readonly admission: AdmitHandler,
     @Inject(EventsHandler) private readonly events: EventsHandler,
-    @Inject(TicketHandler) private readonly tickets: TicketHandler,
-    @Inject(JoinHandler) private readonly joins: JoinHandler,
-    @Inject(RenewHandler) private readonly renewals: RenewHandler,
-    @Inject(CutOffHandler) private readonly cutOffs: CutOffHandler,
-    @Inject(RetiredHandler) private readonly retired: RetiredHandler,
-    @Inject(SitesStore) private readonly sites: SitesStore,
-    @Inject(QuotasStore) private readonly quotas: QuotasStore,
+    @Inject(MembershipHandlers) private readonly membership: MembershipHandlers,
+    @Inject(FollowedStores) private readonly followed: FollowedStores,
   ) {}
 
   // ackWait is short so that what a killed instance held is taken up within seconds; it is extended while a handler runs.
@@ -57,36 +46,36 @@ export class PolicyController {
   }
   @OnRequest(RPC.joinTicket)
   ticket(message: Message): Promise<object> {
-    return this.tickets.handle(message);
+    return this.membership.tickets.handle(message);
   }
   @OnRequest(RPC.join)
   join(message: Message): Promise<object> {
-    return this.joins.handle(message);
+    return this.membership.joins.handle(message);
   }
   @OnRequest(RPC.renew)
   renew(message: Message): Promise<object> {
-    return this.renewals.handle(message);
+    return this.membership.renewals.handle(message);
   }
   @OnRequest(RPC.cutOff)
   cutOff(message: Message): Promise<object> {
-    return this.cutOffs.handle(message);
+    return this.membership.cutOffs.handle(message);
   }
   @OnRequest(HUB.retired)
   siteRetired(message: Message): Promise<object> {
-    return this.retired.handle(message);
+    return this.membership.retired.handle(message);
   }
 
   @OnChange(BUCKETS.siteSpecs, siteSchema)
   site(change: BucketChange<Site>): void {
-    this.sites.hear(change);
+    this.followed.sites.hear(change);
   }
   @OnChange(BUCKETS.policies, quotaSchema)
   quota(change: BucketChange<Quota>): void {
-    this.quotas.hearQuota(change);
+    this.followed.quotas.hearQuota(change);
   }
   @OnChange(BUCKETS.workloads, workloadSchema)
   workload(change: BucketChange<Workload>): void {
-    this.quotas.hearWorkload(change);
+    this.followed.quotas.hearWorkload(change);
   }
 
   @OnStored(bucketStream(BUCKETS.workloads.name), EVENTS)

@@ -6,6 +6,7 @@ import { CommandHandler } from './handlers/command.handler.js';
 import { CutOffHandler } from './handlers/cut-off.handler.js';
 import { EventsHandler } from './handlers/events.handler.js';
 import { JoinHandler } from './handlers/join.handler.js';
+import { MembershipHandlers } from './handlers/membership.js';
 import { RenewHandler } from './handlers/renew.handler.js';
 import { RetiredHandler } from './handlers/retired.handler.js';
 import { TicketHandler } from './handlers/ticket.handler.js';
@@ -15,20 +16,37 @@ import { Credentials } from './sites/credentials.js';
 import { SiteAccounts } from './sites/site-accounts.js';
 import { identityProvider, systemBusProvider } from './sites/system-bus.js';
 import { Desk } from './stores/desk.js';
+import { FollowedStores } from './stores/followed.js';
 import { IdentitiesStore } from './stores/identities.store.js';
 import { OutcomesStore } from './stores/outcomes.store.js';
 import { QuotasStore } from './stores/quotas.store.js';
 import { SitesStore } from './stores/sites.store.js';
 import { WorkloadsStore } from './stores/workloads.store.js';
 
+const HANDLERS = [
+  AdmitHandler,
+  CommandHandler,
+  CutOffHandler,
+  EventsHandler,
+  JoinHandler,
+  MembershipHandlers,
+  RenewHandler,
+  RetiredHandler,
+  TicketHandler,
+];
+const STORES = [
+  Desk,
+  FollowedStores,
+  IdentitiesStore,
+  OutcomesStore,
+  QuotasStore,
+  SitesStore,
+  WorkloadsStore,
+];
+const SITES = [ClaimsKeeper, Credentials, SiteAccounts, identityProvider, systemBusProvider];
+
 @Module({
   controllers: [PolicyController],
-  providers: [
-    ...[AdmitHandler, CommandHandler, CutOffHandler, EventsHandler],
-    ...[JoinHandler, RenewHandler, RetiredHandler, TicketHandler],
-    ...[Desk, IdentitiesStore, OutcomesStore, QuotasStore, SitesStore, WorkloadsStore],
-    ...[Bootstrap, ClaimsKeeper, Credentials, Gazetteer, SiteAccounts],
-    ...[identityProvider, systemBusProvider],
-  ],
+  providers: [...HANDLERS, ...STORES, ...SITES, Bootstrap, Gazetteer],
 })
 export class PolicyModule {}

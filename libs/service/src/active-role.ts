@@ -1,10 +1,11 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Bus, Lease } from '@skerry/bus';
 import type { JsonLog } from './json-log.js';
 import type { Readiness } from './readiness.js';
 
 /** Work that only one instance may do at a time. */
 export interface RoleWork {
-  /** Called when the lease is held. `epoch` fences what is written; a throw gives the lease back. */
+  /** Called when the lease is held. `epoch` fences what is written. A throw is tried again every second while it is held. */
   start(epoch: number): void | Promise<void>;
   /** Called when it is lost or given back: stop at once, nothing of it may be written any more. */
   stop(): void | Promise<void>;
@@ -14,6 +15,8 @@ export interface RoleOptions {
   /** Whole seconds in milliseconds, at least 2,000. Default 2,000. */
   ttlMs?: number;
 }
+
+const RETRY_MS = 1_000;
 
 /** A lease with the work that goes with it. */
 export class ActiveRole {
@@ -43,16 +46,21 @@ export class ActiveRole {
     if (this.ending) return;
     this.at.log.log(`holds lease ${this.name}`, { epoch });
     this.working = true;
+    // A holder that does not work would keep everyone else from working: it tries until it can or has lost the lease.
+    while (this.epoch === epoch && !(await this.started(epoch))) await setTimeout(RETRY_MS);
+  }
+
+  private async started(epoch: number): Promise<boolean> {
     try {
       await this.work.start(epoch);
+      return true;
     } catch (error) {
       this.at.log.error(`starting the work of lease ${this.name} failed`, error);
-      await this.stop('failed');
-      throw error;
+      return false;
     }
   }
 
-  private async stop(why: 'lost' | 'failed' | 'released'): Promise<void> {
+  private async stop(why: 'lost' | 'released'): Promise<void> {
     if (!this.working) return;
     this.working = false;
     this.at.log.log(`no longer holds lease ${this.name}`, { why });

@@ -1,4 +1,5 @@
 import { connectBus, type Bus } from '@skerry/bus';
+import { inboxPrefix } from '@skerry/contracts';
 import type { BaseConfig } from './config.js';
 import type { JsonLog } from './json-log.js';
 
@@ -7,9 +8,10 @@ export function connectToHub(app: string, config: BaseConfig, log: JsonLog): Pro
   return connectBus({
     servers: [...config.natsUrls],
     name: `${app} ${config.instance ?? ''}`.trim(),
-    inboxPrefix: `_INBOX_${app}`,
-    ...(config.natsCreds === undefined ? {} : { creds: config.natsCreds }),
-    ...(config.natsCa === undefined ? {} : { ca: config.natsCa }),
+    inboxPrefix: inboxPrefix(app),
+    firstConnectMs: Infinity,
+    ...(config.natsCreds === undefined ? {} : { credsFile: config.natsCreds }),
+    ...(config.natsCa === undefined ? {} : { caFile: config.natsCa }),
     onAlarm: ({ what, subject, error }) => log.error(what, error, { subject }),
   });
 }

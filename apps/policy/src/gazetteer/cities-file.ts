@@ -89,8 +89,13 @@ class Reader {
   skip(type: number): void {
     if (type === VARINT) this.varint();
     else if (type === FIXED64) this.at += 8;
-    else if (type === BYTES) this.at += this.varint();
+    else if (type === BYTES) this.skipBytes();
     else if (type === FIXED32) this.at += 4;
     else throw new Error(`the file of cities holds a field of unknown type ${type}`);
+  }
+
+  private skipBytes(): void {
+    const length = this.varint();
+    this.at += length;
   }
 }

@@ -36,6 +36,7 @@ export class CityTable {
   named(key: string): { exact: CityRecord[]; longer: CityRecord[] } {
     const exact: CityRecord[] = [];
     const longer: CityRecord[] = [];
+    if (key === '') return { exact, longer };
     for (let at = this.firstFrom(key); at < this.size; at += 1) {
       const city = this.cities.at(this.byName[at] ?? 0);
       const name = folded(city.name);

@@ -1,5 +1,6 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { connectBus, type Bus } from '@skerry/bus';
+import { inboxPrefix } from '@skerry/contracts';
 import { loadCloudIdentity, type CloudIdentity } from '@skerry/identity';
 import { CONFIG, JsonLog } from '@skerry/service';
 import type { PolicyConfig } from '../config.js';
@@ -16,9 +17,10 @@ export const systemBusProvider: FactoryProvider<Bus> = {
     connectBus({
       servers: [...config.natsUrls],
       name: `policy-sys ${config.instance}`,
-      inboxPrefix: '_INBOX_policy-sys',
-      creds: config.sysCreds,
-      ...(config.natsCa === undefined ? {} : { ca: config.natsCa }),
+      inboxPrefix: inboxPrefix('policy-sys'),
+      credsFile: config.sysCreds,
+      firstConnectMs: Infinity,
+      ...(config.natsCa === undefined ? {} : { caFile: config.natsCa }),
       onAlarm: ({ what, subject, error }) => log.error(what, error, { subject }),
     }),
 };

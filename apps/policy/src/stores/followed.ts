@@ -1,0 +1,12 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { QuotasStore } from './quotas.store.js';
+import { SitesStore } from './sites.store.js';
+
+/** The stores that follow their buckets. */
+@Injectable()
+export class FollowedStores {
+  constructor(
+    @Inject(SitesStore) readonly sites: SitesStore,
+    @Inject(QuotasStore) readonly quotas: QuotasStore,
+  ) {}
+}
