@@ -27,6 +27,8 @@ export interface JetStreamBounds {
 export const LEAF_HANDSHAKE_TIMEOUT_S = 15;
 /** Largest message on the bus, bytes. */
 export const MAX_PAYLOAD_BYTES = 1_048_576;
+/** A client's login is one line and holds its token, which lists the user's subjects: several KiB for some apps. */
+export const MAX_CONTROL_LINE_BYTES = 32_768;
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Settings that hub and site servers share: small limits, and dead links noticed within about 6 s. */
@@ -44,6 +46,7 @@ export function commonSettings(options: {
     pid_file: options.pidFile,
     log_file: options.logFile,
     max_payload: MAX_PAYLOAD_BYTES,
+    max_control_line: MAX_CONTROL_LINE_BYTES,
     ping_interval: '2s',
     ping_max: 2,
     // Version 2 of the flow control subject is not what the accounts' exports name.
