@@ -164,7 +164,10 @@ export interface Bucket<T> {
 export interface Lease {
   /** The epoch while held (rises with each holder), else undefined. Held is judged by this process's monotonic clock, a safety margin before the server lets it run out. */
   readonly epoch: number | undefined;
-  /** Tries for ever; `onAcquired` and `onLost` are called in turn. A holder that cannot renew loses it before anyone else can get it. */
+  /**
+   * Tries for ever; `onAcquired` and `onLost` are called in turn. A holder that cannot renew loses it before anyone else
+   * can get it; one whose `onAcquired` throws gives it back. The next try waits until both callbacks have ended.
+   */
   run(callbacks: {
     onAcquired: (epoch: number) => void | Promise<void>;
     onLost: () => void | Promise<void>;

@@ -1,6 +1,7 @@
 export * from './alarm.js';
 export * from './bus.js';
 export * from './clock.js';
+export * from './dead-letters.js';
 export * from './errors.js';
 export { connectBus } from './nats/nats-bus.js';
 export type { ConnectOptions } from './nats/link.js';

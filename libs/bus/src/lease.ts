@@ -87,14 +87,28 @@ export class StreamLease implements Lease {
   private async hold(callbacks: Callbacks, signal: AbortSignal): Promise<void> {
     const { holding } = this;
     if (holding === undefined) return;
-    const acquired = this.guarded('onAcquired', () => callbacks.onAcquired(holding.epoch));
-    await this.keep(holding, signal);
+    const given = new AbortController();
+    const giveUp = () => given.abort();
+    signal.addEventListener('abort', giveUp);
+    const acquired = this.guarded('onAcquired', () => callbacks.onAcquired(holding.epoch)).then((ok) => {
+      // Who could not begin must not keep others from trying.
+      if (!ok) this.letGo(giveUp);
+    });
+    await this.keep(holding, given.signal);
+    signal.removeEventListener('abort', giveUp);
     // A renewal that is answered late must not bring it back to life.
     this.holding = undefined;
     await this.guarded('onLost', () => callbacks.onLost());
     await acquired;
     // Only when this holder has stopped acting may another begin.
-    if (signal.aborted) await this.guarded('give back', () => this.giveBack(holding));
+    if (given.signal.aborted) await this.guarded('give back', () => this.giveBack(holding));
+    // The others first, when it was given back because it could not be used.
+    if (given.signal.aborted && !signal.aborted) await pause(this.store.clock, this.ttlMs, signal);
+  }
+
+  private letGo(giveUp: () => void): void {
+    giveUp();
+    this.wake();
   }
 
   /** Renews until the lease is lost or is to be given back. */
@@ -174,13 +188,16 @@ export class StreamLease implements Lease {
     await pause(this.store.clock, ms, woken.signal);
   }
 
-  private async guarded(what: string, act: () => void | Promise<void>): Promise<void> {
+  /** Whether it went well. */
+  private async guarded(what: string, act: () => void | Promise<void>): Promise<boolean> {
     try {
       await act();
+      return true;
     } catch (error) {
       // A server that is away is told by `onLost`, not by an alarm at every look.
-      if (error instanceof Unavailable || error instanceof TimedOut) return;
-      this.store.onAlarm({ what: `lease ${this.name}: ${what}`, error });
+      const away = error instanceof Unavailable || error instanceof TimedOut;
+      if (!away) this.store.onAlarm({ what: `lease ${this.name}: ${what}`, error });
+      return false;
     }
   }
 }
