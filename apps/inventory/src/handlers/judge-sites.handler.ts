@@ -1,0 +1,155 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Conflict, type Bus } from '@skerry/bus';
+import { eventSubject, makeEvent, type SitePhase, type SiteState } from '@skerry/contracts';
+import {
+  beginLiveness,
+  isNews,
+  LIVENESS_TIMINGS,
+  tickLiveness,
+  type Liveness,
+  type LivenessTimings,
+  type LivePhase,
+} from '@skerry/domain';
+import { BUS, CONFIG, JsonLog } from '@skerry/service';
+import type { InventoryConfig } from '../config.js';
+import { HeartbeatsStore } from '../stores/heartbeats.store.js';
+import { SitesStore } from '../stores/sites.store.js';
+
+/** Between two looks at who was heard. */
+const TICK_MS = 250;
+/** A process this young has had no time to hear everyone. */
+const YOUNG_MS = 10_000;
+
+/** The active instance's look at the sites: decides who is ready, suspect or lost, and writes what changed. */
+@Injectable()
+export class JudgeSites {
+  private readonly timings: LivenessTimings;
+  private liveness: Liveness | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private ticking: Promise<void> = Promise.resolve();
+  private isActive: () => boolean = () => false;
+  private epoch = 0;
+
+  constructor(
+    private readonly sites: SitesStore,
+    private readonly heartbeats: HeartbeatsStore,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(CONFIG) config: InventoryConfig,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {
+    const { suspectAfterMs, lostAfterMs, regainGraceMs } = config;
+    this.timings = { ...LIVENESS_TIMINGS, suspectAfterMs, lostAfterMs, regainGraceMs };
+  }
+
+  start(epoch: number, isActive: () => boolean): void {
+    this.epoch = epoch;
+    this.isActive = isActive;
+    const phases = new Map(
+      this.sites.states().flatMap((s) => (isLive(s.phase) ? [[s.site, s.phase] as const] : [])),
+    );
+    const graceMs = process.uptime() * 1_000 < YOUNG_MS ? this.timings.regainGraceMs : 0;
+    this.liveness = beginLiveness(performance.now(), phases, graceMs);
+    this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.liveness = undefined;
+    clearTimeout(this.timer);
+    await this.ticking;
+  }
+
+  /** One look; the next begins only when everything of this one is written. */
+  private async tick(): Promise<void> {
+    if (this.liveness === undefined || !this.isActive()) return;
+    const sites = this.sites.members();
+    const input = {
+      now: performance.now(),
+      connected: this.bus.connected,
+      sites,
+      heard: this.heartbeats.heard(),
+    };
+    const { state, changes, alarm } = tickLiveness(this.liveness, input, this.timings);
+    if (alarm !== undefined) await this.alarm(alarm);
+    const phases = new Map(changes.map((c) => [c.site, c.to]));
+    const written = await Promise.all(sites.map((site) => this.write(site, phases.get(site))));
+    const missed = sites.filter((_site, i) => written[i] === false);
+    this.liveness = { ...state, sites: undo(state, this.liveness, missed) };
+  }
+
+  /** Writes a site's state when its phase or what it told has changed. */
+  private async write(site: string, phase: LivePhase | undefined): Promise<boolean> {
+    const known = this.sites.state(site);
+    const facts = this.heartbeats.facts(site);
+    const news = facts !== undefined && (known === undefined || isNews(known, facts));
+    if (phase === undefined && !(news && known !== undefined)) return true;
+    const at = new Date().toISOString();
+    const next: SiteState = {
+      ...(known ?? {
+        kind: 'SiteState',
+        site,
+        phase: 'pending',
+        since: at,
+        revision: 1,
+        ...HeartbeatsStore.nothing,
+      }),
+      ...facts,
+      ...(facts === undefined ? {} : { lastHeartbeatAt: this.heardAt(site) }),
+      ...(phase === undefined ? {} : { phase, since: at, revision: (known?.revision ?? 0) + 1 }),
+    };
+    try {
+      await this.sites.putState(next);
+      if (phase !== undefined) this.log.log(`site ${site} is ${phase}`);
+      return true;
+    } catch (error) {
+      const why = error instanceof Conflict ? 'another instance was faster' : error;
+      this.log.warn(`state of site ${site} not written`, why);
+      return false;
+    }
+  }
+
+  private heardAt(site: string): string {
+    const agoMs = performance.now() - (this.heartbeats.at(site) ?? performance.now());
+    return new Date(Date.now() - agoMs).toISOString();
+  }
+
+  private async alarm(why: string): Promise<void> {
+    this.log.error(`alarm: ${why}`);
+    const at = new Date().toISOString();
+    const event = makeEvent({
+      type: 'inventory.alarmed',
+      name: 'inventory',
+      version: `${this.epoch}.${Math.round(performance.now())}`,
+      at,
+      data: { why },
+    });
+    const subject = eventSubject('inventory.alarmed', 'inventory');
+    await this.bus
+      .publish(subject, event, { messageId: event.id })
+      .catch((error: unknown) => this.log.error('alarm not stored', error));
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.ticking = this.tick()
+        .catch((error: unknown) => this.log.error('looking at the sites failed', error))
+        .then(() => {
+          if (this.liveness !== undefined) this.schedule();
+        });
+    }, TICK_MS);
+  }
+}
+
+/** What could not be written is decided again: a phase counts once it is on record. */
+function undo(now: Liveness, before: Liveness, sites: readonly string[]): Liveness['sites'] {
+  const mended = new Map(now.sites);
+  for (const site of sites) {
+    const was = before.sites.get(site);
+    if (was === undefined) mended.delete(site);
+    else mended.set(site, was);
+  }
+  return mended;
+}
+
+function isLive(phase: SitePhase): phase is LivePhase {
+  return phase !== 'left';
+}

@@ -1,0 +1,162 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bus, Headers, Message } from '@skerry/bus';
+import {
+  HEADERS,
+  nodeSchema,
+  observedNodeSubject,
+  observedSchema,
+  observedSubject,
+  parse,
+  RPC,
+  type CutOffRequest,
+  type IntakeAnswer,
+  type Node,
+  type Observed,
+  type Site,
+} from '@skerry/contracts';
+import { INTAKE_QUOTA, type Verdict } from '@skerry/domain';
+import { BUS, JsonLog } from '@skerry/service';
+import { ReportsStore } from '../stores/reports.store.js';
+import { MAX_KEYS_PER_SITE, SendingStore } from '../stores/sending.store.js';
+import { isMember, SitesStore } from '../stores/sites.store.js';
+
+/** A site that nothing is known of may be known a moment later. */
+const UNKNOWN_RETRY_MS = 2_000;
+/** While the hub cannot store. */
+const UNSTORED_RETRY_MS = 500;
+const FULL_RETRY_MS = 10_000;
+const CUT_OFF_TIMEOUT_MS = 2_000;
+/** Random bits drawn by the site; the account is put before them, so that no site can swallow another's message. */
+const MESSAGE_ID = /^[A-Za-z0-9_-]{16,64}$/;
+const PASSED_ON = [HEADERS.requestId, HEADERS.version];
+const HEADER_VALUE = /^[\w.-]{1,64}$/;
+
+type Report = { subject: string; body: Observed | Node };
+
+/**
+ * The door through which a site's reports come in: who sends is known by the account in the subject, what is sent is
+ * parsed and has to be about that site, and no site gets more than its quota. `ok` is said when the report is stored.
+ */
+@Injectable()
+export class TakeReport {
+  private readonly cuttingOff = new Set<string>();
+
+  constructor(
+    private readonly sites: SitesStore,
+    private readonly sending: SendingStore,
+    private readonly reports: ReportsStore,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  async handle(message: Message): Promise<IntakeAnswer> {
+    const site = this.sites.ofAccount(message.subject.split('.')[1]);
+    if (site === undefined || site.membership === 'pending') return wait('unavailable', UNKNOWN_RETRY_MS);
+    if (!isMember(site)) return refuse('the site was removed');
+    const now = performance.now();
+    const verdict = this.sending.judge(site.name, message.data.length, now);
+    if (verdict.kind !== 'take') return this.hold(site, verdict);
+    const report = read(message, site.name);
+    if ('reason' in report) return refuse(report.reason);
+    if (!this.sending.admits(site.name, report.subject, now)) {
+      return refuse(`more than ${MAX_KEYS_PER_SITE} workloads and nodes reported`);
+    }
+    return this.store(site, report, message.headers, now);
+  }
+
+  private async store(site: Site, report: Report, headers: Headers, now: number): Promise<IntakeAnswer> {
+    const given = headers['Nats-Msg-Id'];
+    const messageId = given !== undefined && MESSAGE_ID.test(given) ? `${site.account}.${given}` : undefined;
+    try {
+      const options = { headers: passedOn(headers), ...(messageId === undefined ? {} : { messageId }) };
+      await this.reports.put(report.subject, report.body, options, now);
+      return { ok: true };
+    } catch (error) {
+      this.log.debug(`report ${report.subject} not stored`, error);
+      return wait('unavailable', this.reports.isFull(error) ? FULL_RETRY_MS : UNSTORED_RETRY_MS);
+    }
+  }
+
+  private hold(site: Site, verdict: Exclude<Verdict, { kind: 'take' }>): IntakeAnswer {
+    switch (verdict.kind) {
+      case 'wait':
+        return wait('throttled', verdict.retryAfterMs);
+      case 'cut-off':
+        void this.cutOff(site, verdict.reason);
+        return wait('throttled', INTAKE_QUOTA.cutOffForMs);
+    }
+  }
+
+  /** Asks policy to suspend the site's account. Once at a time: the messages that wait in line tell the same. */
+  private async cutOff(site: Site, reason: string): Promise<void> {
+    if (this.cuttingOff.has(site.name)) return;
+    this.cuttingOff.add(site.name);
+    this.log.warn(`site ${site.name} is cut off: ${reason}`);
+    const { name, account } = site;
+    const body: CutOffRequest = { site: name, account, forMs: INTAKE_QUOTA.cutOffForMs, reason };
+    try {
+      await this.bus.request(RPC.cutOff, body, { timeoutMs: CUT_OFF_TIMEOUT_MS });
+    } catch (error) {
+      this.log.error(`site ${site.name} could not be cut off`, error);
+    } finally {
+      this.cuttingOff.delete(site.name);
+    }
+  }
+}
+
+/** What a message of a site says, or why it will never be taken. */
+function read(message: Message, site: string): Report | { reason: string } {
+  const body = json(message);
+  const [, , noun, project = '', name = '', ...rest] = message.subject.split('.');
+  if (rest.length > 0) return { reason: 'a subject with too many parts' };
+  switch (noun) {
+    case 'workload': {
+      const parsed = parse(observedSchema, body);
+      if (!parsed.ok) return { reason: whyNot(parsed.issues) };
+      const told = parsed.value;
+      if (told.site !== site || told.project !== project || told.name !== name) return MISNAMED;
+      return { subject: observedSubject(site, project, name), body: told };
+    }
+    case 'node': {
+      const parsed = parse(nodeSchema, body);
+      if (!parsed.ok) return { reason: whyNot(parsed.issues) };
+      if (parsed.value.site !== site || parsed.value.node !== name) return MISNAMED;
+      return { subject: observedNodeSubject(site, name), body: parsed.value };
+    }
+    default:
+      return { reason: 'neither a workload nor a node' };
+  }
+}
+
+const MISNAMED = { reason: 'the body is about something else than the subject, or about another site' };
+const REASON_CHARS = 200;
+
+function json(message: Message): unknown {
+  try {
+    return message.json();
+  } catch {
+    return undefined;
+  }
+}
+
+function whyNot(issues: readonly { path: string; problem: string }[]): string {
+  return issues
+    .map((i) => `${i.path} ${i.problem}`.trim())
+    .join('; ')
+    .slice(0, REASON_CHARS);
+}
+
+function passedOn(headers: Headers): Headers {
+  const kept = PASSED_ON.flatMap((name) => {
+    const value = headers[name];
+    return value !== undefined && HEADER_VALUE.test(value) ? [[name, value] as const] : [];
+  });
+  return Object.fromEntries(kept);
+}
+
+const wait = (code: 'throttled' | 'unavailable', retryAfterMs: number): IntakeAnswer => ({
+  ok: false,
+  code,
+  retryAfterMs,
+});
+const refuse = (reason: string): IntakeAnswer => ({ ok: false, code: 'refused', retryAfterMs: 0, reason });

@@ -1,0 +1,70 @@
+import { Controller } from '@nestjs/common';
+import type { BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus';
+import {
+  BUCKETS,
+  bucketStream,
+  HUB,
+  siteSchema,
+  siteStateSchema,
+  STREAMS,
+  type IntakeAnswer,
+  type Site,
+  type SiteState,
+} from '@skerry/contracts';
+import { OnChange, OnPlain, OnRequest, OnStored, type PlainMessage } from '@skerry/service';
+import { AnnounceSites } from './handlers/announce-sites.handler.js';
+import { FileNode } from './handlers/file-node.handler.js';
+import { HearHeartbeat } from './handlers/hear-heartbeat.handler.js';
+import { TakeReport } from './handlers/take-report.handler.js';
+import { SitesStore } from './stores/sites.store.js';
+
+/** Every subject that inventory hears. */
+@Controller()
+export class InventoryController {
+  constructor(
+    private readonly sites: SitesStore,
+    private readonly takeReport: TakeReport,
+    private readonly hearHeartbeat: HearHeartbeat,
+    private readonly fileNode: FileNode,
+    private readonly announceSites: AnnounceSites,
+  ) {}
+
+  @OnChange(BUCKETS.siteSpecs, siteSchema)
+  site(change: BucketChange<Site>): void {
+    this.sites.applySpec(change);
+  }
+
+  @OnChange(BUCKETS.siteStates, siteStateSchema)
+  state(change: BucketChange<SiteState>): void {
+    this.sites.applyState(change);
+  }
+
+  @OnRequest(HUB.intake, { queue: 'intake' })
+  report(message: Message): Promise<IntakeAnswer> {
+    return this.takeReport.handle(message);
+  }
+
+  @OnPlain(HUB.heartbeat)
+  heartbeat(message: PlainMessage): void {
+    this.hearHeartbeat.handle(message);
+  }
+
+  @OnRequest(HUB.ping)
+  ping(): { at: string } {
+    return { at: new Date().toISOString() };
+  }
+
+  @OnStored(STREAMS.OBSERVED.name, {
+    durable: 'inventory-nodes',
+    filters: ['observed.*.node.>'],
+    from: 'last',
+  })
+  node(message: StoredMessage): Promise<Outcome> {
+    return this.fileNode.handle(message);
+  }
+
+  @OnStored(bucketStream(BUCKETS.siteStates.name), { durable: 'inventory-events', from: 'last' })
+  changed(message: StoredMessage): Promise<Outcome> {
+    return this.announceSites.handle(message);
+  }
+}

@@ -1,0 +1,83 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bucket, BucketChange, Bus } from '@skerry/bus';
+import { BUCKETS, siteStateSchema, type Site, type SiteState } from '@skerry/contracts';
+import { BUS } from '@skerry/service';
+
+interface KnownState {
+  state: SiteState;
+  revision: number;
+}
+
+/**
+ * What is known of each site: what policy says of it (`site-specs`), and what inventory itself has written
+ * (`site-states`: followed by every instance, written by the active one).
+ */
+@Injectable()
+export class SitesStore {
+  private readonly bucket: Bucket<SiteState>;
+  private readonly specs = new Map<string, Site>();
+  private readonly byAccount = new Map<string, Site>();
+  private readonly known = new Map<string, KnownState>();
+
+  constructor(@Inject(BUS) bus: Bus) {
+    this.bucket = bus.bucket(BUCKETS.siteStates, (value) => siteStateSchema.parse(value));
+  }
+
+  applySpec(change: BucketChange<Site>): void {
+    // Policy never deletes a site, it marks it removed; until then it stays what it was.
+    if (change.kind !== 'put') return;
+    this.specs.set(change.value.name, change.value);
+    this.byAccount.set(change.value.account, change.value);
+  }
+
+  applyState(change: BucketChange<SiteState>): void {
+    switch (change.kind) {
+      case 'put':
+        this.learn(change.key, { state: change.value, revision: change.revision });
+        return;
+      case 'gone':
+        this.known.delete(change.key);
+        return;
+      case 'malformed':
+        return;
+    }
+  }
+
+  ofAccount(account: string | undefined): Site | undefined {
+    return account === undefined ? undefined : this.byAccount.get(account);
+  }
+
+  /** Names of the sites that are expected to be heard. */
+  members(): string[] {
+    return [...this.specs.values()].filter(isMember).map((s) => s.name);
+  }
+
+  removed(): string[] {
+    return [...this.specs.values()].filter((s) => s.membership === 'removed').map((s) => s.name);
+  }
+
+  state(site: string): SiteState | undefined {
+    return this.known.get(site)?.state;
+  }
+
+  states(): SiteState[] {
+    return [...this.known.values()].map((k) => k.state);
+  }
+
+  /** Writes by compare-and-set on what is known here; fails with `Conflict` when another instance was faster. */
+  async putState(state: SiteState): Promise<void> {
+    const revision = await this.bucket.put(state.site, state, this.known.get(state.site)?.revision ?? 0);
+    this.learn(state.site, { state, revision });
+  }
+
+  /** The follow may still be on its way with what was written here already. */
+  private learn(site: string, next: KnownState): void {
+    const known = this.known.get(site);
+    if (known === undefined || known.revision < next.revision) this.known.set(site, next);
+  }
+}
+
+/** Whether a site may report and is expected to be heard. */
+export function isMember(site: Site): boolean {
+  return site.membership === 'joined' || site.membership === 'leaving';
+}
