@@ -1,4 +1,13 @@
-export { positionOf, distanceKm, estimatedRttMs } from './geo.js';
+export { CHECKS } from './checks/index.js';
+export { replaceDueAt } from './checks/readiness.js';
+export { mayReside } from './checks/residency.js';
+export { explain } from './explain.js';
+export { distanceKm, estimatedRttMs, positionOf } from './geo.js';
+export { Ledger } from './ledger.js';
+export { INVARIANTS, lint, type Invariant, type Violation } from './lint.js';
+export { ENGINE, place } from './place.js';
+export { replicaPrice } from './price.js';
 export { siteFacts } from './site-facts.js';
+export { TERMS } from './terms/index.js';
 export * from './types.js';
 export * from './weights.js';

@@ -100,6 +100,8 @@ export interface Candidate {
 /** Replicas by index of candidate. */
 export interface Choice {
   readonly counts: Int32Array;
+  /** Candidates with at least one, ascending: what terms walk over, so that their cost is by what is chosen. */
+  readonly open: readonly number[];
   readonly total: number;
 }
 
@@ -109,14 +111,18 @@ export interface Problem {
   readonly wanted: number;
   /** Sorted by name. */
   readonly candidates: readonly Candidate[];
+  /** Replicas that candidates hold now. */
+  readonly presentTotal: number;
   readonly demand: DemandServer;
   readonly weights: Weights;
 }
 
-/** Who serves which users, for a choice. Undefined latency: no users are known. */
+/** Who serves which users, for a choice. */
 export interface DemandServer {
   /** Mean round trip in ms over all users; 0 without users. */
   meanMs(choice: Choice): number;
+  /** Round trip in ms from a user location to a candidate. */
+  pointMs(candidate: number, point: number): number;
   /** By index of candidate: share of the demand, mean round trip of it, and whether all of it was measured. */
   serve(choice: Choice): { share: Float64Array; ms: Float64Array; measured: boolean[] };
   readonly hasUsers: boolean;

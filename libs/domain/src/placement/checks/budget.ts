@@ -1,0 +1,21 @@
+import { replicaPrice } from '../price.js';
+import type { Check } from '../types.js';
+
+/** The budget pays for at least one replica here; what all of them cost together is kept by the search. */
+export const budget: Check = {
+  name: 'budget',
+  ceiling({ facts, request }) {
+    const { budgetPerMonth } = request.workload.spec.placement;
+    const price = replicaPrice(facts.site.prices, request.workload.spec.resources);
+    if (budgetPerMonth === undefined || price === 0) return Number.POSITIVE_INFINITY;
+    return Math.floor(budgetPerMonth / price);
+  },
+  explain({ facts, request }) {
+    const { budgetPerMonth } = request.workload.spec.placement;
+    const price = replicaPrice(facts.site.prices, request.workload.spec.resources);
+    return {
+      has: `${price.toFixed(2)} a month for each replica`,
+      needs: budgetPerMonth === undefined ? 'any price' : `at most ${budgetPerMonth} a month in all`,
+    };
+  },
+};

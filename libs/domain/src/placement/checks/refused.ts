@@ -1,0 +1,16 @@
+import type { Check } from '../types.js';
+
+/** The site itself has not said no to this generation. */
+export const refused: Check = {
+  name: 'refused',
+  ceiling: ({ facts, request }) => (request.refusals.has(facts.name) ? 0 : Number.POSITIVE_INFINITY),
+  explain({ facts, request }) {
+    const refusal = request.refusals.get(facts.name);
+    if (!refusal) return { has: 'not refused', needs: 'not refused' };
+    return {
+      has: `refused by the site: ${refusal.check}, ${refusal.has}`.slice(0, 300),
+      needs: refusal.needs,
+      ...(refusal.remedy === undefined ? {} : { remedy: refusal.remedy }),
+    };
+  },
+};
