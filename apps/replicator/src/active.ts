@@ -1,0 +1,42 @@
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Roles } from '@skerry/service';
+import { AnswerDigest } from './handlers/answer-digest.handler.js';
+import { GuardDownlink } from './handlers/guard-downlink.handler.js';
+import { Writers } from './writers.js';
+
+/** All writers of `DL` at a time: one instance. The others follow what is decided and stand by. */
+@Injectable()
+export class Active implements OnApplicationBootstrap {
+  constructor(
+    @Inject(Roles) private readonly roles: Roles,
+    private readonly guard: GuardDownlink,
+    private readonly writers: Writers,
+    private readonly answerDigest: AnswerDigest,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.roles.hold('replicator', { start: () => this.start(), stop: () => this.stop() });
+  }
+
+  private async start(): Promise<void> {
+    const knewNothing = this.guard.knowsNothing;
+    // What lies in DL has to be known before anything is written.
+    await this.guard.start({
+      pause: () => this.writers.stop(),
+      resume: async () => {
+        await this.writers.start();
+        this.answerDigest.askAll();
+      },
+    });
+    await this.writers.start();
+    this.answerDigest.start((sequence) => this.guard.reported(sequence));
+    // A process that never saw DL before cannot tell whether it went back in time; the sites can.
+    if (knewNothing) this.answerDigest.askAll();
+  }
+
+  private async stop(): Promise<void> {
+    this.answerDigest.stop();
+    await this.guard.stop();
+    await this.writers.stop();
+  }
+}

@@ -1,0 +1,10 @@
+import { variable, wholeNumberOr, type ServiceConfig } from '@skerry/service';
+
+/** What replicator is told beside what every service is told. */
+export const REPLICATOR_VARIABLES = {
+  /** Between two looks whether `DL` is still there and has not gone back in time. */
+  guardEveryMs: variable('SKERRY_GUARD_EVERY_MS', wholeNumberOr(1_000, 100, 60_000)),
+  /** Between two comparisons of the sites' durable consumers with the sites. */
+  tendEveryMs: variable('SKERRY_TEND_EVERY_MS', wholeNumberOr(30_000, 500, 600_000)),
+} as const;
+export type ReplicatorConfig = ServiceConfig<typeof REPLICATOR_VARIABLES>;

@@ -1,0 +1,146 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bus } from '@skerry/bus';
+import {
+  compareVersions,
+  digestRequestSchema,
+  HUB,
+  LIMITS,
+  workloadKey,
+  type Desired,
+  type DigestAnswer,
+  type DigestRequest,
+  type Site,
+} from '@skerry/contracts';
+import { repair, type Held } from '@skerry/domain';
+import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
+import { SiteStores } from '../stores/site-stores.js';
+import { WantedStore } from '../stores/wanted.store.js';
+import { Bury } from './bury.handler.js';
+
+/** Pages of one digest; more workloads than these hold no site has. */
+const MAX_PAGES = 50;
+/** Bytes of objects in one answer; the rest comes with another round. */
+const ANSWER_BYTES = LIMITS.messageBytes * 0.7;
+const READ_AT_ONCE = 32;
+
+interface Digest {
+  held: Held[];
+  nextPage: number;
+}
+
+/**
+ * Answers what a site says it holds with what differs, inline: the stream that should have brought it may be deaf.
+ * Versions are compared, never a lag figure. What the site holds and nobody wants is buried.
+ */
+@Injectable()
+export class AnswerDigest {
+  private readonly digests = new Map<string, Digest>();
+  private active = false;
+  private onSequence: (sequence: number) => void = () => undefined;
+
+  constructor(
+    private readonly wanted: WantedStore,
+    private readonly stores: SiteStores,
+    private readonly bury: Bury,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  /** `onSequence` hears up to where each site got `DL`. */
+  start(onSequence: (sequence: number) => void): void {
+    this.onSequence = onSequence;
+    this.active = true;
+  }
+
+  stop(): void {
+    this.active = false;
+    this.digests.clear();
+  }
+
+  /** Asks every site for its digest now. */
+  askAll(): void {
+    for (const site of this.wanted.allSites()) {
+      if (this.wanted.mayReceive(site.name)) this.bus.say(HUB.request(site.account, 'digest'), {});
+    }
+  }
+
+  async handle(message: PlainMessage): Promise<void> {
+    const site = this.wanted.ofAccount(message.subject.split('.')[1]);
+    if (!this.active || message.reply === undefined || site === undefined) return;
+    if (!this.wanted.mayReceive(site.name)) return;
+    const parsed = digestRequestSchema.safeParse(message.json());
+    if (!parsed.success || parsed.data.site !== site.name) {
+      this.log.warn(`digest of site ${site.name} is none`);
+      return;
+    }
+    message.reply(await this.page(site, parsed.data));
+  }
+
+  private async page(site: Site, request: DigestRequest): Promise<DigestAnswer> {
+    const digest = request.page === 0 ? { held: [], nextPage: 0 } : this.digests.get(site.name);
+    this.digests.delete(site.name);
+    // Pages of a digest that another instance began, or out of order: the site begins again.
+    if (digest === undefined || digest.nextPage !== request.page || request.page >= MAX_PAGES) return AGAIN;
+    for (const { project, name, version } of request.items) {
+      digest.held.push({ key: workloadKey(project, name), version });
+    }
+    digest.nextPage += 1;
+    if (!request.last) {
+      this.digests.set(site.name, digest);
+      return NOTHING;
+    }
+    this.onSequence(request.lastSequence);
+    return this.compare(site, digest.held);
+  }
+
+  private async compare(site: Site, held: readonly Held[]): Promise<DigestAnswer> {
+    const { delivered } = this.stores;
+    const first = repair(held, delivered.ofSite(site.name));
+    const unwanted = first.unknown.filter((key) => this.isUnwanted(site.name, key, held));
+    for (const key of unwanted) await this.bury.handle(site.name, key);
+    const { send, unknown, newer } =
+      unwanted.length === 0 ? first : repair(held, delivered.ofSite(site.name));
+    if (newer.length > 0) {
+      this.log.error(
+        `alarm: site ${site.name} holds newer objects than the hub: ${newer.slice(0, 8).join(', ')}`,
+      );
+    }
+    const { objects, more } = await this.read(site.name, send);
+    return { objects, unknown: unknown.slice(0, LIMITS.digestItemsPerPage), more };
+  }
+
+  /** Something newer was decided, and it gives this site nothing. */
+  private isUnwanted(site: string, key: string, held: readonly Held[]): boolean {
+    const placement = this.wanted.placement(key);
+    const version = held.find((h) => h.key === key)?.version;
+    if (placement === undefined || version === undefined) return false;
+    const gone = placement.shares.every((s) => s.site !== site);
+    return gone && compareVersions(placement.version, version) > 0;
+  }
+
+  /** The objects of these keys, as many as one answer holds. */
+  private async read(site: string, keys: readonly string[]): Promise<{ objects: Desired[]; more: boolean }> {
+    const { delivered, downlink } = this.stores;
+    const there = delivered.ofSite(site);
+    const retirement = delivered.retirement(site);
+    const sequences = keys.flatMap((key) => there.get(key)?.sequence ?? []);
+    const all = retirement === undefined ? sequences : [...sequences, retirement];
+    const objects: Desired[] = [];
+    let bytes = 0;
+    for (let i = 0; i < all.length; i += READ_AT_ONCE) {
+      const read = await Promise.all(
+        all.slice(i, i + READ_AT_ONCE).map((sequence) => downlink.get(sequence)),
+      );
+      for (const object of read) {
+        if (object === undefined) continue;
+        bytes += Buffer.byteLength(JSON.stringify(object));
+        if (bytes > ANSWER_BYTES) return { objects, more: true };
+        objects.push(object);
+      }
+    }
+    return { objects, more: false };
+  }
+}
+
+const NOTHING: DigestAnswer = { objects: [], unknown: [], more: false };
+const AGAIN: DigestAnswer = { ...NOTHING, more: true };

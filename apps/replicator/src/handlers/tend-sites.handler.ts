@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Site } from '@skerry/contracts';
+import { retirementOf } from '@skerry/domain';
+import { CONFIG, JsonLog } from '@skerry/service';
+import type { ReplicatorConfig } from '../config.js';
+import { SiteStores } from '../stores/site-stores.js';
+import { WantedStore } from '../stores/wanted.store.js';
+
+/** Between two looks at the sites that leave. */
+const LEAVING_EVERY_MS = 250;
+/** Sites tended at once. */
+const AT_ONCE = 32;
+
+/** Keeps one durable consumer a site, tells sites that leave to go when nothing is left there, and clears up behind them. */
+@Injectable()
+export class TendSites {
+  private timers: NodeJS.Timeout[] = [];
+  private work: Promise<void> = Promise.resolve();
+  private asked = false;
+  /** Sites whose consumer is known to be there. */
+  private readonly tended = new Map<string, Site['membership']>();
+  private active = false;
+
+  constructor(
+    private readonly wanted: WantedStore,
+    private readonly stores: SiteStores,
+    @Inject(CONFIG) private readonly config: ReplicatorConfig,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  start(): void {
+    this.active = true;
+    this.timers = [
+      setInterval(() => this.afresh(), this.config.tendEveryMs),
+      setInterval(() => this.look(), LEAVING_EVERY_MS),
+    ];
+    this.afresh();
+  }
+
+  async stop(): Promise<void> {
+    this.active = false;
+    this.timers.forEach((timer) => clearInterval(timer));
+    await this.work;
+  }
+
+  /** A site has changed. */
+  soon(): void {
+    if (this.active) this.look();
+  }
+
+  /** Makes sure of every consumer, whatever was known of it: one may have gone with its server. */
+  afresh(): void {
+    this.tended.clear();
+    this.look();
+  }
+
+  private look(): void {
+    if (this.asked || !this.active) return;
+    this.asked = true;
+    this.work = this.work.then(async () => {
+      this.asked = false;
+      await this.tendAll();
+    });
+  }
+
+  private async tendAll(): Promise<void> {
+    const due = this.wanted.allSites().filter((site) => this.isDue(site));
+    while (due.length > 0 && this.active)
+      await Promise.all(due.splice(0, AT_ONCE).map((site) => this.tend(site)));
+  }
+
+  private isDue(site: Site): boolean {
+    if (site.membership === 'pending') return false;
+    return site.membership === 'leaving' || this.tended.get(site.name) !== site.membership;
+  }
+
+  private async tend(site: Site): Promise<void> {
+    try {
+      if (site.membership === 'removed') await this.stores.clear(site);
+      else if (this.tended.get(site.name) !== site.membership) await this.stores.durables.ensure(site);
+      this.tended.set(site.name, site.membership);
+      if (site.membership === 'leaving') await this.retire(site);
+    } catch (error) {
+      this.log.warn(`site ${site.name} not tended, trying again`, error);
+    }
+  }
+
+  private async retire(site: Site): Promise<void> {
+    const { delivered, downlink } = this.stores;
+    if (delivered.retirement(site.name) !== undefined) return;
+    const left = { wanted: this.wanted.sharesAt(site.name), delivered: delivered.ofSite(site.name).size };
+    const retirement = retirementOf(site, left, new Date().toISOString());
+    if (retirement === undefined) return;
+    delivered.learn(retirement, await downlink.put(retirement, 0));
+    this.log.log(`site ${site.name} is told to go`);
+  }
+}

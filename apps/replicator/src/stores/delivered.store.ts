@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import type { Desired } from '@skerry/contracts';
+import { workloadKey } from '@skerry/contracts';
+import type { Delivered } from '@skerry/domain';
+
+/** What lies in `DL`, without the bodies: known to the active instance only, in memory. */
+@Injectable()
+export class DeliveredStore {
+  private readonly byKey = new Map<string, Map<string, Delivered>>();
+  private readonly bySite = new Map<string, Map<string, Delivered>>();
+  private readonly retirements = new Map<string, number>();
+  private highest = 0;
+
+  /** Highest sequence of `DL` that this process ever saw, kept when it is no longer active. */
+  get highestSeen(): number {
+    return this.highest;
+  }
+
+  saw(sequence: number): void {
+    this.highest = Math.max(this.highest, sequence);
+  }
+
+  /** Learns of a message of `DL`; an older one than is known of the same object changes nothing. */
+  learn(object: Desired, sequence: number): void {
+    this.saw(sequence);
+    if (object.kind === 'Retirement') {
+      this.retirements.set(object.site, sequence);
+      return;
+    }
+    const key = workloadKey(object.project, object.name);
+    const known = this.byKey.get(key)?.get(object.site);
+    if (known !== undefined && known.sequence >= sequence) return;
+    const delivered: Delivered = { kind: object.kind, version: object.version, sequence };
+    at(this.byKey, key).set(object.site, delivered);
+    at(this.bySite, object.site).set(key, delivered);
+  }
+
+  /** The message with this sequence is gone from `DL`. */
+  forget(key: string, site: string, sequence: number): void {
+    if (this.byKey.get(key)?.get(site)?.sequence !== sequence) return;
+    remove(this.byKey, key, site);
+    remove(this.bySite, site, key);
+  }
+
+  forgetSite(site: string): void {
+    for (const key of this.bySite.get(site)?.keys() ?? []) remove(this.byKey, key, site);
+    this.bySite.delete(site);
+    this.retirements.delete(site);
+  }
+
+  clear(): void {
+    this.byKey.clear();
+    this.bySite.clear();
+    this.retirements.clear();
+  }
+
+  /** What lies there of one workload, by site. */
+  ofWorkload(key: string): ReadonlyMap<string, Delivered> {
+    return this.byKey.get(key) ?? NOTHING;
+  }
+
+  /** What lies there for one site, by workload. */
+  ofSite(site: string): ReadonlyMap<string, Delivered> {
+    return this.bySite.get(site) ?? NOTHING;
+  }
+
+  /** Sequence of the site's retirement, when it was told to go. */
+  retirement(site: string): number | undefined {
+    return this.retirements.get(site);
+  }
+
+  sites(): string[] {
+    return [...new Set([...this.bySite.keys(), ...this.retirements.keys()])];
+  }
+
+  /** Removals that a site has not acknowledged yet. */
+  tombstones(): { key: string; site: string; delivered: Delivered }[] {
+    return [...this.byKey].flatMap(([key, sites]) =>
+      [...sites].flatMap(([site, delivered]) =>
+        delivered.kind === 'Tombstone' ? [{ key, site, delivered }] : [],
+      ),
+    );
+  }
+}
+
+const NOTHING: ReadonlyMap<string, Delivered> = new Map();
+
+function at(maps: Map<string, Map<string, Delivered>>, key: string): Map<string, Delivered> {
+  const there = maps.get(key);
+  if (there !== undefined) return there;
+  const made = new Map<string, Delivered>();
+  maps.set(key, made);
+  return made;
+}
+
+function remove(maps: Map<string, Map<string, Delivered>>, outer: string, inner: string): void {
+  const there = maps.get(outer);
+  there?.delete(inner);
+  if (there?.size === 0) maps.delete(outer);
+}

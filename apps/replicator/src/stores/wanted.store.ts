@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import type { BucketChange } from '@skerry/bus';
+import { placementSchema, type Placement, type Site, type Workload } from '@skerry/contracts';
+
+/** What was decided: workloads, placements and sites as their owners keep them, followed by every instance. */
+@Injectable()
+export class WantedStore {
+  private readonly workloads = new Map<string, Workload>();
+  private readonly placements = new Map<string, Placement>();
+  private readonly sites = new Map<string, Site>();
+  private readonly byAccount = new Map<string, Site>();
+  /** How many placements name a site. */
+  private readonly shares = new Map<string, number>();
+
+  applyWorkload(change: BucketChange<Workload>): void {
+    if (change.kind === 'put') this.workloads.set(change.key, change.value);
+    else if (change.kind === 'gone') this.workloads.delete(change.key);
+  }
+
+  applyPlacement(change: BucketChange<unknown>): void {
+    const before = this.placements.get(change.key);
+    // Parsed here and not by the bucket, which holds the scheduler's epoch as well.
+    const parsed = change.kind === 'put' ? placementSchema.safeParse(change.value) : undefined;
+    if (parsed?.success === true) this.placements.set(change.key, parsed.data);
+    else if (change.kind === 'gone') this.placements.delete(change.key);
+    else return;
+    this.count(before, -1);
+    this.count(this.placements.get(change.key), 1);
+  }
+
+  /** Returns the keys of the workloads that the change of this site matters to. */
+  applySite(change: BucketChange<Site>): string[] {
+    if (change.kind !== 'put') return [];
+    const site = change.value;
+    const before = this.sites.get(site.name);
+    this.sites.set(site.name, site);
+    this.byAccount.set(site.account, site);
+    return before?.membership === site.membership ? [] : this.keysAt(site.name);
+  }
+
+  placement(key: string): Placement | undefined {
+    return this.placements.get(key);
+  }
+
+  workload(key: string): Workload | undefined {
+    return this.workloads.get(key);
+  }
+
+  keys(): string[] {
+    return [...this.placements.keys()];
+  }
+
+  /** Sites that were ever named. */
+  allSites(): Site[] {
+    return [...this.sites.values()];
+  }
+
+  ofAccount(account: string | undefined): Site | undefined {
+    return account === undefined ? undefined : this.byAccount.get(account);
+  }
+
+  mayReceive(site: string): boolean {
+    const membership = this.sites.get(site)?.membership;
+    return membership === 'joined' || membership === 'leaving';
+  }
+
+  sharesAt(site: string): number {
+    return this.shares.get(site) ?? 0;
+  }
+
+  private keysAt(site: string): string[] {
+    if (this.sharesAt(site) === 0) return [];
+    return [...this.placements].filter(([, p]) => p.shares.some((s) => s.site === site)).map(([key]) => key);
+  }
+
+  private count(placement: Placement | undefined, by: number): void {
+    for (const { site } of placement?.shares ?? []) this.shares.set(site, this.sharesAt(site) + by);
+  }
+}
