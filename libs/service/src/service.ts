@@ -68,33 +68,40 @@ export async function startService<V extends Variables>(
   const config = { ...parsed, instance };
   const log = options.log ?? new JsonLog(name, instance, config.logLevel);
   const readiness = new Readiness(name, instance);
-  const stopWaiting = new AbortController();
-  const until = options.until ?? stopWaiting.signal;
+  const until = options.until ?? new AbortController().signal;
   let state: 'starting' | 'running' | 'draining' = 'starting';
   readiness.gate(() => (state === 'running' ? undefined : state));
-  const health = await serveHealth(readiness, config.healthPort);
-  const tracing = await startTracing({ app: name, instance, endpoint: config.otlpEndpoint });
-  const bus = options.bus ?? (await connectToHub(name, config, log));
-  readiness.gate(() => (bus.connected ? undefined : 'not connected to the bus'));
-  await prepare(bus, definition, readiness, { log, until });
-
-  const strategy = new BusStrategy(name, bus, readiness);
-  const roles = new Roles({ bus, holder: `${name}-${instance}`, log }, readiness);
-  const address = definition.http?.(config);
-  const parts = { module: definition.module, bus, config, readiness, roles, log, strategy };
-  const app = await assemble({ ...parts, ...(address ? { address } : {}) });
-  answerRedelivery(bus, name, strategy);
-  state = 'running';
-  log.log('started', { healthPort: health.port });
-
-  let stopped: Promise<void> | undefined;
-  const stop = () => {
-    state = 'draining';
-    stopWaiting.abort();
-    stopped ??= drain({ strategy, roles, app, bus, tracing, health, log });
-    return stopped;
-  };
-  return { readiness, healthPort: health.port, app, stop };
+  // What was begun is ended when a later step fails: the process, or a test, goes on without it.
+  const begun: (() => Promise<void>)[] = [];
+  try {
+    const health = await serveHealth(readiness, config.healthPort);
+    begun.push(() => health.close());
+    const tracing = await startTracing({ app: name, instance, endpoint: config.otlpEndpoint });
+    begun.push(() => tracing.stop());
+    const bus = options.bus ?? (await connectToHub(name, config, log));
+    begun.push(() => bus.close());
+    readiness.gate(() => (bus.connected ? undefined : 'not connected to the bus'));
+    await prepare(bus, definition, readiness, { log, until });
+    const strategy = new BusStrategy(name, bus, readiness);
+    const roles = new Roles({ bus, holder: `${name}-${instance}`, log }, readiness);
+    begun.push(() => roles.releaseAll());
+    const address = definition.http?.(config);
+    const parts = { module: definition.module, bus, config, readiness, roles, log, strategy };
+    const app = await assemble({ ...parts, ...(address ? { address } : {}) });
+    answerRedelivery(bus, name, strategy);
+    state = 'running';
+    log.log('started', { healthPort: health.port });
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      state = 'draining';
+      stopped ??= drain({ strategy, roles, app, bus, tracing, health, log });
+      return stopped;
+    };
+    return { readiness, healthPort: health.port, app, stop };
+  } catch (error) {
+    for (const undo of begun.toReversed()) await undo().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Streams of its own made, those of others there. */
