@@ -37,7 +37,7 @@ export interface EnsureOptions {
 }
 
 /** The oldest nats-server that Skerry runs on: 2.14.0 has the durable sourcing that the downlink needs. */
-export const MINIMUM_VERSION: string;
+export declare const MINIMUM_VERSION: string;
 
 /**
  * A nats-server of at least `MINIMUM_VERSION`, in this order: `NATS_SERVER`; `PATH`; the cache folder; the pinned
@@ -46,13 +46,13 @@ export const MINIMUM_VERSION: string;
  *
  * Throws `NatsServerMissing` when none is to be had, or when the one that `NATS_SERVER` names cannot be used.
  */
-export function ensureNatsServer(options?: EnsureOptions): Promise<NatsServer>;
+export declare function ensureNatsServer(options?: EnsureOptions): Promise<NatsServer>;
 
 /** The path that `ensureNatsServer` finds with its defaults, looked for once per process. For tests. */
-export function findNatsServer(): Promise<string>;
+export declare function findNatsServer(): Promise<string>;
 
 /** Says what was tried, why each failed, and the three ways to mend it. */
-export class NatsServerMissing extends Error {}
+export declare class NatsServerMissing extends Error {}
 
 /** A command that Debian packages: run `path` with `env` added to the environment. */
 export interface DebianTool {
@@ -64,10 +64,10 @@ export interface DebianTool {
  * A tool that only tests need: the one on `PATH`, else Debian's package of the machine's own suite with the libraries
  * that it lacks, unpacked into the cache folder, never installed. Throws with the reason when there is none.
  */
-export function ensureDebianTool(
+export declare function ensureDebianTool(
   name: 'redis-server' | 'iptables',
   options?: Pick<EnsureOptions, 'cacheDir' | 'log' | 'env' | 'aptDir'>,
 ): Promise<DebianTool>;
 
 /** Whether version `a` (such as `2.15.1`, a `v` before it or a suffix after it is ignored) is at least `b`. */
-export function isAtLeast(a: string, b: string): boolean;
+export declare function isAtLeast(a: string, b: string): boolean;
