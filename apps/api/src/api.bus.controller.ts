@@ -1,0 +1,71 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import type { BucketChange, StoredMessage } from '@skerry/bus';
+import {
+  BUCKETS,
+  bucketStream,
+  HUB,
+  LIVE_STATUS,
+  nodeSchema,
+  placementSchema,
+  siteSchema,
+  siteStateSchema,
+} from '@skerry/contracts';
+import { OnChange, OnFollowed, OnPlain, type PlainMessage } from '@skerry/service';
+import { z } from 'zod';
+import { FleetStore } from './stores/fleet.store.js';
+import { LiveStatusStore } from './stores/live-status.store.js';
+import { OutcomesStore } from './stores/outcomes.store.js';
+import { TOKEN_KEYS, TokensStore } from './stores/tokens.store.js';
+
+/** Everything that api hears on the bus. It owns nothing there. */
+@Controller()
+export class ApiBusController {
+  constructor(
+    @Inject(TokensStore) private readonly tokens: TokensStore,
+    @Inject(OutcomesStore) private readonly outcomes: OutcomesStore,
+    @Inject(FleetStore) private readonly fleet: FleetStore,
+    @Inject(LiveStatusStore) private readonly live: LiveStatusStore,
+  ) {}
+
+  @OnChange(BUCKETS.identities, z.unknown(), { keys: [TOKEN_KEYS] })
+  token(@Payload() change: BucketChange<unknown>): void {
+    this.tokens.take(change);
+  }
+
+  @OnFollowed(bucketStream(BUCKETS.outcomes.name), { from: 'new' })
+  outcome(@Payload() message: StoredMessage): void {
+    this.outcomes.take(message);
+  }
+
+  @OnChange(BUCKETS.siteSpecs, siteSchema)
+  site(@Payload() change: BucketChange<unknown>): void {
+    this.fleet.takeSite(change);
+  }
+
+  @OnChange(BUCKETS.siteStates, siteStateSchema)
+  siteState(@Payload() change: BucketChange<unknown>): void {
+    this.fleet.takeState(change);
+  }
+
+  @OnChange(BUCKETS.nodes, nodeSchema)
+  node(@Payload() change: BucketChange<unknown>): void {
+    this.fleet.takeNode(change);
+  }
+
+  @OnChange(BUCKETS.placements, placementSchema)
+  placement(@Payload() change: BucketChange<unknown>): void {
+    this.fleet.takePlacement(change);
+  }
+
+  @OnPlain(HUB.heartbeat)
+  heartbeat(@Payload() message: PlainMessage): void {
+    const [, account = ''] = message.subject.split('.');
+    this.fleet.takeHeartbeat(account, () => message.json(), Date.now());
+  }
+
+  @OnPlain(LIVE_STATUS)
+  liveStatus(@Payload() message: PlainMessage): void {
+    this.live.take(() => message.json());
+  }
+}

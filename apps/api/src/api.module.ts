@@ -1,0 +1,55 @@
+import { Module } from '@nestjs/common';
+import { ApiBusController } from './api.bus.controller.js';
+import { ApplyDocuments } from './handlers/apply-documents.js';
+import { HandleDeadLetters } from './handlers/dead-letters.js';
+import { ReadEvents } from './handlers/read-events.js';
+import { ReadLogs } from './handlers/read-logs.js';
+import { RunDoctor } from './handlers/run-doctor.js';
+import { SendCommand } from './handlers/send-command.js';
+import { SiteAdmin } from './handlers/site-admin.js';
+import { WatchStatus } from './handlers/watch-status.js';
+import { WorkloadViews } from './handlers/workload-view.js';
+import { TraceInterceptor } from './http/request-trace.js';
+import { Streams } from './http/streams.js';
+import { TokenGuard } from './http/token.guard.js';
+import { JoinEndpoint } from './join/join-endpoint.js';
+import { JoinRequests } from './join/join-requests.js';
+import { OperationsController } from './operations.controller.js';
+import { SitesController } from './sites.controller.js';
+import { FleetStore } from './stores/fleet.store.js';
+import { LiveStatusStore } from './stores/live-status.store.js';
+import { OutcomesStore } from './stores/outcomes.store.js';
+import { TokensStore } from './stores/tokens.store.js';
+import { StreamsController } from './streams.controller.js';
+import { WorkloadsController } from './workloads.controller.js';
+
+@Module({
+  controllers: [
+    WorkloadsController,
+    StreamsController,
+    SitesController,
+    OperationsController,
+    ApiBusController,
+  ],
+  providers: [
+    TokensStore,
+    OutcomesStore,
+    FleetStore,
+    LiveStatusStore,
+    TokenGuard,
+    TraceInterceptor,
+    Streams,
+    SendCommand,
+    ApplyDocuments,
+    WorkloadViews,
+    WatchStatus,
+    ReadLogs,
+    ReadEvents,
+    SiteAdmin,
+    JoinEndpoint,
+    JoinRequests,
+    HandleDeadLetters,
+    RunDoctor,
+  ],
+})
+export class ApiModule {}

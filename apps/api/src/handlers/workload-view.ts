@@ -1,0 +1,71 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bucket, Bus } from '@skerry/bus';
+import {
+  BUCKETS,
+  type Placement,
+  placementSchema,
+  Refusal,
+  RPC,
+  type Status,
+  type StatusListAnswer,
+  statusListAnswerSchema,
+  type StatusListRequest,
+  statusSchema,
+  type Why,
+  whySchema,
+  type Workload,
+  workloadKey,
+  type WorkloadRef,
+  workloadSchema,
+  type WorkloadView,
+} from '@skerry/contracts';
+import { BUS } from '@skerry/service';
+
+/** What is known of workloads: read from their owners' buckets, the read model and the scheduler. */
+@Injectable()
+export class WorkloadViews {
+  private readonly workloads: Bucket<Workload>;
+  private readonly placements: Bucket<Placement>;
+
+  constructor(@Inject(BUS) private readonly bus: Bus) {
+    this.workloads = bus.bucket(BUCKETS.workloads, (value) => workloadSchema.parse(value));
+    this.placements = bus.bucket(BUCKETS.placements, (value) => placementSchema.parse(value));
+  }
+
+  /** One workload whole. The read model may be away: then the view has no status. */
+  async one(ref: WorkloadRef): Promise<WorkloadView> {
+    const key = workloadKey(ref.project, ref.name);
+    const [workload, placement, status] = await Promise.all([
+      this.workloads.get(key),
+      this.placements.get(key),
+      this.status(ref).catch(() => undefined),
+    ]);
+    if (!workload || workload.value.removed) throw unknown(ref);
+    return {
+      workload: workload.value,
+      ...(placement ? { placement: placement.value } : {}),
+      ...(status ? { status } : {}),
+    };
+  }
+
+  async status(ref: WorkloadRef): Promise<Status> {
+    return statusSchema.parse((await this.bus.request(RPC.status, ref)).json());
+  }
+
+  async page(request: StatusListRequest): Promise<StatusListAnswer> {
+    return statusListAnswerSchema.parse((await this.bus.request(RPC.statusList, request)).json());
+  }
+
+  /** The decision and every site's explanation, or with `notOn` that site's alone. */
+  async why(ref: WorkloadRef, notOn: string | undefined): Promise<Why> {
+    const why = whySchema.parse((await this.bus.request(RPC.why, ref)).json());
+    if (notOn === undefined) return why;
+    const sites = why.sites.filter((site) => site.site === notOn);
+    if (sites.length > 0) return { ...why, sites };
+    throw new Refusal('not-found', `no site ${notOn}`, { hint: 'see `skerry site ls`' });
+  }
+}
+
+function unknown({ project, name }: WorkloadRef): Refusal {
+  return new Refusal('not-found', `no workload ${project}/${name}`, { hint: 'see `skerry status`' });
+}

@@ -1,0 +1,91 @@
+import {
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import { commandBodySchema, nameSchema } from '@skerry/contracts';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { ApplyDocuments } from './handlers/apply-documents.js';
+import { SendCommand } from './handlers/send-command.js';
+import { WorkloadViews } from './handlers/workload-view.js';
+import { Asked, type Caller } from './http/caller.js';
+import { numberText, rawBody, readInput, readJsonBody, workloadPathSchema } from './http/read-input.js';
+import { TraceInterceptor } from './http/request-trace.js';
+import { TokenGuard } from './http/token.guard.js';
+
+/** Workloads over HTTP, one method a path; each delegates. Bodies and refusals are in the README of this room. */
+@Controller('v1')
+@UseGuards(TokenGuard)
+@UseInterceptors(TraceInterceptor)
+export class WorkloadsController {
+  constructor(
+    @Inject(ApplyDocuments) private readonly documents: ApplyDocuments,
+    @Inject(SendCommand) private readonly commands: SendCommand,
+    @Inject(WorkloadViews) private readonly workloads: WorkloadViews,
+  ) {}
+
+  @Post('apply')
+  @HttpCode(200)
+  apply(@Req() request: FastifyRequest, @Query() query: unknown, @Asked() caller: Caller) {
+    const { ifGeneration } = readInput(applyQuerySchema, query, 'the query');
+    return this.documents.apply(rawBody(request), ifGeneration, caller);
+  }
+
+  @Post('plan')
+  @HttpCode(200)
+  plan(@Req() request: FastifyRequest, @Asked() caller: Caller) {
+    return this.documents.plan(rawBody(request), caller);
+  }
+
+  @Get('workloads/:project/:name')
+  workload(@Param() path: unknown) {
+    return this.workloads.one(readInput(workloadPathSchema, path, 'the path'));
+  }
+
+  @Get('workloads/:project/:name/why')
+  why(@Param() path: unknown, @Query() query: unknown) {
+    const { notOn } = readInput(whyQuerySchema, query, 'the query');
+    return this.workloads.why(readInput(workloadPathSchema, path, 'the path'), notOn);
+  }
+
+  @Post('workloads/:project/:name/scale')
+  @HttpCode(200)
+  scale(@Param() path: unknown, @Req() request: FastifyRequest, @Asked() caller: Caller) {
+    const ref = readInput(workloadPathSchema, path, 'the path');
+    const { replicas } = readJsonBody(z.strictObject({ replicas: z.number() }), request);
+    const body = { verb: 'workload.scale', ...ref, replicas };
+    return this.commands.send(readInput(commandBodySchema, body, 'the command'), caller);
+  }
+
+  @Post('workloads/:project/:name/stop')
+  @HttpCode(200)
+  stop(@Param() path: unknown, @Asked() caller: Caller) {
+    const ref = readInput(workloadPathSchema, path, 'the path');
+    return this.commands.send({ verb: 'workload.stop', ...ref }, caller);
+  }
+
+  @Post('workloads/:project/:name/start')
+  @HttpCode(200)
+  start(@Param() path: unknown, @Asked() caller: Caller) {
+    const ref = readInput(workloadPathSchema, path, 'the path');
+    return this.commands.send({ verb: 'workload.start', ...ref }, caller);
+  }
+
+  @Delete('workloads/:project/:name')
+  remove(@Param() path: unknown, @Asked() caller: Caller) {
+    const ref = readInput(workloadPathSchema, path, 'the path');
+    return this.commands.send({ verb: 'workload.remove', ...ref }, caller);
+  }
+}
+
+const applyQuerySchema = z.object({ ifGeneration: numberText(Number.MAX_SAFE_INTEGER).optional() });
+const whyQuerySchema = z.object({ notOn: nameSchema.optional() });

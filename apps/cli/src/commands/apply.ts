@@ -1,0 +1,54 @@
+import type { Change } from '@skerry/contracts';
+import { CommandFailed, EXIT } from '../exit-codes.js';
+import { readSources } from '../sources.js';
+import type { Session } from './session.js';
+import { waitForRunning } from './wait.js';
+
+export interface ApplyOptions {
+  file: string[];
+  /** Seconds to wait until everything runs; absent: do not wait. */
+  wait?: number;
+  ifGeneration?: number;
+}
+
+/** `skerry apply -f`: all documents or none; with `--wait` until they run. */
+export async function apply(session: Session, options: ApplyOptions): Promise<void> {
+  const { client, terminal } = session;
+  const body = await readSources(options.file, session.stdin);
+  const condition = options.ifGeneration === undefined ? {} : { ifGeneration: options.ifGeneration };
+  const done = await terminal.during('waiting for admission', client.apply(body, condition));
+  const changes = done.changes.filter(({ noun }) => noun === 'workload');
+  if (options.wait === undefined) {
+    terminal.result(done, () => showChanges(changes, done.traceId, session));
+    terminal.next(
+      ...changes.slice(0, 1).map((change) => `skerry why ${keyOf(change)}`),
+      'skerry status --watch',
+    );
+    return;
+  }
+  if (!terminal.json) showChanges(changes, done.traceId, session);
+  const { statuses, waiting } = await waitForRunning(session, changes, options.wait * 1_000);
+  terminal.result({ ...done, statuses }, () => undefined);
+  if (waiting.length > 0) {
+    const lines = waiting.map(({ key, phase }) => `${key} is ${phase}`);
+    throw new CommandFailed(
+      EXIT.timedOut,
+      `not running after ${options.wait} s`,
+      `skerry why ${waiting[0]?.key ?? ''}`,
+      lines,
+    );
+  }
+  terminal.next('skerry status', ...changes.slice(0, 1).map((change) => `skerry get ${keyOf(change)}`));
+}
+
+function showChanges(changes: Change[], traceId: string, { terminal }: Session): void {
+  terminal.table(
+    ['WORKLOAD', 'CHANGE', 'GENERATION'],
+    changes.map((change) => [keyOf(change), change.change, String(change.generation)]),
+  );
+  terminal.say(terminal.colours.dim(`trace ${traceId}`));
+}
+
+function keyOf({ project, name }: Change): string {
+  return `${project ?? 'default'}/${name}`;
+}

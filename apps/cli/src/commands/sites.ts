@@ -1,0 +1,216 @@
+import { readFileSync } from 'node:fs';
+import {
+  type AddSite,
+  parse,
+  type SiteDescription,
+  siteDescriptionSchema,
+  type SiteView,
+} from '@skerry/contracts';
+import { parse as parseYaml } from 'yaml';
+import { CommandFailed, EXIT } from '../exit-codes.js';
+import { findSite } from '../names.js';
+import { plain } from '../output/terminal.js';
+import type { Session } from './session.js';
+
+/** `skerry site ls`. */
+export async function listSites({ client, terminal }: Session): Promise<void> {
+  const views = await terminal.during('reading the sites', client.sites());
+  terminal.result(views, () =>
+    terminal.table(
+      ['SITE', 'PHASE', 'KIND', 'WHERE', 'JURISDICTIONS', 'NODES', 'REPLICAS', 'RUNNING', 'HUB RTT'],
+      views.map(({ site, state, replicas, running }) => [
+        site.name,
+        phaseOf({ site, state }),
+        site.kind,
+        plain(site.location.city ?? site.location.country ?? `${site.location.lat}, ${site.location.lon}`),
+        site.jurisdictions.join(' ') || '-',
+        String(state?.nodes ?? 0),
+        String(replicas),
+        String(running),
+        state?.hubRttMs === undefined ? '-' : `${state.hubRttMs.toFixed(0)} ms`,
+      ]),
+    ),
+  );
+  terminal.next(`skerry site show ${views[0]?.site.name ?? 'SITE'}`, 'skerry node ls');
+}
+
+/** `skerry site show SITE`. */
+export async function showSite({ client, terminal }: Session, name: string): Promise<void> {
+  const view = await findSite(client, name);
+  terminal.result(view, () => {
+    const { site, state } = view;
+    const { location, prices } = site;
+    const shapes = state?.capacity.shapes ?? [];
+    const rows: [string, string][] = [
+      ['site', `${site.name} (${site.kind}, ${site.provider})`],
+      ['phase', `${phaseOf(view)}${state ? ` since ${state.since}` : ''}`],
+      [
+        'where',
+        plain(
+          [location.city, location.country, `${location.lat}, ${location.lon}`].filter(Boolean).join(', '),
+        ),
+      ],
+      ['law', site.jurisdictions.join(', ') || 'none named: passes no residency rule that allows'],
+      [
+        'labels',
+        plain(
+          Object.entries(site.labels)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(' '),
+        ) || '-',
+      ],
+      [
+        'prices',
+        `core ${prices.cpuCoreMonth}, GiB ${prices.memoryGiBMonth} a month; egress GiB ${prices.egressGiB}`,
+      ],
+      [
+        'room',
+        shapes.map((s) => `${s.nodes} × ${s.cpuMillicores}m ${s.memoryMiB} MiB`).join(', ') ||
+          'none reported',
+      ],
+      ['replicas', `${view.replicas} placed, ${view.running} running`],
+    ];
+    for (const [key, value] of rows) terminal.say(`${terminal.colours.bold(key.padEnd(10))}${value}`);
+  });
+  terminal.next('skerry node ls', `skerry site cordon ${view.site.name}`);
+}
+
+export interface AddSiteOptions {
+  file?: string;
+  lat?: number;
+  lon?: number;
+  city?: string;
+  country?: string;
+  kind?: string;
+  provider?: string;
+  jurisdiction: string[];
+  label: string[];
+  address?: string;
+}
+
+/** `skerry site add NAME`: adds it, opens the join endpoint, prints the line for the new machine. */
+export async function addSite(
+  { client, terminal }: Session,
+  name: string,
+  options: AddSiteOptions,
+): Promise<void> {
+  const request: AddSite = {
+    site: description(name, options),
+    ...(options.address === undefined ? {} : { address: options.address }),
+  };
+  const answer = await terminal.during('adding the site', client.addSite(request));
+  terminal.result(answer, () => {
+    terminal.say(`${name} is added and waits at ${answer.endpoint} until ${answer.expiresAt}.`);
+    terminal.say('On the new machine (Node 20 and a shell; the token works once):');
+    terminal.say();
+    terminal.say(answer.command);
+  });
+  terminal.next('skerry site ls', `skerry events -f ${name}`);
+}
+
+/** From a file, from options, or both: options win. Throws `CommandFailed` with everything that is wrong. */
+function description(name: string, options: AddSiteOptions): SiteDescription {
+  const { lat, lon, city, country, kind, provider, jurisdiction, label } = options;
+  const base = options.file === undefined ? {} : readDescription(options.file);
+  const location = defined({ ...objectAt(base, 'location'), ...defined({ lat, lon, city, country }) });
+  const input = {
+    ...base,
+    name,
+    location,
+    ...defined({ kind, provider }),
+    ...(jurisdiction.length > 0 ? { jurisdictions: jurisdiction } : {}),
+    ...(label.length > 0 ? { labels: Object.fromEntries(label.map(labelOf)) } : {}),
+  };
+  const parsed = parse(siteDescriptionSchema, input);
+  if (parsed.ok) return parsed.value;
+  const lines = parsed.issues.map(({ path, problem, value, allowed }) => {
+    return `${path}: ${problem}${value === undefined ? '' : `: ${value}`}${allowed ? `; allowed: ${allowed}` : ''}`;
+  });
+  throw new CommandFailed(
+    EXIT.usage,
+    'the site is not described rightly',
+    'a location is needed: --lat 53.55 --lon 9.99',
+    lines,
+  );
+}
+
+function readDescription(path: string): object {
+  try {
+    const value: unknown = parseYaml(readFileSync(path, 'utf8'), { maxAliasCount: 0 });
+    if (typeof value === 'object' && value !== null) return value;
+  } catch (cause) {
+    const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw new CommandFailed(EXIT.usage, `${path} cannot be read as a site: ${why}`);
+  }
+  throw new CommandFailed(EXIT.usage, `${path} holds no description of a site`);
+}
+
+function objectAt(value: object, key: string): object {
+  const inner: unknown = Reflect.get(value, key);
+  return typeof inner === 'object' && inner !== null ? inner : {};
+}
+
+function defined(value: object): object {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined));
+}
+
+function labelOf(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new CommandFailed(EXIT.usage, `--label ${text}: a label is written key=value`);
+}
+
+/** `skerry site rm SITE [--force]`. */
+export async function removeSite({ client, terminal }: Session, name: string, force: boolean): Promise<void> {
+  const { site } = await findSite(client, name);
+  const done = await terminal.during('waiting for admission', client.removeSite(site.name, { force }));
+  terminal.result(done, () =>
+    terminal.say(
+      force
+        ? `${site.name} is removed; its name is not used again`
+        : `${site.name} leaves: its work moves away first, then its machine is cleaned`,
+    ),
+  );
+  terminal.next(`skerry events -f ${site.name}`, 'skerry site ls');
+}
+
+/** `skerry site cordon|uncordon SITE`: no new work, or new work again. */
+export async function cordonSite(
+  { client, terminal }: Session,
+  name: string,
+  cordoned: boolean,
+): Promise<void> {
+  const { site } = await findSite(client, name);
+  const done = await terminal.during('waiting for admission', client.cordon(site.name, cordoned));
+  terminal.result(done, () =>
+    terminal.say(`${site.name} takes ${cordoned ? 'no new work; what runs there stays' : 'new work again'}`),
+  );
+  terminal.next(`skerry site show ${site.name}`);
+}
+
+/** `skerry node ls`. */
+export async function listNodes({ client, terminal }: Session): Promise<void> {
+  const nodes = await terminal.during('reading the nodes', client.nodes());
+  terminal.result(nodes, () =>
+    terminal.table(
+      ['SITE', 'NODE', 'ADDRESS', 'SYSTEM', 'CPU', 'MEMORY', 'DRIVERS', 'CGROUP', 'AGENT'],
+      nodes.map((node) => [
+        node.site,
+        node.node,
+        plain(node.address),
+        plain(`${node.os} ${node.arch}`),
+        `${node.allocatable.cpuMillicores}m`,
+        `${node.allocatable.memoryMiB} MiB`,
+        node.drivers.join(' '),
+        node.cgroup,
+        plain(node.agentVersion),
+      ]),
+    ),
+  );
+  terminal.next('skerry site ls');
+}
+
+function phaseOf({ site, state }: { site: SiteView['site']; state?: SiteView['state'] | undefined }): string {
+  const phase = site.membership === 'joined' ? (state?.phase ?? 'joined') : site.membership;
+  return site.cordoned ? `${phase}, cordoned` : phase;
+}

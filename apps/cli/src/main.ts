@@ -1,0 +1,88 @@
+import { SkerryClient } from '@skerry/client';
+import { CommanderError, InvalidArgumentError } from 'commander';
+import type { Session } from './commands/session.js';
+import { loadContext } from './context-file.js';
+import { CommandFailed, EXIT } from './exit-codes.js';
+import { showError } from './output/show-error.js';
+import { Terminal } from './output/terminal.js';
+import { makeProgram, type Act, type GlobalOptions } from './program.js';
+import { beginRootSpan } from './root-span.js';
+
+/** A bearer or join token in an argument can be read by every user of the machine. */
+const TOKEN = /sk[yj]_[a-z0-9]{8,}_/;
+const SIGINT_EXIT = 130;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+  process.stdout.on('error', endOnClosedPipe);
+  let exitCode: number = EXIT.ok;
+  const act =
+    (globals: GlobalOptions): Act =>
+    async (work) => {
+      exitCode = await runCommand(globals, work);
+    };
+  if (args.some((arg) => TOKEN.test(arg))) {
+    process.stderr.write('error: a token does not belong into an argument, where others can read it\n');
+    process.stderr.write(
+      'hint: put it into the context file (mode 0600), or into the variable SKERRY_TOKEN\n',
+    );
+    return EXIT.usage;
+  }
+  const program = makeProgram(act);
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) {
+    command.exitOverride();
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has said what is wrong; --help and --version end with 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    throw error;
+  }
+}
+
+async function runCommand(globals: GlobalOptions, work: Parameters<Act>[0]): Promise<number> {
+  const terminal = new Terminal(
+    { out: process.stdout, err: process.stderr },
+    globals.json === true,
+    process.env,
+  );
+  const trace = beginRootSpan(process.env);
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => {
+    interrupted.abort();
+    // Whatever does not listen to the signal ends at the second Ctrl-C at the latest.
+    process.once('SIGINT', () => process.exit(SIGINT_EXIT));
+  });
+  let exitCode: number;
+  try {
+    const context = loadContext(globals, process.env, process.cwd());
+    const onRetry = (reason: string) => terminal.note(`${reason}; trying again`);
+    const client = new SkerryClient({ url: context.url, token: context.token, trace, onRetry });
+    const session: Session = {
+      client,
+      context,
+      terminal,
+      trace,
+      project: globals.project,
+      stdin: process.stdin,
+      signal: interrupted.signal,
+    };
+    exitCode = (await work(session)) ?? EXIT.ok;
+  } catch (error) {
+    exitCode = showError(asCommandFailed(error), terminal);
+  }
+  await trace.end(exitCode === EXIT.ok);
+  return exitCode;
+}
+
+function asCommandFailed(error: unknown): unknown {
+  return error instanceof InvalidArgumentError ? new CommandFailed(EXIT.usage, error.message) : error;
+}
+
+/** \`skerry events | head\` closes the pipe: that is no failure. */
+function endOnClosedPipe(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
+}

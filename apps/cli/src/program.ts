@@ -1,0 +1,242 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { apply } from './commands/apply.js';
+import { change } from './commands/change.js';
+import { creds } from './commands/creds.js';
+import { dropDeadLetter, listDeadLetters, retryDeadLetter, showDeadLetter } from './commands/dead-letters.js';
+import { doctor } from './commands/doctor.js';
+import { events } from './commands/events.js';
+import { get } from './commands/get.js';
+import { logs } from './commands/logs.js';
+import { plan } from './commands/plan.js';
+import type { Session } from './commands/session.js';
+import { addSite, cordonSite, listNodes, listSites, removeSite, showSite } from './commands/sites.js';
+import { status, watchStatus } from './commands/status.js';
+import { why } from './commands/why.js';
+import { VERSION } from './version.js';
+
+/** Options before or after any command. */
+export interface GlobalOptions {
+  json?: boolean;
+  context?: string;
+  url?: string;
+  project?: string;
+}
+
+/** Runs one command's work; its result is the exit code, 0 when it has none. */
+export type Act = (work: (session: Session) => Promise<number | void> | number | void) => Promise<void>;
+
+const EXIT_CODES = `
+Exit codes:
+  0 done   1 refused or failed   2 called wrongly   3 not found   4 no answer from the api
+  5 not logged in   124 waited too long   (plan: 0 nothing to do, 1 changes, 2 cannot)
+
+An APP is written project/name or name; a unique beginning of it will do.`;
+
+const DEFAULT_WAIT_S = 60;
+const DEFAULT_TAIL = 100;
+
+/** Every command with its options: what \`skerry --help\` shows. */
+export function makeProgram(act: (globals: GlobalOptions) => Act): Command {
+  const program = new Command('skerry')
+    .description('One cloud out of every place you run.')
+    .option('--json', 'results as JSON, one value a line')
+    .option(
+      '--context <file>',
+      'context file: address and token of the api (default: the nearest .skerry/context.json)',
+    )
+    .option('--url <url>', 'address of the api, in place of the one in the context')
+    .option('--project <name>', 'only this project')
+    .version(VERSION, '--version')
+    .addHelpText('after', EXIT_CODES)
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
+  const run: Act = (work) => act(program.opts())(work);
+  addWorkloadCommands(program, run);
+  addChangeCommands(program, run);
+  addSiteCommands(program, run);
+  addOperatorCommands(program, run);
+  return program;
+}
+
+function addWorkloadCommands(program: Command, run: Act): void {
+  program
+    .command('status')
+    .description('what is wanted and what runs')
+    .option('-w, --watch', 'keep it up to date')
+    .action((o: { watch?: boolean }) => run((s) => (o.watch ? watchStatus(s) : status(s))));
+  program
+    .command('get [app]')
+    .description('one workload whole, or all in short')
+    .action((app?: string) => run((s) => get(s, app)));
+  program
+    .command('why <app>')
+    .description('why it is placed as it is')
+    .option('--not-on <site>', 'everything that speaks for and against this site')
+    .action((app: string, o: { notOn?: string }) => run((s) => why(s, app, o.notOn)));
+  program
+    .command('logs <app>')
+    .description('its lines, merged over sites')
+    .option('-f, --follow', 'go on with new lines')
+    .option('--site <site>', 'only this site')
+    .option('--tail <lines>', 'newest lines to begin with', wholeNumber(0, 10_000), DEFAULT_TAIL)
+    .action((app: string, o: { follow?: boolean; site?: string; tail: number }) =>
+      run((s) => logs(s, app, { ...o, follow: o.follow ?? false })),
+    );
+}
+
+function addChangeCommands(program: Command, run: Act): void {
+  const files = () =>
+    new Option('-f, --file <path>', 'a file, a folder, or - for standard input; may be repeated')
+      .argParser(several)
+      .makeOptionMandatory();
+  program
+    .command('apply')
+    .description('make it so: all documents or none')
+    .addOption(files())
+    .option(
+      '--wait [seconds]',
+      `wait until everything runs (default ${DEFAULT_WAIT_S})`,
+      wholeNumber(1, 86_400),
+    )
+    .option(
+      '--if-generation <n>',
+      'only when the workload is at this generation; 0: when there is none',
+      wholeNumber(0, 1e12),
+    )
+    .action((o: { file: string[]; wait?: number | true; ifGeneration?: number }) =>
+      run((s) => {
+        const { wait, ...rest } = o;
+        return apply(s, {
+          ...rest,
+          ...(wait === undefined ? {} : { wait: wait === true ? DEFAULT_WAIT_S : wait }),
+        });
+      }),
+    );
+  program
+    .command('plan')
+    .description('what would be placed where and why; commits nothing')
+    .addOption(files())
+    .action((o: { file: string[] }) => run((s) => plan(s, o.file)));
+  program
+    .command('scale <app> <replicas>')
+    .description('change how many replicas are wanted')
+    .action((app: string, text: string) =>
+      run((s) => change(s, app, { verb: 'scale', replicas: wholeNumber(0, 1e6)(text) })),
+    );
+  program
+    .command('stop <app>')
+    .description('run nothing of it; its spec stays')
+    .action((app: string) => run((s) => change(s, app, { verb: 'stop' })));
+  program
+    .command('start <app>')
+    .description('run it again after stop')
+    .action((app: string) => run((s) => change(s, app, { verb: 'start' })));
+  program
+    .command('rm <app>')
+    .description('remove it')
+    .action((app: string) => run((s) => change(s, app, { verb: 'rm' })));
+}
+
+function addSiteCommands(program: Command, run: Act): void {
+  const site = program.command('site').description('the places that run workloads');
+  site
+    .command('ls')
+    .description('all sites')
+    .action(() => run((s) => listSites(s)));
+  site
+    .command('show <site>')
+    .description('one site')
+    .action((name: string) => run((s) => showSite(s, name)));
+  site
+    .command('add <name>')
+    .description('add a site and print the line for its machine')
+    .option('-f, --file <path>', 'its description: location, jurisdictions, prices, labels')
+    .option('--address <host[:port]>', 'address of the api machine that the new one can reach')
+    .option('--lat <degrees>', 'latitude', degrees(90))
+    .option('--lon <degrees>', 'longitude', degrees(180))
+    .option('--city <name>', 'city')
+    .option('--country <code>', 'country, such as DE')
+    .option('--kind <kind>', 'region, datacenter, colo, onprem or edge')
+    .option('--provider <name>', 'who runs it')
+    .option('--jurisdiction <area>', 'legal area such as eu; may be repeated', several, [])
+    .option('--label <key=value>', 'may be repeated', several, [])
+    .action((name: string, o: Parameters<typeof addSite>[2]) => run((s) => addSite(s, name, o)));
+  site
+    .command('rm <site>')
+    .description('take a site out: its work moves, its machine is cleaned, its name is not used again')
+    .option('--force', 'do not wait: the site is gone for good')
+    .action((name: string, o: { force?: boolean }) => run((s) => removeSite(s, name, o.force ?? false)));
+  site
+    .command('cordon <site>')
+    .description('no new work there')
+    .action((name: string) => run((s) => cordonSite(s, name, true)));
+  site
+    .command('uncordon <site>')
+    .description('new work again')
+    .action((name: string) => run((s) => cordonSite(s, name, false)));
+  const node = program.command('node').description('the machines at the sites');
+  node
+    .command('ls')
+    .description('all nodes')
+    .action(() => run((s) => listNodes(s)));
+}
+
+function addOperatorCommands(program: Command, run: Act): void {
+  program
+    .command('events [filter]')
+    .description('what happened; filter: workload.placed, site, shop/web, eu-de …')
+    .option('-f, --follow', 'go on with what happens')
+    .option('--tail <n>', 'newest events to begin with', wholeNumber(0, 5_000))
+    .action((filter: string | undefined, o: { follow?: boolean; tail?: number }) =>
+      run((s) => events(s, filter, { ...o, follow: o.follow ?? false })),
+    );
+  const dlq = program.command('dlq').description('messages that could not be handled');
+  dlq
+    .command('ls')
+    .description('all dead letters')
+    .action(() => run((s) => listDeadLetters(s)));
+  dlq
+    .command('show <id>')
+    .description('one with its body')
+    .action((id: string) => run((s) => showDeadLetter(s, id)));
+  dlq
+    .command('retry <id>')
+    .description('handle it again')
+    .action((id: string) => run((s) => retryDeadLetter(s, id)));
+  dlq
+    .command('drop <id>')
+    .description('throw it away')
+    .action((id: string) => run((s) => dropDeadLetter(s, id)));
+  program
+    .command('doctor')
+    .description('examine the cloud')
+    .action(() => run((s) => doctor(s)));
+  program
+    .command('creds')
+    .description("a context for an operator's nats CLI")
+    .action(() => run((s) => creds(s)));
+  program
+    .command('version')
+    .description('the version of this CLI')
+    .action(() => run(({ terminal }) => terminal.result({ version: VERSION }, () => terminal.say(VERSION))));
+}
+
+function wholeNumber(min: number, max: number) {
+  return (text: string): number => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`a whole number from ${min} to ${max} is wanted.`);
+  };
+}
+
+function degrees(max: number) {
+  return (text: string): number => {
+    const value = /^-?\d{1,3}(?:\.\d{1,12})?$/.test(text) ? Number(text) : Number.NaN;
+    if (Math.abs(value) <= max) return value;
+    throw new InvalidArgumentError(`degrees from -${max} to ${max} are wanted.`);
+  };
+}
+
+function several(text: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}

@@ -1,0 +1,207 @@
+import {
+  type AddSite,
+  type AddSiteAnswer,
+  addSiteAnswerSchema,
+  type ApplyBody,
+  type CommandOutcome,
+  type DeadLetter,
+  deadLetterSchema,
+  type Doctor,
+  doctorSchema,
+  type Node,
+  nodeSchema,
+  outcomeSchema,
+  type Plan,
+  planSchema,
+  type RedeliverAnswer,
+  redeliverAnswerSchema,
+  type SiteView,
+  siteViewSchema,
+  type Status,
+  statusListAnswerSchema,
+  type Why,
+  whySchema,
+  type WorkloadView,
+  workloadViewSchema,
+} from '@skerry/contracts';
+import { NotSkerry } from './errors.js';
+import { type Answer, type Call, Transport, type TransportOptions } from './transport.js';
+import { eventsOf, logsOf, statusChanges } from './streams.js';
+
+/** What a command did, with the trace that it began. */
+export type Done = Extract<CommandOutcome, { ok: true }> & { traceId: string };
+
+export interface CommandOptions {
+  /** Default 128 random bits. The same id again replays the outcome instead of acting twice. */
+  requestId?: string;
+}
+
+const sitesSchema = siteViewSchema.array();
+const nodesSchema = nodeSchema.array();
+const lettersSchema = deadLetterSchema.array();
+
+/**
+ * The api, typed. Paths are written here and nowhere else among its users. Every method throws `ProblemError` when
+ * the api refuses, `Unreachable` when there is no answer, `NotSkerry` when something else answers.
+ */
+export class SkerryClient {
+  private readonly transport: Transport;
+
+  constructor(options: TransportOptions) {
+    this.transport = new Transport(options);
+  }
+
+  /** Applies documents: all or none. `ifGeneration` refuses when the only workload is at another generation. */
+  apply(body: ApplyBody, options: CommandOptions & { ifGeneration?: number } = {}): Promise<Done> {
+    const query = { ifGeneration: options.ifGeneration };
+    return this.command({ method: 'POST', path: 'v1/apply', query, body }, options);
+  }
+
+  /** What an apply of these documents would place now; nothing is committed. */
+  async plan(body: ApplyBody): Promise<Plan> {
+    return this.value(await this.transport.call({ method: 'POST', path: 'v1/plan', body }, planSchema));
+  }
+
+  /** The read model, in the order of the keys, fetched page by page. */
+  async *status(project?: string): AsyncGenerator<Status> {
+    let after: string | undefined;
+    do {
+      const call: Call = { method: 'GET', path: 'v1/status', query: { project, after } };
+      const { value } = await this.transport.call(call, statusListAnswerSchema);
+      yield* value.items;
+      after = value.next;
+    } while (after !== undefined);
+  }
+
+  /** Every status, then every change of one; `caughtUp` follows the last of those that were there. */
+  watchStatus(options: { project?: string; signal?: AbortSignal; onBreak?: (reason: string) => void } = {}) {
+    return statusChanges(this.transport, options);
+  }
+
+  async workload(project: string, name: string): Promise<WorkloadView> {
+    return this.value(await this.transport.call(get(workloadPath(project, name)), workloadViewSchema));
+  }
+
+  /** Why it is placed as it is; with `notOn` the explanation of that site alone. */
+  async why(project: string, name: string, notOn?: string): Promise<Why> {
+    const call = { ...get(`${workloadPath(project, name)}/why`), query: { notOn } };
+    return this.value(await this.transport.call(call, whySchema));
+  }
+
+  scale(project: string, name: string, replicas: number, options: CommandOptions = {}): Promise<Done> {
+    const path = `${workloadPath(project, name)}/scale`;
+    return this.command({ method: 'POST', path, body: { replicas } }, options);
+  }
+
+  /** Nothing of it runs any more; its spec stays. */
+  stop(project: string, name: string, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'POST', path: `${workloadPath(project, name)}/stop` }, options);
+  }
+
+  start(project: string, name: string, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'POST', path: `${workloadPath(project, name)}/start` }, options);
+  }
+
+  remove(project: string, name: string, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'DELETE', path: workloadPath(project, name) }, options);
+  }
+
+  /** Lines of all its replicas, merged over sites by time; gaps say why a site's are missing. */
+  logs(project: string, name: string, options: Parameters<typeof logsOf>[2] = {}) {
+    return logsOf(this.transport, workloadPath(project, name), options);
+  }
+
+  async sites(): Promise<SiteView[]> {
+    return this.value(await this.transport.call(get('v1/sites'), sitesSchema));
+  }
+
+  async site(name: string): Promise<SiteView> {
+    return this.value(await this.transport.call(get(sitePath(name)), siteViewSchema));
+  }
+
+  /** Adds a site, or gives a new token for one that has not joined yet. The token is shown once. */
+  async addSite(request: AddSite, options: CommandOptions = {}): Promise<AddSiteAnswer> {
+    const call: Call = { method: 'POST', path: 'v1/sites', body: request, requestId: idOf(options) };
+    return this.value(await this.transport.call(call, addSiteAnswerSchema));
+  }
+
+  /** Takes a site out: its work moves first, unless `force` says that it is gone for good. */
+  removeSite(name: string, options: CommandOptions & { force?: boolean } = {}): Promise<Done> {
+    return this.command({ method: 'DELETE', path: sitePath(name), query: { force: options.force } }, options);
+  }
+
+  cordon(name: string, cordoned: boolean, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'POST', path: `${sitePath(name)}/cordon`, body: { cordoned } }, options);
+  }
+
+  async nodes(): Promise<Node[]> {
+    return this.value(await this.transport.call(get('v1/nodes'), nodesSchema));
+  }
+
+  /** The newest events, oldest first; with `follow` also those to come. */
+  events(options: Parameters<typeof eventsOf>[1] = {}) {
+    return eventsOf(this.transport, options);
+  }
+
+  /** What became of a request; kept 24 h. */
+  async outcome(requestId: string): Promise<CommandOutcome> {
+    const path = `v1/outcomes/${encodeURIComponent(requestId)}`;
+    return this.value(await this.transport.call(get(path), outcomeSchema));
+  }
+
+  /** Dead letters from the oldest on, at most 200; `after` is the id of the last one seen. */
+  async deadLetters(after?: number): Promise<DeadLetter[]> {
+    return this.value(await this.transport.call({ ...get('v1/dlq'), query: { after } }, lettersSchema));
+  }
+
+  async deadLetter(id: number): Promise<DeadLetter> {
+    return this.value(await this.transport.call(get(`v1/dlq/${id}`), deadLetterSchema));
+  }
+
+  /** Has the app that refused it handle it again; it goes when that went well. */
+  async retryDeadLetter(id: number): Promise<RedeliverAnswer> {
+    const call: Call = { method: 'POST', path: `v1/dlq/${id}/retry` };
+    return this.value(await this.transport.call(call, redeliverAnswerSchema));
+  }
+
+  /** Throws it away for good; answers what it was. */
+  async dropDeadLetter(id: number): Promise<DeadLetter> {
+    const call: Call = { method: 'DELETE', path: `v1/dlq/${id}` };
+    return this.value(await this.transport.call(call, deadLetterSchema));
+  }
+
+  async doctor(): Promise<Doctor> {
+    return this.value(await this.transport.call(get('v1/doctor'), doctorSchema));
+  }
+
+  private async command(call: Call, options: CommandOptions): Promise<Done> {
+    const answer = await this.transport.call({ ...call, requestId: idOf(options) }, outcomeSchema);
+    if (!answer.value.ok) throw new NotSkerry('a failed outcome came with a status of success');
+    return { ...answer.value, traceId: answer.value.traceId ?? answer.traceId };
+  }
+
+  private value<T>(answer: Answer<T>): T {
+    return answer.value;
+  }
+}
+
+/** A request id: 128 random bits as 32 hexadecimal digits. */
+export function newRequestId(): string {
+  return crypto.randomUUID().replaceAll('-', '');
+}
+
+function idOf(options: CommandOptions): string {
+  return options.requestId ?? newRequestId();
+}
+
+function get(path: string): Call {
+  return { method: 'GET', path };
+}
+
+function workloadPath(project: string, name: string): string {
+  return `v1/workloads/${encodeURIComponent(project)}/${encodeURIComponent(name)}`;
+}
+
+function sitePath(name: string): string {
+  return `v1/sites/${encodeURIComponent(name)}`;
+}
