@@ -10,12 +10,12 @@ import type {
   StoredMessage,
 } from './bus.js';
 import { Conflict, Malformed } from './errors.js';
+import { NATS } from './outgoing.js';
 import type { Store } from './store.js';
 import { requireFilter, requireKey } from './subject.js';
 
 const OPERATION = 'KV-Operation';
-const MARKER = 'Nats-Marker-Reason';
-const GONE = { [OPERATION]: 'PURGE', 'Nats-Rollup': 'sub' };
+const GONE = { [OPERATION]: 'PURGE', [NATS.rollup]: 'sub' };
 /** How long a deleted key is remembered where keys have a time to live. */
 const GONE_TTL_MS = 60_000;
 const NOTHING = new Uint8Array(0);
@@ -207,5 +207,5 @@ function encode(value: unknown): Uint8Array {
 }
 
 function isGone(m: StoredMessage): boolean {
-  return m.headers[MARKER] !== undefined || (m.headers[OPERATION] ?? 'PUT') !== 'PUT';
+  return m.headers[NATS.markerReason] !== undefined || (m.headers[OPERATION] ?? 'PUT') !== 'PUT';
 }

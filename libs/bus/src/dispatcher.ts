@@ -23,7 +23,7 @@ export const DEFAULT_ACK_WAIT_MS = 30_000;
 const DEFAULT_MAX_DELIVERIES = 8;
 const DEFAULT_BACKOFF_MS = [100, 500, 2_000, 10_000];
 /** How long a message stays that could neither be handled nor stored as a dead letter. */
-const BURY_AGAIN_MS = 5_000;
+const BURY_AGAIN_MS = 2_000;
 
 interface Held {
   readonly delivery: Delivery;

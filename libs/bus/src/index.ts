@@ -3,6 +3,8 @@ export * from './bus.js';
 export * from './clock.js';
 export * from './dead-letters.js';
 export * from './errors.js';
+export { MemoryBus } from './memory/memory-bus.js';
+export { MemoryServer } from './memory/memory-server.js';
 export { connectBus } from './nats/nats-bus.js';
 export type { ConnectOptions } from './nats/link.js';
 export { matches } from './subject.js';

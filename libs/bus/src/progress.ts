@@ -55,6 +55,11 @@ export class Progress {
     return this.queue.length;
   }
 
+  /** Whether something is being handled or waits to be. */
+  get busy(): boolean {
+    return this.running !== undefined || this.queue.length > 0;
+  }
+
   /** Whether someone waits for what has not come yet: a position, or all that lay there at the start. */
   get awaited(): boolean {
     return this.waiters.size > 0 || this.expected !== undefined;

@@ -21,8 +21,9 @@ import type {
   Subscription,
 } from '../bus.js';
 import { realClock } from '../clock.js';
-import { Malformed, TooLarge } from '../errors.js';
+import { Malformed } from '../errors.js';
 import { StreamLease, parseHeld } from '../lease.js';
+import { TIMEOUT_MS, outgoing, outgoingBatch } from '../outgoing.js';
 import { accepted } from '../refusals.js';
 import type { Store, StoreFollowOptions } from '../store.js';
 import { requireSubject } from '../subject.js';
@@ -35,10 +36,6 @@ import { hear, respondTo } from './hearing.js';
 import { storedMessage } from './stored.js';
 import { bucketConfig, differs, streamConfig, updated } from './stream-config.js';
 import { CODES, JetStreamError, WireMessage } from './wire.js';
-
-const TIMEOUT_MS = 5_000;
-const BATCH_MAX = 1_000;
-const NO_HEADERS: Headers = {};
 
 /** Connects to the bus; rejects with `Unavailable` when no server answers within `firstConnectMs`. */
 export async function connectBus(options: ConnectOptions): Promise<Bus> {
@@ -68,28 +65,22 @@ class NatsBus implements Bus, Store {
   }
 
   async publish(subject: string, body: Body, options: PublishOptions = {}): Promise<PublishAck> {
-    const bytes = encodeBody(body);
-    const headers = publishHeaders(options);
-    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
-    const answer = await this.link.ask(requireSubject(subject), bytes, headers, timeoutMs);
+    const { bytes, headers } = outgoing(subject, body, options);
+    const answer = await this.link.ask(subject, bytes, headers, options.timeoutMs ?? TIMEOUT_MS);
     return publishAck(subject, answer);
   }
 
   async publishBatch(items: BatchItem[]): Promise<PublishAck> {
     const [first] = items;
-    if (first === undefined) throw new Malformed('a batch without messages');
-    if (items.length > BATCH_MAX) {
-      throw new TooLarge(`a batch of ${items.length} messages: at most ${BATCH_MAX} (limit batchMessages)`);
-    }
     // A batch of one costs ten times a plain message and promises the same.
-    if (items.length === 1) return await this.publish(first.subject, first.body, first);
-    const left = await this.link.ready(first.subject, TIMEOUT_MS);
-    const batch = randomUUID();
-    const messages = items.map((item, i) => batchMessage(item, batch, i + 1, items.length));
+    if (first !== undefined && items.length === 1)
+      return await this.publish(first.subject, first.body, first);
+    const messages = outgoingBatch(items, randomUUID());
     const last = messages.pop();
     if (last === undefined) throw new Malformed('a batch without messages');
-    for (const m of messages) this.link.say(m.subject, m.body, m.headers);
-    return publishAck(last.subject, await this.link.ask(last.subject, last.body, last.headers, left));
+    const left = await this.link.ready(last.subject, TIMEOUT_MS);
+    for (const m of messages) this.link.say(m.subject, m.bytes, m.headers);
+    return publishAck(last.subject, await this.link.ask(last.subject, last.bytes, last.headers, left));
   }
 
   say(subject: string, body: Body, options: { headers?: Headers } = {}): void {
@@ -215,38 +206,4 @@ class NatsBus implements Bus, Store {
     };
     return subscription;
   }
-}
-
-function publishHeaders({ headers, messageId, ttlMs, expect }: PublishOptions): Headers {
-  const traced = withTrace(headers);
-  if (messageId === undefined && ttlMs === undefined && expect === undefined) return traced;
-  const all: Record<string, string> = { ...traced };
-  if (messageId !== undefined) all['Nats-Msg-Id'] = messageId;
-  if (ttlMs !== undefined) all['Nats-TTL'] = ttlText(ttlMs);
-  if (expect !== undefined) {
-    all['Nats-Expected-Last-Subject-Sequence'] = String(expect.sequence);
-    if (expect.subject !== undefined) all['Nats-Expected-Last-Subject-Sequence-Subject'] = expect.subject;
-  }
-  return all;
-}
-
-function ttlText(ttlMs: number): string {
-  if (ttlMs < 1_000 || ttlMs % 1_000 !== 0) {
-    throw new Malformed(`time to live of ${ttlMs} ms: whole seconds, at least 1000`);
-  }
-  return `${ttlMs / 1_000}s`;
-}
-
-function batchMessage(item: BatchItem, batch: string, sequence: number, of: number) {
-  const { subject, body, headers = NO_HEADERS, expect } = item;
-  return {
-    subject: requireSubject(subject),
-    body: encodeBody(body),
-    headers: {
-      ...publishHeaders({ headers, ...(expect === undefined ? {} : { expect }) }),
-      'Nats-Batch-Id': batch,
-      'Nats-Batch-Sequence': String(sequence),
-      ...(sequence === of ? { 'Nats-Batch-Commit': '1' } : {}),
-    },
-  };
 }

@@ -1,0 +1,124 @@
+import { bucketStream, bucketSubject, type BucketDefinition, type StreamDefinition } from '@skerry/contracts';
+import type { Headers, Message } from '../bus.js';
+import { realClock, type Clock } from '../clock.js';
+import { matches } from '../subject.js';
+import { MemoryStream, type MemoryStreamConfig } from './memory-stream.js';
+
+/** Someone who hears plain messages. */
+export interface Hearer {
+  filter: string;
+  queue: string | undefined;
+  /** Whether it is connected. */
+  here: () => boolean;
+  hear: (m: Message, reply: Reply | undefined) => void;
+}
+/** Gives an answer to who asked. */
+export type Reply = (body: Uint8Array, headers: Headers) => void;
+
+const MARKER_MS = 1_000;
+const BUCKET_DUPLICATES_S = 120;
+
+/**
+ * What several memory buses share: the streams and the plain messages of one server. Everything happens in the order of
+ * the calls and of the clock, so that a simulation with a clock of its own is repeatable.
+ */
+export class MemoryServer {
+  readonly streams = new Map<string, MemoryStream>();
+  private readonly hearers = new Set<Hearer>();
+  private readonly creations = new Set<() => void>();
+  private turn = 0;
+
+  constructor(readonly clock: Clock = realClock) {}
+
+  ensureStream(definition: StreamDefinition): void {
+    this.ensure({
+      name: definition.name,
+      subjects: [...definition.subjects],
+      discard: definition.discard,
+      maxBytes: definition.maxBytes,
+      maxAgeMs: (definition.maxAgeS ?? 0) * 1_000,
+      maxPerSubject: definition.maxMessagesPerSubject ?? 0,
+      duplicateWindowMs: definition.duplicateWindowS * 1_000,
+      workQueue: definition.retention === 'workqueue',
+      markerMs: 0,
+      atomic: false,
+    });
+  }
+
+  ensureBucket(definition: BucketDefinition): void {
+    this.ensure({
+      name: bucketStream(definition.name),
+      subjects: [bucketSubject(definition.name, '>')],
+      discard: 'new',
+      maxBytes: definition.maxBytes,
+      maxAgeMs: (definition.maxAgeS ?? 0) * 1_000,
+      maxPerSubject: definition.history ?? 1,
+      duplicateWindowMs: BUCKET_DUPLICATES_S * 1_000,
+      workQueue: false,
+      markerMs: definition.perKeyTtl === true ? MARKER_MS : 0,
+      atomic: definition.atomic === true,
+    });
+  }
+
+  /** Throws away a stream and all in it. Its followers wait for another one of its name. */
+  deleteStream(name: string): void {
+    this.streams.get(name)?.close();
+    this.streams.delete(name);
+    for (const tell of this.creations) tell();
+  }
+
+  /** Called when a stream comes into being or goes; returns how to stop. */
+  onStreams(listener: () => void): () => void {
+    this.creations.add(listener);
+    return () => this.creations.delete(listener);
+  }
+
+  /** The stream that takes a subject. */
+  streamOf(subject: string): MemoryStream | undefined {
+    for (const stream of this.streams.values()) if (stream.takes(subject)) return stream;
+    return undefined;
+  }
+
+  hear(hearer: Hearer): () => void {
+    this.hearers.add(hearer);
+    return () => this.hearers.delete(hearer);
+  }
+
+  /** Hands a plain message to all who hear it, and to one of each queue. How many did. */
+  say(m: Message, reply?: Reply): number {
+    const chosen: Hearer[] = [];
+    const queues = new Map<string, Hearer[]>();
+    for (const hearer of this.hearers) {
+      if (!hearer.here() || !matches(hearer.filter, m.subject)) continue;
+      if (hearer.queue === undefined) chosen.push(hearer);
+      else queues.set(hearer.queue, [...(queues.get(hearer.queue) ?? []), hearer]);
+    }
+    for (const members of queues.values()) {
+      const member = members[this.turn++ % members.length];
+      if (member !== undefined) chosen.push(member);
+    }
+    for (const hearer of chosen) queueMicrotask(() => hearer.hear(m, reply));
+    return chosen.length;
+  }
+
+  private ensure(wanted: MemoryStreamConfig): void {
+    const there = this.streams.get(wanted.name);
+    if (there === undefined) {
+      this.streams.set(wanted.name, new MemoryStream(wanted, this.clock));
+      for (const tell of this.creations) tell();
+      return;
+    }
+    const { maxBytes, maxAgeMs, maxPerSubject } = there.config;
+    there.config = {
+      ...wanted,
+      maxBytes: larger(maxBytes, wanted.maxBytes),
+      maxAgeMs: larger(maxAgeMs, wanted.maxAgeMs),
+      maxPerSubject: larger(maxPerSubject, wanted.maxPerSubject),
+    };
+  }
+}
+
+/** Limits never shrink what is stored; 0 is "no limit". */
+function larger(a: number, b: number): number {
+  return a === 0 || b === 0 ? 0 : Math.max(a, b);
+}
