@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credsAuthenticator, nkeyAuthenticator } from '@nats-io/nats-core';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import {
+  APP_USERS,
   NKey,
   adminUserJwt,
   cloudAccountJwt,
@@ -24,9 +25,11 @@ import {
   userJwt,
   writeCreds,
   writePrivateFile,
+  type AppUser,
   type KeyAndCertificate,
   type Permissions,
 } from '@skerry/identity';
+import { findNatsServer } from '@skerry/nats-server';
 
 const HOST = '127.0.0.1';
 const DEADLINE_MS = 15_000;
@@ -102,6 +105,16 @@ export class SecuredCloud {
     return await this.connectHub(credsText(jwt, user), `_INBOX_${name}`);
   }
 
+  /** Writes the creds of an app's user and gives their path. */
+  async writeAppCreds(name: AppUser): Promise<string> {
+    const user = NKey.create('user');
+    const path = join(this.folder, `${name}.creds`);
+    const who = { name, user: user.publicKey, account: this.cloud.publicKey, issuer: this.cloudSigner };
+    const { permissions } = APP_USERS[name];
+    await writeCreds(path, userJwt({ ...who, issuedAtMs: Date.now(), permissions }), user);
+    return path;
+  }
+
   /** A connection to the system account with these permissions. */
   async connectSystem(permissions: Permissions): Promise<NatsConnection> {
     const user = NKey.create('user');
@@ -163,7 +176,7 @@ export class SecuredCloud {
     const file = join(this.folder, `${name}.conf`);
     await writePrivateFile(file, text);
     const log = await open(join(this.folder, `${name}.log`), 'a');
-    const child = spawn(serverBinary(), ['-c', file], { stdio: ['ignore', log.fd, log.fd] });
+    const child = spawn(await findNatsServer(), ['-c', file], { stdio: ['ignore', log.fd, log.fd] });
     await log.close();
     this.processes.add(child);
     await until(`server ${name}`, async () => {
@@ -300,7 +313,7 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 function bounds(storeDir: string): { storeDir: string; maxMemoryBytes: number; maxFileBytes: number } {
-  return { storeDir, maxMemoryBytes: 64 * 2 ** 20, maxFileBytes: 256 * 2 ** 20 };
+  return { storeDir, maxMemoryBytes: 64 * 2 ** 20, maxFileBytes: 8 * 2 ** 30 };
 }
 
 async function answers(port: number): Promise<boolean> {
@@ -321,8 +334,4 @@ async function ended(child: ChildProcess): Promise<void> {
     child.once('exit', resolve);
     child.kill('SIGKILL');
   });
-}
-
-function serverBinary(): string {
-  return process.env['NATS_SERVER'] ?? 'nats-server';
 }

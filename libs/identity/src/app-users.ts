@@ -2,6 +2,7 @@ import {
   BUCKETS,
   EVENT_TYPES,
   HUB,
+  JETSTREAM_API,
   LIVE_STATUS,
   RPC,
   STREAMS,
@@ -12,7 +13,7 @@ import {
   type BucketName,
   type StreamName,
 } from '@skerry/contracts';
-import { readStream, ownStream, redeliver } from './stream-grants.js';
+import { browseStream, ownStream, readStream, redeliver } from './stream-grants.js';
 import type { Permissions } from './users.js';
 
 /** The users of the hub's bus: one per app, policy's second one in the system account, and people. */
@@ -60,12 +61,10 @@ const API: Duties = {
     HUB.request(ANY, '>'),
     ...Object.values(RPC).map((subject) => (typeof subject === 'string' ? subject : subject(ANY))),
     // The doctor looks at every stream and consumer.
-    ...[
-      '$JS.API.STREAM.INFO.*',
-      '$JS.API.STREAM.LIST',
-      '$JS.API.CONSUMER.LIST.*',
-      '$JS.API.CONSUMER.INFO.*.*',
-    ],
+    '$JS.API.STREAM.INFO.*',
+    '$JS.API.STREAM.LIST',
+    '$JS.API.CONSUMER.LIST.*',
+    '$JS.API.CONSUMER.INFO.*.*',
     ...redeliver(),
   ],
   hears: [HUB.answer(ANY, ANY), HUB.heartbeat, LIVE_STATUS],
@@ -98,7 +97,7 @@ const REPLICATOR: Duties = {
   owns: ['DL'],
   follows: ['placements', 'workloads', 'siteSpecs', 'siteStates', 'OBSERVED'],
   hears: [HUB.digest],
-  says: [HUB.request(ANY, 'digest')],
+  says: [HUB.request(ANY, 'digest'), JETSTREAM_API.durableCreate(STREAMS.DL.name, ANY)],
   answersSites: true,
 };
 
@@ -121,8 +120,11 @@ const TELEMETRY: Duties = {
 /** People look and change nothing. Not `skerry.rpc.>`: join tokens pass there. */
 const OPERATOR: Permissions = {
   pub: [
-    ...['$JS.API.INFO', '$JS.API.STREAM.NAMES', '$JS.API.STREAM.LIST', '$JS.API.STREAM.INFO.*'],
-    ...readStream('EVT'),
+    '$JS.API.INFO',
+    '$JS.API.STREAM.NAMES',
+    '$JS.API.STREAM.LIST',
+    '$JS.API.STREAM.INFO.*',
+    ...browseStream('EVT'),
     ...(['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'status', 'DEAD'] as const).flatMap(
       (place) => [`$JS.API.DIRECT.GET.${streamOf(place)}`, `$JS.API.DIRECT.GET.${streamOf(place)}.>`],
     ),
@@ -165,7 +167,8 @@ function permissionsOf(name: AppUser, duties: Duties): Permissions {
   const { owns = [], follows = [], says = [], hears = [], answers = [], answersTo = [] } = duties;
   const leases = name === 'api' ? [] : [bucketSubject(BUCKETS.leases.name, name), ...readStream('KV_leases')];
   const pub = [
-    ...['$JS.API.INFO', '$JS.API.STREAM.NAMES'],
+    '$JS.API.INFO',
+    '$JS.API.STREAM.NAMES',
     ...owns.flatMap((place) => [...ownStream(streamOf(place)), ...writes(place)]),
     ...[...owns, ...follows].flatMap((place) => readStream(streamOf(place))),
     ...says,

@@ -2,16 +2,26 @@
 export function readStream(stream: string): string[] {
   return [
     `$JS.API.STREAM.INFO.${stream}`,
-    `$JS.API.STREAM.MSG.GET.${stream}`,
     `$JS.API.DIRECT.GET.${stream}`,
     `$JS.API.DIRECT.GET.${stream}.>`,
-    `$JS.API.CONSUMER.CREATE.${stream}`,
-    `$JS.API.CONSUMER.CREATE.${stream}.>`,
-    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.*`,
+    `$JS.API.CONSUMER.CREATE.${stream}.*`,
     `$JS.API.CONSUMER.INFO.${stream}.*`,
     `$JS.API.CONSUMER.DELETE.${stream}.*`,
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
     `$JS.ACK.${stream}.>`,
+  ];
+}
+
+/** As `readStream`, with the further calls that the `nats` CLI makes for the same. */
+export function browseStream(stream: string): string[] {
+  return [
+    ...readStream(stream),
+    `$JS.API.STREAM.MSG.GET.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.>`,
+    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.*`,
+    `$JS.API.CONSUMER.LIST.${stream}`,
+    `$JS.API.CONSUMER.NAMES.${stream}`,
     `$JS.FC.${stream}.>`,
   ];
 }
@@ -27,7 +37,6 @@ export function ownStream(stream: string): string[] {
 export function redeliver(): string[] {
   return [
     '$JS.API.STREAM.INFO.DEAD',
-    '$JS.API.STREAM.MSG.GET.DEAD',
     '$JS.API.DIRECT.GET.DEAD',
     '$JS.API.DIRECT.GET.DEAD.>',
     '$JS.API.STREAM.MSG.DELETE.DEAD',
