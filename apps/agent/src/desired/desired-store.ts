@@ -1,0 +1,129 @@
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, type Desired } from '@skerry/contracts';
+import { removeDurably, readJson, writeAtomic } from '../files/atomic-file.js';
+import { Limiter } from '../files/limiter.js';
+import { reason, type Log } from '../log.js';
+import { compareObjects, heldObjectSchema, keyOf, RETIREMENT, type HeldObject } from './held-object.js';
+
+/** Files written at once. */
+const WRITES_AT_ONCE = 8;
+
+/** What became of an offered object: only `newer` changed anything. */
+export type Offered = 'newer' | 'same' | 'older';
+
+/**
+ * What is wanted of this site, on its own disk: one file a workload, newest version wins, tombstones kept. This is
+ * what a node starts from when neither the hub nor the site's own server is there.
+ */
+export class DesiredStore {
+  private readonly held = new Map<string, HeldObject>();
+  private readonly writes = new Map<string, Promise<void>>();
+  private readonly limiter = new Limiter(WRITES_AT_ONCE);
+
+  private constructor(
+    private readonly places: { desired: string; quarantine: string },
+    private readonly log: Log,
+  ) {}
+
+  /** Reads what the folder holds. A damaged file is set aside and named in the log; the digest exchange brings it again. */
+  static async open(places: { desired: string; quarantine: string }, log: Log): Promise<DesiredStore> {
+    await mkdir(places.desired, { recursive: true, mode: 0o700 });
+    const store = new DesiredStore(places, log);
+    for (const file of await readdir(places.desired)) {
+      if (file.endsWith('.json')) await store.load(file);
+    }
+    return store;
+  }
+
+  get(key: string): HeldObject | undefined {
+    return this.held.get(key);
+  }
+
+  /** Workloads' objects, without a retirement. */
+  entries(): [string, HeldObject][] {
+    return [...this.held].filter(([key]) => key !== RETIREMENT);
+  }
+
+  get size(): number {
+    return this.held.size;
+  }
+
+  get retirement(): Desired | undefined {
+    return this.held.get(RETIREMENT)?.object;
+  }
+
+  /** Takes an object unless one as new is held; resolves when it is on the disk. Objects of other sites are the caller's to refuse. */
+  async offer(
+    object: Desired,
+    origin: { traceparent?: string; fallback?: HeldObject['fallback'] } = {},
+  ): Promise<Offered> {
+    const key = keyOf(object);
+    const present = this.held.get(key);
+    const order = present === undefined ? 1 : compareObjects(object, present.object);
+    if (order < 0) return 'older';
+    if (order === 0) return 'same';
+    await this.set(key, {
+      object,
+      ...(origin.traceparent === undefined ? {} : { traceparent: origin.traceparent }),
+      ...(origin.fallback === undefined ? {} : { fallback: origin.fallback }),
+    });
+    return 'newer';
+  }
+
+  /** Replaces what is held under a key; resolves when it is on the disk. */
+  async set(key: string, held: HeldObject): Promise<void> {
+    this.held.set(key, held);
+    await this.persist(key);
+  }
+
+  /** Forgets a key, on the disk too: only for tombstones long acknowledged. */
+  async drop(key: string): Promise<void> {
+    this.held.delete(key);
+    await this.persist(key);
+  }
+
+  /** Resolves when everything is on the disk. */
+  async settled(): Promise<void> {
+    await Promise.all(this.writes.values());
+  }
+
+  /** Writes of one key follow each other; each writes what is held when its turn comes. */
+  private async persist(key: string): Promise<void> {
+    const before = this.writes.get(key) ?? Promise.resolve();
+    const mine = before
+      .catch(() => undefined)
+      .then(async () => await this.limiter.run(async () => await this.write(key)));
+    this.writes.set(key, mine);
+    try {
+      await mine;
+    } finally {
+      if (this.writes.get(key) === mine) this.writes.delete(key);
+    }
+  }
+
+  private async write(key: string): Promise<void> {
+    const path = join(this.places.desired, `${key}.json`);
+    const held = this.held.get(key);
+    if (held === undefined) await removeDurably(path);
+    else await writeAtomic(path, JSON.stringify(held));
+  }
+
+  private async load(file: string): Promise<void> {
+    const path = join(this.places.desired, file);
+    try {
+      const parsed = parse(heldObjectSchema, await readJson(path));
+      if (!parsed.ok) throw new Error(`${parsed.issues[0]?.path}: ${parsed.issues[0]?.problem}`);
+      if (file !== `${keyOf(parsed.value.object)}.json`) throw new Error('it holds another object');
+      this.held.set(keyOf(parsed.value.object), parsed.value);
+    } catch (error) {
+      await mkdir(this.places.quarantine, { recursive: true, mode: 0o700 });
+      await rename(path, join(this.places.quarantine, `${file}.${Date.now()}`));
+      this.log.error('a desired object on the disk was damaged: set aside, asked for again', {
+        alarm: 'desired-damaged',
+        file,
+        reason: reason(error),
+      });
+    }
+  }
+}

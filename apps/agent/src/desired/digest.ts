@@ -1,0 +1,138 @@
+import type { Bus } from '@skerry/bus';
+import {
+  desiredSchema,
+  digestAnswerSchema,
+  LIMITS,
+  parse,
+  SITE,
+  type Desired,
+  type DigestAnswer,
+  type DigestRequest,
+} from '@skerry/contracts';
+import { reason, type Log } from '../log.js';
+import type { DesiredStore } from './desired-store.js';
+
+/** Without an occasion versions are compared this often: a deaf source reports no lag. */
+const EVERY_MS = 5 * 60_000;
+const ANSWER_MS = 10_000;
+/** While the hub does not answer. */
+const RETRY_MS = 1_000;
+/** Rounds of one exchange; each brings as many objects as fit in a message. */
+const MAX_ROUNDS = 1_000;
+
+export interface DigestOptions {
+  site: string;
+  store: DesiredStore;
+  lastSequence: () => number;
+  take: (object: Desired) => Promise<void>;
+  log: Log;
+}
+
+/** Compares what this site holds with what is wanted of it, by version, and takes what differs. */
+export class DigestExchange {
+  private running: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private again = false;
+  private closed = false;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly options: DigestOptions,
+  ) {}
+
+  /** Exchanges now, and tries until the hub answers; then every five minutes. Asked while it runs: once more after it. */
+  request(): void {
+    if (this.closed) return;
+    if (this.running) {
+      this.again = true;
+      return;
+    }
+    clearTimeout(this.timer);
+    this.running = this.attempt().then((ok) => {
+      this.running = undefined;
+      const soon = this.again || !ok;
+      this.again = false;
+      this.later(soon ? (ok ? 0 : RETRY_MS) : EVERY_MS);
+    });
+  }
+
+  /** One exchange; throws when the hub does not answer. */
+  async exchange(): Promise<{ repaired: number }> {
+    let repaired = 0;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const answer = await this.round();
+      for (const item of answer.objects) repaired += (await this.apply(item)) ? 1 : 0;
+      if (answer.unknown.length > 0) {
+        this.options.log.warn('the hub does not know what is held here: it stays', {
+          count: answer.unknown.length,
+          some: answer.unknown.slice(0, 10),
+        });
+      }
+      if (!answer.more) break;
+    }
+    if (repaired > 0) this.options.log.info('repaired by digest', { objects: repaired });
+    return { repaired };
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  private later(afterMs: number): void {
+    if (this.closed) return;
+    this.timer = setTimeout(() => this.request(), afterMs).unref();
+  }
+
+  private async attempt(): Promise<boolean> {
+    try {
+      await this.exchange();
+      return true;
+    } catch (error) {
+      this.options.log.debug('the hub does not answer a digest', { reason: reason(error) });
+      return false;
+    }
+  }
+
+  /** Sends all pages; what differs comes with the answer to the last. */
+  private async round(): Promise<DigestAnswer> {
+    const pages = this.pages();
+    let last: DigestAnswer = { objects: [], unknown: [], more: false };
+    for (const page of pages) {
+      const answer = await this.bus.request(SITE.digest, page, { timeoutMs: ANSWER_MS });
+      const parsed = parse(digestAnswerSchema, answer.json());
+      if (!parsed.ok) throw new Error('an answer to a digest that is none');
+      last = parsed.value;
+    }
+    return last;
+  }
+
+  private pages(): DigestRequest[] {
+    const items = this.options.store.entries().flatMap(([, { object }]) => {
+      if (object.kind === 'Retirement') return [];
+      return [{ project: object.project, name: object.name, version: object.version }];
+    });
+    const size = LIMITS.digestItemsPerPage;
+    const count = Math.max(1, Math.ceil(items.length / size));
+    return Array.from({ length: count }, (_, page) => ({
+      site: this.options.site,
+      page,
+      last: page === count - 1,
+      items: items.slice(page * size, (page + 1) * size),
+      lastSequence: this.options.lastSequence(),
+    }));
+  }
+
+  private async apply(item: unknown): Promise<boolean> {
+    const parsed = parse(desiredSchema, item);
+    if (!parsed.ok) {
+      this.options.log.error('an object in a digest cannot be read', {
+        alarm: 'desired-malformed',
+        reason: `${parsed.issues[0]?.path}: ${parsed.issues[0]?.problem}`,
+      });
+      return false;
+    }
+    await this.options.take(parsed.value);
+    return true;
+  }
+}

@@ -1,0 +1,34 @@
+import { assignmentSchema, desiredSchema, type Assignment, type Desired } from '@skerry/contracts';
+import { z } from 'zod';
+
+/** What the site holds of one workload: the newest object, and what runs when that one was refused. */
+export const heldObjectSchema = z.strictObject({
+  object: desiredSchema,
+  /** The newest assignment that fitted here, while `object` is a newer one that was refused. */
+  fallback: assignmentSchema.optional(),
+  /** A tombstone that was carried out and whose report the hub has stored. */
+  acknowledgedAt: z.number().optional(),
+  /** Trace of the change that brought it. */
+  traceparent: z.string().max(128).optional(),
+});
+export type HeldObject = z.infer<typeof heldObjectSchema>;
+
+/** File name and map key of an object: names hold no dots and no slashes. */
+export function keyOf(object: Desired): string {
+  return object.kind === 'Retirement' ? RETIREMENT : `${object.project}.${object.name}`;
+}
+
+/** Below 0 when `a` is older than `b`. A retirement is compared by the generation of its site. */
+export function compareObjects(a: Desired, b: Desired): number {
+  const [x, y] = [orderOf(a), orderOf(b)];
+  return x.term - y.term || x.generation - y.generation || x.revision - y.revision;
+}
+
+/** Begins with a character that no name has. */
+export const RETIREMENT = '_retirement';
+
+function orderOf(object: Desired): Assignment['version'] {
+  return object.kind === 'Retirement'
+    ? { term: 1, generation: object.generation, revision: 0 }
+    : object.version;
+}

@@ -1,0 +1,53 @@
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * Replaces a file as a whole: a reader, also one after a crash, sees the old text or the new one. With `durable`
+ * (default) it resolves when both the text and its name are on the disk. Mode 0600. One writer a path at a time.
+ */
+export async function writeAtomic(
+  path: string,
+  text: string,
+  options: { durable?: boolean } = {},
+): Promise<void> {
+  const { durable = true } = options;
+  const draft = `${path}.new`;
+  const file = await open(draft, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    if (durable) await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, path);
+  if (durable) await syncFolder(dirname(path));
+}
+
+/** Removes a file, and makes that last. Missing is fine. */
+export async function removeDurably(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await syncFolder(dirname(path));
+}
+
+/** The JSON in a file; undefined when there is no file. Throws when it is no JSON. */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** Whether an error of the file system says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

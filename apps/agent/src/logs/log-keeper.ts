@@ -1,0 +1,71 @@
+import { appendFile, stat } from 'node:fs/promises';
+import { reason, type Log } from '../log.js';
+import { LOG_STREAMS, logPaths, rotate, ROTATE_BYTES, sizeOf, type LogStream } from './log-files.js';
+
+const EVERY_MS = 1_000;
+
+/**
+ * Looks after the logs of running replicas once a second: notes how far each had grown by when (a replica's lines
+ * carry no time of their own), and exchanges those that became large.
+ */
+export class LogKeeper {
+  private readonly sizes = new Map<string, number>();
+  private timer: NodeJS.Timeout | undefined;
+  private busy = false;
+
+  constructor(
+    private readonly options: {
+      /** Log folders of replicas that may be writing. */
+      folders: () => string[];
+      log: Log;
+      rotateBytes?: number;
+    },
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => void this.tick(), EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** One look; skipped while the one before is not done. */
+  async tick(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      const folders = this.options.folders();
+      for (const folder of folders) await this.look(folder);
+      this.forgetOthers(new Set(folders));
+    } catch (error) {
+      this.options.log.warn('logs of replicas were not looked after', { reason: reason(error) });
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async look(folder: string): Promise<void> {
+    for (const stream of LOG_STREAMS) await this.lookAt(folder, stream);
+  }
+
+  private async lookAt(folder: string, stream: LogStream): Promise<void> {
+    const { log, index } = logPaths(folder, stream);
+    const known = this.sizes.get(log);
+    const found = await stat(log).catch(() => undefined);
+    if (found === undefined || found.size === (known ?? 0)) return;
+    // What was written while no agent looked is as old as the file's last change.
+    const at = known === undefined ? Math.min(Date.now(), Math.round(found.mtimeMs)) : Date.now();
+    await appendFile(index, `${found.size} ${at}\n`, { mode: 0o600 });
+    this.sizes.set(log, found.size);
+    if (found.size < (this.options.rotateBytes ?? ROTATE_BYTES)) return;
+    await rotate(folder, stream);
+    this.sizes.set(log, await sizeOf(log));
+  }
+
+  private forgetOthers(folders: ReadonlySet<string>): void {
+    for (const path of this.sizes.keys()) {
+      if (!folders.has(path.slice(0, path.lastIndexOf('/')))) this.sizes.delete(path);
+    }
+  }
+}

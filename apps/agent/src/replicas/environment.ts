@@ -1,0 +1,43 @@
+import { formatVersion, type Assignment } from '@skerry/contracts';
+
+/** What a replica is told of itself. */
+export interface Surroundings {
+  id: string;
+  site: string;
+  node: string;
+  slot: number;
+  ports: Readonly<Record<string, number>>;
+  /** Trace of the change that started it, so that its own spans hang below. */
+  traceparent?: string | undefined;
+}
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * The whole environment of a replica: PATH, what the workload gives, then its ports and names. Nothing else of the
+ * agent's own environment gets in. A secret as a whole: never logged.
+ */
+export function environmentOf(assignment: Assignment, around: Surroundings): Record<string, string> {
+  const [first] = assignment.run.ports;
+  const ports = Object.entries(around.ports).map(([name, port]) => [
+    `PORT_${name.toUpperCase().replaceAll('-', '_')}`,
+    String(port),
+  ]);
+  const trace = around.traceparent;
+  return {
+    PATH: process.env['PATH'] ?? PATH,
+    LANG: 'C.UTF-8',
+    ...(trace === undefined ? {} : { TRACEPARENT: trace }),
+    ...(first === undefined ? {} : { PORT: String(around.ports[first.name]) }),
+    ...Object.fromEntries(ports),
+    ...assignment.run.env,
+    SKERRY_SITE: around.site,
+    SKERRY_NODE: around.node,
+    SKERRY_PROJECT: assignment.project,
+    SKERRY_WORKLOAD: assignment.name,
+    SKERRY_REPLICA: around.id,
+    SKERRY_SLOT: String(around.slot),
+    SKERRY_VERSION: formatVersion(assignment.version),
+    ...(trace === undefined ? {} : { SKERRY_TRACEPARENT: trace }),
+  };
+}

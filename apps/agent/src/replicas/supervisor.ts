@@ -1,0 +1,271 @@
+import type { Assignment, CheckResult, Observed } from '@skerry/contracts';
+import { reconcile } from '@skerry/domain';
+import type { DesiredStore } from '../desired/desired-store.js';
+import type { HeldObject } from '../desired/held-object.js';
+import { reason, type Log } from '../log.js';
+import type { Admission } from './admission.js';
+import { heldOf, replicaOf, type ReplicaRecord } from './replica-record.js';
+import type { ReplicaRunner } from './replica-runner.js';
+import { assign, newWorkload, versionOf, wantedOf, type Workload } from './workload.js';
+
+/**
+ * How long an assignment that does not fit waits for room before it is refused: what it needs may be on its way
+ * out, in a message behind it. The centre expects a refusal within a second.
+ */
+const REFUSE_AFTER_MS = 700;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export interface SupervisorOptions {
+  store: DesiredStore;
+  runner: ReplicaRunner;
+  admission: Admission;
+  place: { site: string; node: string; address: string };
+  log: Log;
+}
+
+/** What this node is to report of a workload; number and time are added when it is sent. */
+export type Report = Omit<Observed, 'report' | 'reportedAt'>;
+
+/** Brings what runs on this node to what is wanted of it: decides (by the pure rules), lets the runner do, and decides again. */
+export class Supervisor {
+  private readonly workloads = new Map<string, Workload>();
+  private readonly dirty = new Set<Workload>();
+  private drain: NodeJS.Immediate | undefined;
+  private changed: (key: string) => void = () => undefined;
+  /** Set when everything shall stop, whatever is wanted. */
+  private halting = false;
+
+  constructor(private readonly options: SupervisorOptions) {
+    options.runner.onChange((workload) => this.touch(workload));
+  }
+
+  /** Called with the key of each workload of which there is something new to report. */
+  onChange(listener: (key: string) => void): void {
+    this.changed = listener;
+  }
+
+  /** Adopts what earlier agents started, then begins with what the disk says is wanted. Call once, before `take`. */
+  async begin(records: readonly ReplicaRecord[]): Promise<void> {
+    for (const record of records)
+      this.of(`${record.project}.${record.name}`).replicas.set(record.slot, record);
+    // Those that run already were accepted once: they keep their room.
+    const entries = this.options.store
+      .entries()
+      .toSorted(([a], [b]) => this.of(b).replicas.size - this.of(a).replicas.size || a.localeCompare(b));
+    for (const [key, held] of entries) this.settleWanted(this.of(key), held);
+    await Promise.all(
+      [...this.workloads.values()].flatMap((w) =>
+        [...w.replicas.values()].map(async (record) => await this.adopt(w, record)),
+      ),
+    );
+    for (const workload of this.workloads.values()) this.touch(workload);
+  }
+
+  /** Takes up what the store newly holds under a key. */
+  take(key: string): void {
+    const held = this.options.store.get(key);
+    if (held === undefined) return;
+    this.settleWanted(this.of(key), held);
+    this.touch(this.of(key));
+    this.reconsider();
+  }
+
+  keys(): string[] {
+    return [...this.workloads.keys()];
+  }
+
+  /** Replicas of a workload, whatever became of them. */
+  replicas(key: string): ReplicaRecord[] {
+    return [...(this.workloads.get(key)?.replicas.values() ?? [])];
+  }
+
+  /** What is to be reported of a workload now; undefined while nothing was decided. */
+  report(key: string): Report | undefined {
+    const workload = this.workloads.get(key);
+    const version = workload === undefined ? undefined : versionOf(workload);
+    if (workload?.held === undefined || version === undefined || workload.undecided !== undefined)
+      return undefined;
+    const { object } = workload.held;
+    const replicas = [...workload.replicas.values()].toSorted((a, b) => a.slot - b.slot);
+    const gone = object.kind === 'Tombstone' && replicas.length === 0 && workload.clearing === 0;
+    return {
+      kind: 'Observed',
+      site: this.options.place.site,
+      project: workload.project,
+      name: workload.name,
+      version,
+      state: gone ? 'absent' : workload.refusal === undefined ? 'accepted' : 'refused',
+      ...(workload.refusal === undefined ? {} : { refusal: workload.refusal }),
+      wanted: object.kind === 'Assignment' ? object.replicas : 0,
+      replicas: replicas.map((r) => replicaOf(r, this.options.place)),
+    };
+  }
+
+  /** Stops every replica and resolves when none is left; with `forget`, what they left on the disk goes too. */
+  async stopAll(options: { forget: boolean }): Promise<void> {
+    this.halting = true;
+    for (const workload of this.workloads.values()) {
+      clearTimeout(workload.undecided);
+      clearTimeout(workload.wake);
+      for (const record of workload.replicas.values()) {
+        this.options.runner.perform(workload, { kind: 'stop', slot: record.slot, why: 'not-wanted' });
+      }
+    }
+    await this.options.runner.settled();
+    if (!options.forget) return;
+    for (const workload of this.workloads.values()) {
+      for (const slot of workload.replicas.keys())
+        this.options.runner.perform(workload, { kind: 'forget', slot });
+    }
+    await this.options.runner.settled();
+  }
+
+  /** Stops deciding; what runs goes on. */
+  close(): void {
+    this.halting = true;
+    if (this.drain) clearImmediate(this.drain);
+    for (const workload of this.workloads.values()) {
+      clearTimeout(workload.undecided);
+      clearTimeout(workload.wake);
+    }
+  }
+
+  private of(key: string): Workload {
+    const found = this.workloads.get(key);
+    if (found) return found;
+    const [project = '', name = ''] = key.split('.');
+    const made = newWorkload(key, project, name);
+    this.workloads.set(key, made);
+    return made;
+  }
+
+  private async adopt(workload: Workload, record: ReplicaRecord): Promise<void> {
+    try {
+      await this.options.runner.adopt(workload, record);
+    } catch (error) {
+      this.options.log.error('a replica was not adopted', { replica: record.id, reason: reason(error) });
+    }
+  }
+
+  /** Decides whether what is held shall run here. */
+  private settleWanted(workload: Workload, held: HeldObject): void {
+    workload.held = held;
+    workload.refusal = undefined;
+    clearTimeout(workload.undecided);
+    workload.undecided = undefined;
+    switch (held.object.kind) {
+      case 'Assignment':
+        return this.admit(workload, held.object, held.fallback);
+      case 'Tombstone':
+        return assign(workload, undefined);
+      case 'Retirement':
+        return;
+    }
+  }
+
+  private admit(workload: Workload, assignment: Assignment, fallback: Assignment | undefined): void {
+    if (this.misfit(workload, assignment) === undefined) {
+      assign(workload, assignment);
+      if (fallback !== undefined) this.keep(workload, undefined);
+      return;
+    }
+    // What ran before goes on until it is decided, and when the new version is refused.
+    if (workload.assignment === undefined && fallback !== undefined) assign(workload, fallback);
+    workload.undecided = setTimeout(() => this.decide(workload, assignment), REFUSE_AFTER_MS);
+  }
+
+  private decide(workload: Workload, assignment: Assignment): void {
+    workload.undecided = undefined;
+    const misfit = this.misfit(workload, assignment);
+    if (misfit === undefined) this.accept(workload, assignment);
+    else this.refuse(workload, misfit);
+    this.touch(workload);
+  }
+
+  private accept(workload: Workload, assignment: Assignment): void {
+    clearTimeout(workload.undecided);
+    workload.undecided = undefined;
+    workload.refusal = undefined;
+    assign(workload, assignment);
+    if (workload.held?.fallback !== undefined) this.keep(workload, undefined);
+  }
+
+  private refuse(workload: Workload, misfit: CheckResult): void {
+    workload.refusal = misfit;
+    if (workload.assignment !== undefined) this.keep(workload, workload.assignment);
+    this.options.log.warn('refused: it does not fit here', { workload: workload.key, ...misfit });
+  }
+
+  /** Room may have become free: looks again at what waits or was refused. */
+  private reconsider(): void {
+    for (const workload of this.workloads.values()) {
+      const object = workload.held?.object;
+      const waits = workload.undecided !== undefined || workload.refusal !== undefined;
+      if (!waits || object?.kind !== 'Assignment' || this.misfit(workload, object) !== undefined) continue;
+      this.accept(workload, object);
+      this.touch(workload);
+    }
+  }
+
+  private misfit(workload: Workload, assignment: Assignment): CheckResult | undefined {
+    const beside = [...this.workloads.values()].flatMap((w) =>
+      w === workload || w.assignment === undefined ? [] : [w.assignment],
+    );
+    return this.options.admission.misfit(assignment, beside);
+  }
+
+  /** Keeps on the disk what runs in place of a refused version. */
+  private keep(workload: Workload, fallback: Assignment | undefined): void {
+    const { held } = workload;
+    if (held === undefined) return;
+    const { fallback: _old, ...rest } = held;
+    workload.held = fallback === undefined ? rest : { ...rest, fallback };
+    this.options.store.set(workload.key, workload.held).catch((error: unknown) => {
+      this.options.log.error('what runs was not written down', {
+        workload: workload.key,
+        reason: reason(error),
+      });
+    });
+  }
+
+  private touch(workload: Workload): void {
+    this.changed(workload.key);
+    if (this.halting) return;
+    this.dirty.add(workload);
+    this.drain ??= setImmediate(() => this.drainDirty());
+  }
+
+  private drainDirty(): void {
+    this.drain = undefined;
+    const dirty = [...this.dirty];
+    this.dirty.clear();
+    for (const workload of dirty) this.reconcile(workload);
+  }
+
+  private reconcile(workload: Workload): void {
+    clearTimeout(workload.wake);
+    const wanted = wantedOf(workload);
+    // Nothing was ever wanted, nor unwanted: a refused newcomer, or replicas whose desired object was damaged.
+    if (wanted === undefined && workload.held?.object.kind !== 'Tombstone') return;
+    this.relabel(workload);
+    const held = [...workload.replicas.values()].map(heldOf);
+    const { actions, wakeAtMs } = reconcile({
+      ...(wanted === undefined ? {} : { wanted }),
+      held,
+      nowMs: Date.now(),
+    });
+    for (const action of actions) this.options.runner.perform(workload, action);
+    if (wakeAtMs === undefined) return;
+    const afterMs = Math.min(Math.max(0, wakeAtMs - Date.now()), MAX_TIMER_MS);
+    workload.wake = setTimeout(() => this.touch(workload), afterMs).unref();
+  }
+
+  /** A version that changes nothing of what runs is taken on by what runs. */
+  private relabel(workload: Workload): void {
+    const { assignment, template } = workload;
+    if (assignment === undefined) return;
+    for (const record of workload.replicas.values()) {
+      if (record.template === template && record.phase !== 'stopping') record.version = assignment.version;
+    }
+  }
+}

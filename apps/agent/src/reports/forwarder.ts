@@ -1,0 +1,75 @@
+import { done, retry, type Bus, type Outcome, type StoredMessage, type Subscription } from '@skerry/bus';
+import { HEADERS, intakeAnswerSchema, parse, SITE, SITE_STREAMS } from '@skerry/contracts';
+import { reason, type Log } from '../log.js';
+import { MESSAGE_ID_HEADER, messageId } from './message-id.js';
+
+/** Reports on their way to the hub at once; those of one workload go one after the other. */
+const WINDOW = 1_000;
+const ANSWER_MS = 5_000;
+/** A site's server that restarts forgets what is under way: it is taken up again after this long. */
+const ACK_WAIT_MS = 3_000;
+/** Pauses while the hub cannot be reached: short at first, so that little time is lost when it is back. */
+const MIN_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 2_000;
+
+export interface ForwarderOptions {
+  /** The hub has stored this report. */
+  onDelivered: (m: StoredMessage) => void;
+  log: Log;
+}
+
+/**
+ * Carries reports from the outbox to the hub and takes each out when the hub says that it is stored there. With
+ * nobody to hear them they stay; the id that keeps a repeated one from being stored twice lies with the message.
+ */
+export async function startForwarder(bus: Bus, options: ForwarderOptions): Promise<Subscription> {
+  return await bus.consume(
+    {
+      stream: SITE_STREAMS.OUT,
+      durable: 'uplink',
+      app: 'agent',
+      concurrency: WINDOW,
+      maxDeliveries: Infinity,
+      ackWaitMs: ACK_WAIT_MS,
+    },
+    async (m) => await forward(bus, m, options),
+  );
+}
+
+async function forward(bus: Bus, m: StoredMessage, options: ForwarderOptions): Promise<Outcome> {
+  const trace = m.headers[HEADERS.traceparent];
+  const headers = {
+    [MESSAGE_ID_HEADER]: m.headers[MESSAGE_ID_HEADER] ?? messageId(),
+    ...(trace === undefined ? {} : { [HEADERS.traceparent]: trace }),
+  };
+  try {
+    const answer = await bus.request(SITE.uplink(m.subject), m.data, { headers, timeoutMs: ANSWER_MS });
+    return judge(m, answer.json(), options);
+  } catch (error) {
+    options.log.debug('the hub did not take a report', { subject: m.subject, reason: reason(error) });
+    return retry({ afterMs: pauseMs(m.deliveries) });
+  }
+}
+
+function judge(m: StoredMessage, body: unknown, { onDelivered, log }: ForwarderOptions): Outcome {
+  const parsed = parse(intakeAnswerSchema, body);
+  if (!parsed.ok) return retry({ afterMs: MAX_PAUSE_MS, reason: 'an answer of the intake that is none' });
+  const answer = parsed.value;
+  if (answer.ok) {
+    onDelivered(m);
+    return done;
+  }
+  if (answer.code !== 'refused') return retry({ afterMs: Math.max(answer.retryAfterMs, MIN_PAUSE_MS) });
+  log.error('the hub refuses a report for good', {
+    alarm: 'report-refused',
+    subject: m.subject,
+    reason: answer.reason,
+  });
+  return done;
+}
+
+/** Spread a little, so that all that waited does not come back at the same moment. */
+function pauseMs(deliveries: number): number {
+  const pause = Math.min(MIN_PAUSE_MS * 2 ** Math.min(deliveries - 1, 10), MAX_PAUSE_MS);
+  return Math.round(pause * (0.75 + Math.random() * 0.5));
+}

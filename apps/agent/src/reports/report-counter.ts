@@ -1,0 +1,38 @@
+import { parse } from '@skerry/contracts';
+import { z } from 'zod';
+import { readJson, writeAtomic } from '../files/atomic-file.js';
+
+/** Numbers taken from the disk at once. */
+const BLOCK = 1_000_000;
+const fileSchema = z.strictObject({ next: z.number().int().min(1) });
+
+/**
+ * Numbers that rise with each use, over restarts and over the loss of the disk: blocks are reserved on the disk
+ * before they are used, and begin no lower than the clock in milliseconds.
+ */
+export class ReportCounter {
+  private constructor(
+    private readonly path: string,
+    private at: number,
+    private reserved: number,
+  ) {}
+
+  static async open(path: string): Promise<ReportCounter> {
+    const parsed = parse(fileSchema, await readJson(path).catch(() => undefined));
+    const start = Math.max(parsed.ok ? parsed.value.next : 1, Date.now());
+    const counter = new ReportCounter(path, start, start);
+    await counter.reserve();
+    return counter;
+  }
+
+  /** The next number; resolves at once but for every millionth. */
+  async next(): Promise<number> {
+    if (this.at >= this.reserved) await this.reserve();
+    return this.at++;
+  }
+
+  private async reserve(): Promise<void> {
+    this.reserved = this.at + BLOCK;
+    await writeAtomic(this.path, JSON.stringify({ next: this.reserved }));
+  }
+}

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { LIMITS, SITE, type Observed, type Replica } from '@skerry/contracts';
+import type { Bus } from '@skerry/bus';
+import { reason, type Log } from '../log.js';
+import type { Report } from '../replicas/supervisor.js';
+import type { Tracing } from '../tracing.js';
+import { messageId } from './message-id.js';
+import type { ReportCounter } from './report-counter.js';
+
+/** While a workload keeps changing it is reported this often; a first change goes at once. */
+const COALESCE_MS = 50;
+/** Pause before a report is tried again that the outbox did not take. */
+const RETRY_MS = 500;
+/** Room left in a message for its headers. */
+const HEADERS_BYTES = 16 * 1024;
+
+export interface ReporterOptions {
+  report: (key: string) => Report | undefined;
+  traceOf: (key: string) => string | undefined;
+  counter: ReportCounter;
+  tracing: Tracing;
+  log: Log;
+}
+
+/**
+ * Puts what there is to report into the outbox: the newest of each workload, once for each change. What the outbox
+ * does not take (no server yet, its disk full) is tried again; what is reported then is what is true then.
+ */
+export class Reporter {
+  private bus: Bus | undefined;
+  private readonly waiting = new Map<string, NodeJS.Timeout>();
+  private readonly dirty = new Set<string>();
+  private readonly sending = new Set<string>();
+  private readonly sent = new Map<string, string>();
+  private failing = false;
+
+  constructor(private readonly options: ReporterOptions) {}
+
+  /** Something about this workload may have changed. */
+  changed(key: string): void {
+    this.dirty.add(key);
+    if (!this.waiting.has(key)) this.soon(key, 0);
+  }
+
+  /** Sends to this server from now on: everything once, since nobody knows what came through before. */
+  use(bus: Bus, keys: readonly string[]): void {
+    this.bus = bus;
+    this.sent.clear();
+    for (const key of keys) this.changed(key);
+  }
+
+  close(): void {
+    this.bus = undefined;
+    for (const timer of this.waiting.values()) clearTimeout(timer);
+    this.waiting.clear();
+  }
+
+  private soon(key: string, afterMs: number): void {
+    const timer = setTimeout(() => {
+      this.waiting.delete(key);
+      void this.flush(key);
+    }, afterMs).unref();
+    this.waiting.set(key, timer);
+  }
+
+  private async flush(key: string): Promise<void> {
+    const { bus } = this;
+    if (bus === undefined || this.sending.has(key) || !this.dirty.delete(key)) return;
+    this.sending.add(key);
+    let pauseMs = COALESCE_MS;
+    try {
+      await this.send(bus, key);
+      this.failing = false;
+    } catch (error) {
+      this.dirty.add(key);
+      pauseMs = RETRY_MS;
+      if (!this.failing) this.options.log.warn('the outbox takes no reports', { reason: reason(error) });
+      this.failing = true;
+    } finally {
+      this.sending.delete(key);
+      // Quiet for a while even when nothing is waiting: the next change is then part of a burst.
+      if (this.bus !== undefined && !this.waiting.has(key)) this.soon(key, pauseMs);
+    }
+  }
+
+  private async send(bus: Bus, key: string): Promise<void> {
+    const report = this.options.report(key);
+    if (report === undefined) return;
+    const digest = createHash('sha1').update(JSON.stringify(report)).digest('base64');
+    if (this.sent.get(key) === digest) return;
+    const observed: Observed = {
+      ...report,
+      reportedAt: new Date().toISOString(),
+      report: await this.options.counter.next(),
+    };
+    const subject = SITE.outboxWorkload(report.project, report.name);
+    await this.options.tracing.within(this.options.traceOf(key), async () => {
+      await bus.publish(subject, fitting(observed), { messageId: messageId() });
+    });
+    this.sent.set(key, digest);
+  }
+}
+
+/** The report as bytes; one that is too large for a message goes without what can be done without. */
+function fitting(observed: Observed): Uint8Array {
+  const limit = LIMITS.messageBytes - HEADERS_BYTES;
+  const shorten: ((r: Replica) => Replica)[] = [
+    (r) => r,
+    ({ message: _message, ...rest }) => rest,
+    ({ message: _message, ...rest }) => ({ ...rest, addresses: {} }),
+  ];
+  const bodies = shorten.map(
+    (s) => () => Buffer.from(JSON.stringify({ ...observed, replicas: observed.replicas.map(s) })),
+  );
+  let last = Buffer.alloc(0);
+  for (const body of bodies) {
+    last = body();
+    if (last.length <= limit) return last;
+  }
+  return last;
+}

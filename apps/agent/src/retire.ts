@@ -1,0 +1,78 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SITE, SITE_STREAMS } from '@skerry/contracts';
+import { writeAtomic } from './files/atomic-file.js';
+import type { LeafServer } from './leaf/leaf-server.js';
+import { reason } from './log.js';
+import type { NodeAgent } from './node-agent.js';
+import type { Uplink } from './uplink.js';
+
+/** Time for the last reports and the last word to reach the hub; after it the site is cleared all the same. */
+const LAST_WORDS_MS = 30_000;
+const POLL_MS = 100;
+/** What a site that somebody else runs a server for leaves behind: that server's own files. */
+const SERVER_FILES = new Set(['jetstream', 'leaf.conf', 'leaf.creds', 'leaf.log', 'tls']);
+
+/** Says, in a folder whose server is run by somebody else, that there is nothing to run any more. */
+export const retiredMark = (dir: string): string => join(dir, 'retired');
+
+/**
+ * The end of a site: stops all replicas, tells the hub, and removes what was left on this machine. With a server of
+ * its own the whole folder goes; else the mark `retired` stays beside that server's files.
+ */
+export async function retire(
+  agent: NodeAgent,
+  uplink: Uplink,
+  server: LeafServer | undefined,
+): Promise<void> {
+  const { log, dir, site, store } = agent;
+  const { retirement } = store;
+  log.info('this site was removed: stopping what runs');
+  await agent.stopReplicas({ forget: true });
+  const deadline = Date.now() + LAST_WORDS_MS;
+  await emptyOutbox(uplink, deadline);
+  await until(deadline, async () => {
+    const generation = retirement?.kind === 'Retirement' ? retirement.generation : 1;
+    await uplink.connection?.request(SITE.retired, {
+      kind: 'Retirement',
+      site: site.site,
+      generation,
+      at: new Date().toISOString(),
+    });
+    return uplink.connection !== undefined;
+  });
+  await uplink.close();
+  await agent.close();
+  agent.cgroups.removeAll();
+  await server?.stop();
+  await clear(dir, server !== undefined);
+  log.info('nothing of this site is left on this machine');
+}
+
+async function emptyOutbox(uplink: Uplink, deadline: number): Promise<void> {
+  await until(deadline, async () => (await uplink.connection?.streamState(SITE_STREAMS.OUT))?.messages === 0);
+}
+
+async function clear(dir: string, everything: boolean): Promise<void> {
+  if (everything) {
+    await rm(dir, { recursive: true, force: true });
+    return;
+  }
+  for (const entry of await readdir(dir)) {
+    if (!SERVER_FILES.has(entry)) await rm(join(dir, entry), { recursive: true, force: true });
+  }
+  await writeAtomic(retiredMark(dir), `${new Date().toISOString()}\n`);
+}
+
+/** Tries until it is true, or the deadline is over. */
+async function until(deadline: number, condition: () => Promise<boolean>): Promise<void> {
+  while (Date.now() < deadline) {
+    try {
+      if (await condition()) return;
+    } catch (error) {
+      if (process.env['SKERRY_LOG'] === 'debug') process.stderr.write(`${reason(error)}\n`);
+    }
+    await sleep(POLL_MS);
+  }
+}

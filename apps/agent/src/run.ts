@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import { makeLog, reason } from './log.js';
+import { NodeAgent } from './node-agent.js';
+import { retire } from './retire.js';
+import { folders, readSiteFile } from './site-file.js';
+import { LeafServer } from './leaf/leaf-server.js';
+import { Uplink } from './uplink.js';
+import { retiredMark } from './retire.js';
+import { startRenewal } from './join/renewal.js';
+
+/** Why an agent ends. */
+type Ending = 'leave' | 'stop-replicas' | 'retired';
+
+/** Runs an agent until it is told to end; resolves with the exit code. Ends with replicas running unless told otherwise. */
+export async function runAgent(options: { dir: string; withServer: boolean }): Promise<number> {
+  const { dir, withServer } = options;
+  if (existsSync(retiredMark(dir))) {
+    process.stderr.write(`skerry-agent: this site was removed: nothing is left to run in ${dir}\n`);
+    return 0;
+  }
+  const ending = endings();
+  const log = makeLog();
+  const agent = await NodeAgent.start(dir, { log });
+  const server = withServer
+    ? await LeafServer.start({ dir, site: await readSiteFile(dir), places: folders(dir), log })
+    : undefined;
+  const renewal = startRenewal(agent, server);
+  const uplink = new Uplink(agent);
+  agent.onRetirement(() => ending.end('retired'));
+  // Nothing else keeps a process running whose server cannot be reached.
+  const alive = setInterval(() => undefined, 2 ** 30);
+  const why = await ending.wanted;
+  clearInterval(alive);
+  log.info('agent ends', { why });
+  renewal.stop();
+  if (why === 'retired') {
+    await retire(agent, uplink, server);
+    return 0;
+  }
+  if (why === 'stop-replicas') await agent.stopReplicas({ forget: false });
+  await uplink.close();
+  await agent.close();
+  if (why === 'stop-replicas') await server?.stop();
+  else server?.leave();
+  return 0;
+}
+
+function endings(): { wanted: Promise<Ending>; end: (why: Ending) => void } {
+  let end: (why: Ending) => void = () => undefined;
+  const wanted = new Promise<Ending>((resolve) => (end = resolve));
+  process.on('SIGTERM', () => end('leave'));
+  process.on('SIGINT', () => end('leave'));
+  process.on('SIGUSR2', () => end('stop-replicas'));
+  process.on('unhandledRejection', (error) => {
+    process.stderr.write(
+      `skerry-agent: a bug: ${reason(error)}\n${error instanceof Error ? (error.stack ?? '') : ''}\n`,
+    );
+    process.exit(1);
+  });
+  return { wanted, end: (why) => end(why) };
+}

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { driverNameSchema, nameSchema, parse } from '@skerry/contracts';
+import { z } from 'zod';
+
+const port = z.number().int().min(1).max(65_535);
+
+/** `site.json` in the agent's folder: what this machine is. Written by `join`, or by whoever sets a site up. */
+export const siteFileSchema = z.strictObject({
+  site: nameSchema,
+  /** Name of this machine at the site. */
+  node: nameSchema,
+  /** Public key of the site's account on the hub. */
+  account: z.string().regex(/^A[A-Z2-7]{55}$/),
+  /** Where the site's own nats-server listens for clients. */
+  server: z.strictObject({ host: z.string().min(1).max(255).default('127.0.0.1'), port }),
+  /** Address at which replicas of this node are reached. */
+  address: z.string().min(1).max(255).default('127.0.0.1'),
+  /** What replicas may use of this machine; default 90 % of its processors, 80 % of its memory, 80 % of its free disk. */
+  allocatable: z
+    .strictObject({
+      cpuMillicores: z.number().int().min(0),
+      memoryMiB: z.number().int().min(0),
+      diskMiB: z.number().int().min(0),
+    })
+    .partial()
+    .default({}),
+  drivers: z.array(driverNameSchema).min(1).default(['process', 'mock']),
+  /** Ports handed to replicas that name none. The default lies below what Linux gives to outgoing connections. */
+  portRange: z
+    .strictObject({ from: port, to: port })
+    .refine((r) => r.from <= r.to, '`from` not above `to`')
+    .default({ from: 20_000, to: 31_999 }),
+  /** The site's nats-server binary, for `up`; default: NATS_SERVER, then the one on PATH. */
+  natsServer: z.string().optional(),
+  /** Where this site renews its credentials; absent: somebody else keeps them fresh. */
+  renew: z.strictObject({ url: z.url(), pin: z.string().regex(/^sha256\/\/[A-Za-z0-9+/=]{44}$/) }).optional(),
+});
+export type SiteFile = z.infer<typeof siteFileSchema>;
+
+/** Reads and checks `<dir>/site.json`; throws with every problem of it, and what to do when there is none. */
+export async function readSiteFile(dir: string): Promise<SiteFile> {
+  const path = join(dir, 'site.json');
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new Error(`read ${path}: is this the folder of a site? \`join\` makes one`, { cause });
+  });
+  const parsed = parse(siteFileSchema, JSON.parse(text));
+  if (parsed.ok) return parsed.value;
+  const issues = parsed.issues.map(
+    (i) => `${i.path}: ${i.problem}${i.allowed ? ` (allowed: ${i.allowed})` : ''}`,
+  );
+  throw new Error(`${path} is wrong: ${issues.join('; ')}`);
+}
+
+/** Places in the agent's folder. */
+export function folders(dir: string) {
+  return {
+    desired: join(dir, 'state', 'desired'),
+    quarantine: join(dir, 'state', 'quarantine'),
+    replicas: join(dir, 'state', 'replicas'),
+    mocks: join(dir, 'state', 'mock-replicas.json'),
+    counter: join(dir, 'state', 'reports.json'),
+    lock: join(dir, 'state', 'agent.lock'),
+    leafServer: join(dir, 'state', 'leaf-server.json'),
+    work: join(dir, 'work'),
+    agentSeed: join(dir, 'agent.seed'),
+    userSeed: join(dir, 'user.seed'),
+    leafConf: join(dir, 'leaf.conf'),
+    leafCreds: join(dir, 'leaf.creds'),
+    tls: join(dir, 'tls'),
+    jetstream: join(dir, 'jetstream'),
+  };
+}
+export type Folders = ReturnType<typeof folders>;

@@ -1,0 +1,365 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectBus, type Bus } from '@skerry/bus';
+import {
+  assignmentSchema,
+  compareVersions,
+  digestRequestSchema,
+  observedSchema,
+  SITE,
+  type Assignment,
+  type Desired,
+  type DigestAnswer,
+  type DigestRequest,
+  type Observed,
+  type Version,
+} from '@skerry/contracts';
+import {
+  issueSiteCertificate,
+  makeCa,
+  makeCertificateRequest,
+  makePrivateKey,
+  NKey,
+  siteConfig,
+  siteUserJwt,
+  writeCreds,
+  writePrivateFile,
+  writeSeed,
+} from '@skerry/identity';
+import { findNatsServer } from '@skerry/nats-server';
+import { makeLog, type Log } from './log.js';
+import type { SiteFile } from './site-file.js';
+
+export const QUIET: Log = makeLog('error');
+const DEADLINE_MS = 15_000;
+
+/** Waits until the function gives something that is not undefined or false; fails after 15 s with what it was for. */
+export async function eventually<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  withinMs = DEADLINE_MS,
+): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** An assignment of the site `s1`; `run` and the rest are as a person would write them. */
+export function assignment(
+  name: string,
+  given: { version?: Partial<Version>; run?: object } & Record<string, unknown> = {},
+): Assignment {
+  const { version, run, ...rest } = given;
+  return assignmentSchema.parse({
+    kind: 'Assignment',
+    site: 's1',
+    project: 'shop',
+    name,
+    type: 'service',
+    replicas: 1,
+    resources: { cpuMillicores: 0, memoryMiB: 0 },
+    update: {},
+    orphan: 'keep',
+    requestId: 'request-1',
+    ...rest,
+    version: { term: 1, generation: 1, revision: 1, ...version },
+    run: { driver: 'process', command: ['sleep', '1000'], ...run },
+  });
+}
+
+export function tombstone(name: string, version: Partial<Version> = {}): Desired {
+  return {
+    kind: 'Tombstone',
+    site: 's1',
+    project: 'shop',
+    name,
+    version: { term: 1, generation: 2, revision: 1, ...version },
+    removedAt: new Date().toISOString(),
+    requestId: 'request-1',
+  };
+}
+
+/** A site's folder with a real nats-server of its own, and no hub behind it. */
+export class SiteUnderTest {
+  private server: ChildProcess | undefined;
+  private readonly agents = new Set<ChildProcess>();
+
+  private constructor(
+    readonly dir: string,
+    readonly port: number,
+  ) {}
+
+  static async make(site: Partial<SiteFile> = {}): Promise<SiteUnderTest> {
+    const dir = await mkdtemp(join(tmpdir(), 'skerry-agent-'));
+    const under = new SiteUnderTest(dir, await freePort());
+    await under.write(site);
+    return under;
+  }
+
+  async startServer(): Promise<void> {
+    const child = spawn(await findNatsServer(), ['-c', join(this.dir, 'leaf.conf')], { stdio: 'ignore' });
+    this.server = child;
+    await eventually('the leaf server listens', async () => await listens(this.port));
+  }
+
+  async killServer(): Promise<void> {
+    await end(this.server, 'SIGKILL');
+    this.server = undefined;
+  }
+
+  /** Talks to the site's server with the agent's own key. */
+  async connect(): Promise<Bus> {
+    return await connectBus({
+      servers: [`127.0.0.1:${this.port}`],
+      name: 'test',
+      nkeySeedFile: join(this.dir, 'agent.seed'),
+      onAlarm: () => undefined,
+    });
+  }
+
+  /** Starts a real agent process from the bundle, as a machine runs it. */
+  async startAgent(
+    options: { command?: 'run' | 'up'; env?: Record<string, string> } = {},
+  ): Promise<ChildProcess> {
+    const { command = 'run', env = {} } = options;
+    const child = spawn(
+      process.execPath,
+      ['--max-semi-space-size=2', await bundle(), command, '--dir', this.dir],
+      {
+        stdio: ['ignore', 'ignore', process.env['AGENT_TEST_LOG'] === undefined ? 'ignore' : 'inherit'],
+        env: { ...process.env, SKERRY_LOG: 'warn', ...env },
+      },
+    );
+    this.agents.add(child);
+    child.once('exit', () => this.agents.delete(child));
+    return child;
+  }
+
+  /** Replica records on the disk. */
+  async records(): Promise<{ id: string; pid: number | undefined; phase: string }[]> {
+    const { readdir } = await import('node:fs/promises');
+    const folder = join(this.dir, 'state', 'replicas');
+    const files = (await readdir(folder).catch(() => [])).filter((f) => f.endsWith('.json'));
+    return await Promise.all(
+      files.map(async (f) => {
+        const record: { id: string; phase: string; live?: { main: { pid: number } } } = JSON.parse(
+          await readFile(join(folder, f), 'utf8'),
+        );
+        return { id: record.id, phase: record.phase, pid: record.live?.main.pid };
+      }),
+    );
+  }
+
+  /** Ends agents and the server, kills replicas that are left, removes the folder. */
+  async close(): Promise<void> {
+    for (const agent of this.agents) await end(agent, 'SIGKILL');
+    for (const { pid } of await this.records()) if (pid !== undefined) killGroupOf(pid);
+    await this.killServer();
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+
+  private async write(site: Partial<SiteFile>): Promise<void> {
+    const { dir } = this;
+    const at = (...parts: string[]) => join(dir, ...parts);
+    const nowMs = Date.now();
+    const [user, agent, account] = [NKey.create('user'), NKey.create('user'), NKey.create('account')];
+    await mkdir(at('tls'), { mode: 0o700 });
+    await writeSeed(at('user.seed'), user);
+    await writeSeed(at('agent.seed'), agent);
+    const ca = await makeCa({ name: 'sites', nowMs });
+    const keyPem = makePrivateKey();
+    const csrPem = await makeCertificateRequest({ site: 's1', keyPem });
+    await writePrivateFile(at('tls', 'leaf.key'), keyPem);
+    await writePrivateFile(
+      at('tls', 'leaf.crt'),
+      await issueSiteCertificate(ca, { site: 's1', csrPem, nowMs }),
+    );
+    await writePrivateFile(at('tls', 'ca.crt'), ca.certPem);
+    const jwt = siteUserJwt({
+      name: 'leaf',
+      user: user.publicKey,
+      account: account.publicKey,
+      issuer: account,
+      issuedAtMs: nowMs,
+    });
+    await writeCreds(at('leaf.creds'), jwt, user);
+    const tls = {
+      certFile: at('tls', 'leaf.crt'),
+      keyFile: at('tls', 'leaf.key'),
+      caFile: at('tls', 'ca.crt'),
+    };
+    await writePrivateFile(
+      at('leaf.conf'),
+      siteConfig({
+        site: 's1',
+        client: { host: '127.0.0.1', port: this.port },
+        jetstream: { storeDir: at('jetstream'), maxMemoryBytes: 2 ** 26, maxFileBytes: 2 ** 30 },
+        users: { agent: agent.publicKey },
+        // Nobody listens there: this site is cut off for good.
+        leaf: { urls: ['tls://127.0.0.1:1'], credsFile: at('leaf.creds'), tls },
+      }),
+    );
+    const file = {
+      site: 's1',
+      node: 'n1',
+      account: account.publicKey,
+      server: { host: '127.0.0.1', port: this.port },
+      ...site,
+    };
+    await writePrivateFile(at('site.json'), JSON.stringify(file));
+  }
+}
+
+/** Stands in for the hub at the site's own server: answers digests, takes reports, hears heartbeats. */
+export class HubStandIn {
+  readonly reports: Observed[] = [];
+  readonly ids: string[] = [];
+  readonly digests: DigestRequest[] = [];
+  /** What the intake answers; default: it takes everything. */
+  intake: () => object = () => ({ ok: true });
+  private readonly wanted = new Map<string, Desired>();
+
+  private constructor(readonly bus: Bus) {
+    bus.respond(SITE.digest, (m) => this.digest(digestRequestSchema.parse(m.json())));
+    bus.respond(SITE.ping, () => ({}));
+    bus.respond('up.>', (m) => {
+      const answer = this.intake();
+      if ('ok' in answer && answer.ok === true && m.subject.startsWith('up.workload.')) {
+        this.reports.push(observedSchema.parse(m.json()));
+        this.ids.push(m.headers['Nats-Msg-Id'] ?? '');
+      }
+      return answer;
+    });
+  }
+
+  static async at(site: SiteUnderTest): Promise<HubStandIn> {
+    return new HubStandIn(await site.connect());
+  }
+
+  /** Wants these objects of the site, and has it ask. */
+  want(...objects: Desired[]): void {
+    for (const object of objects) {
+      this.wanted.set(
+        object.kind === 'Retirement' ? '_retirement' : `${object.project}.${object.name}`,
+        object,
+      );
+    }
+    this.bus.say(SITE.request('digest'), {});
+  }
+
+  /** The newest report of a workload. */
+  newest(name: string): Observed | undefined {
+    return this.reports.findLast((r) => r.name === name);
+  }
+
+  /** Waits for a report of a workload that is as wanted. */
+  async seen(name: string, is: (o: Observed) => boolean, withinMs?: number): Promise<Observed> {
+    try {
+      return await eventually(
+        `a report of ${name}`,
+        () => {
+          const newest = this.newest(name);
+          return newest !== undefined && is(newest) ? newest : undefined;
+        },
+        withinMs,
+      );
+    } catch (cause) {
+      throw new Error(`the newest report is ${JSON.stringify(this.newest(name))}`, { cause });
+    }
+  }
+
+  async running(name: string, count = 1): Promise<Observed> {
+    return await this.seen(name, (o) => o.replicas.filter((r) => r.phase === 'running').length === count);
+  }
+
+  private digest(request: DigestRequest): DigestAnswer {
+    this.digests.push(request);
+    const held = new Map(request.items.map((i) => [`${i.project}.${i.name}`, i.version]));
+    const objects = [...this.wanted].flatMap(([key, object]): Desired[] => {
+      if (object.kind === 'Retirement') return [object];
+      const version = held.get(key);
+      return version === undefined || compareVersions(object.version, version) > 0 ? [object] : [];
+    });
+    return { objects, unknown: [...held.keys()].filter((k) => !this.wanted.has(k)), more: false };
+  }
+}
+
+/** The agent as one file, built once for each run of the tests. */
+async function bundle(): Promise<string> {
+  const outfile = resolve(import.meta.dirname, `../../../.cache/agent-under-test/${process.pid}.mjs`);
+  built ??= buildBundle(outfile);
+  await built;
+  return outfile;
+}
+let built: Promise<void> | undefined;
+
+async function buildBundle(outfile: string): Promise<void> {
+  const { build } = await import('esbuild');
+  await build({
+    entryPoints: [resolve(import.meta.dirname, 'main.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    conditions: ['@skerry/source'],
+    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
+    logLevel: 'silent',
+  });
+}
+
+/** Ends a process and waits for it. */
+export async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  await ended;
+}
+
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function killGroupOf(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended before.
+  }
+}
+
+export async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function listens(port: number): Promise<boolean> {
+  const { connect } = await import('node:net');
+  return await new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
