@@ -106,7 +106,8 @@ export class AnswerDigest {
       );
     }
     const { objects, more } = await this.read(site.name, send);
-    return { objects, unknown: unknown.slice(0, LIMITS.digestItemsPerPage), more };
+    const strange = unknown.filter((key) => this.wanted.placement(key) === undefined);
+    return { objects, unknown: strange.slice(0, LIMITS.digestItemsPerPage), more };
   }
 
   /** Something newer was decided, and it gives this site nothing. */
