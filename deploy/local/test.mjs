@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT, runMain, SetupError, setUp } from './setup.mjs';
 
 /** The whole run, setup included. A healthy one takes less than eight minutes on two cores. */
@@ -11,6 +12,9 @@ const LIMIT_MS = 9.5 * 60_000;
 
 /** After its last result a run of jest may take this long to end; longer means that a test left something open. */
 const END_GRACE_MS = 15_000;
+
+/** What tests started may take this long to stop. */
+const STOP_GRACE_MS = 10_000;
 
 const RUNS = [
   { name: 'tests', args: ['--maxWorkers=2', '--testPathIgnorePatterns=\\.e2e\\.ts$'] },
@@ -103,9 +107,11 @@ async function jest({ name, args }, { env, folder, timeoutMs }) {
 async function endOf(child, summaryFile, timeoutMs) {
   /** @type {string | undefined} */
   let why;
+  /** @type {Promise<void> | undefined} */
+  let ending;
   const end = (/** @type {string} */ reason) => {
     why ??= reason;
-    if (child.pid) killGroup(child.pid);
+    if (child.pid) ending ??= endGroup(child.pid);
   };
   const limit = setTimeout(
     () => end(`ended after the limit of ${LIMIT_MS / 60_000} minutes`),
@@ -123,16 +129,29 @@ async function endOf(child, summaryFile, timeoutMs) {
   await new Promise((resolve) => child.on('close', resolve).on('error', resolve));
   clearTimeout(limit);
   clearInterval(watch);
+  await ending;
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return why;
 }
 
-/** @param {number} pid of the group's first process */
-function killGroup(pid) {
+/**
+ * Ends a process group as Ctrl-C does, so that clouds started by tests take their replicas down, and then for good.
+ *
+ * @param {number} pid of the group's first process
+ */
+async function endGroup(pid) {
+  signalGroup(pid, 'SIGINT');
+  const deadline = performance.now() + STOP_GRACE_MS;
+  while (performance.now() < deadline && signalGroup(pid, 0)) await sleep(100);
+  signalGroup(pid, 'SIGKILL');
+}
+
+/** @param {number} pid @param {NodeJS.Signals | 0} signal @returns {boolean} whether anything is left in the group */
+function signalGroup(pid, signal) {
   try {
-    process.kill(-pid, 'SIGKILL');
+    return process.kill(-pid, signal);
   } catch {
-    // It ended meanwhile.
+    return false;
   }
 }
 
