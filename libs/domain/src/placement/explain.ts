@@ -9,9 +9,15 @@ import type { PlaceRequest, Problem, Snapshot } from './types.js';
 /**
  * Says of every site what each check found and what each term of the objective would be with all replicas there alone.
  * Best first: the chosen sites, then the feasible ones by their objective alone, then the others by failed checks.
+ * `shares`: a decision already made, whose counts are shown in place of those that would be chosen now.
  */
-export function explain(request: PlaceRequest, snapshot: Snapshot): SiteExplanation[] {
+export function explain(
+  request: PlaceRequest,
+  snapshot: Snapshot,
+  shares?: readonly { site: string; replicas: number }[],
+): SiteExplanation[] {
   const { problem, chosen } = work(request, snapshot);
+  const made = shares && new Map(shares.map((s) => [s.site, s.replicas]));
   const index = new Map(problem.candidates.map((c, i) => [c.facts.name, i]));
   const explanations = byName(snapshot.sites).map((facts): SiteExplanation => {
     const present = request.present.get(facts.name) ?? 0;
@@ -19,7 +25,7 @@ export function explain(request: PlaceRequest, snapshot: Snapshot): SiteExplanat
     const i = index.get(facts.name);
     return {
       site: facts.name,
-      chosen: i === undefined ? 0 : (chosen.choice.counts[i] ?? 0),
+      chosen: made ? (made.get(facts.name) ?? 0) : i === undefined ? 0 : (chosen.choice.counts[i] ?? 0),
       feasible: checks.every((c) => c.ok),
       checks,
       terms: i === undefined ? [] : alone(problem, i),
@@ -38,13 +44,14 @@ function ranked(sites: SiteExplanation[]): SiteExplanation[] {
   const failed = (s: SiteExplanation) => s.checks.filter((c) => !c.ok).length;
   const sorted = sites.toSorted(
     (a, b) =>
-      Number(b.feasible) - Number(a.feasible) ||
       b.chosen - a.chosen ||
+      Number(b.feasible) - Number(a.feasible) ||
       difference(cost(a), cost(b)) ||
       failed(a) - failed(b) ||
       (a.site < b.site ? -1 : 1),
   );
-  return sorted.map((s, i) => (s.feasible ? { ...s, rank: i + 1 } : s));
+  let rank = 0;
+  return sorted.map((s) => (s.feasible ? { ...s, rank: (rank += 1) } : s));
 }
 
 /** `a - b`, and 0 for two infinities. */

@@ -39,6 +39,21 @@ describe('Ledger', () => {
     expect(ledger.setCapacity('a', capacity(1, 1_000))).toBe(false);
   });
 
+  it('puts back what was detached exactly where it was', () => {
+    const ledger = new Ledger();
+    ledger.setCapacity('a', capacity(2, 1_000));
+    ledger.hold('p.gone', need(700), [{ site: 'a', replicas: 1 }]);
+    ledger.hold('p.x', need(600), [{ site: 'a', replicas: 1 }]);
+    ledger.release('p.gone');
+    // p.x sits in the second node; packed anew it would sit in the first.
+    const detached = ledger.detach('p.x');
+    ledger.hold('p.x', need(100), [{ site: 'a', replicas: 5 }]);
+    ledger.attach('p.x', detached);
+    ledger.hold('p.y', need(500), [{ site: 'a', replicas: 2 }]);
+    expect(ledger.fitting('a', need(400), 10)).toBe(1);
+    expect(ledger.replicasAt('a')).toBe(3);
+  });
+
   it('bounds the nodes of a digest that claims too many', () => {
     const ledger = new Ledger();
     ledger.setCapacity('a', capacity(Number.MAX_SAFE_INTEGER, 1));

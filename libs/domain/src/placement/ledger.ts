@@ -3,7 +3,7 @@ import { NodeBins } from './node-bins.js';
 import type { LedgerView, Use } from './types.js';
 
 /** One workload's part of a site: what it needs a replica and where the replicas fit. */
-interface Holding {
+export interface Holding {
   readonly need: Resources;
   readonly replicas: number;
   /** Replicas by bin; fewer than `replicas` when the site has shrunk below what it holds. */
@@ -65,6 +65,28 @@ export class Ledger implements LedgerView {
     }
     this.#sitesOf.delete(key);
     return sites;
+  }
+
+  /** As `release`, with what it takes to put it back exactly where it was: for decisions that are tried and not made. */
+  detach(key: string): ReadonlyMap<string, Holding> {
+    const holdings = new Map<string, Holding>();
+    for (const site of this.#sitesOf.get(key) ?? []) {
+      const holding = this.#rooms.get(site)?.holdings.get(key);
+      if (holding) holdings.set(site, holding);
+    }
+    this.release(key);
+    return holdings;
+  }
+
+  /** Undoes `detach`, once everything that was held since is released. */
+  attach(key: string, holdings: ReadonlyMap<string, Holding>): void {
+    this.release(key);
+    for (const [site, holding] of holdings) {
+      const room = this.#room(site);
+      room.bins.putBack(holding.need, holding.replicas, holding.bins);
+      room.holdings.set(key, holding);
+    }
+    if (holdings.size > 0) this.#sitesOf.set(key, [...holdings.keys()]);
   }
 
   /** Workloads that hold something at the site. */

@@ -51,6 +51,13 @@ export class NodeBins {
     for (const d of [0, 1, 2] as const) this.#used[d] -= wants[d] * replicas;
   }
 
+  /** Undoes a `giveBack`. */
+  putBack(need: Resources, replicas: number, bins: ReadonlyMap<number, number>): void {
+    const wants = vector(need);
+    for (const [bin, n] of bins) this.#change(bin, wants, -n);
+    for (const d of [0, 1, 2] as const) this.#used[d] += wants[d] * replicas;
+  }
+
   /** How many replicas fit, at most `limit`; what `own` holds counts as free. */
   fitting(need: Resources, limit: number, own?: Packed): number {
     const wants = vector(need);
