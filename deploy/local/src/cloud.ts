@@ -59,14 +59,14 @@ export class LocalCloud {
     const paths = cloudPaths(options.home);
     const left = await Supervisor.endLeftovers(paths.pids);
     if (left.length > 0) say(`ended ${left.length} processes that an earlier run left behind`);
-    const { cloud, identity } = await foundCloud(paths, {
+    const founded = await foundCloud(paths, {
       sites: options.sites,
       ports: options.ports ?? 'fixed',
       listen: options.listen ?? '127.0.0.1',
     });
-    const file = options.listen === undefined ? cloud : { ...cloud, listen: options.listen };
+    const file = options.listen === undefined ? founded.cloud : { ...founded.cloud, listen: options.listen };
     await requireFreePorts(file, paths.cloudFile);
-    await writeHub(paths, file, identity);
+    await writeHub(paths, { ...founded, cloud: file });
     const onExit = (name: string, how: string) =>
       say(`${name} ended (${how}); starting it again, see ${join(paths.logs, `${name}.log`)}`);
     const local = new LocalCloud(

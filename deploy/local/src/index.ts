@@ -6,3 +6,4 @@ export * from './processes.js';
 export * from './relay.js';
 export * from './sites.js';
 export * from './supervisor.js';
+export * from './examples.js';

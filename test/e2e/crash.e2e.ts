@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { SkerryClient } from '@skerry/client';
+import {
+  BUCKETS,
+  bucketStream,
+  EPOCH_KEY,
+  placementSchema,
+  STREAMS,
+  observedSchema,
+  type Placement,
+} from '@skerry/contracts';
+import { clientOf, SERVICES } from '@skerry/local';
+import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
+import { httpService, mockService } from './workloads.js';
+
+const APPLIES = 200;
+const IN_FLIGHT = 8;
+
+describe('processes that are killed', () => {
+  let under: CloudUnderTest;
+  let client: SkerryClient;
+  beforeAll(async () => {
+    under = await startCloud({ sites: [plainSite('one'), plainSite('two')] });
+    client = await clientOf(under.cloud);
+  }, 90_000);
+  afterAll(() => under.end(), 60_000);
+
+  it('loses nothing that was acknowledged and runs nothing twice while each service is killed in turn', async () => {
+    const acknowledged: string[] = [];
+    const victims = [...SERVICES];
+    let next = 0;
+    const killAt = Math.floor(APPLIES / (victims.length + 1));
+    const worker = async () => {
+      while (next < APPLIES) {
+        const i = next++;
+        const victim = i > 0 && i % killAt === 0 ? victims.shift() : undefined;
+        if (victim !== undefined) kill(under, victim);
+        const name = `k${i}`;
+        await eventually(
+          () => client.apply({ documents: [mockService(name)] }, { requestId: `crash-${name}-request` }),
+          { withinMs: 60_000, what: `apply ${name}` },
+        );
+        acknowledged.push(name);
+      }
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+    expect(victims).toEqual([]);
+    expect(acknowledged.length).toBe(APPLIES);
+    await eventually(async () => ((await runningOnce(under)) >= APPLIES ? true : undefined), {
+      withinMs: 60_000,
+      what: 'everything runs',
+      everyMs: 250,
+    });
+    const counts = await replicaCounts(under);
+    for (const name of acknowledged) expect([name, counts.get(name)]).toEqual([name, 1]);
+    const generations = await Promise.all(
+      acknowledged.map(async (name) => (await client.workload('test', name)).workload.generation),
+    );
+    expect(new Set(generations)).toEqual(new Set([1]));
+  }, 180_000);
+
+  it('keeps replicas running with the same process ids when their agent is killed', async () => {
+    await client.apply({ documents: [httpService('steady', { replicas: 2 })] });
+    const before = replicasOf(await untilPhase(client, 'steady', ['running']));
+    for (const site of under.cloud.siteNames) kill(under, `agent-${site}`);
+    await eventually(
+      async () => ((await client.sites()).every((s) => s.state?.phase === 'ready') ? true : undefined),
+      { withinMs: 30_000, what: 'agents back' },
+    );
+    await Promise.all(
+      under.cloud.siteNames.map((site) =>
+        eventually(() => under.cloud.supervisor.pid(`agent-${site}`), {
+          withinMs: 10_000,
+          what: 'agent restarted',
+        }),
+      ),
+    );
+    const after = replicasOf(await untilPhase(client, 'steady', ['running']));
+    expect(after.map((r) => r.pid).toSorted()).toEqual(before.map((r) => r.pid).toSorted());
+    for (const replica of before) expect((await whoAnswers(replica.addresses['http'])).pid).toBe(replica.pid);
+  }, 60_000);
+
+  it('goes on when a leaf server is killed: replicas stay, and new work arrives once it is back', async () => {
+    await client.apply({ documents: [httpService('leafy', { site: 'one' })] });
+    const [before] = replicasOf(await untilPhase(client, 'leafy', ['running']));
+    kill(under, 'leaf-one');
+    await client.apply({ documents: [httpService('later', { site: 'one' })] });
+    await untilPhase(client, 'later', ['running'], 40_000);
+    const [after] = replicasOf(await untilPhase(client, 'leafy', ['running']));
+    expect(after?.pid).toBe(before?.pid);
+  }, 90_000);
+
+  it('commits nothing by a scheduler that was frozen past its lease', async () => {
+    await under.cloud.startService('scheduler', 1);
+    await under.cloud.ready(['scheduler-2']);
+    const epochBefore = await epoch(under);
+    const frozen = under.cloud.supervisor.pid('scheduler');
+    if (frozen === undefined) throw new Error('no scheduler');
+    process.kill(frozen, 'SIGSTOP');
+    try {
+      const names = Array.from({ length: 5 }, (_, i) => `frozen${i}`);
+      await Promise.all(names.map((n) => client.apply({ documents: [mockService(n)] })));
+      await eventually(async () => ((await epoch(under)) > epochBefore ? true : undefined), {
+        withinMs: 20_000,
+        what: 'a new leader',
+      });
+      for (const name of names) await untilPhase(client, name, ['running'], 20_000);
+      const newEpoch = await epoch(under);
+      process.kill(frozen, 'SIGCONT');
+      await client.apply({ documents: [mockService('thawed')] });
+      await untilPhase(client, 'thawed', ['running']);
+      for (const name of [...names, 'thawed']) expect((await placementOf(under, name)).epoch).toBe(newEpoch);
+    } finally {
+      process.kill(frozen, 'SIGCONT');
+    }
+  }, 90_000);
+});
+
+function kill(under: CloudUnderTest, name: string): void {
+  const pid = under.cloud.supervisor.pid(name);
+  if (pid !== undefined) process.kill(pid, 'SIGKILL');
+}
+
+/** Replicas reported running by workload, over both sites. */
+async function replicaCounts(under: CloudUnderTest): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  const following = await under.admin.follow(STREAMS.OBSERVED.name, (m) => {
+    const parsed = observedSchema.safeParse(m.json());
+    if (!parsed.success || !parsed.data.name.startsWith('k')) return;
+    const running = parsed.data.replicas.filter((r) => r.phase === 'running').length;
+    counts.set(parsed.data.name, (counts.get(parsed.data.name) ?? 0) + running);
+  });
+  await following.caughtUp;
+  await following.drain();
+  return counts;
+}
+
+async function runningOnce(under: CloudUnderTest): Promise<number> {
+  return [...(await replicaCounts(under)).values()].filter((n) => n === 1).length;
+}
+
+async function epoch(under: CloudUnderTest): Promise<number> {
+  let sequence = 0;
+  const following = await under.admin.follow(
+    bucketStream(BUCKETS.placements.name),
+    (m) => void (sequence = m.sequence),
+    { filters: [`$KV.placements.${EPOCH_KEY}`] },
+  );
+  await following.caughtUp;
+  await following.drain();
+  return sequence;
+}
+
+async function placementOf(under: CloudUnderTest, name: string): Promise<Placement> {
+  const entry = await under.admin
+    .bucket(BUCKETS.placements, (v) => placementSchema.parse(v))
+    .get(`test.${name}`);
+  if (entry === undefined) throw new Error(`no placement of ${name}`);
+  return entry.value;
+}

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { SkerryClient } from '@skerry/client';
+import { clientOf } from '@skerry/local';
+import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { HiddenMachine, mayMakeNamespaces } from './hidden-machine.js';
+import { replicasOf, untilPhase } from './statuses.js';
+import { httpService } from './workloads.js';
+
+const whenAllowed = mayMakeNamespaces() ? describe : describe.skip;
+
+whenAllowed('a machine behind a masquerading router (needs root for network namespaces)', () => {
+  let machine: HiddenMachine;
+  let under: CloudUnderTest;
+  let client: SkerryClient;
+  let folder: string;
+  beforeAll(async () => {
+    machine = await HiddenMachine.make();
+    under = await startCloud({ sites: [plainSite('home')], listen: machine.hostAddress });
+    client = await clientOf(under.cloud);
+    folder = await mkdtemp(join(tmpdir(), 'skerry-joined-'));
+  }, 90_000);
+  afterAll(async () => {
+    machine.remove();
+    await under.end();
+    await rm(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  it('joins the running cloud by the one line that `site add` prints, runs work, and leaves nothing when it is removed', async () => {
+    const added = await client.addSite({
+      site: plainSite('shop-7', { jurisdictions: ['de'] }),
+      address: machine.hostAddress,
+    });
+    expect(added.command).not.toContain('\n');
+    const out: string[] = [];
+    const child = machine.spawn(['sh', '-c', added.command], {
+      cwd: folder,
+      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin:/usr/sbin:/sbin`, HOME: folder },
+    });
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => out.push(String(chunk)));
+    await eventually(
+      async () => ((await client.site('shop-7')).state?.phase === 'ready' ? true : undefined),
+      { withinMs: 60_000, what: `shop-7 ready; it said: ${out.join('')}` },
+    ).catch((cause: unknown) => {
+      throw new Error(`the joining machine said: ${out.join('')}`, { cause });
+    });
+    await client.apply({ documents: [httpService('remote', { site: 'shop-7' })] });
+    const [replica] = replicasOf(await untilPhase(client, 'remote', ['running'], 40_000));
+    expect(machine.processes()).toContain(replica?.pid);
+
+    await client.remove('test', 'remote');
+    await client.removeSite('shop-7');
+    await eventually(() => (child.exitCode === null && child.signalCode === null ? undefined : true), {
+      withinMs: 60_000,
+      what: 'the agent ends by itself',
+    });
+    expect(machine.processes()).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
+    await expect(client.addSite({ site: plainSite('shop-7') })).rejects.toThrow(/used/);
+  }, 180_000);
+
+  it('refuses a token that was used before', async () => {
+    const added = await client.addSite({ site: plainSite('shop-8'), address: machine.hostAddress });
+    expect(added.token).toMatch(/^skj_/);
+    expect(existsSync(join(folder, 'skerry-agent.mjs'))).toBe(false);
+  });
+});

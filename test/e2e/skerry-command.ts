@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import type { CloudUnderTest } from './cloud-under-test.js';
+
+const CLI = resolve(import.meta.dirname, '..', '..', 'apps', 'cli', 'dist', 'main.js');
+const TIMEOUT_MS = 60_000;
+
+export interface CommandResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the command line as a person does, against a cloud under test. */
+export async function runSkerry(
+  under: CloudUnderTest,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  input = '',
+): Promise<CommandResult> {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: under.cloud.paths.home,
+      SKERRY_CONTEXT: under.cloud.paths.context,
+      ...env,
+    },
+    cwd: under.cloud.paths.home,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: TIMEOUT_MS,
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => (stdout += String(chunk)));
+  child.stderr.on('data', (chunk) => (stderr += String(chunk)));
+  child.stdin.end(input);
+  const code = await new Promise<number>((done) => child.once('close', (exit) => done(exit ?? -1)));
+  return { code, stdout, stderr };
+}

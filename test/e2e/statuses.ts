@@ -1,0 +1,34 @@
+import type { SkerryClient } from '@skerry/client';
+import type { Replica, Status, WorkloadPhase } from '@skerry/contracts';
+import { eventually } from './cloud-under-test.js';
+
+/** The status of a workload of project `test`, once it is in one of `phases`. */
+export async function untilPhase(
+  client: SkerryClient,
+  name: string,
+  phases: readonly WorkloadPhase[],
+  withinMs = 20_000,
+): Promise<Status> {
+  let last: Status | undefined;
+  return eventually(
+    async () => {
+      last = (await client.workload('test', name)).status;
+      return last !== undefined && phases.includes(last.phase) ? last : undefined;
+    },
+    { withinMs, what: `${name} ${phases.join(' or ')}; it is ${last?.phase ?? 'unknown'}` },
+  );
+}
+
+export const replicasOf = (status: Status): Replica[] => status.sites.flatMap((s) => s.replicas);
+
+/** Asks a replica at its address who it is. */
+export async function whoAnswers(
+  address: string | undefined,
+): Promise<{ replica: string; site: string; pid: number }> {
+  const answer = await fetch(`http://${address ?? 'nowhere'}/`, { signal: AbortSignal.timeout(2_000) });
+  const body: unknown = await answer.json();
+  if (typeof body === 'object' && body !== null && 'replica' in body && 'site' in body && 'pid' in body) {
+    return { replica: String(body.replica), site: String(body.site), pid: Number(body.pid) };
+  }
+  throw new Error('the replica answered something else');
+}
