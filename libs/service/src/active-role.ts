@@ -78,19 +78,26 @@ export class ActiveRole {
 /** The roles of a service: given back in the drain before the bus is closed. Inject it. */
 export class Roles {
   private readonly held: ActiveRole[] = [];
+  private trying = false;
 
   constructor(
     private readonly at: { bus: Bus; holder: string; log: JsonLog },
     private readonly readiness: Readiness,
   ) {}
 
-  /** Tries for the lease from now on, for ever. */
+  /** Tries for the lease for ever, as soon as the service has caught up with all that it follows: who acts must know. */
   hold(name: string, work: RoleWork, options: RoleOptions = {}): ActiveRole {
     const role = new ActiveRole(name, work, this.at, options);
     this.held.push(role);
     this.readiness.role(name, () => role.epoch);
-    role.run();
+    if (this.trying) role.run();
     return role;
+  }
+
+  /** Called once, when the service has caught up. */
+  begin(): void {
+    this.trying = true;
+    for (const role of this.held) role.run();
   }
 
   async releaseAll(): Promise<void> {
