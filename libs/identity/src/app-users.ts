@@ -178,7 +178,8 @@ function permissionsOf(name: AppUser, duties: Duties): Permissions {
     ...leases,
     ...(name === 'api' ? [] : [deadLetterSubject(name, ANY), `${inboxPrefix('api')}.>`, ...redeliver()]),
     // Whoever writes into them waits at its start until they are there.
-    ...['$JS.API.STREAM.INFO.EVT', '$JS.API.STREAM.INFO.DEAD'],
+    '$JS.API.STREAM.INFO.EVT',
+    '$JS.API.STREAM.INFO.DEAD',
   ];
   const sub = [
     `${inboxPrefix(name)}.>`,
