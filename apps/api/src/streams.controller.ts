@@ -60,7 +60,6 @@ const DEFAULT_EVENTS = 50;
 const MAX_TAIL = 10_000;
 const MAX_EVENTS = 5_000;
 
-const applyQuerySchema = z.object({ ifGeneration: numberText(Number.MAX_SAFE_INTEGER).optional() });
 const statusQuerySchema = z.object({
   project: nameSchema.optional(),
   after: z.string().max(127).optional(),

@@ -1,4 +1,3 @@
-import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
@@ -6,6 +5,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Refusal } from '@skerry/contracts';
+import { spkiPin } from '@skerry/identity';
 import { CONFIG, JsonLog } from '@skerry/service';
 import { z } from 'zod';
 import type { ApiConfig } from '../config.js';
@@ -68,7 +68,7 @@ export class JoinEndpoint implements OnApplicationBootstrap, OnModuleDestroy {
     const url = `https://${isIP(host) === 6 ? `[${host}]` : host}:${at}`;
     server.on('request', (request, response) => void this.requests.handle(request, response, url));
     this.server = server;
-    this.opened = { address, url, pin: pinOf(cert) };
+    this.opened = { address, url, pin: spkiPin(cert) };
     this.log.log('the join endpoint is open', { url });
     await this.remember(address);
     return this.opened;
@@ -178,11 +178,6 @@ function noAddress(): Refusal {
     ],
     hint: 'name it, for example `skerry site add NAME … --address 192.0.2.7`',
   });
-}
-
-function pinOf(cert: string): string {
-  const spki = new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' });
-  return `sha256//${createHash('sha256').update(spki).digest('base64')}`;
 }
 
 function readText(path: string): Promise<string | undefined> {

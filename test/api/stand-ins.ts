@@ -1,0 +1,190 @@
+import type { Bus, Message, Subscription } from '@skerry/bus';
+import {
+  BUCKETS,
+  HUB,
+  type LogLine,
+  type LogPage,
+  logRequestSchema,
+  type Placement,
+  type Plan,
+  planRequestSchema,
+  Refusal,
+  RPC,
+  type Status,
+  statusListRequestSchema,
+  STREAMS,
+  type Why,
+  type Workload,
+  workloadKey,
+  workloadRefSchema,
+} from '@skerry/contracts';
+
+/** Streams and buckets that others would make. */
+const STREAMS_OF_OTHERS = [STREAMS.OBSERVED, STREAMS.DL];
+const BUCKETS_OF_OTHERS = [BUCKETS.placements, BUCKETS.siteStates, BUCKETS.nodes, BUCKETS.status];
+
+/** The scheduler and the read model as far as the api sees them: they say what the test puts in. */
+export class StandIns {
+  readonly statuses = new Map<string, Status>();
+  private readonly answering: Subscription[] = [];
+
+  private constructor(private readonly bus: Bus) {}
+
+  static async start(bus: Bus): Promise<StandIns> {
+    for (const stream of STREAMS_OF_OTHERS) await bus.ensureStream(stream);
+    for (const bucket of BUCKETS_OF_OTHERS) await bus.ensureBucket(bucket);
+    const standIns = new StandIns(bus);
+    standIns.answering.push(
+      bus.respond(RPC.status, (m) => standIns.status(m)),
+      bus.respond(RPC.statusList, (m) => standIns.page(m)),
+      bus.respond(RPC.plan, (m) => planOf(m)),
+      bus.respond(RPC.why, (m) => standIns.why(m)),
+    );
+    return standIns;
+  }
+
+  /** Makes the read model say this of a workload. */
+  put(status: Status): void {
+    this.statuses.set(workloadKey(status.project, status.name), status);
+  }
+
+  /** Answers as a site's agent does when asked for logs. */
+  site(account: string, lines: LogLine[]): void {
+    const hearing = this.bus.listen(HUB.request(account, 'logs'), (m) => {
+      const { id, follow } = logRequestSchema.parse(m.json());
+      const page: LogPage = { lines, done: !follow };
+      this.bus.say(HUB.answer(account, id), page);
+    });
+    this.answering.push(hearing);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.answering.map((one) => one.drain()));
+  }
+
+  private status(message: Message): Status {
+    const { project, name } = workloadRefSchema.parse(message.json());
+    const found = this.statuses.get(workloadKey(project, name));
+    if (found) return found;
+    throw new Refusal('not-found', `no workload ${project}/${name}`);
+  }
+
+  private page(message: Message) {
+    const { project, after = '' } = statusListRequestSchema.parse(message.json());
+    const keys = [...this.statuses.keys()].toSorted().filter((key) => key > after);
+    const own = keys.filter((key) => project === undefined || key.startsWith(`${project}.`));
+    const items = own.slice(0, PAGE).flatMap((key) => this.statuses.get(key) ?? []);
+    return { items, ...(own.length > PAGE ? { next: own[PAGE - 1] } : {}) };
+  }
+
+  private why(message: Message): Why {
+    const { project, name } = workloadRefSchema.parse(message.json());
+    if (!this.statuses.has(workloadKey(project, name)))
+      throw new Refusal('not-found', `no workload ${project}/${name}`);
+    const checks = [{ check: 'capacity', ok: false, has: '0m', needs: '100m' }];
+    return {
+      placement: placementOf({ project, name, generation: 1 }),
+      sites: [
+        {
+          site: 'eu-de',
+          chosen: 1,
+          feasible: true,
+          rank: 1,
+          checks: [],
+          terms: [{ term: 'latency', value: 12, unit: 'ms', cost: 12 }],
+        },
+        { site: 'us-east', chosen: 0, feasible: false, checks, terms: [] },
+      ],
+      inputsChanged: false,
+    };
+  }
+}
+
+/** So small that three workloads take two pages. */
+const PAGE = 2;
+
+function planOf(message: Message): Plan {
+  const { items } = planRequestSchema.parse(message.json());
+  return {
+    items: items.map(({ change, workload }) => ({
+      project: workload.project,
+      name: workload.name,
+      change,
+      placement: placementOf(workload),
+      moves: change === 'none' ? [] : [{ site: 'eu-de', before: 0, after: 1 }],
+    })),
+  };
+}
+
+function placementOf({
+  project,
+  name,
+  generation,
+}: Pick<Workload, 'project' | 'name' | 'generation'>): Placement {
+  const digest = `sha256:${'0'.repeat(64)}`;
+  return {
+    kind: 'Placement',
+    project,
+    name,
+    version: { term: 1, generation, revision: 1 },
+    specDigest: digest,
+    state: 'placed',
+    wanted: 1,
+    shares: [
+      {
+        site: 'eu-de',
+        replicas: 1,
+        why: 'nearest to all users',
+        demandShare: 1,
+        latencyMs: 12,
+        measured: true,
+        costPerMonth: 3,
+      },
+    ],
+    costPerMonth: 3,
+    objective: 1,
+    failedChecks: {},
+    rejected: [],
+    engine: { name: 'stand-in', version: '1' },
+    seed: 0,
+    inputs: { workload: digest, sites: digest },
+    decidedAt: new Date().toISOString(),
+    epoch: 1,
+    requestId: 'stand-in-request',
+  };
+}
+
+/** A status as the read model shows one. */
+export function statusOf(name: string, more: Partial<Status> = {}): Status {
+  return {
+    kind: 'Status',
+    project: 'shop',
+    name,
+    type: 'service',
+    phase: 'running',
+    generation: 1,
+    wanted: 1,
+    running: 1,
+    sites: [{ site: 'eu-de', phase: 'ready', why: 'nearest', wanted: 1, running: 1, replicas: [] }],
+    reasons: [],
+    updatedAt: new Date().toISOString(),
+    ...more,
+  };
+}
+
+/** A workload document in YAML. */
+export function yamlOf(name: string, replicas: number | string = 1): string {
+  return [
+    'apiVersion: skerry/v1',
+    'kind: Workload',
+    'metadata:',
+    `  name: ${name}`,
+    '  project: shop',
+    'spec:',
+    '  run:',
+    '    command: [node, server.mjs]',
+    '  placement:',
+    `    replicas: ${replicas}`,
+    '',
+  ].join('\n');
+}
