@@ -27,6 +27,7 @@ const BUCKETS_OF_OTHERS = [BUCKETS.placements, BUCKETS.siteStates, BUCKETS.nodes
 export class StandIns {
   readonly statuses = new Map<string, Status>();
   private readonly answering: Subscription[] = [];
+  private readonly sites: Subscription[] = [];
 
   private constructor(private readonly bus: Bus) {}
 
@@ -55,10 +56,16 @@ export class StandIns {
       const page: LogPage = { lines, done: !follow };
       this.bus.say(HUB.answer(account, id), page);
     });
-    this.answering.push(hearing);
+    this.sites.push(hearing);
+  }
+
+  /** No site answers any more. */
+  async silence(): Promise<void> {
+    await Promise.all(this.sites.splice(0).map((one) => one.drain()));
   }
 
   async stop(): Promise<void> {
+    await this.silence();
     await Promise.all(this.answering.map((one) => one.drain()));
   }
 
