@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SiteDescription } from '@skerry/contracts';
-import { requireFreePorts, type CloudFile } from './cloud-file.js';
+import { requireFreePorts, writeCloudFile, type CloudFile } from './cloud-file.js';
 import { foundCloud, writeHub } from './found.js';
 import { freePorts } from './ports.js';
 import { cloudPaths, type CloudPaths } from './paths.js';
@@ -38,6 +38,8 @@ export interface CloudOptions {
   /** Address that sites on other machines dial. Default loopback, or what the cloud was founded with. */
   listen?: string;
   onProgress?: (line: string) => void;
+  /** Aborted while the cloud starts: the start fails and what ran is ended. */
+  signal?: AbortSignal;
 }
 
 /** A whole cloud on this machine: a hub, the services, and sites with a leaf server and an agent each, all processes of their own. */
@@ -65,6 +67,8 @@ export class LocalCloud {
       listen: options.listen ?? '127.0.0.1',
     });
     const file = options.listen === undefined ? founded.cloud : { ...founded.cloud, listen: options.listen };
+    // Remembered, so that sites elsewhere find the hub again after any later start.
+    if (file.listen !== founded.cloud.listen) await writeCloudFile(paths.cloudFile, file);
     await requireFreePorts(file, paths.cloudFile);
     await writeHub(paths, { ...founded, cloud: file });
     const onExit = (name: string, how: string) =>
@@ -173,7 +177,7 @@ export class LocalCloud {
       );
       if (ok) return;
       if (Date.now() > deadline) throw await this.notReady('hub', 'does not answer');
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await this.pause();
     }
   }
 
@@ -185,7 +189,7 @@ export class LocalCloud {
       if (answer?.ok) return;
       if (answer) last = await answer.text();
       if (Date.now() > deadline) throw await this.notReady(name, last);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await this.pause();
     }
   }
 
@@ -196,5 +200,10 @@ export class LocalCloud {
       () => '(no log)',
     );
     return new Error(`${name} did not become ready: ${said}\nThe last lines of ${log}:\n${tail}`);
+  }
+
+  private async pause(): Promise<void> {
+    this.options.signal?.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -20,7 +20,7 @@ const USAGE = `npm start [-- options]   brings up a cloud on this machine
 Set SKERRY_HOME to keep the cloud somewhere else than in .skerry, and
 OTEL_EXPORTER_OTLP_ENDPOINT to send traces to an OpenTelemetry collector.
 `;
-/** Where the hub stands in \`--wan\`. */
+/** Where the hub stands with `--wan`. */
 const HUB_AT = 'eu-de';
 
 interface Options {
@@ -66,6 +66,7 @@ async function run(options: Options, root: string, stopped: AbortSignal): Promis
     home,
     programs: { root, natsServer: nats.path, env: sharedEnv(options) },
     sites,
+    signal: stopped,
     ...(options.wan ? { wanRttMs: roundTripFromHub(sites, HUB_AT) } : {}),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     onProgress: (line) => (line.includes('ended') ? progress.note(line) : progress.update(line)),
@@ -115,7 +116,18 @@ async function main(): Promise<number> {
       });
     }
   });
-  const cloud = await run(options, resolve(import.meta.dirname, '..', '..', '..'), stopping.signal);
+  const cloud = await run(options, resolve(import.meta.dirname, '..', '..', '..'), stopping.signal).catch(
+    (cause: unknown) => {
+      if (stopping.signal.aborted) return undefined;
+      throw cause;
+    },
+  );
+  if (cloud === undefined) {
+    process.stdout.write(
+      '\nstopped before it was up; nothing is left running. Start it again with: npm start\n',
+    );
+    return 130;
+  }
   await asked;
   process.stdout.write(`\n${pc.dim('stopping the cloud (its state stays on disk)')}\n`);
   await cloud.stop();
