@@ -91,9 +91,16 @@ export function described(error: Error, depth = 0): Record<string, unknown> {
   return {
     name: error.name,
     message: error.message,
-    ...(error.stack ? { stack: error.stack.split('\n').slice(1, 8).join('\n') } : {}),
+    stack: framesOf(error),
     ...(cause instanceof Error && depth < CAUSES ? { cause: described(cause, depth + 1) } : {}),
   };
+}
+
+const FRAMES = 8;
+/** Where it was thrown; not the message, which the stack begins with. */
+function framesOf({ stack = '' }: Error): string {
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return frames.slice(0, FRAMES).join('\n');
 }
 
 function stringify(record: Record<string, unknown>): string {
@@ -103,6 +110,7 @@ function stringify(record: Record<string, unknown>): string {
       return value instanceof Error ? described(value) : value;
     });
   } catch {
-    return JSON.stringify({ ...record, message: String(record['message']), unprintable: true });
+    const plain = Object.entries(record).filter(([, v]) => typeof v === 'string' || typeof v === 'number');
+    return JSON.stringify({ ...Object.fromEntries(plain), unprintable: true });
   }
 }

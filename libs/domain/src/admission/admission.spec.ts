@@ -1,0 +1,263 @@
+import {
+  siteDescriptionSchema,
+  workloadDocumentSchema,
+  type Actor,
+  type CommandBody,
+  type Quota,
+  type Site,
+  type Workload,
+} from '@skerry/contracts';
+import { admit, claimOf, type Admission, type AdmissionTools } from './index.js';
+
+const NOW = '2026-01-01T00:00:00.000Z';
+const ACCOUNT = `A${'B'.repeat(55)}`;
+const tools: AdmissionTools = {
+  digest: (spec) => `sha256:${JSON.stringify(spec)}`,
+  locate: ({ city, country }) =>
+    city === 'Nowhere'
+      ? { ok: false, field: 'city', problem: 'unknown city', allowed: 'Somewhere' }
+      : { ok: true, points: [{ label: city ?? country ?? '', lat: 1, lon: 2, weight: 1 }] },
+};
+
+/** A cloud in memory: what admission decides is applied to it. */
+class Cloud {
+  readonly workloads = new Map<string, Workload>();
+  readonly sites = new Map<string, Site>();
+  readonly quotas = new Map<string, Quota>();
+  sequence = 0;
+
+  ask(
+    body: CommandBody,
+    more: { role?: Actor['role']; requestId?: string; sequence?: number } = {},
+  ): Admission {
+    this.sequence += 1;
+    const { role = 'admin', requestId = `request-${this.sequence}`, sequence = this.sequence } = more;
+    const actor = { subject: 'someone', role };
+    const command = { kind: 'Command' as const, requestId, actor, sentAt: NOW, body };
+    const state = {
+      workload: (project: string, name: string) => this.workloads.get(`${project}.${name}`),
+      site: (name: string) => this.sites.get(name),
+      quota: (project: string) => this.quotas.get(project),
+      claimsOf: (project: string) =>
+        [...this.workloads.values()].filter((w) => w.project === project).flatMap((w) => claimOf(w) ?? []),
+    };
+    const admission = admit({ command, sequence, now: NOW, account: ACCOUNT }, state, tools);
+    if (admission.ok) {
+      for (const w of admission.writes.workloads) this.workloads.set(`${w.project}.${w.name}`, w);
+      for (const s of admission.writes.sites) this.sites.set(s.name, s);
+    }
+    return admission;
+  }
+
+  apply(name: string, spec: Record<string, unknown> = {}, more: Parameters<Cloud['ask']>[1] = {}): Admission {
+    return this.ask({ verb: 'workload.apply', documents: [document(name, spec)] }, more);
+  }
+}
+
+function document(name: string, spec: Record<string, unknown> = {}, project = 'shop') {
+  return workloadDocumentSchema.parse({
+    apiVersion: 'skerry/v1',
+    kind: 'Workload',
+    metadata: { name, project },
+    spec: { run: { command: ['x'] }, ...spec },
+  });
+}
+
+const web = { project: 'shop', name: 'web' };
+const fjord = siteDescriptionSchema.parse({ name: 'fjord', location: { lat: 60, lon: 5 } });
+let cloud: Cloud;
+beforeEach(() => {
+  cloud = new Cloud();
+});
+
+describe('roles', () => {
+  const asks: [CommandBody, Actor['role'][]][] = [
+    [{ verb: 'workload.apply', documents: [document('web')] }, ['operator', 'admin']],
+    [{ verb: 'workload.scale', ...web, replicas: 2 }, ['operator', 'admin']],
+    [{ verb: 'site.cordon', name: 'fjord', cordoned: true }, ['operator', 'admin']],
+    [{ verb: 'site.add', site: fjord }, ['admin']],
+    [{ verb: 'site.remove', name: 'fjord' }, ['admin']],
+  ];
+  test.each(asks)('only those who may do it: %j', (body, allowed) => {
+    for (const role of ['viewer', 'operator', 'admin'] as const) {
+      const answer = new Cloud().ask(body, { role });
+      expect(!answer.ok && answer.code === 'forbidden').toBe(!allowed.includes(role));
+    }
+  });
+});
+
+describe('apply', () => {
+  test('creates, then changes nothing, then updates, one generation a change', () => {
+    expect(cloud.apply('web')).toMatchObject({ changes: [{ change: 'created', generation: 1 }] });
+    expect(cloud.apply('web')).toMatchObject({ changes: [{ change: 'unchanged', generation: 1 }] });
+    expect(cloud.apply('web', { type: 'job' })).toMatchObject({
+      changes: [{ change: 'updated', generation: 2 }],
+    });
+  });
+
+  test('goes on with the generations over a removal', () => {
+    cloud.apply('web');
+    cloud.ask({ verb: 'workload.remove', ...web });
+    expect(cloud.apply('web')).toMatchObject({ changes: [{ change: 'created', generation: 3 }] });
+    expect(cloud.workloads.get('shop.web')).toMatchObject({ removed: false, generation: 3 });
+  });
+
+  test('leaves a stopped workload stopped', () => {
+    cloud.apply('web');
+    cloud.ask({ verb: 'workload.stop', ...web });
+    cloud.apply('web', { type: 'job' });
+    expect(cloud.workloads.get('shop.web')).toMatchObject({ stopped: true, generation: 3 });
+  });
+
+  test('delivered again answers the same and writes nothing', () => {
+    cloud.apply('web', {}, { requestId: 'once-only', sequence: 5 });
+    const again = cloud.apply('web', {}, { requestId: 'once-only', sequence: 5 });
+    expect(again).toMatchObject({
+      ok: true,
+      changes: [{ change: 'created', generation: 1 }],
+      writes: { workloads: [] },
+    });
+  });
+
+  test('does not overwrite what a newer command wrote', () => {
+    cloud.apply('web', { type: 'job' }, { sequence: 9 });
+    expect(cloud.apply('web', {}, { sequence: 8 })).toMatchObject({
+      ok: false,
+      code: 'conflict',
+      title: expect.stringContaining('superseded'),
+    });
+  });
+
+  test('obeys the generation it is given, 0 for none', () => {
+    const at = (ifGeneration: number) =>
+      cloud.ask({ verb: 'workload.apply', documents: [document('web')], ifGeneration });
+    expect(at(1)).toMatchObject({ ok: false, code: 'conflict' });
+    expect(at(0)).toMatchObject({ ok: true });
+    expect(at(0)).toMatchObject({ ok: false, code: 'conflict' });
+    expect(at(1)).toMatchObject({ ok: true });
+    const documents = [document('a'), document('b')];
+    expect(cloud.ask({ verb: 'workload.apply', documents, ifGeneration: 0 })).toMatchObject({
+      code: 'invalid',
+    });
+  });
+
+  test('refuses a workload that is twice in a command', () => {
+    const documents = [document('web'), document('web', { type: 'job' })];
+    expect(cloud.ask({ verb: 'workload.apply', documents })).toMatchObject({
+      ok: false,
+      issues: [{ path: '[doc 1] web: metadata.name', problem: 'also in document 0' }],
+    });
+    expect(cloud.workloads.size).toBe(0);
+  });
+
+  test('names every problem of every document at once', () => {
+    const documents = [
+      document('a', { placement: { users: [{ city: 'Nowhere' }, { country: 'DE' }, { city: 'Nowhere' }] } }),
+      document('b', {
+        type: 'job',
+        run: { command: ['x'], restart: { policy: 'always', backoffMs: 60_000 } },
+      }),
+      document('c', { placement: { sites: { required: { kind: 'moon' } } } }),
+    ];
+    const answer = cloud.ask({ verb: 'workload.apply', documents });
+    expect(answer.ok ? [] : answer.issues.map((i) => i.path)).toEqual([
+      '[doc 0] a: spec.placement.users[0].city',
+      '[doc 0] a: spec.placement.users[2].city',
+      '[doc 1] b: spec.run.restart.policy',
+      '[doc 1] b: spec.run.restart.maxBackoffMs',
+      '[doc 2] c: spec.placement.sites.required.kind',
+    ]);
+  });
+});
+
+describe('scale, stop, start, remove', () => {
+  test('change one thing of a workload that exists', () => {
+    cloud.apply('web');
+    expect(cloud.ask({ verb: 'workload.scale', ...web, replicas: 4 })).toMatchObject({
+      changes: [{ generation: 2 }],
+    });
+    expect(cloud.workloads.get('shop.web')?.spec.placement.replicas).toBe(4);
+    expect(cloud.ask({ verb: 'workload.scale', ...web, replicas: 4 })).toMatchObject({
+      changes: [{ change: 'unchanged' }],
+    });
+    cloud.ask({ verb: 'workload.stop', ...web });
+    expect(cloud.ask({ verb: 'workload.start', ...web })).toMatchObject({ changes: [{ generation: 4 }] });
+    expect(cloud.ask({ verb: 'workload.remove', ...web })).toMatchObject({
+      changes: [{ change: 'removed' }],
+    });
+    expect(cloud.ask({ verb: 'workload.remove', ...web })).toMatchObject({ ok: false, code: 'not-found' });
+    expect(cloud.ask({ verb: 'workload.stop', project: 'shop', name: 'other' })).toMatchObject({
+      code: 'not-found',
+    });
+  });
+});
+
+describe('a quota', () => {
+  beforeEach(() => cloud.quotas.set('shop', { kind: 'Quota', project: 'shop', replicas: 5, workloads: 2 }));
+  const replicas = (n: number) => ({ placement: { replicas: n } });
+
+  test('is kept over all workloads of the project, and says which limit is passed', () => {
+    cloud.apply('a', replicas(3));
+    expect(cloud.apply('b', replicas(3))).toMatchObject({
+      ok: false,
+      code: 'over-quota',
+      issues: [{ path: 'quota.shop.replicas', value: '6', allowed: 'at most 5 (in use 3)' }],
+    });
+    expect(cloud.apply('b', replicas(2))).toMatchObject({ ok: true });
+    expect(cloud.apply('c', replicas(0))).toMatchObject({ issues: [{ path: 'quota.shop.workloads' }] });
+  });
+
+  test('takes nothing for what is stopped, and is asked again at start', () => {
+    cloud.apply('a', replicas(5));
+    cloud.ask({ verb: 'workload.stop', project: 'shop', name: 'a' });
+    expect(cloud.apply('b', replicas(5))).toMatchObject({ ok: true });
+    expect(cloud.ask({ verb: 'workload.start', project: 'shop', name: 'a' })).toMatchObject({
+      code: 'over-quota',
+    });
+  });
+
+  test('never hinders one who is over it from taking less', () => {
+    cloud.apply('a', replicas(5));
+    cloud.quotas.set('shop', { kind: 'Quota', project: 'shop', replicas: 2 });
+    expect(cloud.apply('a', replicas(4))).toMatchObject({ ok: true });
+    expect(cloud.apply('a', replicas(5))).toMatchObject({ code: 'over-quota' });
+  });
+});
+
+describe('sites', () => {
+  test('a name is used once for ever', () => {
+    expect(cloud.ask({ verb: 'site.add', site: fjord })).toMatchObject({ ok: true });
+    expect(cloud.ask({ verb: 'site.add', site: fjord })).toMatchObject({ ok: false, code: 'name-used' });
+    cloud.ask({ verb: 'site.remove', name: 'fjord' });
+    expect(cloud.sites.get('fjord')).toMatchObject({ membership: 'removed' });
+    expect(cloud.ask({ verb: 'site.add', site: fjord })).toMatchObject({ ok: false, code: 'name-used' });
+  });
+
+  test('a joined one leaves before it is removed, unless it is forced', () => {
+    cloud.ask({ verb: 'site.add', site: fjord });
+    const joined = cloud.sites.get('fjord');
+    if (joined) cloud.sites.set('fjord', { ...joined, membership: 'joined' });
+    cloud.ask({ verb: 'site.remove', name: 'fjord' });
+    expect(cloud.sites.get('fjord')?.membership).toBe('leaving');
+    expect(cloud.ask({ verb: 'site.remove', name: 'fjord' })).toMatchObject({
+      changes: [{ change: 'unchanged' }],
+    });
+    cloud.ask({ verb: 'site.remove', name: 'fjord', force: true });
+    expect(cloud.sites.get('fjord')?.membership).toBe('removed');
+    expect(cloud.ask({ verb: 'site.cordon', name: 'fjord', cordoned: true })).toMatchObject({
+      code: 'not-found',
+    });
+  });
+
+  test('cordoning changes nothing twice, and a retry answers the same', () => {
+    cloud.ask({ verb: 'site.add', site: fjord }, { sequence: 3 });
+    expect(cloud.ask({ verb: 'site.add', site: fjord }, { sequence: 3 })).toMatchObject({
+      ok: true,
+      changes: [{ change: 'created' }],
+    });
+    const cordon: CommandBody = { verb: 'site.cordon', name: 'fjord', cordoned: true };
+    expect(cloud.ask(cordon, { sequence: 4 })).toMatchObject({ changes: [{ change: 'updated' }] });
+    expect(cloud.ask(cordon, { sequence: 5 })).toMatchObject({ changes: [{ change: 'unchanged' }] });
+    expect(cloud.ask({ ...cordon, cordoned: false }, { sequence: 2 })).toMatchObject({ code: 'conflict' });
+  });
+});
