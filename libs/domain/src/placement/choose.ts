@@ -8,6 +8,7 @@ const EPSILON = 1e-9;
 /** Replicas beyond this many are placed in equal portions, so that the work does not grow with them. */
 const STEPS_MAX = 64;
 const SWAP_ROUNDS_MAX = 32;
+const REGROWN_MAX = 4;
 /** Work of one decision, in user locations times chosen sites (about 5 ns each); then what was found so far stands. */
 const GROW_WORK_MAX = 20_000_000;
 const SWAP_WORK_MAX = 3_000_000;
@@ -27,8 +28,9 @@ export interface Chosen {
  */
 export function choose(problem: Problem): Chosen {
   const search = new Search(problem);
-  const grown = search.grow(search.start());
-  const choice = grown.total === 0 ? grown : search.swap(grown);
+  const kept = search.from(search.start());
+  // What is placed now may stand in the way of the rest: by its price, or by the spread.
+  const choice = kept.total === problem.wanted ? kept : search.fuller(kept, search.from(search.none()));
   return {
     choice,
     objective: choice.total === 0 ? 0 : objectiveOf(problem, choice),
@@ -53,6 +55,26 @@ class Search {
     );
   }
 
+  none(): Choice {
+    return emptyChoice(this.problem.candidates.length);
+  }
+
+  /** A local optimum that begins with `choice`. A swap may make room, in the budget or the spread, for what was left over. */
+  from(choice: Choice): Choice {
+    let best = this.grow(choice);
+    for (let round = 0; best.total > 0 && round < REGROWN_MAX; round += 1) {
+      const swapped = this.swap(best);
+      best = this.grow(swapped);
+      if (best.total === swapped.total) break;
+    }
+    return best;
+  }
+
+  /** The choice that places more; the first when they are equal. */
+  fuller(a: Choice, b: Choice): Choice {
+    return b.total > a.total ? b : a;
+  }
+
   /** What is placed now, as far as the sites may keep it; nothing when it breaks a rule of the whole set. */
   start(): Choice {
     const { candidates, wanted } = this.problem;
@@ -62,11 +84,12 @@ class Search {
     }
     while (choice.total > wanted) choice = this.#shrunk(choice);
     const holds = (spreadOf(this.problem, choice)?.holds ?? true) && this.#cost(choice) <= this.#budget;
-    return holds ? choice : emptyChoice(candidates.length);
+    return holds ? choice : this.none();
   }
 
   /** Adds replicas, each time where the objective is best, until all are placed or no site may take more. */
   grow(from: Choice): Choice {
+    this.#workLeft = GROW_WORK_MAX;
     let choice = from;
     while (choice.total < this.problem.wanted) {
       const next = this.#grown(choice, true) ?? this.#grown(choice, false);
