@@ -38,7 +38,7 @@ export const reject = (reason: string): Outcome => ({ kind: 'reject', reason });
 
 export interface PublishOptions {
   headers?: Headers;
-  /** Stored once within the stream's duplicate window. */
+  /** Stored once within the stream's duplicate window. With `expect` too, the condition is looked at first: a retry of what was stored is a `Conflict`. */
   messageId?: string;
   /** Removed by the server after this; whole seconds, at least 1,000. */
   ttlMs?: number;

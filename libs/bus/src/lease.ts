@@ -87,6 +87,12 @@ export class StreamLease implements Lease {
   private async hold(callbacks: Callbacks, signal: AbortSignal): Promise<void> {
     const { holding } = this;
     if (holding === undefined) return;
+    if (signal.aborted) {
+      // Got while it was being given up: nobody was told, so nobody has to stop.
+      this.holding = undefined;
+      await this.guarded('give back', () => this.giveBack(holding));
+      return;
+    }
     const given = new AbortController();
     const giveUp = () => given.abort();
     signal.addEventListener('abort', giveUp);

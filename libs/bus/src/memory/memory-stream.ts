@@ -67,10 +67,10 @@ export class MemoryStream {
   /** Stores a message, or tells why not: a duplicate, a `Conflict`, or `StorageFull`. */
   publish(m: Outgoing): PublishAck {
     this.expire();
+    this.check(m, undefined);
     const id = m.headers[NATS.messageId];
     const known = id === undefined ? undefined : this.ids.get(id);
     if (known !== undefined) return { stream: this.config.name, sequence: known.sequence, duplicate: true };
-    this.check(m, undefined);
     this.makeRoom(m, size(m));
     if (id !== undefined) this.ids.set(id, { sequence: this.lastSequence + 1, at: this.clock.now() });
     return { stream: this.config.name, sequence: this.append(m).sequence, duplicate: false };

@@ -169,8 +169,9 @@ class NatsBus implements Bus, Store {
     try {
       await this.api.call(`STREAM.MSG.DELETE.${stream}`, { seq: sequence });
     } catch (error) {
-      // Gone already is what was wanted.
-      if (!(error instanceof JetStreamError) || error.errorCode !== CODES.messageNotFound) throw error;
+      // Gone already is what was wanted; the server has no code of its own for it.
+      if (!(error instanceof JetStreamError)) throw error;
+      if ((await this.message(stream, sequence)) !== undefined) throw error;
     }
   }
 

@@ -92,8 +92,6 @@ export class JetStreamError extends Error {
 
 export const CODES = {
   consumerNotFound: 10014,
-  consumerExists: 10148,
-  messageNotFound: 10037,
   streamNotFound: 10059,
   streamNameInUse: 10058,
 } as const;
