@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Inject, Injectable, Module } from '@nestjs/common';
+import { Controller, Get, Inject, Injectable, Module, Res } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   connectBus,
@@ -27,6 +27,8 @@ import {
   type PlainMessage,
   type RunningService,
 } from '@skerry/service';
+import type { FastifyReply } from 'fastify';
+import { freePorts } from '../bus/secured-cloud.js';
 import { startPlainServer, until, type PlainServer } from './plain-server.js';
 
 /** What the controller under test has seen; one per service started. */
@@ -288,3 +290,47 @@ class TwiceController {
 }
 @Module({ controllers: [TwiceController] })
 class TwiceModule {}
+
+@Controller('streams')
+class StreamController {
+  @Get()
+  forEver(@Res() reply: FastifyReply): void {
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream' });
+    reply.raw.write('data: first\n\n');
+  }
+}
+@Module({ controllers: [StreamController] })
+class HttpModule {}
+
+describe('a service with HTTP of its own', () => {
+  const definitionAt = (port: number) => ({
+    name: 'http',
+    variables: {},
+    module: HttpModule,
+    http: () => ({ host: '127.0.0.1', port }),
+  });
+  const configured = () => {
+    const config = parseConfig(BASE_VARIABLES, { SKERRY_NATS_URL: server.url });
+    if (!config.ok) throw new Error('config');
+    return config.value;
+  };
+
+  test('serves health there too, and ends also while a client listens to a stream', async () => {
+    const [port = 0] = await freePorts(1);
+    const service = await startService(definitionAt(port), configured(), { log });
+    const at = `http://127.0.0.1:${port}`;
+    expect((await fetch(`${at}/healthz`)).status).toBe(200);
+    expect(await (await fetch(`${at}/readyz`)).json()).toMatchObject({ ready: true });
+    const stream = await fetch(`${at}/streams`);
+    const ended = stream.text().catch(() => 'cut');
+    await service.stop();
+    expect(await ended).toBe('cut');
+    await expect(fetch(`${at}/healthz`)).rejects.toThrow('fetch failed');
+  });
+
+  test('says which address is taken', async () => {
+    const port = Number(new URL(server.url).port);
+    const starting = startService(definitionAt(port), configured(), { log });
+    await expect(starting).rejects.toThrow(`127.0.0.1:${port} cannot be used (EADDRINUSE)`);
+  });
+});

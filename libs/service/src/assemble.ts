@@ -6,7 +6,7 @@ import type { Bus } from '@skerry/bus';
 import type { FastifyReply, FastifyServerOptions } from 'fastify';
 import { Roles } from './active-role.js';
 import type { BusStrategy } from './bus-strategy.js';
-import { healthAnswer } from './health-server.js';
+import { healthAnswer, portTaken } from './health-server.js';
 import { JsonLog } from './json-log.js';
 import { PassErrorFilter } from './pass-error.filter.js';
 import { Readiness } from './readiness.js';
@@ -34,8 +34,14 @@ export interface Parts {
   address?: HttpAddress;
 }
 
+/** A running application, and what ends the connections of clients that do not go by themselves. */
+export interface Assembled {
+  app: INestApplicationContext;
+  cutConnections(): void;
+}
+
 /** Builds the Nest application: the service's module with the chassis' providers, everything heard. Rejects instead of ending the process. */
-export async function assemble(parts: Parts): Promise<INestApplicationContext> {
+export async function assemble(parts: Parts): Promise<Assembled> {
   const root = rootModule(parts);
   return parts.address ? withHttp(root, parts, parts.address) : busOnly(root, parts);
 }
@@ -61,7 +67,7 @@ function rootModule(parts: Parts): DynamicModule {
   };
 }
 
-async function busOnly(root: DynamicModule, { strategy, log }: Parts): Promise<INestApplicationContext> {
+async function busOnly(root: DynamicModule, { strategy, log }: Parts): Promise<Assembled> {
   const app = await NestFactory.createMicroservice(root, {
     strategy,
     logger: log,
@@ -69,14 +75,14 @@ async function busOnly(root: DynamicModule, { strategy, log }: Parts): Promise<I
   });
   app.useGlobalFilters(new PassErrorFilter());
   await app.listen();
-  return app;
+  return { app, cutConnections: () => undefined };
 }
 
 async function withHttp(
   root: DynamicModule,
   { strategy, log }: Parts,
   { host, port, fastify, prepare }: HttpAddress,
-): Promise<INestApplicationContext> {
+): Promise<Assembled> {
   const adapter = new FastifyAdapter({ forceCloseConnections: 'idle', ...fastify });
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: log,
@@ -87,8 +93,10 @@ async function withHttp(
   microservice.useGlobalFilters(new PassErrorFilter());
   await prepare?.(app);
   await app.startAllMicroservices();
-  await app.listen(port, host);
-  return app;
+  await app.listen(port, host).catch((cause: unknown) => {
+    throw portTaken(`${host}:${port}`, cause);
+  });
+  return { app, cutConnections: () => adapter.getHttpServer().closeAllConnections() };
 }
 
 @Controller()

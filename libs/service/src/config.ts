@@ -48,6 +48,8 @@ export const BASE_VARIABLES = {
   natsCreds: variable('SKERRY_NATS_CREDS', z.string().optional()),
   /** File of the certificate authority that signed the hub's certificate. */
   natsCa: variable('SKERRY_NATS_CA', z.string().optional()),
+  /** Copies of each stream and bucket: 3 on a hub of three servers. */
+  natsReplicas: variable('SKERRY_NATS_REPLICAS', wholeNumberOr(1, 1, 5)),
   /** Names this process among its like; random when absent. */
   instance: variable('SKERRY_INSTANCE', z.string().regex(INSTANCE, '1 to 40 of A-Z a-z 0-9 -').optional()),
   /** Loopback port of health and readiness; 0 lets the kernel choose. */

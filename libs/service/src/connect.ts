@@ -10,6 +10,7 @@ export function connectToHub(app: string, config: BaseConfig, log: JsonLog): Pro
     name: `${app} ${config.instance ?? ''}`.trim(),
     inboxPrefix: inboxPrefix(app),
     firstConnectMs: Infinity,
+    replicas: config.natsReplicas,
     ...(config.natsCreds === undefined ? {} : { credsFile: config.natsCreds }),
     ...(config.natsCa === undefined ? {} : { caFile: config.natsCa }),
     onAlarm: ({ what, subject, error }) => log.error(what, error, { subject }),

@@ -46,16 +46,18 @@ export function healthAnswer(readiness: Readiness, path: string): { status: numb
 
 function listening(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        cause.code === 'EADDRINUSE' || cause.code === 'EACCES'
-          ? new PortTaken(`SKERRY_HTTP_PORT: port ${port} cannot be used (${cause.code})`, { cause })
-          : cause,
-      ),
-    );
+    server.once('error', (cause) => reject(portTaken(`SKERRY_HTTP_PORT: port ${port}`, cause)));
     server.listen(port, '127.0.0.1', () => {
       server.removeAllListeners('error');
       resolve();
     });
   });
+}
+
+/** What to tell of an address that cannot be listened on: `PortTaken` when another has it, else the error itself. */
+export function portTaken(address: string, cause: unknown): unknown {
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+  if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') return cause;
+  const text = `${address} cannot be used (${code}): end what listens there, or choose another port`;
+  return new PortTaken(text, { cause });
 }

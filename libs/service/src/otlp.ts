@@ -8,11 +8,17 @@ import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trac
 const FLUSH_MS = 2_000;
 
 /**
- * Registers the OpenTelemetry SDK; the endpoint is read from OTEL_EXPORTER_OTLP_ENDPOINT by the exporter. Loaded only when
- * tracing is on. The queue is modest: more than 2,048 spans waiting are dropped rather than kept in memory.
+ * Registers the OpenTelemetry SDK. Loaded only when tracing is on; what else OTEL_* variables say (headers, sampler) the SDK
+ * reads by itself. The queue is modest: more than 2,048 spans waiting are dropped rather than kept in memory.
  */
-export function startExport(app: string, instance: string): () => Promise<void> {
-  const processor = new BatchSpanProcessor(new OTLPTraceExporter({ timeoutMillis: 5_000 }), {
+export function startExport(options: {
+  app: string;
+  instance: string;
+  endpoint: string;
+}): () => Promise<void> {
+  const { app, instance, endpoint } = options;
+  const url = `${endpoint.replace(/\/$/, '')}/v1/traces`;
+  const processor = new BatchSpanProcessor(new OTLPTraceExporter({ url, timeoutMillis: 5_000 }), {
     maxQueueSize: 2_048,
     maxExportBatchSize: 256,
     scheduledDelayMillis: 500,

@@ -87,7 +87,7 @@ export async function startService<V extends Variables>(
     begun.push(() => roles.releaseAll());
     const address = definition.http?.(config);
     const parts = { module: definition.module, bus, config, readiness, roles, log, strategy };
-    const app = await assemble({ ...parts, ...(address ? { address } : {}) });
+    const assembled = await assemble({ ...parts, ...(address ? { address } : {}) });
     roles.begin();
     answerRedelivery(bus, name, strategy);
     state = 'running';
@@ -95,10 +95,10 @@ export async function startService<V extends Variables>(
     let stopped: Promise<void> | undefined;
     const stop = () => {
       state = 'draining';
-      stopped ??= drain({ strategy, roles, app, bus, tracing, health, log });
+      stopped ??= drain({ strategy, roles, assembled, bus, tracing, health, log });
       return stopped;
     };
-    return { readiness, healthPort: health.port, app, stop };
+    return { readiness, healthPort: health.port, app: assembled.app, stop };
   } catch (error) {
     for (const undo of begun.toReversed()) await undo().catch(() => undefined);
     throw error;

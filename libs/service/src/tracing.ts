@@ -16,9 +16,10 @@ export async function startTracing(options: {
   instance: string;
   endpoint: string | undefined;
 }): Promise<Tracing> {
-  if (options.endpoint === undefined) return { stop: () => Promise.resolve() };
+  const { app, instance, endpoint } = options;
+  if (endpoint === undefined) return { stop: () => Promise.resolve() };
   const { startExport } = await import('./otlp.js');
-  const stop = startExport(options.app, options.instance);
+  const stop = startExport({ app, instance, endpoint });
   on = true;
   return { stop };
 }

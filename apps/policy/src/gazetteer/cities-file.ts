@@ -48,7 +48,9 @@ export function readCities(bytes: Uint8Array, visit: (city: CityRecord) => void)
           reader.skip(tag & 7);
       }
     }
-    visit({ ...city, lat: lat / DEGREE, lon: lon / DEGREE });
+    city.lat = lat / DEGREE;
+    city.lon = lon / DEGREE;
+    visit(city);
   }
 }
 

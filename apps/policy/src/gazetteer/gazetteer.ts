@@ -12,15 +12,27 @@ const LONGER_IF_LARGER = 10;
 /** Cities that are offered for a name that is not known have at least as many inhabitants. */
 const OFFERED_INHABITANTS = 50_000;
 const OFFERED = 3;
+/** Answers kept: the same few places are asked for again and again. */
+const REMEMBERED = 2_000;
 
 /** Finds cities and countries for `placement.users`. Its table is read at the first question: about a tenth of a second. */
 @Injectable()
 export class Gazetteer {
   private table: CityTable | undefined;
+  private readonly answers = new Map<string, Located>();
 
   /** Points for a group, their weights adding up to 1; at most `most` for a country, one for a city. The most populous city of a name is meant. */
-  locate(group: UserGroup, most: number): Located {
-    const { country, city } = group;
+  locate({ country, city }: UserGroup, most: number): Located {
+    const key = JSON.stringify([country, city, most]);
+    const known = this.answers.get(key);
+    if (known) return known;
+    const located = this.look(country, city, most);
+    if (this.answers.size >= REMEMBERED) this.answers.clear();
+    this.answers.set(key, located);
+    return located;
+  }
+
+  private look(country: string | undefined, city: string | undefined, most: number): Located {
     if (city !== undefined) return this.locateCity(city, country);
     return country === undefined
       ? { ok: false, field: 'country', problem: 'missing' }
