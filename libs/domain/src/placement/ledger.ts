@@ -89,6 +89,14 @@ export class Ledger implements LedgerView {
     if (holdings.size > 0) this.#sitesOf.set(key, [...holdings.keys()]);
   }
 
+  /** What a workload holds where. */
+  heldBy(key: string): { site: string; replicas: number }[] {
+    return (this.#sitesOf.get(key) ?? []).map((site) => ({
+      site,
+      replicas: this.#rooms.get(site)?.holdings.get(key)?.replicas ?? 0,
+    }));
+  }
+
   /** Workloads that hold something at the site. */
   keysAt(site: string): Iterable<string> {
     return this.#rooms.get(site)?.holdings.keys() ?? [];

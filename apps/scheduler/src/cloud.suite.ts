@@ -1,0 +1,187 @@
+import { MemoryBus, MemoryServer, type Bus } from '@skerry/bus';
+import {
+  BUCKETS,
+  observedSubject,
+  placementSchema,
+  siteDescriptionSchema,
+  siteSchema,
+  siteStateSchema,
+  STREAMS,
+  workloadSchema,
+  workloadSpecSchema,
+  type Observed,
+  type Placement,
+  type Site,
+  type SiteState,
+  type Workload,
+} from '@skerry/contracts';
+import { BASE_VARIABLES, JsonLog, parseConfig, startService, type RunningService } from '@skerry/service';
+import { SCHEDULER_VARIABLES } from './config.js';
+import { SCHEDULER } from './service.js';
+
+const AT = '2026-01-01T00:00:00.000Z';
+const DIGEST = `sha256:${'0'.repeat(64)}`;
+
+export interface SiteExample {
+  cpuMillicores?: number;
+  phase?: SiteState['phase'];
+  since?: string;
+  change?: Partial<Site>;
+}
+export interface WorkloadExample {
+  replicas?: number;
+  cpuMillicores?: number;
+  generation?: number;
+  rules?: Record<string, unknown>;
+  change?: Partial<Workload>;
+}
+
+/** A site with one node. */
+export function siteOf(name: string, example: SiteExample = {}): { site: Site; state: SiteState } {
+  const description = siteDescriptionSchema.parse({ name, location: { lat: 50, lon: 8 } });
+  const site = siteSchema.parse({
+    ...description,
+    generation: 1,
+    account: `A${'A'.repeat(55)}`,
+    membership: 'joined',
+    cordoned: false,
+    createdAt: AT,
+    updatedAt: AT,
+    commandSequence: 1,
+    ...example.change,
+  });
+  const shape = { nodes: 1, cpuMillicores: example.cpuMillicores ?? 4_000, memoryMiB: 65_536, diskMiB: 0 };
+  const state = siteStateSchema.parse({
+    kind: 'SiteState',
+    site: name,
+    phase: example.phase ?? 'ready',
+    since: example.since ?? AT,
+    capacity: { shapes: [shape], drivers: ['mock'] },
+    nodes: 1,
+    revision: 1,
+  });
+  return { site, state };
+}
+
+/** A workload whose replicas need one core each. */
+export function workloadOf(name: string, example: WorkloadExample = {}): Workload {
+  return workloadSchema.parse({
+    kind: 'Workload',
+    project: 'shop',
+    name,
+    labels: {},
+    generation: example.generation ?? 1,
+    spec: workloadSpecSchema.parse({
+      run: { driver: 'mock' },
+      resources: { cpuMillicores: example.cpuMillicores ?? 1_000, memoryMiB: 1 },
+      placement: { replicas: example.replicas ?? 1, ...example.rules },
+    }),
+    specDigest: DIGEST,
+    demand: [],
+    stopped: false,
+    removed: false,
+    createdAt: AT,
+    updatedAt: AT,
+    requestId: 'request-1',
+    commandSequence: 1,
+    ...example.change,
+  });
+}
+
+/** A report that a site does not take what it was given. */
+export function refusalOf(site: string, name: string, placement: Placement, report: number): Observed {
+  return {
+    kind: 'Observed',
+    site,
+    project: 'shop',
+    name,
+    version: placement.version,
+    state: 'refused',
+    refusal: { check: 'memory', ok: false, has: '1 MiB', needs: '64 MiB' },
+    wanted: 1,
+    replicas: [],
+    reportedAt: AT,
+    report,
+  };
+}
+
+/** What the other services own, written by hand on any bus; and what the scheduler answers. */
+export class Around {
+  constructor(readonly bus: Bus) {}
+
+  async prepare(): Promise<void> {
+    for (const stream of Object.values(STREAMS)) await this.bus.ensureStream(stream);
+    for (const bucket of Object.values(BUCKETS)) await this.bus.ensureBucket(bucket);
+  }
+
+  async putSite(name: string, example: SiteExample = {}): Promise<void> {
+    const { site, state } = siteOf(name, example);
+    await this.bus.bucket(BUCKETS.siteStates, (v) => siteStateSchema.parse(v)).set(name, state);
+    await this.bus.bucket(BUCKETS.siteSpecs, (v) => siteSchema.parse(v)).set(name, site);
+  }
+
+  async putWorkload(name: string, example: WorkloadExample = {}): Promise<void> {
+    const bucket = this.bus.bucket(BUCKETS.workloads, (v) => workloadSchema.parse(v));
+    await bucket.set(`shop.${name}`, workloadOf(name, example));
+  }
+
+  async report(report: Observed): Promise<void> {
+    await this.bus.publish(observedSubject(report.site, report.project, report.name), report);
+  }
+
+  async placement(name: string): Promise<Placement | undefined> {
+    const bucket = this.bus.bucket(BUCKETS.placements, (v) => placementSchema.parse(v));
+    return (await bucket.get(`shop.${name}`))?.value;
+  }
+
+  /** Replicas by site. */
+  async where(name: string): Promise<Record<string, number> | undefined> {
+    const placement = await this.placement(name);
+    return placement && Object.fromEntries(placement.shares.map((s) => [s.site, s.replicas]));
+  }
+}
+
+/** Several schedulers and their surroundings on one server in memory. */
+export class MemoryCloud extends Around {
+  readonly running: RunningService[] = [];
+  readonly lines: string[] = [];
+
+  private constructor(private readonly server: MemoryServer) {
+    super(new MemoryBus(server));
+  }
+
+  static async start(schedulers = 1): Promise<MemoryCloud> {
+    const cloud = new MemoryCloud(new MemoryServer());
+    await cloud.prepare();
+    for (let i = 0; i < schedulers; i += 1) await cloud.startScheduler(`s${i}`);
+    return cloud;
+  }
+
+  async startScheduler(instance: string, env: Record<string, string> = {}): Promise<RunningService> {
+    const variables = { ...BASE_VARIABLES, ...SCHEDULER_VARIABLES };
+    const given = { SKERRY_NATS_URL: 'nats://memory', SKERRY_INSTANCE: instance, ...env };
+    const config = parseConfig(variables, given);
+    if (!config.ok) throw new Error(JSON.stringify(config.problems));
+    const log = new JsonLog('scheduler', instance, 'warn', (line) => this.lines.push(line));
+    const bus = new MemoryBus(this.server, { onAlarm: () => undefined });
+    const service = await startService(SCHEDULER, config.value, { bus, log });
+    this.running.push(service);
+    return service;
+  }
+
+  async stop(): Promise<void> {
+    for (const service of this.running) await service.stop();
+    await this.bus.close();
+  }
+}
+
+/** Polls until `look` finds something; fails after 10 s, saying what was waited for. */
+export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = performance.now() + 10_000;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    if (performance.now() > deadline) throw new Error(`not within 10 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

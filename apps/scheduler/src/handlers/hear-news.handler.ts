@@ -1,0 +1,74 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { BucketChange, StoredMessage } from '@skerry/bus';
+import { observedSchema, workloadKey, type Site, type SiteState, type Workload } from '@skerry/contracts';
+import { JsonLog } from '@skerry/service';
+import { AgendaStore } from '../stores/agenda.store.js';
+import type { PlacementsValue } from '../stores/placements.store.js';
+import { World } from '../stores/world.js';
+
+const REFUSED = '"refused"';
+
+/** Keeps the world up to date with what is followed, and puts on the agenda what it may matter to. */
+@Injectable()
+export class HearNews {
+  constructor(
+    private readonly world: World,
+    private readonly agenda: AgendaStore,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  placement(change: BucketChange<PlacementsValue>): void {
+    this.complain('placements', change);
+    const key = this.world.placements.apply(change);
+    if (key === undefined) return;
+    if (this.world.settle(key)) this.agenda.mayHelp();
+    this.agenda.soon(key);
+  }
+
+  workload(change: BucketChange<Workload>): void {
+    this.complain('workloads', change);
+    const { key } = change;
+    const before = this.world.workloads.get(key)?.workload.generation;
+    this.world.workloads.apply(change);
+    if (change.kind === 'put' && change.value.generation !== before) this.world.refusals.forgetWorkload(key);
+    // Its placement may have come before it. Else what it holds stays until the new generation is decided.
+    if (before === undefined) this.world.settle(key);
+    this.agenda.soon(key);
+  }
+
+  site(change: BucketChange<Site>): void {
+    this.complain('site-specs', change);
+    if (this.world.sites.applySpec(change)) this.siteChanged(change.key);
+  }
+
+  siteState(change: BucketChange<SiteState>): void {
+    this.complain('site-states', change);
+    const matters = this.world.sites.applyState(change);
+    const resized = change.kind === 'put' && this.world.ledger.setCapacity(change.key, change.value.capacity);
+    if (matters || resized) this.siteChanged(change.key);
+  }
+
+  report(message: StoredMessage): void {
+    const [, site = '', , project = '', name = ''] = message.subject.split('.');
+    const key = workloadKey(project, name);
+    // Reports are many and refusals few: the others are not worth parsing, unless one was refused before.
+    if (!this.world.refusals.has(key, site) && !Buffer.from(message.data).includes(REFUSED)) return;
+    const parsed = observedSchema.safeParse(message.json());
+    if (!parsed.success || parsed.data.site !== site) {
+      this.log.warn(`report on ${message.subject} is not what it should be`);
+      return;
+    }
+    if (this.world.refusals.take(key, parsed.data, Date.now())) this.agenda.soon(key);
+  }
+
+  private siteChanged(site: string): void {
+    for (const key of this.world.ledger.keysAt(site)) this.agenda.soon(key);
+    for (const key of this.world.refusals.forgetSite(site)) this.agenda.soon(key);
+    this.agenda.mayHelp();
+  }
+
+  private complain(bucket: string, change: BucketChange<unknown>): void {
+    if (change.kind !== 'malformed') return;
+    this.log.error(`value in ${bucket} is passed over`, { key: change.key, reason: change.reason });
+  }
+}

@@ -1,0 +1,163 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { context } from '@opentelemetry/api';
+import { Conflict, traceOf, type Headers } from '@skerry/bus';
+import type { Placement, Workload } from '@skerry/contracts';
+import { nextPlacement, reviewAt } from '@skerry/domain';
+import { carriedOn, CONFIG, JsonLog, spanned } from '@skerry/service';
+import type { SchedulerConfig } from '../config.js';
+import { AgendaStore } from '../stores/agenda.store.js';
+import { keyOf } from '../stores/workloads.store.js';
+import { World } from '../stores/world.js';
+import { changeOf } from './change-of.js';
+
+/** Commits that may be on their way at once. */
+const IN_FLIGHT_MAX = 256;
+/** Milliseconds of deciding before what has come in meanwhile is heard. */
+const TURN_MS = 8;
+/** How long a takeover may take to see all that earlier instances have committed. */
+const TAKEOVER_MS = 10_000;
+const RETRY_MS = 250;
+const RETRY_MAX_MS = 5_000;
+/** A decision that broke an invariant is a bug: it is not made again at once. */
+const BROKEN_AGAIN_MS = 30_000;
+
+/** The active instance's work: looks at every workload on the agenda, decides, and commits by the fence. */
+@Injectable()
+export class PlaceWorkloads {
+  private fence: number | undefined;
+  private isActive: () => boolean = () => false;
+  private scheduled = false;
+  private readonly inFlight = new Map<string, Promise<void>>();
+  /** Came up while their last commit was on its way. */
+  private readonly passedOver = new Set<string>();
+
+  constructor(
+    private readonly world: World,
+    private readonly agenda: AgendaStore,
+    @Inject(CONFIG) private readonly config: SchedulerConfig,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  /** Takes over: fences earlier instances off, learns all they have committed, then looks at every workload. */
+  async start(isActive: () => boolean): Promise<void> {
+    this.isActive = isActive;
+    this.fence = await this.world.placements.takeOver(this.config.instance, TAKEOVER_MS);
+    this.agenda.open(() => this.pump());
+    for (const key of this.world.workloads.keys()) this.agenda.soon(key);
+  }
+
+  /** Decides nothing more; resolves when every commit on its way was answered. */
+  async stop(): Promise<void> {
+    this.isActive = () => false;
+    this.leave();
+    await Promise.all(this.inFlight.values());
+  }
+
+  private leave(): void {
+    this.fence = undefined;
+    this.agenda.close();
+    // What was not seen committed may not have been: the ledger goes back to what is known.
+    for (const key of this.world.placements.forgetSent()) this.world.settle(key);
+  }
+
+  private pump(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.turn();
+    });
+  }
+
+  private turn(): void {
+    const end = performance.now() + TURN_MS;
+    while (this.fence !== undefined && this.isActive() && this.inFlight.size < IN_FLIGHT_MAX) {
+      const key = this.agenda.next();
+      if (key === undefined) return;
+      // Two commits of one key on their way could arrive in the wrong order when one is sent again.
+      if (this.inFlight.has(key)) this.passedOver.add(key);
+      else this.look(key, this.fence);
+      if (performance.now() > end) {
+        this.pump();
+        return;
+      }
+    }
+  }
+
+  private look(key: string, fence: number): void {
+    const known = this.world.workloads.get(key);
+    if (!known) return;
+    const now = Date.now();
+    const input = this.world.inputFor(known.workload, now);
+    let next: Placement | undefined;
+    try {
+      next = nextPlacement({ ...input, term: this.config.hubTerm, epoch: fence });
+    } catch (error) {
+      this.log.error(`no decision for ${key}`, error);
+      this.agenda.at(key, now + BROKEN_AGAIN_MS);
+      return;
+    }
+    this.note(known.workload, next ?? input.previous, now);
+    if (!next) return;
+    this.world.placements.send(next);
+    if (this.world.settle(key)) this.agenda.mayHelp();
+    const fresh = input.previous?.version.generation !== next.version.generation;
+    // A decision that a site or a refusal made necessary is no part of the trace of the apply.
+    const headers = fresh ? known.headers : {};
+    const committed = this.commit(next, fence, changeOf(input.previous, next), headers);
+    this.inFlight.set(
+      key,
+      committed.finally(() => this.landed(key)),
+    );
+  }
+
+  private note(workload: Workload, placement: Placement | undefined, now: number): void {
+    const key = keyOf(workload);
+    const lacks = placement?.state === 'partial' || placement?.state === 'unplaceable';
+    this.agenda.lacking(key, lacks);
+    const review = reviewAt(workload, placement?.shares ?? [], this.world.snapshot(), now);
+    const retry = lacks ? this.world.refusals.nextUntil(key, now) : Number.POSITIVE_INFINITY;
+    this.agenda.at(key, Math.min(review, retry));
+  }
+
+  private landed(key: string): void {
+    this.inFlight.delete(key);
+    if (this.passedOver.delete(key)) this.agenda.soon(key);
+    this.pump();
+  }
+
+  private async commit(placement: Placement, fence: number, change: string, headers: Headers): Promise<void> {
+    const key = keyOf(placement);
+    const attributes = { 'skerry.workload': key, 'skerry.placement': placement.state };
+    const write = () => this.world.placements.commit(placement, fence, change, carriedOn(headers));
+    for (let wait = RETRY_MS; ; wait = Math.min(RETRY_MAX_MS, wait * 2)) {
+      try {
+        await context.with(traceOf(headers), () => spanned('place workload', attributes, write));
+        return;
+      } catch (error) {
+        if (error instanceof Conflict) return this.fencedOff(fence);
+        if (this.fence !== fence || !this.isActive()) return;
+        this.log.warn(`placement of ${key} not committed, trying again`, error);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        // The same again is safe: whoever reads it compares versions.
+        if (this.fence !== fence || !this.isActive()) return;
+      }
+    }
+  }
+
+  /** Another instance may write now. Should the lease be held here all the same, it takes over again. */
+  private fencedOff(fence: number): void {
+    if (this.fence !== fence) return;
+    this.log.warn('another instance has taken over', { fence });
+    this.leave();
+    setTimeout(() => this.again(), RETRY_MAX_MS / 5).unref();
+  }
+
+  private again(): void {
+    if (!this.isActive() || this.fence !== undefined) return;
+    this.start(this.isActive).catch((error: unknown) => {
+      this.log.warn('taking over again failed', error);
+      setTimeout(() => this.again(), RETRY_MAX_MS / 5).unref();
+    });
+  }
+}

@@ -1,0 +1,73 @@
+import { Controller } from '@nestjs/common';
+import type { BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus';
+import {
+  BUCKETS,
+  bucketStream,
+  RPC,
+  siteSchema,
+  siteStateSchema,
+  STREAMS,
+  workloadSchema,
+  type Plan,
+  type Site,
+  type SiteState,
+  type Why,
+  type Workload,
+} from '@skerry/contracts';
+import { OnChange, OnFollowed, OnRequest, OnStored } from '@skerry/service';
+import { AnnouncePlacements } from './handlers/announce-placements.handler.js';
+import { AnswerPlan } from './handlers/answer-plan.handler.js';
+import { AnswerWhy } from './handlers/answer-why.handler.js';
+import { HearNews } from './handlers/hear-news.handler.js';
+import { placementsValueSchema, type PlacementsValue } from './stores/placements.store.js';
+
+/** Every subject that scheduler hears. */
+@Controller()
+export class SchedulerController {
+  constructor(
+    private readonly news: HearNews,
+    private readonly answerPlan: AnswerPlan,
+    private readonly answerWhy: AnswerWhy,
+    private readonly announce: AnnouncePlacements,
+  ) {}
+
+  @OnChange(BUCKETS.placements, placementsValueSchema)
+  placement(change: BucketChange<PlacementsValue>): void {
+    this.news.placement(change);
+  }
+
+  @OnChange(BUCKETS.siteSpecs, siteSchema)
+  site(change: BucketChange<Site>): void {
+    this.news.site(change);
+  }
+
+  @OnChange(BUCKETS.siteStates, siteStateSchema)
+  siteState(change: BucketChange<SiteState>): void {
+    this.news.siteState(change);
+  }
+
+  @OnFollowed(STREAMS.OBSERVED.name, { filters: ['observed.*.workload.>'] })
+  report(message: StoredMessage): void {
+    this.news.report(message);
+  }
+
+  @OnChange(BUCKETS.workloads, workloadSchema)
+  workload(change: BucketChange<Workload>): void {
+    this.news.workload(change);
+  }
+
+  @OnRequest(RPC.plan)
+  plan(message: Message): Plan {
+    return this.answerPlan.handle(message);
+  }
+
+  @OnRequest(RPC.why)
+  why(message: Message): Why {
+    return this.answerWhy.handle(message);
+  }
+
+  @OnStored(bucketStream(BUCKETS.placements.name), { durable: 'scheduler-events', from: 'last' })
+  decided(message: StoredMessage): Promise<Outcome> {
+    return this.announce.handle(message);
+  }
+}

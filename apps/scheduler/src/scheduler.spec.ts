@@ -1,0 +1,234 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventFilter, eventSchema, planSchema, RPC, whySchema, type SkerryEvent } from '@skerry/contracts';
+import { MemoryCloud, refusalOf, until, workloadOf } from './cloud.suite.js';
+
+let cloud: MemoryCloud;
+beforeEach(async () => {
+  cloud = await MemoryCloud.start();
+});
+afterEach(async () => {
+  await cloud.stop();
+});
+
+const placed = (name: string, where: Record<string, number>) =>
+  until(`${name} at ${JSON.stringify(where)}`, async () => {
+    const placement = await cloud.placement(name);
+    const counts = Object.fromEntries(placement?.shares.map((s) => [s.site, s.replicas]) ?? []);
+    return JSON.stringify(counts) === JSON.stringify(where) && placement;
+  });
+const inState = (name: string, state: string) =>
+  until(`${name} is ${state}`, async () => {
+    const placement = await cloud.placement(name);
+    return placement?.state === state && placement;
+  });
+
+describe('the scheduler', () => {
+  it('places what was admitted, and says who decided it from what', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web', { replicas: 2 });
+    const placement = await placed('web', { a: 2 });
+    expect(placement).toMatchObject({
+      version: { term: 1, generation: 1, revision: 1 },
+      requestId: 'request-1',
+      inputs: { workload: expect.stringMatching(/^sha256:/), sites: expect.stringMatching(/^sha256:/) },
+    });
+    expect(placement.epoch).toBeGreaterThan(0);
+  });
+
+  it('has what could not be placed come back by itself when a site comes', async () => {
+    await cloud.putWorkload('web');
+    await inState('web', 'unplaceable');
+    await cloud.putSite('a');
+    expect((await placed('web', { a: 1 })).version.revision).toBe(2);
+  });
+
+  it('has what could not be placed come back when others leave room', async () => {
+    await cloud.putSite('a', { cpuMillicores: 1_000 });
+    await cloud.putWorkload('first');
+    await placed('first', { a: 1 });
+    await cloud.putWorkload('second');
+    expect(await inState('second', 'unplaceable')).toMatchObject({ failedChecks: { capacity: 1 } });
+    await cloud.putWorkload('first', { generation: 2, change: { removed: true } });
+    await placed('second', { a: 1 });
+    expect(await cloud.placement('first')).toMatchObject({ state: 'removed', shares: [] });
+  });
+
+  it('stops what an operator stopped, and places it again when started', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    await placed('web', { a: 1 });
+    await cloud.putWorkload('web', { generation: 2, change: { stopped: true } });
+    await inState('web', 'stopped');
+    await cloud.putWorkload('web', { generation: 3 });
+    expect(await placed('web', { a: 1 })).toMatchObject({ version: { generation: 3, revision: 3 } });
+  });
+
+  it('moves what ran at a site that is lost, and what must leave a site that leaves', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    await placed('web', { a: 1 });
+    await cloud.putSite('b');
+    await cloud.putSite('a', { phase: 'lost' });
+    await placed('web', { b: 1 });
+    await cloud.putSite('a');
+    await cloud.putSite('b', { change: { membership: 'leaving' } });
+    expect((await placed('web', { a: 1 })).failedChecks).toEqual({ membership: 1 });
+  });
+
+  it('waits with the replicas of a lost site as long as the workload says', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web', { rules: { onSiteLoss: { replaceAfterMs: 400 } } });
+    await placed('web', { a: 1 });
+    await cloud.putSite('b');
+    const lostAt = Date.now();
+    await cloud.putSite('a', { phase: 'lost', since: new Date(lostAt).toISOString() });
+    await placed('web', { b: 1 });
+    expect(Date.now() - lostAt).toBeGreaterThanOrEqual(400);
+  });
+
+  it('goes elsewhere when a site refuses, and comes back when its capacity has changed', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    const first = await placed('web', { a: 1 });
+    await cloud.report(refusalOf('a', 'web', first, 1));
+    expect(await inState('web', 'unplaceable')).toMatchObject({
+      rejected: [{ site: 'a', failed: { check: 'refused', needs: '64 MiB' } }],
+    });
+    await cloud.putSite('a', { cpuMillicores: 8_000 });
+    expect((await placed('web', { a: 1 })).version.revision).toBe(3);
+  });
+
+  it('does not take an old refusal for an answer to what it asked since', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    const first = await placed('web', { a: 1 });
+    await cloud.putWorkload('web', { generation: 2, replicas: 2 });
+    await placed('web', { a: 2 });
+    await cloud.report(refusalOf('a', 'web', first, 1));
+    await cloud.putWorkload('after');
+    await placed('after', { a: 1 });
+    expect(await cloud.where('web')).toEqual({ a: 2 });
+  });
+
+  it('never takes more than there is, however many come at once', async () => {
+    await cloud.putSite('a', { cpuMillicores: 7_000 });
+    await cloud.putSite('b', { cpuMillicores: 5_000 });
+    const names = Array.from({ length: 30 }, (_, i) => `w${i}`);
+    await Promise.all(names.map((name) => cloud.putWorkload(name)));
+    const placements = await Promise.all(
+      names.map((name) => until(`${name} decided`, () => cloud.placement(name))),
+    );
+    const taken: Record<string, number> = {};
+    for (const s of placements.flatMap((p) => p.shares)) taken[s.site] = (taken[s.site] ?? 0) + s.replicas;
+    expect(taken).toEqual({ a: 7, b: 5 });
+    expect(placements.filter((p) => p.state === 'unplaceable')).toHaveLength(18);
+  });
+
+  it('announces each decision once, with what it changed', async () => {
+    const events: SkerryEvent[] = [];
+    const sub = await cloud.bus.follow('EVT', (m) => void events.push(eventIn(m.json())), {
+      filters: [eventFilter('workload')],
+    });
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    await placed('web', { a: 1 });
+    await cloud.putSite('b');
+    await cloud.putSite('a', { phase: 'lost' });
+    await placed('web', { b: 1 });
+    await cloud.putSite('b', { phase: 'lost' });
+    await inState('web', 'unplaceable');
+    await until('three events', async () => events.length >= 3);
+    expect(events.map((e) => e.id)).toEqual([
+      'workload.placed/shop/web/1.1.1',
+      'workload.moved/shop/web/1.1.2',
+      'workload.unplaceable/shop/web/1.1.3',
+    ]);
+    await sub.drain();
+  });
+
+  it('plans each workload on what those before it would take, and commits nothing', async () => {
+    await cloud.putSite('a', { cpuMillicores: 3_000 });
+    await cloud.putWorkload('web', { replicas: 2 });
+    await placed('web', { a: 2 });
+    const items = [
+      { change: 'update', workload: workloadOf('web', { generation: 2, replicas: 1 }) },
+      { change: 'create', workload: workloadOf('big', { replicas: 2 }) },
+      { change: 'create', workload: workloadOf('more') },
+    ];
+    for (let again = 0; again < 2; again += 1) {
+      const plan = planSchema.parse((await cloud.bus.request(RPC.plan, { items })).json());
+      expect(plan.items.map((i) => [i.name, i.placement.state, i.moves])).toEqual([
+        ['web', 'placed', [{ site: 'a', before: 2, after: 1 }]],
+        ['big', 'placed', [{ site: 'a', before: 0, after: 2 }]],
+        ['more', 'unplaceable', []],
+      ]);
+    }
+    expect(await cloud.where('web')).toEqual({ a: 2 });
+    expect(await cloud.placement('big')).toBeUndefined();
+  });
+
+  it('says why, of every site, and whether the inputs have changed since', async () => {
+    await cloud.putSite('a');
+    await cloud.putSite('b', { change: { cordoned: true } });
+    await cloud.putWorkload('web');
+    await placed('web', { a: 1 });
+    const why = async () =>
+      whySchema.parse((await cloud.bus.request(RPC.why, { project: 'shop', name: 'web' })).json());
+    const first = await why();
+    expect(first.inputsChanged).toBe(false);
+    expect(first.sites.map((s) => [s.site, s.chosen, s.rank])).toEqual([
+      ['a', 1, 1],
+      ['b', 0, undefined],
+    ]);
+    expect(first.sites[1]?.checks.filter((c) => !c.ok)).toMatchObject([
+      { check: 'cordon', has: 'cordoned', remedy: 'uncordon b' },
+    ]);
+    await cloud.putSite('b');
+    await until('the change is seen', async () => (await why()).inputsChanged);
+    const unknown = cloud.bus.request(RPC.why, { project: 'shop', name: 'nobody' });
+    await expect(unknown).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('passes over a value that is not what it should be, and goes on', async () => {
+    await cloud.bus.publish('$KV.workloads.shop.broken', { kind: 'Workload' });
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    await placed('web', { a: 1 });
+    expect(cloud.lines.some((line) => line.includes('shop.broken'))).toBe(true);
+  });
+});
+
+describe('schedulers', () => {
+  it('hand over when the active one stops, and the next knows what was taken', async () => {
+    await cloud.startScheduler('standby');
+    await cloud.putSite('a', { cpuMillicores: 2_000 });
+    await cloud.putWorkload('first');
+    const before = await placed('first', { a: 1 });
+    await cloud.running[0]?.stop();
+    await cloud.putWorkload('second');
+    const after = await placed('second', { a: 1 });
+    expect(after.epoch).toBeGreaterThan(before.epoch);
+    await cloud.putWorkload('third');
+    await inState('third', 'unplaceable');
+  });
+
+  it('say everything anew in a higher term of the hub', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    await placed('web', { a: 1 });
+    await cloud.running[0]?.stop();
+    await cloud.startScheduler('restored', { SKERRY_HUB_TERM: '2' });
+    const again = await until('a version of term 2', async () => {
+      const placement = await cloud.placement('web');
+      return placement?.version.term === 2 && placement;
+    });
+    expect(again).toMatchObject({
+      version: { term: 2, generation: 1, revision: 2 },
+      shares: [{ site: 'a' }],
+    });
+  });
+});
+
+function eventIn(value: unknown): SkerryEvent {
+  return eventSchema.parse(value);
+}

@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+
+/** Workloads that could not be placed are looked at again this long after the first thing that may help them. */
+const GATHER_MS = 100;
+/** A timer of node fires at once when asked for more. */
+const TIMER_MAX_MS = 2_147_000_000;
+
+/** Which workloads to look at: now, in the order they came up, and at a time to come. */
+@Injectable()
+export class AgendaStore {
+  private readonly due = new Set<string>();
+  private readonly later = new Map<string, number>();
+  private readonly stuck = new Set<string>();
+  private gathering: NodeJS.Timeout | undefined;
+  private alarm: { at: number; timer: NodeJS.Timeout } | undefined;
+  private wake: (() => void) | undefined;
+
+  /** Calls `wake` whenever something is due, from now on. */
+  open(wake: () => void): void {
+    this.wake = wake;
+    wake();
+  }
+
+  /** Forgets everything: another instance decides now. */
+  close(): void {
+    this.wake = undefined;
+    this.due.clear();
+    this.later.clear();
+    this.stuck.clear();
+    clearTimeout(this.gathering);
+    clearTimeout(this.alarm?.timer);
+    this.gathering = undefined;
+    this.alarm = undefined;
+  }
+
+  soon(key: string): void {
+    if (!this.wake) return;
+    this.due.add(key);
+    this.wake();
+  }
+
+  /** Looks at it at `at` (ms since the epoch); Infinity takes an earlier wish back. */
+  at(key: string, at: number): void {
+    if (!this.wake) return;
+    if (at === Number.POSITIVE_INFINITY) this.later.delete(key);
+    else this.later.set(key, at);
+    this.setAlarm(at);
+  }
+
+  /** Notes whether a workload lacks replicas: then everything that frees or adds room may help it. */
+  lacking(key: string, lacks: boolean): void {
+    if (lacks) this.stuck.add(key);
+    else this.stuck.delete(key);
+  }
+
+  /** Something has changed that may help what could not be placed. */
+  mayHelp(): void {
+    if (!this.wake || this.stuck.size === 0) return;
+    // Not at once: many changes come together, and each would have all of them looked at.
+    this.gathering ??= setTimeout(() => {
+      this.gathering = undefined;
+      for (const key of this.stuck) this.due.add(key);
+      this.wake?.();
+    }, GATHER_MS);
+  }
+
+  /** Takes the next one that is due. */
+  next(): string | undefined {
+    const [key] = this.due;
+    if (key !== undefined) this.due.delete(key);
+    return key;
+  }
+
+  private setAlarm(at: number): void {
+    if (at === Number.POSITIVE_INFINITY || (this.alarm && this.alarm.at <= at)) return;
+    clearTimeout(this.alarm?.timer);
+    const timer = setTimeout(() => this.ring(), Math.min(TIMER_MAX_MS, Math.max(0, at - Date.now())));
+    this.alarm = { at, timer };
+  }
+
+  private ring(): void {
+    this.alarm = undefined;
+    const now = Date.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [key, at] of this.later) {
+      if (at <= now) {
+        this.later.delete(key);
+        this.due.add(key);
+      } else next = Math.min(next, at);
+    }
+    this.setAlarm(next);
+    this.wake?.();
+  }
+}

@@ -1,0 +1,123 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bucket, BucketChange, Bus, Headers } from '@skerry/bus';
+import {
+  BUCKETS,
+  compareVersions,
+  EPOCH_KEY,
+  HEADERS,
+  instantSchema,
+  formatVersion,
+  placementSchema,
+  type Placement,
+} from '@skerry/contracts';
+import { BUS } from '@skerry/service';
+import { z } from 'zod';
+import { keyOf } from './workloads.store.js';
+
+/** Who may write: its sequence in the stream is what every commit is conditional on. */
+const epochSchema = z.strictObject({
+  kind: z.literal('Epoch'),
+  instance: z.string(),
+  at: instantSchema,
+});
+/** What lies in bucket `placements`: a decision for each workload, and under `EPOCH_KEY` who may write them. */
+export const placementsValueSchema = z.union([placementSchema, epochSchema]);
+export type PlacementsValue = z.infer<typeof placementsValueSchema>;
+
+/** What is placed: committed, as every instance follows it, and what the active one has sent off and not seen yet. */
+@Injectable()
+export class PlacementsStore {
+  private readonly bucket: Bucket<PlacementsValue>;
+  private readonly committed = new Map<string, Placement>();
+  private readonly sent = new Map<string, Placement>();
+  private epochSeen = 0;
+  private readonly waiting = new Set<() => void>();
+
+  constructor(@Inject(BUS) bus: Bus) {
+    this.bucket = bus.bucket(BUCKETS.placements, (value) => placementsValueSchema.parse(value));
+  }
+
+  /** Takes a change of the bucket; returns the key whose placement is now another than was known here. */
+  apply(change: BucketChange<PlacementsValue>): string | undefined {
+    const { key } = change;
+    if (key === EPOCH_KEY) {
+      this.sawEpoch(change.revision);
+      return undefined;
+    }
+    if (change.kind === 'gone') {
+      this.committed.delete(key);
+      return this.sent.has(key) ? undefined : key;
+    }
+    if (change.kind === 'malformed' || change.value.kind === 'Epoch') return undefined;
+    this.committed.set(key, change.value);
+    const sent = this.sent.get(key);
+    if (sent === undefined) return key;
+    if (compareVersions(change.value.version, sent.version) >= 0) this.sent.delete(key);
+    return undefined;
+  }
+
+  /** The newest known: sent off here, else committed. */
+  get(key: string): Placement | undefined {
+    return this.sent.get(key) ?? this.committed.get(key);
+  }
+
+  /** Sequence of the newest epoch seen; 0 before the first. */
+  get epoch(): number {
+    return this.epochSeen;
+  }
+
+  /**
+   * Becomes the one who may write: from now on the server refuses every earlier one. Resolves with the fence when all that
+   * they have written is known here. Fails with `Conflict` when another instance was faster.
+   */
+  async takeOver(instance: string, timeoutMs: number): Promise<number> {
+    const value = { kind: 'Epoch' as const, instance, at: new Date().toISOString() };
+    const fence = await this.bucket.put(EPOCH_KEY, value, this.epochSeen);
+    await this.reached(fence, timeoutMs);
+    return fence;
+  }
+
+  /** Counts a placement as made though the server has not said so yet. */
+  send(placement: Placement): void {
+    this.sent.set(keyOf(placement), placement);
+  }
+
+  /** Commits by the fence. Fails with `Conflict` when another instance has taken over. */
+  async commit(placement: Placement, fence: number, change: string, headers: Headers): Promise<void> {
+    const extra = { [HEADERS.version]: formatVersion(placement.version), [HEADERS.change]: change };
+    const write = { headers: { ...headers, ...extra } };
+    await this.bucket.putFenced(keyOf(placement), placement, { key: EPOCH_KEY, revision: fence }, write);
+  }
+
+  /** Drops what was sent off and not seen again; returns the keys. What did reach the server still comes by the follow. */
+  forgetSent(): string[] {
+    const keys = [...this.sent.keys()];
+    this.sent.clear();
+    return keys;
+  }
+
+  private sawEpoch(revision: number): void {
+    this.epochSeen = Math.max(this.epochSeen, revision);
+    for (const look of this.waiting) look();
+  }
+
+  private async reached(revision: number, timeoutMs: number): Promise<void> {
+    if (this.epochSeen >= revision) return;
+    await new Promise<void>((resolve, refuse) => {
+      const look = () => {
+        if (this.epochSeen < revision) return;
+        end();
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        end();
+        refuse(new Error(`placements up to epoch ${revision} not seen within ${timeoutMs} ms`));
+      }, timeoutMs);
+      const end = () => {
+        clearTimeout(timer);
+        this.waiting.delete(look);
+      };
+      this.waiting.add(look);
+    });
+  }
+}
