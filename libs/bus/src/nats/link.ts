@@ -66,12 +66,13 @@ export class Link {
     void this.watch();
   }
 
-  /** Connects, trying again until `firstConnectMs` is over. */
+  /** Connects, trying again until `firstConnectMs` is over. A file of its own that it cannot read ends it at once. */
   static async open(options: ConnectOptions): Promise<Link> {
+    const client = clientOptions(options);
     const deadline = performance.now() + (options.firstConnectMs ?? FIRST_CONNECT_MS);
     for (;;) {
       try {
-        return new Link(await connect(clientOptions(options)), options, options.onAlarm ?? warn);
+        return new Link(await connect(client), options, options.onAlarm ?? warn);
       } catch (error) {
         if (performance.now() > deadline) throw unreachable(options, error);
         await pause(realClock, RECONNECT_MS + Math.random() * RECONNECT_JITTER_MS);
@@ -220,7 +221,7 @@ function authenticator({ credsFile, nkeySeedFile }: ConnectOptions): { authentic
 
 /** Reads a file anew each time. While it cannot be read the last content counts: the client would close for good. */
 function reader(path: string): () => Buffer {
-  let last = readFileSync(path);
+  let last = first(path);
   return () => {
     try {
       last = readFileSync(path);
@@ -229,6 +230,14 @@ function reader(path: string): () => Buffer {
     }
     return last;
   };
+}
+
+function first(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new Error(`read ${path}: ${reasonOf(cause)}`, { cause });
+  }
 }
 
 function unreachable({ servers, name }: ConnectOptions, cause: unknown): Unavailable {

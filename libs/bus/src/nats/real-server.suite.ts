@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,14 +14,17 @@ export class RealServer {
 
   private constructor(
     private readonly binary: string,
-    private readonly folder: string,
+    readonly folder: string,
     readonly port: number,
     private readonly extra: readonly string[],
   ) {}
 
-  /** `extra` are arguments of nats-server. */
-  static async start(...extra: string[]): Promise<RealServer> {
+  /** `config` is the text of a configuration beside address, port and JetStream. */
+  static async start(config?: string): Promise<RealServer> {
     const folder = await mkdtemp(join(tmpdir(), 'skerry-bus-'));
+    const file = join(folder, 'server.conf');
+    if (config !== undefined) await writeFile(file, config);
+    const extra = config === undefined ? [] : ['-c', file];
     const server = new RealServer(await findNatsServer(), folder, await freePort(), extra);
     await server.run();
     return server;
@@ -33,7 +36,7 @@ export class RealServer {
 
   /** Starts it again on the same port and folder. */
   async run(): Promise<void> {
-    const args = ['-a', HOST, '-p', String(this.port), '-js', '-sd', this.folder, ...this.extra];
+    const args = ['-a', HOST, '-p', String(this.port), '-js', '-sd', join(this.folder, 'js'), ...this.extra];
     this.child = spawn(this.binary, args, { stdio: 'ignore' });
     await until('nats-server answers', () => answers(this.port));
   }

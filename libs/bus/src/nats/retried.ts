@@ -1,13 +1,13 @@
 import { reasonOf } from '../alarm.js';
 import { pause, realClock } from '../clock.js';
-import { Unavailable } from '../errors.js';
+import { TimedOut, Unavailable } from '../errors.js';
 
 /** Waits between attempts; the last repeats. */
 const RETRY_MS = [100, 250, 500, 1_000, 2_000];
 
 /**
- * Tries until it works, `forMs` are over or the signal is aborted. For a limited time only `Unavailable` is tried again,
- * and the last error is thrown when it is over; with Infinity everything is.
+ * Tries until it works, `forMs` are over or the signal is aborted. For a limited time only `Unavailable` and
+ * `TimedOut` are tried again, and the last error is thrown when it is over; with Infinity everything is.
  */
 export async function retried(
   act: () => Promise<void>,
@@ -19,7 +19,8 @@ export async function retried(
       await act();
       return;
     } catch (error) {
-      const temporary = error instanceof Unavailable || options.forMs === Infinity;
+      const away = error instanceof Unavailable || error instanceof TimedOut;
+      const temporary = away || options.forMs === Infinity;
       if (!temporary || performance.now() > deadline) throw error;
       // One failure is what a restart looks like; many are news.
       if (attempt === RETRY_MS.length) options.onFailure?.(new Error(reasonOf(error), { cause: error }));
