@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse, siteDescriptionSchema } from '@skerry/contracts';
 import { writePrivateFile } from '@skerry/identity';
 import { z } from 'zod';
+import { isMissing } from './missing.js';
 import { FIRST_PORT, freePorts, isFree } from './ports.js';
 
 const port = z.number().int().min(1).max(65_535);
@@ -21,7 +22,7 @@ export type CloudFile = z.infer<typeof cloudFileSchema>;
 /** The cloud of a folder, or undefined when there is none yet. Throws, naming the file, when it is damaged. */
 export async function readCloudFile(path: string): Promise<CloudFile | undefined> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (isMissing(cause)) return undefined;
     throw new Error(`read ${path}`, { cause });
   });
   if (text === undefined) return undefined;

@@ -66,8 +66,8 @@ const SETTLED: ReadonlySet<string> = new Set(['running', 'completed', 'stopped',
 
 /** Conditions that pass by themselves while a cloud comes up. */
 function isPassing(cause: unknown): boolean {
-  if (!(cause instanceof Error)) return false;
-  if (cause.name === 'Unreachable') return true;
+  if (typeof cause !== 'object' || cause === null) return false;
+  if ('name' in cause && cause.name === 'Unreachable') return true;
   return (
     'problem' in cause &&
     typeof cause.problem === 'object' &&

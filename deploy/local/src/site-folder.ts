@@ -17,6 +17,7 @@ import {
   type CloudIdentity,
 } from '@skerry/identity';
 import type { CloudFile } from './cloud-file.js';
+import { isMissing } from './missing.js';
 import type { CloudPaths } from './paths.js';
 
 const DAY_MS = 86_400_000;
@@ -133,9 +134,4 @@ async function privateKeyOf(path: string): Promise<string> {
     await writePrivateFile(path, pem);
     return pem;
   });
-}
-
-function isMissing(cause: unknown): boolean {
-  const inner = cause instanceof Error ? cause.cause : undefined;
-  return inner instanceof Error && 'code' in inner && inner.code === 'ENOENT';
 }
