@@ -20,19 +20,36 @@ export interface Ran {
   err: string;
 }
 
+interface Parts {
+  hub: Hub;
+  port: number;
+  joinPort: number;
+  tokens: Record<Role | 'expired', string>;
+  sites: Record<string, string>;
+  bus: Bus;
+  standIns: StandIns;
+  api: { child: ChildProcess; output: () => string };
+}
+
 /** The HTTP api and policy as real processes on a real hub; the scheduler, the read model and a site are stand-ins. */
 export class ApiCloud {
-  private constructor(
-    readonly hub: Hub,
-    readonly url: string,
-    readonly port: number,
-    readonly tokens: Record<Role | 'expired', string>,
-    readonly sites: Record<string, string>,
-    /** May do everything on the bus. */
-    readonly bus: Bus,
-    readonly standIns: StandIns,
-    private readonly api: { child: ChildProcess; output: () => string },
-  ) {}
+  readonly hub: Hub;
+  readonly url: string;
+  readonly tokens: Parts['tokens'];
+  /** Account ids by site. */
+  readonly sites: Parts['sites'];
+  /** May do everything on the bus. */
+  readonly bus: Bus;
+  readonly standIns: StandIns;
+
+  private constructor(private readonly parts: Parts) {
+    this.hub = parts.hub;
+    this.tokens = parts.tokens;
+    this.sites = parts.sites;
+    this.bus = parts.bus;
+    this.standIns = parts.standIns;
+    this.url = `http://127.0.0.1:${parts.port}`;
+  }
 
   static async start(): Promise<ApiCloud> {
     const hub = await Hub.start();
@@ -62,8 +79,7 @@ export class ApiCloud {
     const standIns = await StandIns.start(bus);
     const [port = 0, joinPort = 0] = await freePorts(2);
     const api = await startApi(hub, port, joinPort);
-    const url = `http://127.0.0.1:${port}`;
-    return new ApiCloud(hub, url, port, tokens, sites, bus, standIns, api);
+    return new ApiCloud({ hub, port, joinPort, tokens, sites, bus, standIns, api });
   }
 
   client(role: Role | 'expired' = 'admin', options: { tries?: number } = {}): SkerryClient {
@@ -77,9 +93,13 @@ export class ApiCloud {
     return fetch(`${this.url}${path}`, { ...init, headers });
   }
 
+  get port(): number {
+    return this.parts.port;
+  }
+
   /** What the api has logged so far. */
   get log(): string {
-    return this.api.output();
+    return this.parts.api.output();
   }
 
   /** Runs the CLI as a process in the hub's folder, with a context file of its own. */
@@ -108,7 +128,13 @@ export class ApiCloud {
 
   /** Ends the api as an operator would; answers its exit code. */
   endApi(): Promise<number | null> {
-    return this.hub.end(this.api.child, 'SIGTERM');
+    return this.hub.end(this.parts.api.child, 'SIGTERM');
+  }
+
+  /** Ends the api and starts it again on the same ports. */
+  async restartApi(): Promise<void> {
+    await this.endApi();
+    this.parts.api = await startApi(this.hub, this.parts.port, this.parts.joinPort);
   }
 
   async stop(): Promise<void> {
@@ -116,6 +142,13 @@ export class ApiCloud {
     await this.hub.stop();
   }
 }
+
+/** An agent that says how it was called and what came on its standard input. */
+const AGENT = [
+  "import { text } from 'node:stream/consumers';",
+  'console.log(JSON.stringify({ args: process.argv.slice(2), stdin: await text(process.stdin) }));',
+  '',
+].join('\n');
 
 /** Runs the CLI with only this environment. */
 export async function runCli(
@@ -167,7 +200,7 @@ async function startApi(hub: Hub, port: number, joinPort: number) {
   await writePrivateFile(join(tls, 'join.crt'), server.certPem);
   await writePrivateFile(join(tls, 'join.key'), server.keyPem);
   const bundle = join(hub.folder, 'agent.mjs');
-  await writeFile(bundle, 'console.log("the agent")\n');
+  await writeFile(bundle, AGENT);
   const api = hub.run([program('api')], {
     SKERRY_NATS_URL: hub.url,
     SKERRY_NATS_CREDS: hub.creds('api'),

@@ -276,7 +276,7 @@ describe('who may ask', () => {
   });
 
   it('never logs a token', () => {
-    for (const token of Object.values(cloud.tokens)) expect(cloud.log).not.toContain(token.split('_')[2]);
+    for (const token of Object.values(cloud.tokens)) expect(cloud.log).not.toContain(token.slice(-30));
   });
 });
 

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { StatusChange } from '@skerry/client';
 import type { SkerryEvent, Status } from '@skerry/contracts';
 import { eventSubject, liveStatusSubject, makeEvent, STREAMS } from '@skerry/contracts';
 import { until } from '../service/plain-server.js';
@@ -64,11 +65,13 @@ describe('the stream of statuses', () => {
   it('gives a slow reader the newest of each workload, and no reader a queue without end', async () => {
     const big = statusOf('wide', { reasons: Array.from({ length: 400 }, () => 'r'.repeat(200)) });
     const slow = await openSlowly('/v1/status?watch=1');
-    await until(() => slow.started, 'the stream has begun');
+    const quick = reading((signal) => cloud.client().watchStatus({ signal }));
+    await until(() => slow.started && quick.seen.some(({ kind }) => kind === 'caughtUp'), 'both have begun');
     for (let i = 0; i < 400; i += 1)
       cloud.bus.say(liveStatusSubject('shop', 'wide'), { ...big, generation: i + 1 });
-    await until(async () => (await cloud.client().sites()).length > 0, 'the api answers');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const last = (item: StatusChange) => item.kind === 'status' && item.status.generation === 400;
+    await until(() => quick.seen.some(last), 'the quick reader has the newest');
+    await quick.stop();
     const text = await slow.readUntil('"generation":400');
     const seen = text.match(/"generation":\d+,"wanted"/g) ?? [];
     expect(seen.length).toBeLessThan(400);

@@ -13,6 +13,8 @@ export const EXIT = {
   unauthorized: 5,
   /** Waited, and it did not happen in time. */
   timedOut: 124,
+  /** Ctrl-C while something was waited for; it goes on in the cloud. */
+  interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 

@@ -10,17 +10,19 @@ import { beginRootSpan } from './root-span.js';
 
 /** A bearer or join token in an argument can be read by every user of the machine. */
 const TOKEN = /sk[yj]_[a-z0-9]{8,}_/;
-const SIGINT_EXIT = 130;
+/** What a stream has to end after Ctrl-C. */
+const LET_GO_MS = 500;
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<number> {
   process.stdout.on('error', endOnClosedPipe);
   let exitCode: number = EXIT.ok;
+  const commandName = args.find((arg) => !arg.startsWith('-')) ?? '';
   const act =
     (globals: GlobalOptions): Act =>
     async (work) => {
-      exitCode = await runCommand(globals, work);
+      exitCode = await runCommand(commandName, globals, work);
     };
   if (args.some((arg) => TOKEN.test(arg))) {
     process.stderr.write('error: a token does not belong into an argument, where others can read it\n');
@@ -43,18 +45,22 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-async function runCommand(globals: GlobalOptions, work: Parameters<Act>[0]): Promise<number> {
+async function runCommand(
+  commandName: string,
+  globals: GlobalOptions,
+  work: Parameters<Act>[0],
+): Promise<number> {
   const terminal = new Terminal(
     { out: process.stdout, err: process.stderr },
     globals.json === true,
     process.env,
   );
-  const trace = beginRootSpan(process.env);
+  const trace = beginRootSpan(`skerry ${commandName}`.trim(), process.env);
   const interrupted = new AbortController();
   process.once('SIGINT', () => {
     interrupted.abort();
-    // Whatever does not listen to the signal ends at the second Ctrl-C at the latest.
-    process.once('SIGINT', () => process.exit(SIGINT_EXIT));
+    // Streams end by themselves, and well; whatever else is waited for is let go.
+    setTimeout(() => process.exit(EXIT.interrupted), LET_GO_MS).unref();
   });
   let exitCode: number;
   try {

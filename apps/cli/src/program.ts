@@ -28,7 +28,8 @@ export type Act = (work: (session: Session) => Promise<number | void> | number |
 const EXIT_CODES = `
 Exit codes:
   0 done   1 refused or failed   2 called wrongly   3 not found   4 no answer from the api
-  5 not logged in   124 waited too long   (plan: 0 nothing to do, 1 changes, 2 cannot)
+  5 not logged in   124 waited too long   130 interrupted
+  (plan: 0 nothing to do, 1 changes, 2 cannot)
 
 An APP is written project/name or name; a unique beginning of it will do.`;
 
@@ -218,7 +219,10 @@ function addOperatorCommands(program: Command, run: Act): void {
   program
     .command('version')
     .description('the version of this CLI')
-    .action(() => run(({ terminal }) => terminal.result({ version: VERSION }, () => terminal.say(VERSION))));
+    .action(() => {
+      const { json } = program.opts<GlobalOptions>();
+      process.stdout.write(`${json ? JSON.stringify({ version: VERSION }) : VERSION}\n`);
+    });
 }
 
 function wholeNumber(min: number, max: number) {

@@ -13,16 +13,14 @@ const MS_TO_NS = 1_000_000n;
  * Begins the trace of this run. The ids are made here, so that the printed trace id is right with or without a
  * receiver. One span needs no SDK: it is sent as OTLP/HTTP JSON.
  */
-export function beginRootSpan(env: NodeJS.ProcessEnv): RootSpan {
+export function beginRootSpan(name: string, env: NodeJS.ProcessEnv): RootSpan {
   const trace = newTraceParent();
   const beganMs = Date.now();
-  let name = 'skerry';
   return {
     ...trace,
     end: async (ok) => {
       const endpoint = env['OTEL_EXPORTER_OTLP_ENDPOINT'];
       if (!endpoint) return;
-      name = `skerry ${process.argv[2] ?? ''}`.trim();
       const body = JSON.stringify(exportRequest({ trace, name, beganMs, endedMs: Date.now(), ok }));
       const url = `${endpoint.replace(/\/$/, '')}/v1/traces`;
       const headers = { 'content-type': 'application/json' };

@@ -1,7 +1,7 @@
 import { problemSchema } from '@skerry/contracts';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { ProblemError, Unreachable } from './errors.js';
-import type { Call, Transport } from './transport.js';
+import { type Call, pause, type Transport } from './transport.js';
 
 /** One server-sent event, its data already read as JSON. */
 export interface StreamEvent {
@@ -52,7 +52,7 @@ export async function* eventStream(
       breaks += 1;
       if (lasting || options.reconnect === false || breaks > MAX_BREAKS) throw error;
       options.onBreak?.(error instanceof Error ? error.message : String(error));
-      await new Promise((resolve) => setTimeout(resolve, BREAK_PAUSE_MS));
+      await pause(BREAK_PAUSE_MS, call.signal);
     }
   }
 }

@@ -38,6 +38,8 @@ export class JoinRequests {
 
   /** Never rejects. `url` is where this endpoint was reached: sites come back there to renew. */
   async handle(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
+    // A machine that goes away in the middle is no trouble of this process.
+    response.on('error', (error) => this.log.debug('a machine went away', error));
     try {
       await this.route(request, response, url);
     } catch (error) {
@@ -100,19 +102,27 @@ const THROTTLED: Problem = {
 };
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    const part = Buffer.from(chunk);
-    bytes += part.byteLength;
-    if (bytes > MAX_BODY_BYTES) throw new Refusal('too-large', `at most ${MAX_BODY_BYTES} bytes`);
-    chunks.push(part);
-  }
+  const body = await readBody(request);
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return JSON.parse(body.toString('utf8'));
   } catch {
     throw new Refusal('malformed', 'the body is no JSON');
   }
+}
+
+/** What is over the limit is taken and thrown away, so that the refusal can still be answered. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.byteLength;
+      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+      else reject(new Refusal('too-large', `at most ${MAX_BODY_BYTES} bytes`));
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.on('error', () => reject(new Refusal('malformed', 'the request was cut off')));
+  });
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {

@@ -28,6 +28,8 @@ export async function apply(session: Session, options: ApplyOptions): Promise<vo
   }
   if (!terminal.json) showChanges(changes, done.traceId, session);
   const { statuses, waiting } = await waitForRunning(session, changes, options.wait * 1_000);
+  if (session.signal.aborted)
+    throw new CommandFailed(EXIT.interrupted, 'it was applied; it is not waited for any more');
   terminal.result({ ...done, statuses }, () => undefined);
   if (waiting.length > 0) {
     const lines = waiting.map(({ key, phase }) => `${key} is ${phase}`);
