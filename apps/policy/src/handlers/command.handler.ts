@@ -15,7 +15,7 @@ import { commandSchema, parse, type Command, type CommandOutcome } from '@skerry
 import { admit, type Admission } from '@skerry/domain';
 import { carriedOn, JsonLog, traceIdOf } from '@skerry/service';
 import { SiteAccounts } from '../sites/site-accounts.js';
-import { Desk } from '../stores/desk.js';
+import { Desk, type Papers } from '../stores/desk.js';
 import { OutcomesStore } from '../stores/outcomes.store.js';
 
 /** Times that a decision is made again because what it was made on has changed meanwhile. */
@@ -48,9 +48,14 @@ export class CommandHandler {
 
   private async decided(command: Command, message: StoredMessage): Promise<Outcome> {
     // Committed and answered before, only the acknowledgement was lost; or a retry of a client within 24 hours.
-    if (await this.outcomes.has(command.requestId)) return done;
+    const [answered, read] = await Promise.all([
+      this.outcomes.has(command.requestId),
+      this.desk.papersFor(command.body),
+    ]);
+    if (answered) return done;
     for (let tries = 0; tries < DECISIONS; tries += 1) {
-      const admission = await this.decideOnce(command, message);
+      const papers = tries === 0 ? read : await this.desk.papersFor(command.body);
+      const admission = await this.decideOnce(command, message, papers);
       if (admission === 'conflict') continue;
       await this.answer(command, message.headers, admission);
       return done;
@@ -58,8 +63,11 @@ export class CommandHandler {
     return retry({ afterMs: BUSY_MS, reason: 'what it changes keeps changing' });
   }
 
-  private async decideOnce(command: Command, message: StoredMessage): Promise<Admission | 'conflict'> {
-    const papers = await this.desk.papersFor(command.body);
+  private async decideOnce(
+    command: Command,
+    message: StoredMessage,
+    papers: Papers,
+  ): Promise<Admission | 'conflict'> {
     const request = {
       command,
       sequence: message.sequence,
