@@ -32,7 +32,7 @@ import {
 import { findNatsServer } from '@skerry/nats-server';
 
 const HOST = '127.0.0.1';
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 20_000;
 
 /** One site of a test cloud: its server, and everything that an attacker who owns the site would hold. */
 export interface SecuredSite {
@@ -60,6 +60,7 @@ export class SecuredCloud {
   hubMonitoringPort = 0;
   leafPort = 0;
   private readonly processes = new Set<ChildProcess>();
+  private hub: ChildProcess | undefined;
   private readonly connections = new Set<NatsConnection>();
 
   private constructor(
@@ -186,6 +187,17 @@ export class SecuredCloud {
     return child;
   }
 
+  /** Kills the hub without warning, lets `meanwhile` work on its folder, and starts it again as it was. */
+  async restartHub(meanwhile: (folder: string) => Promise<void> = async () => undefined): Promise<void> {
+    if (this.hub !== undefined) {
+      await ended(this.hub);
+      this.processes.delete(this.hub);
+    }
+    await meanwhile(join(this.folder, 'hub'));
+    const text = await readFile(join(this.folder, 'hub.conf'), 'utf8');
+    this.hub = await this.startServer('hub', text, this.hubPort);
+  }
+
   async log(name: string): Promise<string> {
     return await readFile(join(this.folder, `${name}.log`), 'utf8');
   }
@@ -218,7 +230,7 @@ export class SecuredCloud {
       jetstream: bounds(join(this.folder, 'hub', 'js')),
       leaf: { host: HOST, port: this.leafPort, tls: { certFile, keyFile, caFile: siteCaFile } },
     });
-    await this.startServer('hub', text, this.hubPort);
+    this.hub = await this.startServer('hub', text, this.hubPort);
   }
 
   private operatorClaims(): string {
@@ -288,7 +300,7 @@ export class SecuredCloud {
   }
 }
 
-/** Waits until the condition holds; throws with the name of what was awaited after 15 s. */
+/** Waits until the condition holds; throws with the name of what was awaited after 20 s. */
 export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = Date.now() + DEADLINE_MS;
   for (;;) {

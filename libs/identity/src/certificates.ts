@@ -40,13 +40,21 @@ export async function makeCa(request: Validity & { name: string }): Promise<KeyA
   return { certPem: pem(certificate), keyPem };
 }
 
-/** A certificate and key for a hub server or the join endpoint: serves, and dials its fellow servers. Default 365 days. */
+/**
+ * A certificate and key for a hub server or the join endpoint: serves, and dials its fellow servers. Default 365
+ * days. Give `keyPem` to certify a key again: sites pin the key, not the certificate.
+ */
 export async function issueServerCertificate(
   ca: KeyAndCertificate,
-  request: Validity & { name: string; dnsNames?: readonly string[]; ipAddresses?: readonly string[] },
+  request: Validity & {
+    name: string;
+    dnsNames?: readonly string[];
+    ipAddresses?: readonly string[];
+    keyPem?: string;
+  },
 ): Promise<KeyAndCertificate> {
   const x509 = await loadX509();
-  const keyPem = makePrivateKey();
+  const keyPem = request.keyPem ?? makePrivateKey();
   for (const address of request.ipAddresses ?? []) {
     if (isIP(address) === 0) throw new Error(`not an IP address: ${address}`);
   }

@@ -1,10 +1,9 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { operatorJwt, cloudAccountJwt, systemAccountJwt } from './accounts.js';
 import { makeCa, type KeyAndCertificate } from './certificates.js';
 import { readSeed, writeSeed } from './creds.js';
 import { NKey } from './nkey.js';
-import { createPrivateFile, readPrivateFile, writePrivateFile } from './private-file.js';
+import { createPrivateFile, isThere, readPrivateFile, writePrivateFile } from './private-file.js';
 import { requireName } from './server-options.js';
 
 /**
@@ -100,10 +99,7 @@ export async function loadCloudIdentity(folder: string): Promise<CloudIdentity> 
 
 /** True when `folder` holds the complete keys of a cloud. */
 export async function hasCloudIdentity(folder: string): Promise<boolean> {
-  return access(join(folder, 'operator.jwt')).then(
-    () => true,
-    () => false,
-  );
+  return await isThere(join(folder, 'operator.jwt'));
 }
 
 /** The key of a site's account, made and kept at its first use; all who ask at the same moment get the same. */

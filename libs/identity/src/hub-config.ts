@@ -20,8 +20,8 @@ export const MAX_CONSUMERS_PER_STREAM = 5_000;
 /** One server of the hub. */
 export interface HubConfigOptions {
   serverName: string;
-  /** For services and people. Without TLS only on a loopback address. */
-  client: Listen & { tls?: TlsFiles };
+  /** For services and people. Without TLS only on a loopback address. `advertise` is `host:port` as others reach it. */
+  client: Listen & { tls?: TlsFiles; advertise?: string };
   /** Metrics and health of the server, unauthenticated: a loopback or private address. */
   monitoring?: Listen;
   /** `operatorJwt(...)`. */
@@ -38,7 +38,7 @@ export interface HubConfigOptions {
    */
   leaf: Listen & { tls: TlsFiles };
   /** The hub's other servers; none for a hub of one. */
-  cluster?: Listen & { name: string; routes: readonly string[]; tls: TlsFiles };
+  cluster?: Listen & { name: string; routes: readonly string[]; tls: TlsFiles; advertise?: string };
   pidFile?: string;
   logFile?: string;
 }
@@ -54,6 +54,7 @@ export function hubConfig(options: HubConfigOptions): string {
     ...commonSettings(options),
     // A client's certificate is not asked for: its key and token are its identity.
     tls: tls === undefined ? undefined : tlsSettings(tls),
+    client_advertise: options.client.advertise,
     operator: options.operatorJwt,
     system_account: options.systemAccount,
     resolver: {
@@ -84,6 +85,8 @@ function preload(accounts: Readonly<Record<string, string>>): ConfBlock {
 function leafSettings(leaf: HubConfigOptions['leaf']): ConfBlock {
   return {
     listen: listenText(leaf),
+    // Sites dial the names that they were given: addresses of the hub's own network are of no use to them.
+    no_advertise: true,
     // Else each site is told what every other subscribes to.
     isolate_leafnode_interest: true,
     compression: 'off',
@@ -97,6 +100,7 @@ function clusterSettings(cluster: NonNullable<HubConfigOptions['cluster']>): Con
   return {
     name: requireName('cluster name', cluster.name),
     listen: listenText(cluster),
+    advertise: cluster.advertise,
     routes: cluster.routes,
     tls: { ...tls, verify: true, timeout: 5 },
   };

@@ -13,3 +13,5 @@ export * from './api-token.js';
 export * from './cloud-identity.js';
 export * from './renewal.js';
 export * from './app-users.js';
+export * from './production-hub.js';
+export * from './production-examples.js';

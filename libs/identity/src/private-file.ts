@@ -16,7 +16,7 @@ export async function writePrivateFile(path: string, text: string): Promise<void
 
 /** As `writePrivateFile`, but leaves a file that is there as it is, also when two do this at once. True when it wrote. */
 export async function createPrivateFile(path: string, text: string): Promise<boolean> {
-  if (await exists(path)) return false;
+  if (await isThere(path)) return false;
   let created = true;
   await withDraft(path, text, async (draft) => {
     await link(draft, path).catch((cause: unknown) => {
@@ -84,7 +84,8 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether there is something at this path. */
+export async function isThere(path: string): Promise<boolean> {
   return await access(path).then(
     () => true,
     () => false,
