@@ -29,7 +29,7 @@ export class Active implements OnApplicationBootstrap {
       },
     });
     await this.writers.start();
-    this.answerDigest.start((sequence) => this.guard.reported(sequence));
+    this.answerDigest.start((site, sequence) => this.guard.reported(site, sequence));
     // A process that never saw DL before cannot tell whether it went back in time; the sites can.
     if (knewNothing) this.answerDigest.askAll();
   }

@@ -36,7 +36,7 @@ interface Digest {
 export class AnswerDigest {
   private readonly digests = new Map<string, Digest>();
   private active = false;
-  private onSequence: (sequence: number) => void = () => undefined;
+  private onSequence: (site: string, sequence: number) => void = () => undefined;
 
   constructor(
     private readonly wanted: WantedStore,
@@ -47,7 +47,7 @@ export class AnswerDigest {
   ) {}
 
   /** `onSequence` hears up to where each site got `DL`. */
-  start(onSequence: (sequence: number) => void): void {
+  start(onSequence: (site: string, sequence: number) => void): void {
     this.onSequence = onSequence;
     this.active = true;
   }
@@ -89,7 +89,7 @@ export class AnswerDigest {
       this.digests.set(site.name, digest);
       return NOTHING;
     }
-    this.onSequence(request.lastSequence);
+    this.onSequence(site.name, request.lastSequence);
     return this.compare(site, digest.held);
   }
 

@@ -21,7 +21,7 @@ export class Bury {
       const { project, name, version, requestId } = placement;
       const removedAt = new Date().toISOString();
       const tombstone = { kind: 'Tombstone', site, project, name, version, removedAt, requestId } as const;
-      this.delivered.learn(tombstone, await this.downlink.put(tombstone, 0));
+      await this.downlink.put(tombstone, 0);
     });
   }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { context, type Context } from '@opentelemetry/api';
 import { Conflict, StorageFull } from '@skerry/bus';
-import { differences, type DesiredWrite } from '@skerry/domain';
+import { differences } from '@skerry/domain';
 import { JsonLog, spanned } from '@skerry/service';
 import { DeliveredStore } from '../stores/delivered.store.js';
 import { DownlinkStore } from '../stores/downlink.store.js';
@@ -85,14 +85,12 @@ export class Deliver {
     });
     if (writes === undefined || writes.length === 0) return;
     await spanned('deliver', { 'skerry.workload': key, 'skerry.sites': writes.length }, async () => {
-      const results = await Promise.allSettled(writes.map((write) => this.put(write)));
+      const results = await Promise.allSettled(
+        writes.map(({ object, expected }) => this.downlink.put(object, expected)),
+      );
       const failed = results.find((r) => r.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
     });
-  }
-
-  private async put({ object, expected }: DesiredWrite): Promise<void> {
-    this.delivered.learn(object, await this.downlink.put(object, expected));
   }
 
   private again(key: string, error: unknown): void {

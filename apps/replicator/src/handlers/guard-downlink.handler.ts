@@ -7,6 +7,11 @@ import type { ReplicatorConfig } from '../config.js';
 import { DeliveredStore } from '../stores/delivered.store.js';
 import { DownlinkStore } from '../stores/downlink.store.js';
 
+/** A site that lies about what it got can have DL made anew this often and no more; it costs the others a moment. */
+const CLAIM_EVERY_MS = 3_600_000;
+/** Sequences that a copy can plausibly be behind. */
+const CLAIM_MAX = 10_000_000;
+
 /** What writes into `DL`, so that it can be kept from it while the stream is made anew. */
 export interface Pausable {
   pause(): Promise<void>;
@@ -23,6 +28,8 @@ export class GuardDownlink {
   private timer: NodeJS.Timeout | undefined;
   private guarding: Promise<void> = Promise.resolve();
   private writers: Pausable | undefined;
+  /** When each site was last believed that it got more of `DL` than there is. */
+  private readonly claims = new Map<string, number>();
 
   constructor(
     private readonly delivered: DeliveredStore,
@@ -52,9 +59,18 @@ export class GuardDownlink {
     await this.close();
   }
 
-  /** A site says that it got this sequence of `DL`. */
-  reported(sequence: number): void {
-    if (sequence <= this.delivered.highestSeen) return;
+  /** A site says that it got this sequence of `DL`. One that says so again within the hour is not believed. */
+  reported(site: string, sequence: number): void {
+    const { highestSeen } = this.delivered;
+    if (sequence <= highestSeen) return;
+    const now = performance.now();
+    const before = this.claims.get(site);
+    if (sequence > highestSeen + CLAIM_MAX || (before !== undefined && now - before < CLAIM_EVERY_MS)) {
+      this.log.error(`alarm: site ${site} says that it got ${sequence} of DL, which is not believed`);
+      return;
+    }
+    this.claims.set(site, now);
+    this.log.warn(`site ${site} got ${sequence} of DL, but here is only ${highestSeen}`);
     this.delivered.saw(sequence);
     this.look();
   }
@@ -74,14 +90,15 @@ export class GuardDownlink {
     await this.close();
     const waiting = this.unacknowledged();
     await this.renew(why);
-    for (const object of waiting) this.delivered.learn(object, await this.downlink.put(object, 0));
+    for (const object of waiting) await this.downlink.put(object, 0);
     await this.open();
     await writers.resume();
   }
 
   private async whyNot(): Promise<string | undefined> {
     // Read before the state: a write that ends in between must not look like the past.
-    const highestSeen = this.delivered.highestSeen;
+    const { highestSeen, wentBackTo } = this.delivered;
+    if (wentBackTo !== undefined) return `a message got ${wentBackTo}, which was seen before`;
     const lastSequence = (await this.downlink.state())?.lastSequence;
     return wentBack({ lastSequence, highestSeen });
   }

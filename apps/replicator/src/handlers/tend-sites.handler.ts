@@ -91,7 +91,7 @@ export class TendSites {
     const left = { wanted: this.wanted.sharesAt(site.name), delivered: delivered.ofSite(site.name).size };
     const retirement = retirementOf(site, left, new Date().toISOString());
     if (retirement === undefined) return;
-    delivered.learn(retirement, await downlink.put(retirement, 0));
+    await downlink.put(retirement, 0);
     this.log.log(`site ${site.name} is told to go`);
   }
 }

@@ -10,10 +10,22 @@ export class DeliveredStore {
   private readonly bySite = new Map<string, Map<string, Delivered>>();
   private readonly retirements = new Map<string, number>();
   private highest = 0;
+  private behind: number | undefined;
 
   /** Highest sequence of `DL` that this process ever saw, kept when it is no longer active. */
   get highestSeen(): number {
     return this.highest;
+  }
+
+  /** Sequence that a message got although a higher one had been seen before it was sent: the stream went back in time. */
+  get wentBackTo(): number | undefined {
+    return this.behind;
+  }
+
+  /** Learns of a message written here; `highestBefore` is `highestSeen` from before it was sent. */
+  wrote(object: Desired, sequence: number, highestBefore: number): void {
+    if (sequence <= highestBefore) this.behind = sequence;
+    this.learn(object, sequence);
   }
 
   saw(sequence: number): void {
@@ -52,6 +64,7 @@ export class DeliveredStore {
     this.byKey.clear();
     this.bySite.clear();
     this.retirements.clear();
+    this.behind = undefined;
   }
 
   /** What lies there of one workload, by site. */

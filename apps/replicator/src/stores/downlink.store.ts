@@ -13,6 +13,7 @@ import {
 } from '@skerry/contracts';
 import { BUS, JsonLog } from '@skerry/service';
 import { z } from 'zod';
+import { DeliveredStore } from './delivered.store.js';
 
 const { DL } = STREAMS;
 const SECOND_NS = 1_000_000_000;
@@ -27,17 +28,19 @@ const answerSchema = z.looseObject({
 @Injectable()
 export class DownlinkStore {
   constructor(
+    private readonly delivered: DeliveredStore,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
-  /** Stores an object if nothing but `expected` lies there (0: nothing at all); fails with `Conflict` else. */
-  async put(object: Desired, expected: number): Promise<number> {
+  /** Stores an object if nothing but `expected` lies there (0: nothing at all) and remembers it; fails with `Conflict` else. */
+  async put(object: Desired, expected: number): Promise<void> {
+    const before = this.delivered.highestSeen;
     const ack = await this.bus.publish(subjectOf(object), object, {
       headers: headersOf(object),
       expect: { sequence: expected },
     });
-    return ack.sequence;
+    this.delivered.wrote(object, ack.sequence, before);
   }
 
   async get(sequence: number): Promise<Desired | undefined> {
