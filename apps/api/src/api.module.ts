@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { ApiBusController } from './api.bus.controller.js';
 import { ApplyDocuments } from './handlers/apply-documents.js';
 import { HandleDeadLetters } from './handlers/dead-letters.js';
 import { ReadEvents } from './handlers/read-events.js';
@@ -9,6 +8,7 @@ import { SendCommand } from './handlers/send-command.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { WatchStatus } from './handlers/watch-status.js';
 import { WorkloadViews } from './handlers/workload-view.js';
+import { HearingController } from './hearing.controller.js';
 import { TraceInterceptor } from './http/request-trace.js';
 import { Streams } from './http/streams.js';
 import { TokenGuard } from './http/token.guard.js';
@@ -29,7 +29,7 @@ import { WorkloadsController } from './workloads.controller.js';
     StreamsController,
     SitesController,
     OperationsController,
-    ApiBusController,
+    HearingController,
   ],
   providers: [
     TokensStore,

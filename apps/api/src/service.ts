@@ -25,6 +25,6 @@ export const apiService: ServiceDefinition<typeof API_VARIABLES> = {
       connectionTimeout: 0,
       keepAliveTimeout: 30_000,
     },
-    prepare: (app) => prepareHttp(app, { host: apiHost, port: apiPort, log: app.get(JsonLog) }),
+    prepare: (app) => prepareHttp(app, app.get(JsonLog)),
   }),
 };

@@ -16,10 +16,10 @@ export class LogMerge {
     this.lines.push(...lines);
     const over = this.lines.length - MAX_HELD;
     if (over <= 0) return;
-    const dropped = this.lines.toSorted(byTime).splice(0, over);
-    this.lines = this.lines.filter((line) => !dropped.includes(line));
-    if (this.begun)
-      this.gap({ site: dropped[0]?.site ?? 'api', reason: `${over} lines left out: read too slowly` });
+    const sorted = this.lines.toSorted(byTime);
+    this.lines = sorted.slice(over);
+    const site = sorted[0]?.site ?? 'api';
+    if (this.begun) this.gap({ site, reason: `${over} lines left out: read too slowly` });
   }
 
   gap(gap: LogGap): void {
@@ -29,13 +29,13 @@ export class LogMerge {
   /** All lines held, in order; the first time, of those only the newest `tail`. */
   take(live: boolean): { lines: LogLine[]; gaps: LogGap[] } {
     const sorted = this.lines.toSorted(byTime);
-    const lines = this.begun || this.tail === 0 ? sorted : sorted.slice(-this.tail);
     const gaps = this.gaps;
-    if (live && lines.length === 0 && gaps.length === 0) return { lines, gaps };
+    if (live && sorted.length === 0 && gaps.length === 0) return { lines: [], gaps };
+    const lines = this.begun ? sorted : sorted.slice(Math.max(0, sorted.length - this.tail));
     this.begun = true;
     this.lines = [];
     this.gaps = [];
-    return { lines: lines, gaps };
+    return { lines, gaps };
   }
 }
 

@@ -5,6 +5,7 @@ import { BUS } from '@skerry/service';
 
 /** Requests that may wait for their outcome at once in this instance. */
 const MAX_WAITING = 20_000;
+const LOOK_EVERY_MS = 1_000;
 
 /** Outcomes by request id: those to come are heard from the bucket's stream, older ones are read by key. */
 @Injectable()
@@ -43,18 +44,37 @@ export class OutcomesStore {
     const waiters = this.waiting.get(requestId) ?? new Set();
     waiters.add(found);
     this.waiting.set(requestId, waiters);
-    let timer: NodeJS.Timeout | undefined;
     return {
-      within: async (ms) => {
-        const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), ms)));
-        // The last look covers an outcome that was written while the follow was reconnecting.
-        return (await Promise.race([outcome, late])) ?? (await this.get(requestId));
-      },
+      within: (ms) => this.poll(requestId, outcome, performance.now() + ms),
       end: () => {
-        clearTimeout(timer);
         waiters.delete(found);
         if (waiters.size === 0) this.waiting.delete(requestId);
       },
     };
+  }
+
+  /** The stream tells at once. Looking now and then covers a follow that is reconnecting, or was ended by a drain. */
+  private async poll(
+    requestId: string,
+    heard: Promise<CommandOutcome>,
+    untilMs: number,
+  ): Promise<CommandOutcome | undefined> {
+    for (;;) {
+      const waitMs = Math.min(LOOK_EVERY_MS, untilMs - performance.now());
+      const outcome = (await first(heard, waitMs)) ?? (await this.get(requestId));
+      if (outcome || waitMs < LOOK_EVERY_MS) return outcome;
+    }
+  }
+}
+
+async function first<T>(awaited: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), Math.max(ms, 0));
+  });
+  try {
+    return await Promise.race([awaited, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

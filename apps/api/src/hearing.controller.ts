@@ -20,7 +20,7 @@ import { TOKEN_KEYS, TokensStore } from './stores/tokens.store.js';
 
 /** Everything that api hears on the bus. It owns nothing there. */
 @Controller()
-export class ApiBusController {
+export class HearingController {
   constructor(
     @Inject(TokensStore) private readonly tokens: TokensStore,
     @Inject(OutcomesStore) private readonly outcomes: OutcomesStore,
