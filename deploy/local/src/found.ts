@@ -11,6 +11,7 @@ import {
   loadCloudIdentity,
   makeApiToken,
   NKey,
+  readPrivateFile,
   siteAccountJwt,
   siteAccountKey,
   userJwt,
@@ -19,6 +20,7 @@ import {
   type CloudIdentity,
 } from '@skerry/identity';
 import { choosePorts, readCloudFile, writeCloudFile, type CloudFile } from './cloud-file.js';
+import { isMissing } from './missing.js';
 import { freePorts } from './ports.js';
 import type { CloudPaths } from './paths.js';
 import { writeSiteFolder } from './site-folder.js';
@@ -117,8 +119,17 @@ async function knownToken(recordFile: string, contextFile: string): Promise<ApiT
   );
   const [record, context] = texts;
   if (record === undefined || context === undefined) return undefined;
-  const parsed = parse(apiTokenSchema, JSON.parse(record));
+  const parsed = parse(apiTokenSchema, jsonOrNothing(record));
   return parsed.ok && context.includes(parsed.value.id) ? parsed.value : undefined;
+}
+
+/** A damaged record is as good as none: a new token is made. */
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Writes the hub's configuration and a fresh certificate for every address this machine has, so that a site may dial any of them. */
@@ -127,13 +138,19 @@ export async function writeHub(paths: CloudPaths, { cloud, identity, isNew }: Fo
     (i ?? []).map((a) => a.address.split('%')[0] ?? ''),
   );
   const given = cloud.listen === '0.0.0.0' ? [] : [cloud.listen];
+  const file = (name: string) => join(paths.hubTls, name);
+  // The key stays: sites that joined over the network know the hub by it.
+  const known = await readPrivateFile(file('hub.key')).catch((cause: unknown) => {
+    if (isMissing(cause)) return undefined;
+    throw cause;
+  });
   const server = await issueServerCertificate(identity.serversCa, {
+    ...(known === undefined ? {} : { keyPem: known }),
     name: 'hub',
     nowMs: Date.now(),
     dnsNames: ['localhost', hostname().toLowerCase()],
     ipAddresses: [...new Set(['127.0.0.1', ...given, ...addresses])],
   });
-  const file = (name: string) => join(paths.hubTls, name);
   await writePrivateFile(file('hub.crt'), server.certPem);
   await writePrivateFile(file('hub.key'), server.keyPem);
   await writePrivateFile(file('sites-ca.crt'), identity.sitesCa.certPem);

@@ -81,7 +81,7 @@ function serviceSettings(
         SKERRY_JOIN_PORT: String(cloud.ports.join),
         SKERRY_TLS_DIR: paths.hubTls,
         SKERRY_AGENT_BUNDLE: agentBundle(programs),
-        SKERRY_NATS_SERVER_BINARY: programs.natsServer,
+        NATS_SERVER: programs.natsServer,
       };
     case 'inventory':
     case 'scheduler':
