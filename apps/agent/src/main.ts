@@ -1,3 +1,4 @@
+import './small.js';
 import { main } from './commands.js';
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { makeLog, reason } from './log.js';
+import { giveBackMemory } from './memory.js';
 import { NodeAgent } from './node-agent.js';
 import { retire } from './retire.js';
 import { folders, readSiteFile } from './site-file.js';
@@ -25,6 +26,7 @@ export async function runAgent(options: { dir: string; withServer: boolean }): P
     ? await LeafServer.start({ dir, site: await readSiteFile(dir), places: folders(dir), log })
     : undefined;
   const renewal = startRenewal(agent, server);
+  const memory = giveBackMemory();
   const uplink = new Uplink(agent);
   agent.onRetirement(() => ending.end('retired'));
   // Nothing else keeps a process running whose server cannot be reached.
@@ -33,6 +35,7 @@ export async function runAgent(options: { dir: string; withServer: boolean }): P
   clearInterval(alive);
   log.info('agent ends', { why });
   renewal.stop();
+  memory.stop();
   if (why === 'retired') {
     await retire(agent, uplink, server);
     return 0;

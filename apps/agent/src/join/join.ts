@@ -5,17 +5,10 @@ import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join as path } from 'node:path';
 import { joinAnswerSchema, parse, type JoinAnswer } from '@skerry/contracts';
-import {
-  makeCertificateRequest,
-  makePrivateKey,
-  NKey,
-  siteConfig,
-  writeCreds,
-  writePrivateFile,
-  writeSeed,
-} from '@skerry/identity';
+import { makePrivateKey, NKey, siteConfig, writeCreds, writePrivateFile, writeSeed } from '@skerry/identity';
 import { findServer, isNewEnough, serverVersion, WANTED } from '../leaf/find-server.js';
 import { folders, type SiteFile } from '../site-file.js';
+import { certificateRequest } from './certificate-request.js';
 import { askPinned, problemText, type PinnedAnswer } from './pinned-https.js';
 import { readToken } from './join-token-input.js';
 
@@ -49,7 +42,7 @@ export async function join(options: JoinOptions): Promise<void> {
   const agent = NKey.create('user');
   const keyPem = makePrivateKey();
   // The name in the request counts for nothing: the hub says whose certificate it is.
-  const csr = await makeCertificateRequest({ site: 'joining', keyPem });
+  const csr = certificateRequest('joining', keyPem);
   const answer = await askPinned(new URL('/join', url), {
     pin,
     method: 'POST',

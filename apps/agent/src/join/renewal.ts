@@ -2,18 +2,11 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { joinAnswerSchema, parse } from '@skerry/contracts';
-import {
-  decodeJwt,
-  makeCertificateRequest,
-  readCreds,
-  readSeed,
-  signRenewal,
-  writeCreds,
-  writePrivateFile,
-} from '@skerry/identity';
+import { decodeJwt, readCreds, readSeed, signRenewal, writeCreds, writePrivateFile } from '@skerry/identity';
 import type { LeafServer } from '../leaf/leaf-server.js';
 import { reason } from '../log.js';
 import type { NodeAgent } from '../node-agent.js';
+import { certificateRequest } from './certificate-request.js';
 import { askPinned, problemText } from './pinned-https.js';
 
 /** A first look soon after the start: the machine may have been off for longer than its token lives. */
@@ -82,7 +75,7 @@ async function renewNow(
   const { places, site, log } = agent;
   const user = await readSeed(places.userSeed);
   const keyPem = await readFile(join(places.tls, 'leaf.key'), 'utf8');
-  const csr = withCertificate ? await makeCertificateRequest({ site: site.site, keyPem }) : undefined;
+  const csr = withCertificate ? certificateRequest(site.site, keyPem) : undefined;
   const json = signRenewal(user, { site: site.site, nowMs: Date.now(), csr });
   const answer = await askPinned(new URL(renew.url), { pin: renew.pin, method: 'POST', json });
   if (answer.status !== 200) throw new Error(`renew at ${renew.url}: ${problemText(answer)}`);
