@@ -80,6 +80,13 @@ describe('the replicator, with real sites', () => {
     a.held.delete('shop.strange');
   });
 
+  it('asks a site that does not say what it acts on, and mends what it missed', async () => {
+    await decide('missed', 1, { a: 1 });
+    await holds(a, 'missed', 'Assignment 1.1');
+    a.held.delete('shop.missed');
+    await holds(a, 'missed', 'Assignment 1.1', CATCH_UP_MS);
+  });
+
   it('goes on by another instance when the active one is killed', async () => {
     const second = await start();
     await lab.end(replicator);

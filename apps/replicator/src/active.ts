@@ -19,7 +19,6 @@ export class Active implements OnApplicationBootstrap {
   }
 
   private async start(): Promise<void> {
-    const knewNothing = this.guard.knowsNothing;
     // What lies in DL has to be known before anything is written.
     await this.guard.start({
       pause: () => this.writers.stop(),
@@ -30,8 +29,8 @@ export class Active implements OnApplicationBootstrap {
     });
     await this.writers.start();
     this.answerDigest.start((site, sequence) => this.guard.reported(site, sequence));
-    // A process that never saw DL before cannot tell whether it went back in time; the sites can.
-    if (knewNothing) this.answerDigest.askAll();
+    // Who never saw DL before cannot tell whether it went back in time; the sites can.
+    this.answerDigest.askAll();
   }
 
   private async stop(): Promise<void> {

@@ -3,7 +3,7 @@ import { Active } from './active.js';
 import { AnswerDigest } from './handlers/answer-digest.handler.js';
 import { Bury } from './handlers/bury.handler.js';
 import { Deliver } from './handlers/deliver.handler.js';
-import { ForgetAcknowledged } from './handlers/forget-acknowledged.handler.js';
+import { HearReports } from './handlers/hear-reports.handler.js';
 import { GuardDownlink } from './handlers/guard-downlink.handler.js';
 import { TendSites } from './handlers/tend-sites.handler.js';
 import { ReplicatorController } from './replicator.controller.js';
@@ -14,7 +14,7 @@ import { SiteStores } from './stores/site-stores.js';
 import { WantedStore } from './stores/wanted.store.js';
 import { Writers } from './writers.js';
 
-const HANDLERS = [AnswerDigest, Bury, Deliver, ForgetAcknowledged, GuardDownlink, TendSites];
+const HANDLERS = [AnswerDigest, Bury, Deliver, HearReports, GuardDownlink, TendSites];
 const STORES = [DeliveredStore, DownlinkStore, DurablesStore, SiteStores, WantedStore];
 
 @Module({ controllers: [ReplicatorController], providers: [Active, Writers, ...HANDLERS, ...STORES] })

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Deliver } from './handlers/deliver.handler.js';
-import { ForgetAcknowledged } from './handlers/forget-acknowledged.handler.js';
+import { HearReports } from './handlers/hear-reports.handler.js';
 import { TendSites } from './handlers/tend-sites.handler.js';
 
 /** What writes into `DL`, started and stopped together. */
@@ -8,17 +8,17 @@ import { TendSites } from './handlers/tend-sites.handler.js';
 export class Writers {
   constructor(
     private readonly deliver: Deliver,
-    private readonly forgetAcknowledged: ForgetAcknowledged,
+    private readonly hearReports: HearReports,
     private readonly tendSites: TendSites,
   ) {}
 
   async start(): Promise<void> {
     this.deliver.start();
     this.tendSites.start();
-    await this.forgetAcknowledged.start();
+    await this.hearReports.start();
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.forgetAcknowledged.stop(), this.tendSites.stop(), this.deliver.stop()]);
+    await Promise.all([this.hearReports.stop(), this.tendSites.stop(), this.deliver.stop()]);
   }
 }

@@ -22,6 +22,10 @@ const MAX_PAGES = 50;
 /** Bytes of objects in one answer; the rest comes with another round. */
 const ANSWER_BYTES = LIMITS.messageBytes * 0.7;
 const READ_AT_ONCE = 32;
+/** A site that has not said within this time that it acts on what was written to it may be deaf. */
+const UNHEARD_MS = 5_000;
+const ASK_EVERY_MS = 1_000;
+const ASK_MAX_MS = 60_000;
 
 interface Digest {
   held: Held[];
@@ -35,6 +39,9 @@ interface Digest {
 @Injectable()
 export class AnswerDigest {
   private readonly digests = new Map<string, Digest>();
+  /** Sites that were asked because they were silent, and when they may be asked again. */
+  private readonly asked = new Map<string, { next: number; waitMs: number }>();
+  private timer: NodeJS.Timeout | undefined;
   private active = false;
   private onSequence: (site: string, sequence: number) => void = () => undefined;
 
@@ -50,18 +57,37 @@ export class AnswerDigest {
   start(onSequence: (site: string, sequence: number) => void): void {
     this.onSequence = onSequence;
     this.active = true;
+    this.timer = setInterval(() => this.askSilent(), ASK_EVERY_MS);
   }
 
   stop(): void {
     this.active = false;
     this.digests.clear();
+    this.asked.clear();
+    clearInterval(this.timer);
   }
 
   /** Asks every site for its digest now. */
   askAll(): void {
-    for (const site of this.wanted.allSites()) {
-      if (this.wanted.mayReceive(site.name)) this.bus.say(HUB.request(site.account, 'digest'), {});
+    for (const site of this.wanted.allSites()) this.ask(site);
+  }
+
+  /** Asks the sites that have not been heard of what was written to them for a while; each less and less often. */
+  askSilent(): void {
+    const now = performance.now();
+    const silent = new Set(this.stores.delivered.silentSince(now - UNHEARD_MS));
+    for (const site of this.asked.keys()) if (!silent.has(site)) this.asked.delete(site);
+    for (const name of silent) {
+      const { next, waitMs } = this.asked.get(name) ?? { next: 0, waitMs: UNHEARD_MS };
+      const site = this.wanted.site(name);
+      if (now < next || site === undefined) continue;
+      this.asked.set(name, { next: now + waitMs, waitMs: Math.min(waitMs * 2, ASK_MAX_MS) });
+      this.ask(site);
     }
+  }
+
+  private ask(site: Site): void {
+    if (this.wanted.mayReceive(site.name)) this.bus.say(HUB.request(site.account, 'digest'), {});
   }
 
   async handle(message: PlainMessage): Promise<void> {
@@ -95,6 +121,7 @@ export class AnswerDigest {
 
   private async compare(site: Site, held: readonly Held[]): Promise<DigestAnswer> {
     const { delivered } = this.stores;
+    for (const { key, version } of held) delivered.heard(site.name, key, version);
     const first = repair(held, delivered.ofSite(site.name));
     const unwanted = first.unknown.filter((key) => this.isUnwanted(site.name, key, held));
     for (const key of unwanted) await this.bury.handle(site.name, key);

@@ -38,11 +38,6 @@ export class GuardDownlink {
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
-  /** Whether this process has never seen anything of `DL`. */
-  get knowsNothing(): boolean {
-    return this.delivered.highestSeen === 0;
-  }
-
   /** Resolves when everything that lies in `DL` is known. */
   async start(writers: Pausable): Promise<void> {
     const why = await this.whyNot();

@@ -1,7 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import type { Desired } from '@skerry/contracts';
-import { workloadKey } from '@skerry/contracts';
+import { compareVersions, workloadKey, type Desired, type Version } from '@skerry/contracts';
 import type { Delivered } from '@skerry/domain';
+
+interface Unheard {
+  version: Version;
+  /** Monotonic ms. */
+  since: number;
+}
 
 /** What lies in `DL`, without the bodies: known to the active instance only, in memory. */
 @Injectable()
@@ -9,6 +14,8 @@ export class DeliveredStore {
   private readonly byKey = new Map<string, Map<string, Delivered>>();
   private readonly bySite = new Map<string, Map<string, Delivered>>();
   private readonly retirements = new Map<string, number>();
+  /** Written here and not yet heard back from the site: since when, by site and workload. */
+  private readonly unheard = new Map<string, Map<string, Unheard>>();
   private highest = 0;
   private behind: number | undefined;
 
@@ -26,6 +33,29 @@ export class DeliveredStore {
   wrote(object: Desired, sequence: number, highestBefore: number): void {
     if (sequence <= highestBefore) this.behind = sequence;
     this.learn(object, sequence);
+    if (object.kind === 'Retirement') return;
+    const waiting = this.unheard.get(object.site) ?? new Map<string, Unheard>();
+    waiting.set(workloadKey(object.project, object.name), {
+      version: object.version,
+      since: performance.now(),
+    });
+    this.unheard.set(object.site, waiting);
+  }
+
+  /** The site says that it acts on this version. */
+  heard(site: string, key: string, version: Version): void {
+    const waiting = this.unheard.get(site);
+    const wanted = waiting?.get(key);
+    if (waiting === undefined || wanted === undefined || compareVersions(version, wanted.version) < 0) return;
+    waiting.delete(key);
+    if (waiting.size === 0) this.unheard.delete(site);
+  }
+
+  /** Sites that have not been heard of something that was written before `until` (monotonic ms). */
+  silentSince(until: number): string[] {
+    return [...this.unheard].flatMap(([site, waiting]) =>
+      [...waiting.values()].some((u) => u.since < until) ? [site] : [],
+    );
   }
 
   saw(sequence: number): void {
@@ -57,12 +87,14 @@ export class DeliveredStore {
   forgetSite(site: string): void {
     for (const key of this.bySite.get(site)?.keys() ?? []) remove(this.byKey, key, site);
     this.bySite.delete(site);
+    this.unheard.delete(site);
     this.retirements.delete(site);
   }
 
   clear(): void {
     this.byKey.clear();
     this.bySite.clear();
+    this.unheard.clear();
     this.retirements.clear();
     this.behind = undefined;
   }

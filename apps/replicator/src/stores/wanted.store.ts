@@ -59,6 +59,10 @@ export class WantedStore {
     return account === undefined ? undefined : this.byAccount.get(account);
   }
 
+  site(name: string): Site | undefined {
+    return this.sites.get(name);
+  }
+
   mayReceive(site: string): boolean {
     const membership = this.sites.get(site)?.membership;
     return membership === 'joined' || membership === 'leaving';

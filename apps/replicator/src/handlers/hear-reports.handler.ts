@@ -1,18 +1,31 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus, Following, StoredMessage } from '@skerry/bus';
-import { observedSchema, STREAMS, workloadKey, type Observed } from '@skerry/contracts';
+import {
+  observedSchema,
+  STREAMS,
+  versionSchema,
+  workloadKey,
+  type Observed,
+  type Version,
+} from '@skerry/contracts';
 import { acknowledges } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 import { DeliveredStore } from '../stores/delivered.store.js';
 import { DownlinkStore } from '../stores/downlink.store.js';
 import { Deliver } from './deliver.handler.js';
 
-/** In the bytes of a report that may acknowledge a removal; others are not even parsed. */
+/** In the bytes of a report that may acknowledge a removal; others are not parsed as a whole: there are many. */
 const ABSENT = '"absent"';
+/** The version stands before everything that a report has many of. */
+const VERSION = /"version":(\{[^{}]*\})/;
+const HEAD_BYTES = 512;
 
-/** Takes a tombstone out of `DL` once its site has said that nothing is left there. */
+/**
+ * Hears from the sites what they act on, so that one that hears nothing is noticed; and takes a tombstone out of `DL`
+ * once its site has said that nothing is left there.
+ */
 @Injectable()
-export class ForgetAcknowledged {
+export class HearReports {
   private following: Following | undefined;
 
   constructor(
@@ -34,8 +47,11 @@ export class ForgetAcknowledged {
   }
 
   private async handle(message: StoredMessage): Promise<void> {
-    if (!Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length).includes(ABSENT))
-      return;
+    const bytes = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length);
+    const [, site = '', , project = '', name = ''] = message.subject.split('.');
+    const version = versionIn(bytes);
+    if (version !== undefined) this.delivered.heard(site, workloadKey(project, name), version);
+    if (!bytes.includes(ABSENT)) return;
     const parsed = observedSchema.safeParse(message.json());
     if (parsed.success) await this.forget(parsed.data);
   }
@@ -55,4 +71,11 @@ export class ForgetAcknowledged {
     const there = this.delivered.ofWorkload(key).get(report.site);
     return there !== undefined && acknowledges(report, there) ? there.sequence : undefined;
   }
+}
+
+/** The version that a report is about, read without parsing the rest. */
+function versionIn(bytes: Buffer): Version | undefined {
+  const text = VERSION.exec(bytes.toString('utf8', 0, HEAD_BYTES))?.[1];
+  const parsed = text === undefined ? undefined : versionSchema.safeParse(JSON.parse(text));
+  return parsed?.success === true ? parsed.data : undefined;
 }
