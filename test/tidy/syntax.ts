@@ -71,7 +71,14 @@ export function is(value: unknown, type: string, text?: string): value is Syntax
 }
 
 function isImportCall(call: SyntaxNode): boolean {
-  return is(call['callee'], 'Import') || is(call['callee'], 'Identifier', 'require');
+  const { callee } = call;
+  if (is(callee, 'MemberExpression')) return isRequireResolve(callee);
+  return is(callee, 'Import') || is(callee, 'Identifier', 'require');
+}
+
+/** `require.resolve('package/file')` reads a file of a package that is no module. */
+function isRequireResolve(callee: SyntaxNode): boolean {
+  return is(callee['object'], 'Identifier', 'require') && is(callee['property'], 'Identifier', 'resolve');
 }
 
 function isNode(value: unknown): value is SyntaxNode {

