@@ -21,9 +21,9 @@ import type {
   Subscription,
 } from '../bus.js';
 import { realClock } from '../clock.js';
-import { Malformed } from '../errors.js';
+import { Conflict, Malformed, StorageFull, TimedOut } from '../errors.js';
 import { StreamLease, parseHeld } from '../lease.js';
-import { TIMEOUT_MS, outgoing, outgoingBatch } from '../outgoing.js';
+import { NATS, TIMEOUT_MS, outgoing, outgoingBatch } from '../outgoing.js';
 import { accepted } from '../refusals.js';
 import type { Store, StoreFollowOptions } from '../store.js';
 import { requireSubject } from '../subject.js';
@@ -36,6 +36,9 @@ import { hear, respondTo } from './hearing.js';
 import { storedMessage } from './stored.js';
 import { bucketConfig, differs, streamConfig, updated } from './stream-config.js';
 import { CODES, JetStreamError, WireMessage } from './wire.js';
+
+/** How long a stream has to say that it is there. */
+const PROBE_MS = 1_000;
 
 /** Connects to the bus; rejects with `Unavailable` when no server answers within `firstConnectMs`. */
 export async function connectBus(options: ConnectOptions): Promise<Bus> {
@@ -66,8 +69,7 @@ class NatsBus implements Bus, Store {
 
   async publish(subject: string, body: Body, options: PublishOptions = {}): Promise<PublishAck> {
     const { bytes, headers } = outgoing(subject, body, options);
-    const answer = await this.link.ask(subject, bytes, headers, options.timeoutMs ?? TIMEOUT_MS);
-    return publishAck(subject, answer);
+    return await this.acknowledged(subject, bytes, headers, options.timeoutMs ?? TIMEOUT_MS);
   }
 
   async publishBatch(items: BatchItem[]): Promise<PublishAck> {
@@ -80,7 +82,42 @@ class NatsBus implements Bus, Store {
     if (last === undefined) throw new Malformed('a batch without messages');
     const left = await this.link.ready(last.subject, TIMEOUT_MS);
     for (const m of messages) this.link.say(m.subject, m.bytes, m.headers);
-    return publishAck(last.subject, await this.link.ask(last.subject, last.bytes, last.headers, left));
+    return await this.acknowledged(last.subject, last.bytes, last.headers, left);
+  }
+
+  private async acknowledged(
+    subject: string,
+    bytes: Uint8Array,
+    headers: Headers,
+    timeoutMs: number,
+  ): Promise<PublishAck> {
+    try {
+      return publishAck(subject, await this.link.ask(subject, bytes, headers, timeoutMs));
+    } catch (error) {
+      if (error instanceof TimedOut && (await this.isPassedOver(subject))) {
+        throw new StorageFull(
+          `publish to ${subject}: its server does not store it; is its disk full? make room, then restart it`,
+          { cause: error },
+        );
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * A server whose disk is full answers nothing. But a stream handles what comes in its order: when it answers what was
+   * sent after the message that it did not answer, it has not stored that one. (Nor will it store others: a store that
+   * failed once refuses all until its server is restarted, also when there is room again. Seen with 2.15.1.)
+   */
+  private async isPassedOver(subject: string): Promise<boolean> {
+    if (!this.link.connected) return false;
+    const impossible = { [NATS.expectedSequence]: String(Number.MAX_SAFE_INTEGER) };
+    try {
+      publishAck(subject, await this.link.ask(subject, new Uint8Array(0), impossible, PROBE_MS));
+    } catch (error) {
+      return error instanceof Conflict;
+    }
+    return false;
   }
 
   say(subject: string, body: Body, options: { headers?: Headers } = {}): void {

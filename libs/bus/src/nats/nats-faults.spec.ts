@@ -5,7 +5,7 @@ import { nkeys } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import type { Alarm } from '../alarm.js';
 import { done, type Bus } from '../bus.js';
-import { Forbidden, Unavailable } from '../errors.js';
+import { Forbidden, StorageFull, Unavailable } from '../errors.js';
 import { bucketNamed, failure, parseValue, streamNamed, until, type Value } from '../suite/meeting.suite.js';
 import type { ConnectOptions } from './link.js';
 import { connectBus } from './nats-bus.js';
@@ -17,8 +17,8 @@ describe('the bus over NATS, when something breaks', () => {
     for (const close of closing.splice(0).toReversed()) await close();
   });
 
-  async function serve(config?: string): Promise<RealServer> {
-    const server = await RealServer.start(config);
+  async function serve(config?: string, diskMiB?: number): Promise<RealServer> {
+    const server = await RealServer.start(config, diskMiB);
     closing.push(() => server.stop());
     return server;
   }
@@ -110,6 +110,25 @@ describe('the bus over NATS, when something breaks', () => {
       consumers: string[];
     }>();
     expect(consumers).toEqual([]);
+  });
+
+  test('a full disk is called so, and what was acknowledged stays', async () => {
+    const server = await serve('jetstream { max_file: 100MB, sync_interval: always }', 5);
+    const bus = await joined(server.url);
+    await bus.ensureStream(streamNamed('DISK', { maxBytes: 64 * 1024 * 1024 }));
+    let stored = 0;
+    const fill = async () => {
+      for (; stored < 100; stored++) {
+        await bus.publish('disk.a', new Uint8Array(200_000), { timeoutMs: 1_000 });
+      }
+    };
+    const error = await failure(fill());
+    expect(error).toBeInstanceOf(StorageFull);
+    expect(error.message).toContain('is its disk full? make room, then restart it');
+    expect((await bus.streamState('DISK'))?.messages).toBe(stored);
+    for (let sequence = 1; sequence <= stored; sequence++) {
+      expect((await bus.message('DISK', sequence))?.data.length).toBe(200_000);
+    }
   });
 
   test('says at once what its user may not do', async () => {

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,15 +17,16 @@ export class RealServer {
     readonly folder: string,
     readonly port: number,
     private readonly extra: readonly string[],
+    private readonly diskMiB: number | undefined,
   ) {}
 
-  /** `config` is the text of a configuration beside address, port and JetStream. */
-  static async start(config?: string): Promise<RealServer> {
+  /** `config` is the text of a configuration beside address, port and JetStream; with `diskMiB` it has a disk that small. */
+  static async start(config?: string, diskMiB?: number): Promise<RealServer> {
     const folder = await mkdtemp(join(tmpdir(), 'skerry-bus-'));
     const file = join(folder, 'server.conf');
     if (config !== undefined) await writeFile(file, config);
     const extra = config === undefined ? [] : ['-c', file];
-    const server = new RealServer(await findNatsServer(), folder, await freePort(), extra);
+    const server = new RealServer(await findNatsServer(), folder, await freePort(), extra, diskMiB);
     await server.run();
     return server;
   }
@@ -36,8 +37,12 @@ export class RealServer {
 
   /** Starts it again on the same port and folder. */
   async run(): Promise<void> {
-    const args = ['-a', HOST, '-p', String(this.port), '-js', '-sd', join(this.folder, 'js'), ...this.extra];
-    this.child = spawn(this.binary, args, { stdio: 'ignore' });
+    const store = join(this.folder, 'js');
+    await mkdir(store, { recursive: true });
+    const args = [this.binary, '-a', HOST, '-p', String(this.port), '-js', '-sd', store, ...this.extra];
+    const [command = '', ...rest] =
+      this.diskMiB === undefined ? args : onSmallDisk(this.diskMiB, store, args);
+    this.child = spawn(command, rest, { stdio: 'ignore' });
     await until('nats-server answers', () => answers(this.port));
   }
 
@@ -55,6 +60,12 @@ export class RealServer {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Runs a command in a mount namespace of its own, where the folder is a small disk in memory. */
+function onSmallDisk(sizeMiB: number, folder: string, args: readonly string[]): string[] {
+  const script = 'mount -t tmpfs -o "size=$0" tmpfs "$1" && shift && exec "$@"';
+  return ['unshare', '--map-root-user', '--mount', 'sh', '-c', script, `${sizeMiB}m`, folder, ...args];
 }
 
 /** One client's way to the server, which can be cut. */

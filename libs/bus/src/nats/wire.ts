@@ -97,9 +97,8 @@ export const CODES = {
 } as const;
 const WRONG_SEQUENCE = new Set([10071, 10164]);
 const NO_RESOURCES = new Set([10023, 10028, 10047]);
-const STORE_FAILED = 10077;
 const TOO_LARGE = 10054;
-const FULL = /maximum (?:bytes|messages)|no space|resource/i;
+const FULL = /maximum (?:bytes|messages) exceeded|no space left/i;
 
 /** The error that a refusal by JetStream stands for. */
 export function apiError(what: string, error: ApiError): Error {
@@ -107,7 +106,7 @@ export function apiError(what: string, error: ApiError): Error {
   const text = `${what}: ${description} (${err_code})`;
   if (WRONG_SEQUENCE.has(err_code)) return new Conflict(text);
   if (NO_RESOURCES.has(err_code)) return new StorageFull(text);
-  if (err_code === STORE_FAILED && FULL.test(description)) return new StorageFull(text);
+  if (FULL.test(description)) return new StorageFull(text);
   if (err_code === TOO_LARGE) return new TooLarge(text);
   if (code === 503 || err_code === CODES.streamNotFound) return new Unavailable(text);
   return new JetStreamError(what, err_code, description);
