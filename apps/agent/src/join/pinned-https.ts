@@ -77,8 +77,8 @@ async function exchange(
       url,
       {
         method: options.method ?? 'GET',
+        // Only without an agent is this socket used, and not one that is verified by an authority.
         createConnection: () => socket,
-        agent: false,
         timeout: ANSWER_MS,
         headers:
           body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length },
