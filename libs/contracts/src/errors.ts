@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keysOf } from './primitives.js';
 
 /**
  * Codes of everything that can go wrong for the person or program that asked. Stable: clients match on them.
@@ -23,7 +24,7 @@ export const ERROR_STATUS = {
   internal: 500,
 } as const;
 export type ErrorCode = keyof typeof ERROR_STATUS;
-export const errorCodeSchema = z.enum(Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]]);
+export const errorCodeSchema = z.enum(keysOf(ERROR_STATUS));
 
 /** One thing wrong: where, what was given, what is allowed. `value` is cut at 120 characters and never a secret. */
 export const issueSchema = z.strictObject({

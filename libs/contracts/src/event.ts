@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instantSchema } from './primitives.js';
+import { instantSchema, keysOf } from './primitives.js';
 
 /** Every event of `skerry.evt.>`: noun and past tense, who says it, and what its `data` holds. */
 export const EVENT_TYPES = {
@@ -14,7 +14,6 @@ export const EVENT_TYPES = {
   'workload.placed': { by: 'scheduler', data: 'the Placement' },
   'workload.unplaceable': { by: 'scheduler', data: 'the Placement, with the reasons' },
   'workload.moved': { by: 'scheduler', data: 'the Placement' },
-  'assignment.delivered': { by: 'replicator', data: 'site and version' },
   'site.ready': { by: 'inventory', data: 'the SiteState' },
   'site.suspect': { by: 'inventory', data: 'the SiteState' },
   'site.lost': { by: 'inventory', data: 'the SiteState' },
@@ -28,7 +27,7 @@ export const EVENT_TYPES = {
   'workload.gone': { by: 'telemetry', data: 'phase and counts: nothing of it runs any more' },
 } as const;
 export type EventType = keyof typeof EVENT_TYPES;
-export const eventTypeSchema = z.enum(Object.keys(EVENT_TYPES) as [EventType, ...EventType[]]);
+export const eventTypeSchema = z.enum(keysOf(EVENT_TYPES));
 
 /** A CloudEvent 1.0 in structured JSON. `type` is `dev.skerry.<noun>.<past tense>.v1`; `subject` is `<project>/<name>` or a site. */
 export const eventSchema = z.strictObject({

@@ -8,7 +8,17 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
   const result = schema.safeParse(input, { reportInput: true });
   return result.success
     ? { ok: true, value: result.data }
-    : { ok: false, issues: result.error.issues.flatMap((i) => issuesOf(i, input)) };
+    : { ok: false, issues: tightest(result.error.issues.flatMap((i) => issuesOf(i, input))) };
+}
+
+/** Of two bounds that one value breaks on the same side, the last: a number's own limit comes after that of all integers. */
+function tightest(issues: Issue[]): Issue[] {
+  const bound = (i: Issue) => i.problem === 'too large' || i.problem === 'too small';
+  return issues.filter(
+    (issue, n) =>
+      !bound(issue) ||
+      !issues.slice(n + 1).some((later) => later.path === issue.path && later.problem === issue.problem),
+  );
 }
 
 function issuesOf(issue: z.core.$ZodIssue, root: unknown): Issue[] {
@@ -91,9 +101,18 @@ function formatPath(path: readonly PropertyKey[]): string {
 
 const SHOWN_CHARS = 120;
 
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v)) ?? String(value);
+  } catch {
+    // A cycle, or a `toJSON` that throws.
+    return Object.prototype.toString.call(value);
+  }
+}
+
 /** A value as one printable line: control characters escaped, cut at 120 characters. */
 export function show(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  const text = typeof value === 'number' ? String(value) : textOf(value);
   const safe = text.replace(
     /[\p{Cc}\p{Cf}\p{Co}\u2028\u2029]/gu,
     (c) => `\\u${c.codePointAt(0)?.toString(16).padStart(4, '0')}`,

@@ -45,3 +45,8 @@ export const longitudeSchema = z.number().min(-180).max(180);
 export const requestIdSchema = z.string().regex(/^[A-Za-z0-9_-]{8,64}$/, '8 to 64 of A-Z a-z 0-9 _ -');
 /** A content digest: `sha256:` and 64 hexadecimal digits. */
 export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+/** The own keys of a record that is written out in code, with their types. */
+export function keysOf<T extends object>(record: T): (keyof T & string)[] {
+  return Object.keys(record).filter((key): key is keyof T & string => Object.hasOwn(record, key));
+}

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import {
+  addSiteAnswerSchema,
+  addSiteSchema,
+  applyBodySchema,
+  deadLetterSchema,
+  doctorSchema,
+} from './api.js';
+import {
+  logLineSchema,
+  logPageSchema,
+  logRequestSchema,
+  planSchema,
+  siteViewSchema,
+  whySchema,
+} from './api.js';
+import { workloadViewSchema } from './api.js';
+import { commandSchema, outcomeSchema } from './command.js';
+import { assignmentSchema, desiredSchema, retirementSchema, tombstoneSchema } from './desired.js';
+import { problemSchema } from './errors.js';
+import { eventSchema } from './event.js';
+import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
+import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
+import {
+  digestAnswerSchema,
+  digestRequestSchema,
+  heartbeatSchema,
+  observedSchema,
+  replicaSchema,
+} from './observed.js';
+import { placementSchema } from './placement.js';
+import { quotaSchema } from './policy.js';
+import * as rpc from './rpc.js';
+import { nodeSchema, siteDescriptionSchema, siteSchema, siteStateSchema } from './site.js';
+import { announcedSchema, statusSchema } from './status.js';
+import { versionSchema } from './version.js';
+import { workloadDocumentSchema, workloadSchema } from './workload.js';
+
+/** Every body that crosses a process, by the name under which its JSON Schema is published. */
+export const CATALOG = {
+  AddSite: addSiteSchema,
+  AddSiteAnswer: addSiteAnswerSchema,
+  AdmitAnswer: rpc.admitAnswerSchema,
+  AdmitRequest: rpc.admitRequestSchema,
+  Announced: announcedSchema,
+  ApiToken: apiTokenSchema,
+  ApplyBody: applyBodySchema,
+  Assignment: assignmentSchema,
+  Command: commandSchema,
+  CutOffAnswer: rpc.cutOffAnswerSchema,
+  CutOffRequest: rpc.cutOffRequestSchema,
+  DeadLetter: deadLetterSchema,
+  Desired: desiredSchema,
+  DigestAnswer: digestAnswerSchema,
+  DigestRequest: digestRequestSchema,
+  Doctor: doctorSchema,
+  Event: eventSchema,
+  Heartbeat: heartbeatSchema,
+  IntakeAnswer: rpc.intakeAnswerSchema,
+  JoinAnswer: joinAnswerSchema,
+  JoinRequest: joinRequestSchema,
+  JoinTicket: joinTicketSchema,
+  JoinTicketAnswer: rpc.joinTicketAnswerSchema,
+  JoinTicketRequest: rpc.joinTicketRequestSchema,
+  LogLine: logLineSchema,
+  LogPage: logPageSchema,
+  LogRequest: logRequestSchema,
+  Node: nodeSchema,
+  Observed: observedSchema,
+  Outcome: outcomeSchema,
+  Placement: placementSchema,
+  Plan: planSchema,
+  PlanRequest: rpc.planRequestSchema,
+  Problem: problemSchema,
+  Quota: quotaSchema,
+  RedeliverAnswer: rpc.redeliverAnswerSchema,
+  RedeliverRequest: rpc.redeliverRequestSchema,
+  RenewRequest: renewRequestSchema,
+  Replica: replicaSchema,
+  Retirement: retirementSchema,
+  Site: siteSchema,
+  SiteDescription: siteDescriptionSchema,
+  SiteIdentity: siteIdentitySchema,
+  SiteState: siteStateSchema,
+  SiteView: siteViewSchema,
+  Status: statusSchema,
+  StatusListAnswer: rpc.statusListAnswerSchema,
+  StatusListRequest: rpc.statusListRequestSchema,
+  Tombstone: tombstoneSchema,
+  Version: versionSchema,
+  Why: whySchema,
+  Workload: workloadSchema,
+  WorkloadDocument: workloadDocumentSchema,
+  WorkloadRef: rpc.workloadRefSchema,
+  WorkloadView: workloadViewSchema,
+} as const satisfies Record<string, z.ZodType>;
+export type CatalogName = keyof typeof CATALOG;
+
+/**
+ * The JSON Schema (2020-12) of a body as a sender writes it: fields with a default may be left out. Rules that JSON Schema
+ * cannot say (one of two fields, names used once) are checked by the schema in code alone.
+ */
+export function jsonSchemaOf(name: CatalogName): Record<string, unknown> {
+  const schema = z.toJSONSchema(CATALOG[name], { io: 'input', unrepresentable: 'any', reused: 'inline' });
+  return { ...schema, title: name };
+}
