@@ -125,7 +125,7 @@ export class Uplink {
       site: agent.site.site,
       store: agent.store,
       lastSequence: () => downlink.lastSequence,
-      take: async (object) => await agent.take(object),
+      take: async (object, traceparent) => await agent.take(object, traceparent),
       log: agent.log,
     });
     // The hub answers a digest when its durable for this site is there: a source made before that waits long for it.

@@ -89,6 +89,8 @@ export type DigestRequest = z.infer<typeof digestRequestSchema>;
 /** What the replicator says to the last page: newer objects in full (bounded by the message size; `more` asks for another round). */
 export const digestAnswerSchema = z.strictObject({
   objects: z.array(z.unknown()),
+  /** The traceparent that an object was written with, by `<project>.<name>`: its trace goes on by this way too. */
+  traces: z.record(z.string(), z.string().max(128)).optional(),
   /** Keys the site holds that the hub does not know: they stay, and are reported. */
   unknown: z.array(z.string()).max(LIMITS.digestItemsPerPage),
   more: z.boolean(),

@@ -5,6 +5,7 @@ import {
   LIMITS,
   parse,
   SITE,
+  workloadKey,
   type Desired,
   type DigestAnswer,
   type DigestRequest,
@@ -14,7 +15,8 @@ import type { DesiredStore } from './desired-store.js';
 
 /** Without an occasion versions are compared this often: a deaf source reports no lag. */
 const EVERY_MS = 5 * 60_000;
-const ANSWER_MS = 10_000;
+/** Short: whoever is to answer may just have lost the lease, and asking again costs little. */
+const ANSWER_MS = 2_000;
 /** While the hub does not answer. */
 const RETRY_MS = 1_000;
 /** Rounds of one exchange; each brings as many objects as fit in a message. */
@@ -24,7 +26,7 @@ export interface DigestOptions {
   site: string;
   store: DesiredStore;
   lastSequence: () => number;
-  take: (object: Desired) => Promise<void>;
+  take: (object: Desired, traceparent: string | undefined) => Promise<void>;
   log: Log;
 }
 
@@ -61,7 +63,7 @@ export class DigestExchange {
     let repaired = 0;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const answer = await this.round();
-      for (const item of answer.objects) repaired += (await this.apply(item)) ? 1 : 0;
+      for (const item of answer.objects) repaired += (await this.apply(item, answer.traces ?? {})) ? 1 : 0;
       if (answer.unknown.length > 0) {
         this.options.log.warn('the hub does not know what is held here: it stays', {
           count: answer.unknown.length,
@@ -123,7 +125,7 @@ export class DigestExchange {
     }));
   }
 
-  private async apply(item: unknown): Promise<boolean> {
+  private async apply(item: unknown, traces: Readonly<Record<string, string>>): Promise<boolean> {
     const parsed = parse(desiredSchema, item);
     if (!parsed.ok) {
       this.options.log.error('an object in a digest cannot be read', {
@@ -132,7 +134,9 @@ export class DigestExchange {
       });
       return false;
     }
-    await this.options.take(parsed.value);
+    const object = parsed.value;
+    const key = object.kind === 'Retirement' ? undefined : workloadKey(object.project, object.name);
+    await this.options.take(object, key === undefined ? undefined : traces[key]);
     return true;
   }
 }

@@ -132,9 +132,8 @@ export class AnswerDigest {
         `alarm: site ${site.name} holds newer objects than the hub: ${newer.slice(0, 8).join(', ')}`,
       );
     }
-    const { objects, more } = await this.read(site.name, send);
     const strange = unknown.filter((key) => this.wanted.placement(key) === undefined);
-    return { objects, unknown: strange.slice(0, LIMITS.digestItemsPerPage), more };
+    return { ...(await this.read(site.name, send)), unknown: strange.slice(0, LIMITS.digestItemsPerPage) };
   }
 
   /** Something newer was decided, and it gives this site nothing. */
@@ -147,26 +146,29 @@ export class AnswerDigest {
   }
 
   /** The objects of these keys, as many as one answer holds. */
-  private async read(site: string, keys: readonly string[]): Promise<{ objects: Desired[]; more: boolean }> {
+  private async read(site: string, keys: readonly string[]): Promise<Omit<DigestAnswer, 'unknown'>> {
     const { delivered, downlink } = this.stores;
     const there = delivered.ofSite(site);
     const retirement = delivered.retirement(site);
     const sequences = keys.flatMap((key) => there.get(key)?.sequence ?? []);
     const all = retirement === undefined ? sequences : [...sequences, retirement];
     const objects: Desired[] = [];
+    const traces: Record<string, string> = {};
     let bytes = 0;
     for (let i = 0; i < all.length; i += READ_AT_ONCE) {
       const read = await Promise.all(
         all.slice(i, i + READ_AT_ONCE).map((sequence) => downlink.get(sequence)),
       );
-      for (const object of read) {
-        if (object === undefined) continue;
+      for (const { object, traceparent } of read.filter((r) => r !== undefined)) {
         bytes += Buffer.byteLength(JSON.stringify(object));
-        if (bytes > ANSWER_BYTES) return { objects, more: true };
+        if (bytes > ANSWER_BYTES) return { objects, traces, more: true };
         objects.push(object);
+        if (traceparent !== undefined && object.kind !== 'Retirement') {
+          traces[workloadKey(object.project, object.name)] = traceparent;
+        }
       }
     }
-    return { objects, more: false };
+    return { objects, traces, more: false };
   }
 }
 

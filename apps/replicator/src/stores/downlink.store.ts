@@ -43,9 +43,10 @@ export class DownlinkStore {
     this.delivered.wrote(object, ack.sequence, before);
   }
 
-  async get(sequence: number): Promise<Desired | undefined> {
+  async get(sequence: number): Promise<{ object: Desired; traceparent: string | undefined } | undefined> {
     const message = await this.bus.message(DL.name, sequence);
-    return message === undefined ? undefined : this.read(message);
+    const object = message === undefined ? undefined : this.read(message);
+    return object && { object, traceparent: message?.headers[HEADERS.traceparent] };
   }
 
   /** Deletes exactly this message; nothing happens when a newer one has taken its place. */
