@@ -32,6 +32,8 @@ export class FakeSite {
   readonly held = new Map<string, Held>();
   retired = false;
   digests = 0;
+  /** What it says of itself. */
+  lastBeat: Heartbeat;
   private lastSequence = 0;
   private following: Following | undefined;
   private heart: NodeJS.Timeout | undefined;
@@ -41,7 +43,9 @@ export class FakeSite {
   private constructor(
     readonly name: string,
     readonly bus: Bus,
-  ) {}
+  ) {
+    this.lastBeat = heartbeat(name);
+  }
 
   static async start(at: {
     name: string;
@@ -106,7 +110,9 @@ export class FakeSite {
 
   /** Beats twice a second until `silence`. */
   beat(change: Partial<Heartbeat> = {}): void {
-    const say = () => this.bus.say(SITE.heartbeat, heartbeat(this.name, change));
+    this.silence();
+    this.lastBeat = heartbeat(this.name, change);
+    const say = () => this.bus.say(SITE.heartbeat, this.lastBeat);
     say();
     this.heart = setInterval(say, 500);
   }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { beginSending, judgeSending, type Sending, type Verdict } from '@skerry/domain';
+import { beginSending, INTAKE_QUOTA, judgeSending, type Sending, type Verdict } from '@skerry/domain';
 
 /** Subjects that one site may have reports on; each is a message that the hub keeps. */
 export const MAX_KEYS_PER_SITE = 10_000;
@@ -7,6 +7,8 @@ export const MAX_KEYS_PER_SITE = 10_000;
 interface Sender {
   sending: Sending;
   keys: Set<string>;
+  /** Until then nothing is taken: it was found to flood. Monotonic ms. */
+  heldUntil: number;
 }
 
 /** How much each site sends to this instance, and about how many things. */
@@ -17,8 +19,10 @@ export class SendingStore {
   /** Counts one message against the site's quota. `now` is monotonic milliseconds. */
   judge(site: string, bytes: number, now: number): Verdict {
     const sender = this.of(site, now);
+    if (now < sender.heldUntil) return { kind: 'wait', retryAfterMs: Math.ceil(sender.heldUntil - now) };
     const { sending, verdict } = judgeSending(sender.sending, bytes, now);
     sender.sending = sending;
+    if (verdict.kind === 'cut-off') sender.heldUntil = now + INTAKE_QUOTA.cutOffForMs;
     return verdict;
   }
 
@@ -35,14 +39,10 @@ export class SendingStore {
     this.senders.get(site)?.keys.delete(key);
   }
 
-  forget(site: string): void {
-    this.senders.delete(site);
-  }
-
   private of(site: string, now: number): Sender {
     const known = this.senders.get(site);
     if (known !== undefined) return known;
-    const sender = { sending: beginSending(now), keys: new Set<string>() };
+    const sender = { sending: beginSending(now), keys: new Set<string>(), heldUntil: 0 };
     this.senders.set(site, sender);
     return sender;
   }
