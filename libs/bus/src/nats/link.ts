@@ -14,7 +14,6 @@ import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { reasonOf, warn, type OnAlarm } from '../alarm.js';
 import { requireHeaders, requireSize } from '../body.js';
 import type { Headers } from '../bus.js';
-import { realClock, pause } from '../clock.js';
 import { Unavailable } from '../errors.js';
 import { Asks } from './asks.js';
 import { toNats } from './wire.js';
@@ -75,7 +74,9 @@ export class Link {
         return new Link(await connect(client), options, options.onAlarm ?? warn);
       } catch (error) {
         if (performance.now() > deadline) throw unreachable(options, error);
-        await pause(realClock, RECONNECT_MS + Math.random() * RECONNECT_JITTER_MS);
+        // A timer that keeps the process alive: nothing else does yet.
+        const waitMs = RECONNECT_MS + Math.random() * RECONNECT_JITTER_MS;
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
   }
