@@ -1,5 +1,4 @@
 import { workloadSpecSchema, siteDescriptionSchema, type SiteState, type Workload } from '@skerry/contracts';
-import type { z } from 'zod';
 import { Ledger } from './ledger.js';
 import { siteFacts } from './site-facts.js';
 import type { PlaceRequest, SiteFacts, Snapshot } from './types.js';
@@ -71,7 +70,8 @@ export function site(example: SiteExample): SiteFacts {
   );
 }
 
-export type Rules = z.input<typeof workloadSpecSchema>['placement'];
+/** `spec.placement` as people write it; parsed with the contracts. */
+export type Rules = Record<string, unknown>;
 
 export interface WorkloadExample {
   name?: string;
