@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { dirname } from 'node:path';
 import { parse, siteDescriptionSchema } from '@skerry/contracts';
 import { writePrivateFile } from '@skerry/identity';
 import { z } from 'zod';
 import { isMissing } from './missing.js';
-import { FIRST_PORT, freePorts, isFree } from './ports.js';
+import { FIRST_PORT, freePorts, isFree, isOwnAddress } from './ports.js';
 
 const port = z.number().int().min(1).max(65_535);
 
@@ -26,12 +28,22 @@ export async function readCloudFile(path: string): Promise<CloudFile | undefined
     throw new Error(`read ${path}`, { cause });
   });
   if (text === undefined) return undefined;
-  const parsed = parse(cloudFileSchema, JSON.parse(text));
+  const parsed = parse(cloudFileSchema, jsonIn(text, path));
   if (parsed.ok) return parsed.value;
-  const what = parsed.issues.map((i) => `${i.path}: ${i.problem}`).join('; ');
-  throw new Error(
-    `${path} is damaged (${what}): put back a copy of it, or remove the folder to found a new cloud`,
-  );
+  throw damaged(path, parsed.issues.map((i) => `${i.path}: ${i.problem}`).join('; '));
+}
+
+function jsonIn(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw damaged(path, 'it is no JSON');
+  }
+}
+
+function damaged(path: string, what: string): Error {
+  const remedy = `put back a copy of it, or remove the folder ${dirname(path)} to found a new cloud`;
+  return new Error(`${path} is damaged (${what}): ${remedy}`);
 }
 
 export async function writeCloudFile(path: string, cloud: CloudFile): Promise<void> {
@@ -46,17 +58,30 @@ export async function choosePorts(mode: 'fixed' | 'ephemeral'): Promise<CloudFil
   return cloudFileSchema.shape.ports.parse({ api, hub, leaf, monitor, join });
 }
 
+/** Throws unless this machine can listen on the address. */
+export async function requireOwnAddress(host: string): Promise<void> {
+  if (isIP(host) !== 0 && (await isOwnAddress(host))) return;
+  throw new Error(
+    `this machine has no address ${host}: give one of its own with --listen, or 0.0.0.0 for all`,
+  );
+}
+
 /** Throws one error that names every port of the cloud that something else holds. */
 export async function requireFreePorts(cloud: CloudFile, path: string): Promise<void> {
-  const named: [string, number][] = [
-    ...Object.entries(cloud.ports).filter(([name]) => name !== 'join'),
-    ...cloud.sites.flatMap(({ description, port: client, monitor }): [string, number][] => [
+  const { api, hub, leaf, monitor } = cloud.ports;
+  // The join endpoint is opened when it is asked for, and says then if it cannot.
+  const named: [string, number, string?][] = [
+    ['api', api],
+    ['hub', hub],
+    ['hub for sites', leaf, cloud.listen],
+    ['hub monitoring', monitor],
+    ...cloud.sites.flatMap(({ description, port: client, monitor: own }): [string, number][] => [
       [`site ${description.name}`, client],
-      [`site ${description.name} monitoring`, monitor],
+      [`site ${description.name} monitoring`, own],
     ]),
   ];
   const taken = await Promise.all(
-    named.map(async ([name, number]) => ((await isFree(number)) ? [] : [`${number} (${name})`])),
+    named.map(async ([name, number, host]) => ((await isFree(number, host)) ? [] : [`${number} (${name})`])),
   );
   const list = taken.flat();
   if (list.length === 0) return;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SiteDescription } from '@skerry/contracts';
-import { requireFreePorts, writeCloudFile, type CloudFile } from './cloud-file.js';
+import { requireFreePorts, requireOwnAddress, writeCloudFile, type CloudFile } from './cloud-file.js';
 import { foundCloud, writeHub } from './found.js';
 import { freePorts } from './ports.js';
 import { cloudPaths, type CloudPaths } from './paths.js';
@@ -15,11 +15,13 @@ import {
   type ServiceName,
 } from './processes.js';
 import { DelayRelay } from './relay.js';
+import { takeRunLock } from './run-lock.js';
 import { writeLeafConfig } from './site-folder.js';
 import { Supervisor } from './supervisor.js';
 
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
+const LOOPBACK = '127.0.0.1';
 /** Asks an agent to stop its replicas too before it ends. */
 const STOP_WITH_REPLICAS: NodeJS.Signals = 'SIGUSR2';
 
@@ -51,40 +53,55 @@ export class LocalCloud {
     private readonly options: CloudOptions,
     readonly supervisor: Supervisor,
     readonly file: CloudFile,
+    private readonly unlock: () => Promise<void>,
   ) {
     this.paths = cloudPaths(options.home);
   }
 
-  /** Founds or resumes the cloud of a folder, starts everything and resolves when it is ready. On failure nothing is left running. */
+  /**
+   * Founds or resumes the cloud of a folder, starts everything and resolves when it is ready. On failure nothing is
+   * left running. Throws `CloudRunsAlready`, having touched nothing, while a cloud runs from this folder.
+   */
   static async start(options: CloudOptions): Promise<LocalCloud> {
-    const say = options.onProgress ?? (() => undefined);
     const paths = cloudPaths(options.home);
+    const unlock = await takeRunLock(paths.runLock);
+    let local: LocalCloud | undefined;
+    try {
+      local = await LocalCloud.prepare(options, paths, unlock);
+      await local.startAll(options.onProgress ?? (() => undefined));
+      return local;
+    } catch (cause) {
+      await (local === undefined ? unlock() : local.stop());
+      throw cause;
+    }
+  }
+
+  /** Everything that a start needs before its first process. */
+  private static async prepare(
+    options: CloudOptions,
+    paths: CloudPaths,
+    unlock: () => Promise<void>,
+  ): Promise<LocalCloud> {
+    const say = options.onProgress ?? (() => undefined);
     const left = await Supervisor.endLeftovers(paths.pids);
     if (left.length > 0) say(`ended ${left.length} processes that an earlier run left behind`);
+    const listen = options.listen ?? LOOPBACK;
+    await requireOwnAddress(listen);
     const founded = await foundCloud(paths, {
       sites: options.sites,
       ports: options.ports ?? 'fixed',
-      listen: options.listen ?? '127.0.0.1',
+      listen,
     });
     const file = options.listen === undefined ? founded.cloud : { ...founded.cloud, listen: options.listen };
+    await requireOwnAddress(file.listen);
+    await requireFreePorts(file, paths.cloudFile);
     // Remembered, so that sites elsewhere find the hub again after any later start.
     if (file.listen !== founded.cloud.listen) await writeCloudFile(paths.cloudFile, file);
-    await requireFreePorts(file, paths.cloudFile);
     await writeHub(paths, { ...founded, cloud: file });
     const onExit = (name: string, how: string) =>
       say(`${name} ended (${how}); starting it again, see ${join(paths.logs, `${name}.log`)}`);
-    const local = new LocalCloud(
-      options,
-      new Supervisor({ logs: paths.logs, pidFile: paths.pids, onExit }),
-      file,
-    );
-    try {
-      await local.startAll(say);
-    } catch (cause) {
-      await local.stop();
-      throw cause;
-    }
-    return local;
+    const supervisor = new Supervisor({ logs: paths.logs, pidFile: paths.pids, onExit });
+    return new LocalCloud(options, supervisor, file, unlock);
   }
 
   get apiUrl(): string {
@@ -137,6 +154,7 @@ export class LocalCloud {
     );
     await supervisor.stop('hub');
     await Promise.all(this.relays.map((r) => r.close()));
+    await this.unlock();
   }
 
   private async startAll(say: (line: string) => void): Promise<void> {

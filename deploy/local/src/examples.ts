@@ -42,12 +42,12 @@ export async function applyExamples(cloud: LocalCloud, folder: string, stopped: 
   }
 }
 
-/** The statuses of all workloads, as soon as each runs (or has completed); after 90 s as they then are. */
+/** The statuses of all workloads, as soon as each runs (or has completed); after 90 s as they then are. `some`: there must be one. */
 export async function waitUntilRunning(
   cloud: LocalCloud,
-  say: (line: string) => void,
-  stopped: AbortSignal,
+  options: { say: (line: string) => void; stopped: AbortSignal; some: boolean },
 ): Promise<Status[]> {
+  const { say, stopped, some } = options;
   const client = await clientOf(cloud);
   const deadline = Date.now() + RUN_TIMEOUT_MS;
   for (;;) {
@@ -55,7 +55,8 @@ export async function waitUntilRunning(
     const statuses: Status[] = [];
     for await (const status of client.status()) if (status.phase !== 'removed') statuses.push(status);
     const waiting = statuses.filter((s) => !SETTLED.has(s.phase));
-    if ((waiting.length === 0 && statuses.length > 0) || Date.now() > deadline) return statuses;
+    if (waiting.length === 0 && (statuses.length > 0 || !some)) return statuses;
+    if (Date.now() > deadline) return statuses;
     const list = waiting.map((s) => `${s.name} ${s.phase} ${s.running}/${s.wanted}`).join(', ');
     say(`waiting until the workloads run: ${list === '' ? 'none known yet' : list}`);
     await pause(POLL_MS);

@@ -20,6 +20,7 @@ const USAGE = `npm start [-- options]   brings up a cloud on this machine
 Set SKERRY_HOME to keep the cloud somewhere else than in .skerry, and
 OTEL_EXPORTER_OTLP_ENDPOINT to send traces to an OpenTelemetry collector.
 `;
+const EXIT_USAGE = 2;
 /** Where the hub stands with `--wan`. */
 const HUB_AT = 'eu-de';
 
@@ -30,20 +31,41 @@ interface Options {
   redis: string | undefined;
 }
 
+/** What was asked for cannot be: said in one line, with exit code 2. */
+class Usage extends Error {
+  constructor(problem: string) {
+    super(`${problem}; \`npm start -- --help\` shows what there is`);
+  }
+}
+
 function readOptions(argv: string[]): Options | 'help' {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      wan: { type: 'boolean', default: false },
-      listen: { type: 'string' },
-      'no-examples': { type: 'boolean', default: false },
-      redis: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
+  const values = parsedOptions(argv);
   if (values.help) return 'help';
+  if (values.redis !== undefined && !/^rediss?:$/.test(protocolOf(values.redis))) {
+    throw new Usage('--redis wants an address such as redis://127.0.0.1:6379');
+  }
   return { wan: values.wan, listen: values.listen, examples: !values['no-examples'], redis: values.redis };
 }
+
+function parsedOptions(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        wan: { type: 'boolean', default: false },
+        listen: { type: 'string' },
+        'no-examples': { type: 'boolean', default: false },
+        redis: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (cause) {
+    // Node's first sentence names the option; the rest speaks of positional arguments.
+    throw new Usage(cause instanceof Error ? (cause.message.split(/\. |\n/)[0] ?? '') : String(cause));
+  }
+}
+
+const protocolOf = (url: string) => (URL.canParse(url) ? new URL(url).protocol : '');
 
 /** Variables of tracing and of Redis that services and agents get. */
 function sharedEnv(options: Options): Record<string, string> {
@@ -77,7 +99,8 @@ async function run(options: Options, root: string, stopped: AbortSignal): Promis
       await applyExamples(cloud, resolve(examples, 'workloads'), stopped);
     }
     progress.begin('waiting until the workloads run');
-    const statuses = await waitUntilRunning(cloud, (line) => progress.update(line), stopped);
+    const say = (line: string) => progress.update(line);
+    const statuses = await waitUntilRunning(cloud, { say, stopped, some: options.examples });
     progress.end();
     process.stdout.write(`\n${placementTable(statuses)}\n\n${nextCommands(statuses, cloud)}\n`);
   } catch (cause) {
@@ -141,6 +164,6 @@ main().then(
     process.stderr.write(
       `\n${pc.red('npm start failed:')} ${cause instanceof Error ? cause.message : String(cause)}\n`,
     );
-    process.exit(1);
+    process.exit(cause instanceof Usage ? EXIT_USAGE : 1);
   },
 );

@@ -17,7 +17,9 @@ export function cloudPaths(home: string) {
     cloudFile: join(home, 'cloud.json'),
     /** What the CLI reads: address and token of the api. */
     context: join(home, 'context.json'),
-    /** Held while a cloud runs from this folder. */
+    /** Names the process that runs the cloud, while it lives. */
+    runLock: join(home, 'run.lock'),
+    /** The processes of the cloud: what a killed run left is ended by the next one. */
     pids: join(home, 'pids.json'),
     logs: join(home, 'logs'),
     hub: join(home, 'hub'),

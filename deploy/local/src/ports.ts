@@ -28,3 +28,11 @@ export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean>
     server.listen(port, host, () => server.close(() => resolve(true)));
   });
 }
+
+/** True when this machine can listen on the address. */
+export async function isOwnAddress(host: string): Promise<boolean> {
+  return freePort(host).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync, renameSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
+import { asKnownProcess, catches, isRunning, startTimeOf, type KnownProcess } from './known-process.js';
 
 /** What to run: an argv array, the whole environment (nothing is inherited but what is here), and its log file's name. */
 export interface ProcessSpec {
@@ -14,6 +16,8 @@ export interface ProcessSpec {
 
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
+/** A program may take this long from its start until it handles signals. */
+const CATCH_TIMEOUT_MS = 5_000;
 /** A process that ran this long starts over with the first backoff. */
 const STEADY_MS = 30_000;
 
@@ -73,6 +77,7 @@ export class Supervisor {
     const { child, spec } = entry;
     if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      if (signal !== undefined) await untilCaught(child.pid, signal);
       child.kill(signal ?? 'SIGTERM');
       const insist = setTimeout(() => child.kill('SIGKILL'), spec.stopTimeoutMs ?? 12_000);
       await gone;
@@ -84,13 +89,13 @@ export class Supervisor {
 
   /** Ends what an earlier run of this folder left behind; a process is known by its id and start time. Returns their names. */
   static async endLeftovers(pidFile: string): Promise<string[]> {
-    const left = readPids(pidFile).filter(({ pid, startTime }) => startTimeOf(pid) === startTime);
-    for (const { pid } of left) process.kill(pid, 'SIGTERM');
+    const left = readPids(pidFile).filter(isRunning);
+    for (const { pid } of left) signalTo(pid, 'SIGTERM');
     const deadline = Date.now() + 12_000;
-    const alive = () => left.filter(({ pid, startTime }) => startTimeOf(pid) === startTime);
+    const alive = () => left.filter(isRunning);
     while (alive().length > 0 && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 50));
-    for (const { pid } of alive()) process.kill(pid, 'SIGKILL');
+    for (const { pid } of alive()) signalTo(pid, 'SIGKILL');
     return left.map((p) => p.name);
   }
 
@@ -133,39 +138,39 @@ export class Supervisor {
   }
 }
 
-interface KnownPid {
-  name: string;
-  pid: number;
-  startTime: string;
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended by itself.
+  }
 }
 
-function readPids(path: string): KnownPid[] {
+/**
+ * Waits until a process that has just started understands a signal of its own. An agent that died of it instead would
+ * leave its replicas running.
+ */
+async function untilCaught(pid: number, signal: NodeJS.Signals): Promise<void> {
+  const deadline = Date.now() + CATCH_TIMEOUT_MS;
+  while (!catches(pid, constants.signals[signal]) && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+interface NamedProcess extends KnownProcess {
+  name: string;
+}
+
+function readPids(path: string): NamedProcess[] {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    return Array.isArray(value) ? value.filter(isKnownPid) : [];
+    return Array.isArray(value) ? value.flatMap(named) : [];
   } catch {
     return []; // No file, or cut off by a crash: then nothing is known to be left.
   }
 }
 
-function isKnownPid(value: unknown): value is KnownPid {
-  if (typeof value !== 'object' || value === null) return false;
-  return (
-    'name' in value &&
-    'pid' in value &&
-    'startTime' in value &&
-    typeof value.pid === 'number' &&
-    value.pid > 1
-  );
-}
-
-/** When a process started, in clock ticks since boot: with the id it names a process for ever. Undefined when it is gone. */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined; // It has ended.
-  }
+function named(value: unknown): NamedProcess[] {
+  const known = asKnownProcess(value);
+  if (known === undefined || typeof value !== 'object' || value === null || !('name' in value)) return [];
+  return [{ ...known, name: String(value.name) }];
 }
