@@ -4,11 +4,14 @@ import type { Bus, BucketChange, Following } from '@skerry/bus';
 import {
   BUCKETS,
   EPOCH_KEY,
+  eventSubject,
   placementSchema,
+  RPC,
   siteDescriptionSchema,
   siteSchema,
   siteStateSchema,
   STREAMS,
+  whySchema,
   workloadSchema,
   workloadSpecSchema,
   type Placement,
@@ -28,6 +31,9 @@ interface Scheduler {
 let hub: Hub;
 let admin: Bus;
 let following: Following;
+let announced: Following;
+/** Subjects of `EVT` in the order of the stream. */
+const events: string[] = [];
 /** Every write of `placements` in the order of the stream. */
 const writes: { key: string; revision: number; placement: Placement | undefined }[] = [];
 
@@ -37,9 +43,10 @@ beforeAll(async () => {
   for (const stream of Object.values(STREAMS)) await admin.ensureStream(stream);
   for (const bucket of Object.values(BUCKETS)) await admin.ensureBucket(bucket);
   following = await admin.bucket(BUCKETS.placements, (v) => z.unknown().parse(v)).follow(record);
+  announced = await admin.follow(STREAMS.EVT.name, (m) => void events.push(m.subject));
 });
 afterAll(async () => {
-  await following?.drain();
+  await Promise.all([following, announced].map((f) => f?.drain()));
   await hub?.stop();
 });
 
@@ -139,6 +146,22 @@ function expectFenced(): void {
     else expect(placement?.epoch).toBe(epoch);
   }
 }
+
+describe('a scheduler with the permissions of its own user', () => {
+  it('announces what it decides, and explains it to the api', async () => {
+    const scheduler = start('e0');
+    await started(scheduler);
+    await putSite('calm', 2);
+    await putWorkload('event0', 'calm');
+    await until(() => running(newest('event')) === 1, 'it is placed', 15_000);
+    const subject = eventSubject('workload.placed', 'event0', 'shop');
+    await until(() => events.includes(subject), 'it is announced');
+    const api = await hub.bus('api');
+    const why = whySchema.parse((await api.request(RPC.why, { project: 'shop', name: 'event0' })).json());
+    expect(why.sites.map((site) => [site.site, site.chosen])).toEqual([['calm', 1]]);
+    expect(await hub.end(scheduler.child, 'SIGTERM')).toBe(0);
+  });
+});
 
 describe('schedulers on a real hub', () => {
   it('give the last free capacity to exactly as many as fit, while the active one is killed in the middle', async () => {
