@@ -132,7 +132,7 @@ export class SiteUnderTest {
     const { command = 'run', env = {} } = options;
     const child = spawn(
       process.execPath,
-      ['--max-semi-space-size=2', await bundle(), command, '--dir', this.dir],
+      ['--max-semi-space-size=2', await agentBundle(), command, '--dir', this.dir],
       {
         stdio: ['ignore', 'ignore', process.env['AGENT_TEST_LOG'] === undefined ? 'ignore' : 'inherit'],
         env: { ...process.env, SKERRY_LOG: 'warn', ...env },
@@ -293,7 +293,7 @@ export class HubStandIn {
 }
 
 /** The agent as one file, built once for each run of the tests. */
-async function bundle(): Promise<string> {
+export async function agentBundle(): Promise<string> {
   const outfile = resolve(import.meta.dirname, `../../../.cache/agent-under-test/${process.pid}.mjs`);
   built ??= buildBundle(outfile);
   await built;

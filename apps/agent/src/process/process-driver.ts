@@ -152,15 +152,18 @@ export class ProcessDriver implements Driver {
     return { ...(code === undefined ? {} : { code }), ...(note === undefined ? {} : { note }) };
   }
 
+  /** The command and what it started first: the keeper then collects it, and no dead process is left to nobody. */
   private async killLeftovers(live: Live): Promise<void> {
     const { cgroups } = this.options;
     const left = () => [...groupMembers(live), ...cgroups.members(live.cgroups)];
     await until(() => {
-      signalGroup(live, 'SIGKILL');
-      signalAll(cgroups.members(live.cgroups), 'SIGKILL');
-      return left().length === 0 && !isRunning(live);
+      const members = left();
+      signalAll(members, 'SIGKILL');
+      return members.length === 0;
     }, KILL_MS);
-    await until(() => cgroups.remove(live.cgroups), KEEPER_MS);
+    await until(() => !isAlive(live.keeper), KEEPER_MS);
+    signalGroup(live, 'SIGKILL');
+    await until(() => !isRunning(live) && cgroups.remove(live.cgroups), KILL_MS);
   }
 }
 

@@ -10,7 +10,11 @@ import { afterEnd } from './restart-rules.js';
  * with at most `maxUnavailable` of the wanted slots not running; slots that do not run anyway are replaced first and
  * freely. Equal templates never restart anything, whatever their version.
  */
-export function reconcile(input: { wanted?: Wanted; held: readonly HeldReplica[]; nowMs: number }): Reconciled {
+export function reconcile(input: {
+  wanted?: Wanted;
+  held: readonly HeldReplica[];
+  nowMs: number;
+}): Reconciled {
   const { wanted, nowMs } = input;
   const held = input.held.toSorted((a, b) => a.slot - b.slot);
   const steps = held.map((h): Step => {
