@@ -201,24 +201,24 @@ describe('a replica as a process', () => {
     expect(existsSync('/tmp/skerry-trap')).toBe(false);
   });
 
-  it('is held to its memory where the kernel has cgroups, and says that it was killed for it', async () => {
-    const kind = Cgroups.detect('test').kind;
-    await site.startAgent();
-    const hungry = 'const a = []; setInterval(() => a.push(Buffer.alloc(8 << 20, 1)), 10)';
-    hub.want(
-      assignment('hungry', {
-        resources: { cpuMillicores: 500, memoryMiB: 96 },
-        run: { command: [NODE, '-e', hungry], restart: { policy: kind === 'none' ? 'on-failure' : 'never' } },
-      }),
-    );
-    if (kind === 'none') {
-      expect((await hub.running('hungry')).state).toBe('accepted');
-      return;
-    }
-    const killed = await hub.seen('hungry', (o) => o.replicas[0]?.phase === 'failed');
-    expect(killed.replicas[0]).toMatchObject({
-      exitCode: 137,
-      message: 'killed by the kernel: over its memory limit',
-    });
-  });
+  // A machine whose kernel offers no cgroups to this user cannot hold anything to a limit, and its node says so.
+  const limited = Cgroups.detect('test').kind === 'none' ? it.skip : it;
+  limited(
+    'is held to its memory where the kernel has cgroups, and says that it was killed for it',
+    async () => {
+      await site.startAgent();
+      const hungry = 'const a = []; setInterval(() => a.push(Buffer.alloc(8 << 20, 1)), 10)';
+      hub.want(
+        assignment('hungry', {
+          resources: { cpuMillicores: 500, memoryMiB: 96 },
+          run: { command: [NODE, '-e', hungry], restart: { policy: 'never' } },
+        }),
+      );
+      const killed = await hub.seen('hungry', (o) => o.replicas[0]?.phase === 'failed');
+      expect(killed.replicas[0]).toMatchObject({
+        exitCode: 137,
+        message: 'killed by the kernel: over its memory limit',
+      });
+    },
+  );
 });

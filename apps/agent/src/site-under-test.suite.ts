@@ -32,6 +32,7 @@ import {
 } from '@skerry/identity';
 import { findNatsServer } from '@skerry/nats-server';
 import { makeLog, type Log } from './log.js';
+import { processStat } from './process/process-identity.js';
 import type { SiteFile } from './site-file.js';
 
 export const QUIET: Log = makeLog('error');
@@ -324,13 +325,10 @@ export async function end(child: ChildProcess | undefined, signal: NodeJS.Signal
   await ended;
 }
 
+/** Whether a process runs; one that is only not yet collected does not. */
 export function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  const state = processStat(pid)?.state;
+  return state !== undefined && state !== 'Z';
 }
 
 function killGroupOf(pid: number): void {
