@@ -55,7 +55,7 @@ export const fileSchema = z.strictObject({
     .default('0644'),
 });
 
-/** A port a replica listens on. Without `port` the agent picks a free one; either way it is handed over as `PORT_<NAME>` (and `PORT` for the first). */
+/** A port a replica listens on. Without `port` the agent picks a free one; either way it is handed over as `PORT_<NAME>` (and `PORT` for the first), with the address to listen on as `HOST`. */
 export const portSchema = z.strictObject({
   name: z.string().regex(/^[a-z][-a-z0-9]{0,14}$/, 'at most 15 of a-z 0-9 "-", beginning with a letter'),
   port: z.number().int().min(1).max(65_535).optional(),

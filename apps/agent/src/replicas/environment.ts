@@ -6,6 +6,8 @@ export interface Surroundings {
   site: string;
   node: string;
   slot: number;
+  /** Where its users reach it: what it has to listen on. */
+  address: string;
   ports: Readonly<Record<string, number>>;
   /** Trace of the change that started it, so that its own spans hang below. */
   traceparent?: string | undefined;
@@ -28,7 +30,7 @@ export function environmentOf(assignment: Assignment, around: Surroundings): Rec
     PATH: process.env['PATH'] ?? PATH,
     LANG: 'C.UTF-8',
     ...(trace === undefined ? {} : { TRACEPARENT: trace }),
-    ...(first === undefined ? {} : { PORT: String(around.ports[first.name]) }),
+    ...(first === undefined ? {} : { HOST: around.address, PORT: String(around.ports[first.name]) }),
     ...Object.fromEntries(ports),
     ...assignment.run.env,
     SKERRY_SITE: around.site,

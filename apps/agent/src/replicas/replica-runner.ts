@@ -128,7 +128,7 @@ export class ReplicaRunner {
   }
 
   private async launch(record: ReplicaRecord, assignment: Assignment, traceparent: string | undefined) {
-    const { site, node, drivers, store } = this.options;
+    const { site, node, address, drivers, store } = this.options;
     const driver = drivers.get(record.driver);
     const ports = await this.portsFor(record, assignment, driver);
     if (!ports.ok) return ports;
@@ -138,6 +138,7 @@ export class ReplicaRunner {
       site,
       node,
       slot: record.slot,
+      address,
       ports: ports.ports,
       traceparent,
     });
@@ -249,7 +250,7 @@ export class ReplicaRunner {
       address,
       ports,
       cwd: assignment.run.workingDir === undefined ? cwd : join(cwd, assignment.run.workingDir),
-      env: environmentOf(assignment, { id, site, node, slot, ports }),
+      env: environmentOf(assignment, { id, site, node, slot, address, ports }),
     };
     const onChange = (probed: { healthy: boolean; reason?: string }) => {
       if (!isUp(record) || record.phase === 'stopping') return;
