@@ -75,7 +75,7 @@ async function adminBus(cloud: LocalCloud): Promise<Bus> {
 /** Polls until `probe` gives a value; rejects with what `describe` says when the time is up. */
 export async function eventually<T>(
   probe: () => Promise<T | undefined> | T | undefined,
-  options: { withinMs: number; what: string; everyMs?: number },
+  options: { withinMs: number; what: string | (() => string); everyMs?: number },
 ): Promise<T> {
   const deadline = Date.now() + options.withinMs;
   let last: unknown;
@@ -87,7 +87,10 @@ export async function eventually<T>(
       last = cause;
     }
     if (Date.now() > deadline)
-      throw new Error(`not within ${options.withinMs} ms: ${options.what}`, { cause: last });
+      throw new Error(
+        `not within ${options.withinMs} ms: ${typeof options.what === 'string' ? options.what : options.what()}`,
+        { cause: last },
+      );
     await new Promise((tick) => setTimeout(tick, options.everyMs ?? 50));
   }
 }

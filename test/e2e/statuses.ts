@@ -10,12 +10,19 @@ export async function untilPhase(
   withinMs = 20_000,
 ): Promise<Status> {
   let last: Status | undefined;
+  let placed: string | undefined;
   return eventually(
     async () => {
-      last = (await client.workload('test', name)).status;
+      const view = await client.workload('test', name);
+      last = view.status;
+      placed = view.placement?.state;
       return last !== undefined && phases.includes(last.phase) ? last : undefined;
     },
-    { withinMs, what: `${name} ${phases.join(' or ')}; it is ${last?.phase ?? 'unknown'}` },
+    {
+      withinMs,
+      what: () =>
+        `${name} ${phases.join(' or ')}; it is ${last?.phase ?? 'unknown'} (${last?.reasons.join('; ') ?? ''}), placement ${placed ?? 'none'}`,
+    },
   );
 }
 

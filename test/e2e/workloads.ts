@@ -29,10 +29,10 @@ export function httpService(
 
 const SERVER = `
 import { createServer } from 'node:http';
-const { SKERRY_REPLICA, SKERRY_SITE, PORT } = process.env;
+const { SKERRY_REPLICA, SKERRY_SITE, HOST, PORT } = process.env;
 console.log('started', SKERRY_REPLICA);
 const server = createServer((request, response) => response.end(JSON.stringify({ replica: SKERRY_REPLICA, site: SKERRY_SITE, pid: process.pid })));
-server.listen(Number(PORT), '127.0.0.1');
+server.listen(Number(PORT), HOST);
 process.on('SIGTERM', () => server.close(() => process.exit(0)));
 `;
 
