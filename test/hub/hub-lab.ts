@@ -39,6 +39,7 @@ export interface AppProcess {
 export class HubLab {
   private readonly apps = new Set<AppProcess>();
   private readonly fakes: FakeSite[] = [];
+  private readonly buses: Bus[] = [];
   readonly events: SkerryEvent[] = [];
 
   private constructor(
@@ -78,6 +79,7 @@ export class HubLab {
   async stop(): Promise<void> {
     for (const app of this.apps) await this.end(app);
     for (const fake of this.fakes) await fake.close();
+    for (const bus of this.buses) await bus.close();
     await this.admin.close();
     await this.cloud.stop();
   }
@@ -118,6 +120,13 @@ export class HubLab {
       });
     }
     return child.exitCode;
+  }
+
+  /** A connection as one of the hub's users, with that user's permissions; closed by `stop`. */
+  async bus(name: AppUser): Promise<Bus> {
+    const bus = await connectBus(await connection(this.cloud, name));
+    this.buses.push(bus);
+    return bus;
   }
 
   /** What an agent would do at a site. */

@@ -30,10 +30,6 @@ export class HeartbeatsStore {
     return new Map([...this.newest].map(([site, { at }]) => [site, at]));
   }
 
-  forget(site: string): void {
-    this.newest.delete(site);
-  }
-
   /** What is known of a site that was never heard. */
   static readonly nothing: Pick<SiteState, 'capacity' | 'nodes'> = {
     capacity: { shapes: [], drivers: [] },

@@ -107,6 +107,9 @@ export class RedisReadModel implements ReadModel {
 /** What an older version of Skerry wrote may be another shape: it counts as absent until it is written anew. */
 function parsed(text: string | null | undefined): Status | undefined {
   if (text === null || text === undefined) return undefined;
-  const result = statusSchema.safeParse(JSON.parse(text));
-  return result.success ? result.data : undefined;
+  try {
+    return statusSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
 }
