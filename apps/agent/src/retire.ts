@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SITE, SITE_STREAMS } from '@skerry/contracts';
 import { writeAtomic } from './files/atomic-file.js';
@@ -13,6 +13,9 @@ const LAST_WORDS_MS = 30_000;
 const POLL_MS = 100;
 /** What a site that somebody else runs a server for leaves behind: that server's own files. */
 const SERVER_FILES = new Set(['jetstream', 'leaf.conf', 'leaf.creds', 'leaf.log', 'tls']);
+
+/** What the join line puts beside the site's folder to run the agent from. */
+const JOINED_PROGRAM = 'skerry-agent.mjs';
 
 /** Says, in a folder whose server is run by somebody else, that there is nothing to run any more. */
 export const retiredMark = (dir: string): string => join(dir, 'retired');
@@ -57,6 +60,8 @@ async function emptyOutbox(uplink: Uplink, deadline: number): Promise<void> {
 async function clear(dir: string, everything: boolean): Promise<void> {
   if (everything) {
     await rm(dir, { recursive: true, force: true });
+    const [, program = ''] = process.argv;
+    if (basename(program) === JOINED_PROGRAM) await rm(program, { force: true });
     return;
   }
   for (const entry of await readdir(dir)) {
