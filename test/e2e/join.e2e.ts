@@ -61,7 +61,9 @@ whenAllowed('a machine behind a masquerading router (needs root for network name
     });
     expect(machine.processes()).toEqual([]);
     expect(await readdir(folder)).toEqual([]);
-    await expect(client.addSite({ site: plainSite('shop-7') })).rejects.toThrow(/used/);
+    await expect(client.addSite({ site: plainSite('shop-7') })).rejects.toThrow(
+      /was the name of a site that was removed/,
+    );
   }, 180_000);
 });
 
