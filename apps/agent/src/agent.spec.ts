@@ -164,4 +164,16 @@ describe('an agent at its site', () => {
     hub.want(tombstone('first'));
     await hub.running('second');
   });
+
+  it('needs at most 70 MiB at rest', async () => {
+    const agent = await site.startAgent();
+    hub.want(assignment('pretend', { run: { driver: 'mock' } }));
+    await hub.running('pretend');
+    const resident = await eventually('a small agent', async () => {
+      const status = await readFile(`/proc/${agent.pid}/status`, 'utf8');
+      const mib = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+      return mib <= 70 ? mib : undefined;
+    });
+    expect(resident).toBeLessThanOrEqual(70);
+  });
 });

@@ -308,6 +308,7 @@ async function buildBundle(outfile: string): Promise<void> {
     entryPoints: [resolve(import.meta.dirname, 'main.ts')],
     outfile,
     bundle: true,
+    minify: true,
     platform: 'node',
     target: 'node20',
     format: 'esm',

@@ -63,11 +63,18 @@ export class DesiredStore {
     const order = present === undefined ? 1 : compareObjects(object, present.object);
     if (order < 0) return 'older';
     if (order === 0) return 'same';
-    await this.set(key, {
+    const held = {
       object,
       ...(origin.traceparent === undefined ? {} : { traceparent: origin.traceparent }),
       ...(origin.fallback === undefined ? {} : { fallback: origin.fallback }),
-    });
+    };
+    try {
+      await this.set(key, held);
+    } catch (cause) {
+      // Not held after all, so that it is taken when it comes again.
+      if (this.held.get(key) === held) this.restore(key, present);
+      throw new Error(`keep ${key} on the disk`, { cause });
+    }
     return 'newer';
   }
 
@@ -86,6 +93,11 @@ export class DesiredStore {
   /** Resolves when everything is on the disk. */
   async settled(): Promise<void> {
     await Promise.all(this.writes.values());
+  }
+
+  private restore(key: string, held: HeldObject | undefined): void {
+    if (held === undefined) this.held.delete(key);
+    else this.held.set(key, held);
   }
 
   /** Writes of one key follow each other; each writes what is held when its turn comes. */

@@ -4,7 +4,7 @@ import type { DesiredStore } from '../desired/desired-store.js';
 import type { HeldObject } from '../desired/held-object.js';
 import { reason, type Log } from '../log.js';
 import type { Admission } from './admission.js';
-import { heldOf, replicaOf, type ReplicaRecord } from './replica-record.js';
+import { heldOf, isUp, replicaOf, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaRunner } from './replica-runner.js';
 import { assign, newWorkload, versionOf, wantedOf, type Workload } from './workload.js';
 
@@ -101,21 +101,25 @@ export class Supervisor {
     };
   }
 
-  /** Stops every replica and resolves when none is left; with `forget`, what they left on the disk goes too. */
+  /**
+   * Stops every replica and resolves when none runs. With `forget` what they left on the disk goes too; else the
+   * next agent starts those that ran again at once.
+   */
   async stopAll(options: { forget: boolean }): Promise<void> {
-    this.halting = true;
-    for (const workload of this.workloads.values()) {
-      clearTimeout(workload.undecided);
-      clearTimeout(workload.wake);
-      for (const record of workload.replicas.values()) {
-        this.options.runner.perform(workload, { kind: 'stop', slot: record.slot, why: 'not-wanted' });
-      }
+    this.close();
+    const up = this.each((record) => isUp(record));
+    for (const [workload, { slot }] of up) {
+      this.options.runner.perform(workload, { kind: 'stop', slot, why: 'not-wanted' });
     }
     await this.options.runner.settled();
-    if (!options.forget) return;
-    for (const workload of this.workloads.values()) {
-      for (const slot of workload.replicas.keys())
+    if (options.forget) {
+      for (const [workload, { slot }] of this.each(() => true)) {
         this.options.runner.perform(workload, { kind: 'forget', slot });
+      }
+    } else {
+      for (const [workload, { slot }] of up) {
+        this.options.runner.perform(workload, { kind: 'backoff', slot, retryAtMs: Date.now(), streak: 0 });
+      }
     }
     await this.options.runner.settled();
   }
@@ -128,6 +132,12 @@ export class Supervisor {
       clearTimeout(workload.undecided);
       clearTimeout(workload.wake);
     }
+  }
+
+  private each(is: (record: ReplicaRecord) => boolean): [Workload, ReplicaRecord][] {
+    return [...this.workloads.values()].flatMap((w) =>
+      [...w.replicas.values()].filter(is).map((r): [Workload, ReplicaRecord] => [w, r]),
+    );
   }
 
   private of(key: string): Workload {
