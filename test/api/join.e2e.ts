@@ -122,6 +122,20 @@ describe('the join endpoint', () => {
     expect((await ask('POST', '/join', JSON.stringify({ token: second.token, ...keys }))).status).toBe(200);
   });
 
+  it('does not take a site that waits to join for another one of the same name', async () => {
+    const moved = {
+      ...full(site('shop-9')),
+      site: { ...full(site('shop-9')).site, location: { lat: 1, lon: 1 } },
+    };
+    await cloud.client().addSite(full(site('shop-9')));
+    await expect(cloud.client().addSite(moved)).rejects.toThrow(/name of a site/);
+    const again = await cloud.skerry(['site', 'add', 'shop-9', '--json']);
+    expect(JSON.parse(again.out)).toMatchObject({
+      site: { location: { lat: 53.5 } },
+      token: expect.stringMatching(/^skj_/),
+    });
+  });
+
   it('serves the agent with its digest', async () => {
     const agent = await ask('GET', '/agent.mjs');
     expect(agent).toMatchObject({

@@ -24,8 +24,10 @@ export function beginRootSpan(name: string, env: NodeJS.ProcessEnv): RootSpan {
       const body = JSON.stringify(exportRequest({ trace, name, beganMs, endedMs: Date.now(), ok }));
       const url = `${endpoint.replace(/\/$/, '')}/v1/traces`;
       const headers = { 'content-type': 'application/json' };
-      const signal = AbortSignal.timeout(EXPORT_MS);
-      await fetch(url, { method: 'POST', headers, body, signal }).catch(() => undefined);
+      const limit = new AbortController();
+      const timer = setTimeout(() => limit.abort(), EXPORT_MS);
+      await fetch(url, { method: 'POST', headers, body, signal: limit.signal }).catch(() => undefined);
+      clearTimeout(timer);
     },
   };
 }

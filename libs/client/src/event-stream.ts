@@ -1,6 +1,8 @@
 import { problemSchema } from '@skerry/contracts';
+import type { EventSourceMessage } from 'eventsource-parser';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { ProblemError, Unreachable } from './errors.js';
+import { linkedAbort } from './linked-abort.js';
 import { type Call, pause, type Transport } from './transport.js';
 
 /** One server-sent event, its data already read as JSON. */
@@ -63,11 +65,10 @@ async function* once(
   call: Call,
   lastId: string | undefined,
 ): AsyncGenerator<StreamEvent> {
-  const silence = new AbortController();
-  const watch = setTimeout(() => silence.abort(new Unreachable(call.path, 'silent')), SILENCE_MS);
-  const signal = call.signal ? AbortSignal.any([call.signal, silence.signal]) : silence.signal;
+  const link = linkedAbort(call.signal);
+  const watch = setTimeout(() => link.abort(new Unreachable(call.path, 'silent')), SILENCE_MS);
   try {
-    const response = await transport.open({ ...call, signal }, lastId);
+    const response = await transport.open({ ...call, signal: link.signal }, lastId);
     if (response.body === null) return;
     const alive = new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
@@ -79,12 +80,25 @@ async function* once(
       .pipeThrough(alive)
       .pipeThrough(new TextDecoderStream())
       .pipeThrough(new EventSourceParserStream());
-    for await (const event of events) {
-      const data: unknown = JSON.parse(event.data);
-      yield { event: event.event ?? 'message', data, ...(event.id === undefined ? {} : { id: event.id }) };
-    }
+    yield* read(events.getReader(), link.signal);
   } finally {
     clearTimeout(watch);
-    silence.abort();
+    link.abort();
+    link.release();
+  }
+}
+
+/** Ends when the signal aborts: by the reader, since a body that is being read does not always notice. */
+async function* read(
+  reader: ReadableStreamDefaultReader<EventSourceMessage>,
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent> {
+  const stop = () => void reader.cancel().catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const data: unknown = JSON.parse(value.data);
+    yield { event: value.event ?? 'message', data, ...(value.id === undefined ? {} : { id: value.id }) };
   }
 }

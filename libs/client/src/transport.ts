@@ -1,6 +1,7 @@
 import { parse, problemSchema, show } from '@skerry/contracts';
 import type { z } from 'zod';
 import { NotSkerry, ProblemError, Unreachable } from './errors.js';
+import { linkedAbort } from './linked-abort.js';
 import { newTraceParent, traceHeader, type TraceParent } from './traceparent.js';
 
 export interface TransportOptions {
@@ -100,11 +101,10 @@ export class Transport {
   private async fetch(call: Call, trace: TraceParent, extra: Record<string, string>): Promise<Response> {
     const { url, token, timeoutMs = 15_000 } = this.options;
     // A stream lives as long as it is wanted: only its beginning is bounded.
-    const limit = new AbortController();
+    const limit = linkedAbort(call.signal);
     const timer = setTimeout(() => limit.abort(new Error(`nothing within ${timeoutMs} ms`)), timeoutMs);
-    const signal = call.signal ? AbortSignal.any([call.signal, limit.signal]) : limit.signal;
     try {
-      const response = await fetch(target(url, call), {
+      return await fetch(target(url, call), {
         method: call.method,
         headers: {
           authorization: `Bearer ${token}`,
@@ -116,9 +116,8 @@ export class Transport {
         },
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
         redirect: 'error',
-        signal,
+        signal: limit.signal,
       });
-      return response;
     } catch (cause) {
       if (call.signal?.aborted === true) throw cause;
       throw new Unreachable(url, reasonOf(cause), { cause });

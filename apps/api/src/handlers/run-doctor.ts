@@ -90,7 +90,7 @@ export class RunDoctor {
         'its owner makes it when it starts',
       );
     const share = state.bytes / maxBytes;
-    const detail = `${state.messages} messages, ${Math.ceil(share * 100)} % of ${Math.round(maxBytes / 2 ** 20)} MiB`;
+    const detail = `${state.messages} messages, ${(share * 100).toFixed(1)} % of ${Math.round(maxBytes / 2 ** 20)} MiB`;
     return check(
       `stream ${name}`,
       share < NEARLY_FULL,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus } from '@skerry/bus';
 import {
@@ -9,6 +10,7 @@ import {
   Refusal,
   RPC,
   type Site,
+  type SiteDescription,
   type SiteView,
 } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
@@ -32,8 +34,8 @@ export class SiteAdmin {
   ) {}
 
   /**
-   * Adds a site and answers the line for its machine. A site that is pending already just gets a new token, and the
-   * old one ends. The endpoint is opened first: with no way in nothing is added.
+   * Adds a site and answers the line for its machine. One that waits to join and is described the same just gets a new
+   * token, and the old one ends. The endpoint is opened first: with no way in nothing is added.
    */
   async add(request: AddSite, caller: Caller): Promise<AddSiteAnswer> {
     if (caller.actor.role !== 'admin') {
@@ -43,7 +45,7 @@ export class SiteAdmin {
     }
     const { url, pin } = await this.endpoint.open(request.address);
     const { name } = request.site;
-    if (this.fleet.site(name)?.membership !== 'pending') {
+    if (!waitsToJoin(this.fleet.site(name), request.site)) {
       await this.commands.send({ verb: 'site.add', site: request.site }, caller);
     }
     const site = await this.seen(name);
@@ -74,4 +76,10 @@ export class SiteAdmin {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
+}
+
+function waitsToJoin(site: Site | undefined, wanted: SiteDescription): boolean {
+  if (site?.membership !== 'pending') return false;
+  const known = Object.fromEntries(Object.entries(site).filter(([key]) => key in wanted));
+  return isDeepStrictEqual(known, wanted);
 }

@@ -95,7 +95,7 @@ export async function addSite(
   options: AddSiteOptions,
 ): Promise<void> {
   const request: AddSite = {
-    site: description(name, options),
+    site: (await waiting(client, name, options)) ?? description(name, options),
     ...(options.address === undefined ? {} : { address: options.address }),
   };
   const answer = await terminal.during('adding the site', client.addSite(request));
@@ -106,6 +106,20 @@ export async function addSite(
     terminal.say(answer.command);
   });
   terminal.next('skerry site ls', `skerry events -f ${name}`);
+}
+
+/** Called with the name alone, a site that waits to join keeps its description: it is only given a new token. */
+async function waiting(
+  client: Session['client'],
+  name: string,
+  { file, lat, lon }: AddSiteOptions,
+): Promise<SiteDescription | undefined> {
+  if (file !== undefined || lat !== undefined || lon !== undefined) return undefined;
+  const known = (await client.sites()).find(({ site }) => site.name === name)?.site;
+  if (known?.membership !== 'pending') return undefined;
+  const given = Object.entries(known).filter(([key]) => key in siteDescriptionSchema.shape);
+  const parsed = parse(siteDescriptionSchema, Object.fromEntries(given));
+  return parsed.ok ? parsed.value : undefined;
 }
 
 /** From a file, from options, or both: options win. Throws `CommandFailed` with everything that is wrong. */

@@ -29,18 +29,19 @@ export async function waitForRunning(
   );
   const seen = new Map<string, Status>();
   const began = performance.now();
-  const limit = AbortSignal.timeout(timeoutMs);
   const ended = new AbortController();
-  const signal = AbortSignal.any([limit, session.signal, ended.signal]);
+  const end = () => ended.abort();
+  const limit = setTimeout(end, timeoutMs);
+  session.signal.addEventListener('abort', end, { once: true });
   const isThere = (key: string) => settled(seen.get(key), wanted.get(key) ?? 0);
   const check = () => {
-    if ([...wanted.keys()].every(isThere)) ended.abort();
+    if ([...wanted.keys()].every(isThere)) end();
     else if (performance.now() - began > HOPE_MS && hopeless([...wanted.keys()], seen, wanted).length > 0)
-      ended.abort();
+      end();
   };
   const every = setInterval(check, 250);
   try {
-    for await (const change of session.client.watchStatus({ signal })) {
+    for await (const change of session.client.watchStatus({ signal: ended.signal })) {
       if (change.kind === 'caughtUp') continue;
       const { status } = change;
       const key = `${status.project}/${status.name}`;
@@ -51,6 +52,7 @@ export async function waitForRunning(
     }
   } finally {
     clearInterval(every);
+    clearTimeout(limit);
   }
   const waiting = [...wanted.keys()].filter((key) => !isThere(key));
   const lost = hopeless(waiting, seen, wanted);

@@ -51,12 +51,17 @@ function showAll({ placement, sites, inputsChanged }: Why, { terminal }: Session
   if (inputsChanged) terminal.say(dim('sites have changed since the decision: this is what holds now'));
 }
 
-/** Chosen or feasible with its cost, else the first check that failed. */
+/** Terms named in one line; `--not-on` shows all. */
+const SHOWN_TERMS = 3;
+
+/** Feasible with what it costs, else the first check that failed. */
 function verdict({ feasible, checks, terms }: SiteExplanation): string {
   const failed = checks.find(({ ok }) => !ok);
   if (!feasible && failed) return plain(`${failed.check}: has ${failed.has}, needs ${failed.needs}`);
-  const costs = terms.map(({ term, value, unit }) => `${term} ${value.toFixed(1)} ${unit}`);
-  return plain(costs.join(', ')) || 'would fit';
+  const costly = terms.filter(({ cost }) => Math.abs(cost) >= 0.005).toSorted((a, b) => b.cost - a.cost);
+  const costs = costly.slice(0, SHOWN_TERMS).map(({ term, cost }) => `${term} ${cost.toFixed(2)}`);
+  const total = terms.reduce((sum, { cost }) => sum + cost, 0);
+  return plain(costs.length === 0 ? 'would fit' : `costs ${total.toFixed(2)}: ${costs.join(', ')}`);
 }
 
 function showOne({ placement, sites }: Why, { terminal }: Session): void {
