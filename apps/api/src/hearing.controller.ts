@@ -7,7 +7,6 @@ import {
   HUB,
   LIVE_STATUS,
   nodeSchema,
-  placementSchema,
   siteSchema,
   siteStateSchema,
 } from '@skerry/contracts';
@@ -53,7 +52,8 @@ export class HearingController {
     this.fleet.takeNode(change);
   }
 
-  @OnChange(BUCKETS.placements, placementSchema)
+  // Read by the store: of a whole placement it needs two fields, and placements are what changes most.
+  @OnChange(BUCKETS.placements, z.unknown())
   placement(@Payload() change: BucketChange<unknown>): void {
     this.fleet.takePlacement(change);
   }

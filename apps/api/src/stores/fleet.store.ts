@@ -3,16 +3,17 @@ import type { BucketChange } from '@skerry/bus';
 import {
   type Heartbeat,
   heartbeatSchema,
+  nameSchema,
   type Node,
   nodeSchema,
-  type Placement,
-  placementSchema,
+  positiveCount,
   type Site,
   siteSchema,
   type SiteState,
   siteStateSchema,
   type SiteView,
 } from '@skerry/contracts';
+import { z } from 'zod';
 
 /** A site's last heartbeat as this instance heard it. */
 export interface Heard {
@@ -20,6 +21,10 @@ export interface Heard {
   /** By this machine's clock, ms since the epoch. */
   atMs: number;
 }
+
+/** The part of a placement that is counted here. */
+const placedSchema = z.object({ shares: z.array(z.object({ site: nameSchema, replicas: positiveCount })) });
+type Shares = z.infer<typeof placedSchema>['shares'];
 
 /** A heartbeat a site is read at least this far apart: one a second tells no more. */
 const HEARTBEAT_EVERY_MS = 2_000;
@@ -32,7 +37,7 @@ export class FleetStore {
   private readonly states = new Map<string, SiteState>();
   private readonly nodesByKey = new Map<string, Node>();
   private readonly heard = new Map<string, Heard>();
-  private readonly shares = new Map<string, Placement['shares']>();
+  private readonly shares = new Map<string, Shares>();
   private readonly placed = new Map<string, number>();
 
   takeSite(change: BucketChange<unknown>): void {
@@ -56,7 +61,7 @@ export class FleetStore {
 
   /** Keeps the sums of replicas by site up to date. The bucket's epoch is no placement and changes nothing. */
   takePlacement(change: BucketChange<unknown>): void {
-    const placement = valueOf(change, (value) => placementSchema.safeParse(value));
+    const placement = valueOf(change, (value) => placedSchema.safeParse(value));
     this.count(this.shares.get(change.key) ?? [], -1);
     this.count(placement?.shares ?? [], 1);
     if (placement && placement.shares.length > 0) this.shares.set(change.key, placement.shares);
@@ -106,7 +111,7 @@ export class FleetStore {
       .filter((node) => this.sites.get(node.site)?.membership !== 'removed');
   }
 
-  private count(shares: Placement['shares'], sign: 1 | -1): void {
+  private count(shares: Shares, sign: 1 | -1): void {
     for (const { site, replicas } of shares) {
       this.placed.set(site, (this.placed.get(site) ?? 0) + sign * replicas);
     }

@@ -19,10 +19,11 @@ export class OutcomesStore {
 
   /** Wakes who waits for this outcome. */
   take(message: StoredMessage): void {
-    if (this.waiting.size === 0) return;
+    // The key ends the subject: what nobody here waits for is not even read.
+    const waiters = this.waiting.get(message.subject.slice(message.subject.lastIndexOf('.') + 1));
+    if (!waiters) return;
     const parsed = outcomeSchema.safeParse(message.json());
-    if (!parsed.success) return;
-    for (const resolve of this.waiting.get(parsed.data.requestId) ?? []) resolve(parsed.data);
+    if (parsed.success) for (const resolve of waiters) resolve(parsed.data);
   }
 
   async get(requestId: string): Promise<CommandOutcome | undefined> {
