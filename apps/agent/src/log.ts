@@ -28,8 +28,15 @@ export function makeLog(level: string = process.env['SKERRY_LOG'] ?? 'info'): Lo
 /** An error's message with those of its causes: never its stack, which is for bugs alone. */
 export function reason(error: unknown): string {
   const parts: string[] = [];
-  for (let e = error; e !== undefined && parts.length < 5; e = e instanceof Error ? e.cause : undefined) {
-    parts.push(e instanceof Error ? e.message : JSON.stringify(e));
-  }
+  for (let e = error; e !== undefined && parts.length < 5; e = causeOf(e)) parts.push(messageOf(e));
   return parts.join(': ').slice(0, 500);
+}
+
+function messageOf(error: unknown): string {
+  const has = typeof error === 'object' && error !== null && 'message' in error;
+  return has && typeof error.message === 'string' ? error.message : (JSON.stringify(error) ?? 'unknown');
+}
+
+function causeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined;
 }

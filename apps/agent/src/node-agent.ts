@@ -9,6 +9,7 @@ import { DesiredStore } from './desired/desired-store.js';
 import { keyOf } from './desired/held-object.js';
 import { lockFolder } from './files/agent-lock.js';
 import { HealthChecks } from './health/health-checks.js';
+import { HubSilence } from './hub-silence.js';
 import { makeLog, type Log } from './log.js';
 import { allocatableOf } from './node-facts.js';
 import { Cgroups } from './process/cgroups.js';
@@ -114,6 +115,7 @@ export class NodeAgent {
       logs,
     };
     const agent = new NodeAgent(dir, site, places, log, parts);
+    agent.silence.start();
     await supervisor.begin(records.filter((r) => drivers.names().includes(r.driver)));
     log.info('agent started', {
       site: site.site,
@@ -125,6 +127,8 @@ export class NodeAgent {
   }
 
   readonly startedAt = new Date().toISOString();
+  /** Told by what talks to the hub. */
+  readonly silence = new HubSilence((cutOff) => this.parts.supervisor.setCutOff(cutOff));
   /** Random for each start. */
   readonly incarnation = randomBytes(16).toString('hex');
 
@@ -193,6 +197,7 @@ export class NodeAgent {
     const { supervisor, reporter, health, processes, runner, replicas, store, tracing, logs, unlock } =
       this.parts;
     logs.stop();
+    this.silence.stop();
     supervisor.close();
     reporter.close();
     health.close();

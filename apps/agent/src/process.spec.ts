@@ -44,7 +44,7 @@ describe('a replica as a process', () => {
           command: [
             NODE,
             '-e',
-            'require("fs").writeFileSync("seen.json", JSON.stringify(process.env)); setInterval(() => 0, 1e6)',
+            'require("fs").writeFileSync("seen.new", JSON.stringify(process.env)); require("fs").renameSync("seen.new", "seen.json"); setInterval(() => 0, 1e6)',
           ],
           env: { GREETING: 'hello' },
           ports: [{ name: 'http' }, { name: 'ad-min' }],

@@ -1,6 +1,7 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { errorCode } from './error-code.js';
 import { identify, isAlive, type ProcessIdentity } from '../process/process-identity.js';
 
 const identitySchema = z.object({ pid: z.number(), startTicks: z.number(), bootId: z.string() });
@@ -30,7 +31,7 @@ async function claim(path: string): Promise<boolean> {
     await file.close();
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 }

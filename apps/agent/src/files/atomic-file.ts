@@ -1,5 +1,6 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { errorCode } from './error-code.js';
 
 /**
  * Replaces a file as a whole: a reader, also one after a crash, sees the old text or the new one. With `durable`
@@ -40,7 +41,7 @@ export async function readJson(path: string): Promise<unknown> {
 
 /** Whether an error of the file system says that there is no such file. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return errorCode(error) === 'ENOENT';
 }
 
 async function syncFolder(folder: string): Promise<void> {

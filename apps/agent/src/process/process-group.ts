@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import type { Live } from '../drivers/live.js';
+import { errorCode } from '../files/error-code.js';
 import { bootId, isAlive, processStat } from './process-identity.js';
 
 /** Sends a signal to a replica's process group, unless its number belongs to somebody else by now. */
@@ -50,5 +51,5 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ESRCH';
+  return errorCode(error) === 'ESRCH';
 }

@@ -32,7 +32,7 @@ export const replicaRecordSchema = z.strictObject({
   ending: z
     .discriminatedUnion('cause', [
       z.strictObject({ cause: z.literal('exited'), code: z.number().int().optional() }),
-      z.strictObject({ cause: z.literal('stopped') }),
+      z.strictObject({ cause: z.enum(['stopped', 'paused']) }),
     ])
     .optional(),
   retryAt: millis.optional(),
@@ -60,7 +60,7 @@ export function heldOf(record: ReplicaRecord): HeldReplica {
 }
 
 function endingOf(ending: NonNullable<ReplicaRecord['ending']>): NonNullable<HeldReplica['ending']> {
-  if (ending.cause === 'stopped') return { cause: 'stopped' };
+  if (ending.cause !== 'exited') return { cause: ending.cause };
   return { cause: 'exited', ...(ending.code === undefined ? {} : { code: ending.code }) };
 }
 

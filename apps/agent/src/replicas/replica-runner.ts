@@ -171,16 +171,14 @@ export class ReplicaRunner {
     const record = workload.replicas.get(slot);
     if (record === undefined) return;
     this.options.health.forget(record.id);
-    this.enterPhase(
-      record,
-      'stopping',
-      why === 'not-wanted' || why === 'outdated' ? undefined : record.message,
-    );
+    this.enterPhase(record, 'stopping', messageOf(why) ?? record.message);
     this.step(record.id, async () => {
       await this.options.drivers.get(record.driver).stop(record.id, record.live, record.stop);
       delete record.live;
-      record.ending = { cause: 'stopped' };
+      record.ending = { cause: why === 'paused' ? 'paused' : 'stopped' };
       this.enterPhase(record, 'ended', record.message);
+      // What only rests is found by the next agent as resting.
+      if (why === 'paused') await this.options.store.put(record);
     });
   }
 
@@ -288,6 +286,21 @@ export class ReplicaRunner {
       if (this.steps.get(id) === cleared) this.steps.delete(id);
     });
     this.steps.set(id, cleared);
+  }
+}
+
+/** Why it stops, where its last message does not say it already. */
+function messageOf(why: StopReason): string | undefined {
+  switch (why) {
+    case 'not-wanted':
+      return 'stopped: not wanted here any more';
+    case 'outdated':
+      return 'stopped: a newer version takes its place';
+    case 'paused':
+      return 'stopped for now: this site is cut off from the hub, or its agent was told to';
+    case 'unhealthy':
+    case 'never-healthy':
+      return undefined;
   }
 }
 

@@ -34,6 +34,7 @@ export class Supervisor {
   private changed: (key: string) => void = () => undefined;
   /** Set when everything shall stop, whatever is wanted. */
   private halting = false;
+  private cutOff = false;
 
   constructor(private readonly options: SupervisorOptions) {
     options.runner.onChange((workload) => this.touch(workload));
@@ -107,21 +108,27 @@ export class Supervisor {
    */
   async stopAll(options: { forget: boolean }): Promise<void> {
     this.close();
-    const up = this.each((record) => isUp(record));
-    for (const [workload, { slot }] of up) {
-      this.options.runner.perform(workload, { kind: 'stop', slot, why: 'not-wanted' });
+    for (const [workload, { slot }] of this.each((record) => isUp(record))) {
+      const why = options.forget ? 'not-wanted' : 'paused';
+      this.options.runner.perform(workload, { kind: 'stop', slot, why });
     }
     await this.options.runner.settled();
-    if (options.forget) {
-      for (const [workload, { slot }] of this.each(() => true)) {
-        this.options.runner.perform(workload, { kind: 'forget', slot });
-      }
-    } else {
-      for (const [workload, { slot }] of up) {
-        this.options.runner.perform(workload, { kind: 'backoff', slot, retryAtMs: Date.now(), streak: 0 });
-      }
+    if (!options.forget) return;
+    for (const [workload, { slot }] of this.each(() => true)) {
+      this.options.runner.perform(workload, { kind: 'forget', slot });
     }
     await this.options.runner.settled();
+  }
+
+  /** The hub has not been heard for so long that what runs here may have been replaced; or it is heard again. */
+  setCutOff(cutOff: boolean): void {
+    if (this.cutOff === cutOff) return;
+    this.cutOff = cutOff;
+    const orphans = [...this.workloads.values()].filter((w) => w.assignment?.orphan === 'stop');
+    this.options.log.warn(cutOff ? 'cut off from the hub' : 'the hub is heard again', {
+      orphans: orphans.length,
+    });
+    for (const workload of orphans) this.touch(workload);
   }
 
   /** Stops deciding; what runs goes on. */
@@ -254,7 +261,7 @@ export class Supervisor {
 
   private reconcile(workload: Workload): void {
     clearTimeout(workload.wake);
-    const wanted = wantedOf(workload);
+    const wanted = wantedOf(workload, this.cutOff);
     // Nothing was ever wanted, nor unwanted: a refused newcomer, or replicas whose desired object was damaged.
     if (wanted === undefined && workload.held?.object.kind !== 'Tombstone') return;
     this.relabel(workload);

@@ -46,8 +46,8 @@ export function assign(workload: Workload, assignment: Assignment | undefined): 
   workload.template = assignment === undefined ? '' : templateText(assignment);
 }
 
-/** What the pure decision needs to know of the assignment. */
-export function wantedOf({ assignment, template }: Workload): Wanted | undefined {
+/** What the pure decision needs to know of the assignment. At a site that is cut off, orphans rest that shall. */
+export function wantedOf({ assignment, template }: Workload, cutOff: boolean): Wanted | undefined {
   if (assignment === undefined) return undefined;
   const { restart } = assignment.run;
   return {
@@ -58,6 +58,7 @@ export function wantedOf({ assignment, template }: Workload): Wanted | undefined
     maxBackoffMs: restart.maxBackoffMs,
     maxUnavailable: assignment.update.maxUnavailable,
     healthyDeadlineMs: assignment.update.healthyDeadlineMs,
+    paused: cutOff && assignment.orphan === 'stop',
   };
 }
 

@@ -17,6 +17,8 @@ export interface PulseOptions {
   capacity: CapacityDigest;
   held: () => number;
   running: () => number;
+  /** The hub answers. */
+  onHub: () => void;
   /** The hub answers again after it did not. */
   onHubBack: () => void;
 }
@@ -88,6 +90,7 @@ export class Pulse {
 
   private measured(tookMs: number): void {
     this.rttMs = this.rttMs === undefined ? tookMs : this.rttMs + SMOOTHING * (tookMs - this.rttMs);
+    this.options.onHub();
     if (this.lost) this.options.onHubBack();
   }
 }

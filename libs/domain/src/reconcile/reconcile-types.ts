@@ -3,7 +3,8 @@ export type HeldPhase =
   'starting' | 'running' | 'unhealthy' | 'stopping' | 'ended' | 'backoff' | 'completed' | 'failed';
 
 /** How a replica ended: by itself, with its exit code where that is known, or because the node stopped it. */
-export type Ending = { readonly cause: 'exited'; readonly code?: number } | { readonly cause: 'stopped' };
+export type Ending =
+  { readonly cause: 'exited'; readonly code?: number } | { readonly cause: 'stopped' | 'paused' };
 
 /** A replica that the node holds. Times are milliseconds of one clock. */
 export interface HeldReplica {
@@ -36,9 +37,11 @@ export interface Wanted {
   readonly maxUnavailable: number;
   /** Time a started replica has until it must be running. */
   readonly healthyDeadlineMs: number;
+  /** Nothing of it shall run for now; what it left stays, and it goes on from there. */
+  readonly paused?: boolean;
 }
 
-export type StopReason = 'not-wanted' | 'outdated' | 'unhealthy' | 'never-healthy';
+export type StopReason = 'not-wanted' | 'outdated' | 'paused' | 'unhealthy' | 'never-healthy';
 
 export type Action =
   /** `fresh`: a new replica, whose count of failures begins at 0; else the same one once more. */

@@ -157,3 +157,14 @@ describe('an update', () => {
     ]);
   });
 });
+
+describe('a pause', () => {
+  it('stops what runs, keeps what there is, and starts it again at once when it is over', () => {
+    const paused = wanted({ replicas: 3, policy: 'never', paused: true });
+    const resting = held(1, { phase: 'ended', ending: { cause: 'paused' } });
+    expect(actions(paused, [held(0), resting])).toEqual([{ kind: 'stop', slot: 0, why: 'paused' }]);
+    expect(actions(wanted({ replicas: 2, policy: 'never' }), [held(0), resting])).toEqual([
+      { kind: 'start', slot: 1, fresh: false },
+    ]);
+  });
+});

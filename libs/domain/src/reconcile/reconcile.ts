@@ -19,9 +19,10 @@ export function reconcile(input: {
   const held = input.held.toSorted((a, b) => a.slot - b.slot);
   const steps = held.map((h): Step => {
     if (wanted === undefined || h.slot >= wanted.replicas) return { actions: clear(h) };
+    if (wanted.paused === true) return { actions: pause(h) };
     return h.template === wanted.template ? hold(h, wanted, nowMs) : { actions: [] };
   });
-  if (wanted === undefined) return collect(steps);
+  if (wanted === undefined || wanted.paused === true) return collect(steps);
   const updates: Step = { actions: update(held, wanted) };
   const missing: Step = { actions: startMissing(held, wanted) };
   return collect([...steps, updates, missing]);
@@ -53,6 +54,12 @@ function clear(h: HeldReplica): Action[] {
     case 'failed':
       return [{ kind: 'forget', slot: h.slot }];
   }
+}
+
+/** Stops what runs and leaves the rest as it is. */
+function pause(h: HeldReplica): Action[] {
+  const up = h.phase === 'starting' || h.phase === 'running' || h.phase === 'unhealthy';
+  return up ? [{ kind: 'stop', slot: h.slot, why: 'paused' }] : [];
 }
 
 /** Keeps a replica of the wanted template going. */

@@ -1,0 +1,33 @@
+const LOOK_MS = 500;
+/**
+ * The centre gives a site up after 5 s by default and places what ran there elsewhere; after twice that this site
+ * takes itself for given up.
+ */
+export const CUT_OFF_MS = 10_000;
+
+/** Measures by the monotonic clock for how long the hub was not heard, from the agent's start on. */
+export class HubSilence {
+  private heardAt = performance.now();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly onChange: (cutOff: boolean) => void,
+    private readonly afterMs = CUT_OFF_MS,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => {
+      if (performance.now() - this.heardAt > this.afterMs) this.onChange(true);
+    }, LOOK_MS).unref();
+  }
+
+  /** The hub answered. */
+  heard(): void {
+    this.heardAt = performance.now();
+    this.onChange(false);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}
