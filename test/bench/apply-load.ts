@@ -87,6 +87,24 @@ export async function applyAll(
   await Promise.all(Array.from({ length: inFlight }, worker));
 }
 
+/** Applies workloads in folders of `size`, one command each, all at once. */
+export async function applyFolders(
+  client: SkerryClient,
+  timeline: Timeline,
+  names: readonly string[],
+  size: number,
+): Promise<void> {
+  const folders = Array.from({ length: Math.ceil(names.length / size) }, (_, i) =>
+    names.slice(i * size, (i + 1) * size),
+  );
+  await Promise.all(
+    folders.map(async (folder) => {
+      for (const name of folder) timeline.applied.set(name, performance.now());
+      await client.apply({ documents: folder.map((name) => mockDocument(name, 1)) });
+    }),
+  );
+}
+
 /** Applies workloads at a steady rate, whatever the answers take: latencies without a queue of our own making. */
 export async function applyPaced(
   client: SkerryClient,

@@ -8,7 +8,7 @@ import type { SkerryClient } from '@skerry/client';
 import { clientOf, exampleSites } from '@skerry/local';
 import { ensureNatsServer } from '@skerry/nats-server';
 import { startCloud, eventually, type CloudUnderTest } from '../e2e/cloud-under-test.js';
-import { applyAll, applyPaced, latencies, mockDocument, watchTimeline } from './apply-load.js';
+import { applyAll, applyFolders, applyPaced, latencies, mockDocument, watchTimeline } from './apply-load.js';
 import { measureRaw } from './raw-jetstream.js';
 import { percentile, Report } from './report.js';
 import { residentMiB } from './resident-memory.js';
@@ -16,6 +16,8 @@ import { startTraceSink } from './trace-sink.js';
 
 const WORKLOADS = 1_000;
 const IN_FLIGHT = 64;
+/** Documents of one folder: one command, all or nothing. */
+const FOLDER = 250;
 const PACED_PER_S = 50;
 const PACED = 500;
 const SETTLE_MS = 5_000;
@@ -83,40 +85,56 @@ async function traced(): Promise<void> {
   }
 }
 
-/** A thousand workloads of one replica, then some more at a steady rate for latencies without our own queue. */
+/**
+ * A thousand workloads of one replica, three times: each as a command of its own; in folders of 250, one command each;
+ * and at a steady rate, for latencies without a queue of our own making.
+ */
 async function manyOfOne(under: CloudUnderTest, prefix: string): Promise<void> {
   const client: SkerryClient = await clientOf(under.cloud);
   const timeline = await watchTimeline(under.admin);
-  const names = Array.from({ length: count }, (_, i) => `w${i}`);
-  const from = performance.now();
-  await applyAll(client, timeline, names, IN_FLIGHT);
-  report.add(`${prefix}applies.per_s`, (count / (performance.now() - from)) * 1_000, '1/s');
-  await eventually(() => (timeline.placed.size >= count ? true : undefined), {
-    withinMs: 60_000,
-    what: `${count} placed`,
-  });
+  const running = (name: string) => (timeline.running.get(name)?.replicas ?? 0) > 0;
+  const all = async (names: readonly string[], what: string) => {
+    await eventually(() => (names.every((n) => timeline.placed.has(n)) ? true : undefined), {
+      withinMs: 90_000,
+      what: `${what} placed`,
+    });
+    await eventually(() => (names.every(running) ? true : undefined), {
+      withinMs: 90_000,
+      what: `${what} running`,
+    });
+  };
+  const rate = (names: readonly string[], from: number, at: (name: string) => number | undefined) =>
+    (names.length / (Math.max(...names.map((n) => at(n) ?? Number.NaN)) - from)) * 1_000;
+
+  const singles = Array.from({ length: count }, (_, i) => `s${i}`);
+  const singlesFrom = performance.now();
+  await applyAll(client, timeline, singles, IN_FLIGHT);
+  report.add(`${prefix}applies.per_s`, (count / (performance.now() - singlesFrom)) * 1_000, '1/s');
+  await all(singles, 'single applies');
   report.add(
-    `${prefix}placements.1000x1_per_s`,
-    (count / (Math.max(...timeline.placed.values()) - from)) * 1_000,
+    `${prefix}placements.single_applies_per_s`,
+    rate(singles, singlesFrom, (n) => timeline.placed.get(n)),
     '1/s',
   );
-  const running = (name: string) => (timeline.running.get(name)?.replicas ?? 0) > 0;
-  await eventually(() => (names.every(running) ? true : undefined), {
-    withinMs: 60_000,
-    what: `${count} running`,
-  });
+
+  const folders = Array.from({ length: count }, (_, i) => `f${i}`);
+  const foldersFrom = performance.now();
+  await applyFolders(client, timeline, folders, FOLDER);
+  await all(folders, 'folders');
+  report.add(
+    `${prefix}placements.1000x1_per_s`,
+    rate(folders, foldersFrom, (n) => timeline.placed.get(n)),
+    '1/s',
+  );
   report.add(
     `${prefix}running.1000x1_per_s`,
-    (count / (Math.max(...names.map((n) => timeline.running.get(n)?.at ?? 0)) - from)) * 1_000,
+    rate(folders, foldersFrom, (n) => timeline.running.get(n)?.at),
     '1/s',
   );
 
   const paced = Array.from({ length: PACED }, (_, i) => `p${i}`);
   await applyPaced(client, timeline, paced, PACED_PER_S);
-  await eventually(() => (paced.every(running) ? true : undefined), {
-    withinMs: 60_000,
-    what: `${PACED} running`,
-  });
+  await all(paced, 'paced applies');
   const placed = latencies(timeline, paced, (n) => timeline.placed.get(n));
   const up = latencies(timeline, paced, (n) => timeline.running.get(n)?.at);
   const acknowledged = latencies(timeline, paced, (n) => timeline.acknowledged.get(n));

@@ -50,7 +50,11 @@ describe('a workload applied at the centre', () => {
       if (event.subject === 'test/lively') seen.push(event.type.slice('dev.skerry.'.length, -'.v1'.length));
     });
     await client.apply({ documents: [httpService('lively')] });
-    await untilPhase(client, 'lively', ['running']);
+    // Phases are announced once they have lasted a moment.
+    await eventually(() => (seen.includes('workload.running') ? true : undefined), {
+      withinMs: 15_000,
+      what: () => `running among ${seen.join(', ')}`,
+    });
     await client.remove('test', 'lively');
     await eventually(() => (seen.includes('workload.gone') ? true : undefined), {
       withinMs: 15_000,

@@ -7,8 +7,10 @@ import type { Tracing } from '../tracing.js';
 import { messageId } from './message-id.js';
 import type { ReportCounter } from './report-counter.js';
 
-/** While a workload keeps changing it is reported this often; a first change goes at once. */
+/** While a workload keeps changing it is reported this often. */
 const COALESCE_MS = 50;
+/** A first change waits this long for what follows at once: what starts at once is reported once, as running. */
+const LINGER_MS = 15;
 /** Pause before a report is tried again that the outbox did not take. */
 const RETRY_MS = 500;
 /** Room left in a message for its headers. */
@@ -39,7 +41,7 @@ export class Reporter {
   /** Something about this workload may have changed. */
   changed(key: string): void {
     this.dirty.add(key);
-    if (!this.waiting.has(key)) this.soon(key, 0);
+    if (!this.waiting.has(key)) this.soon(key, LINGER_MS);
   }
 
   /** Sends to this server from now on: everything once, since nobody knows what came through before. */
