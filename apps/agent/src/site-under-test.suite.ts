@@ -313,6 +313,7 @@ async function buildBundle(outfile: string): Promise<void> {
     target: 'node20',
     format: 'esm',
     conditions: ['@skerry/source'],
+    mainFields: ['module', 'main'],
     banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
     logLevel: 'silent',
   });

@@ -9,7 +9,7 @@ import {
   type LogRequest,
 } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
-import { ends, since, tail, type LogSource, type Position } from './log-reader.js';
+import { byTime, ends, since, tail, type LogSource, type Position } from './log-reader.js';
 
 /** Requests answered at once; more are told so. */
 const AT_ONCE = 16;
@@ -82,7 +82,7 @@ export class LogRequests {
     if (request.follow) for (const s of sources) positions.set(s.replica, await ends(s));
     const lines: LogLine[] = [];
     for (const source of sources) lines.push(...(await tail(source, request.tail)));
-    lines.sort((a, b) => a.at.localeCompare(b.at));
+    lines.sort(byTime);
     this.send(request.id, lines.slice(-request.tail || lines.length), !request.follow);
     if (!request.follow) return;
     this.followers.set(request.id, { request, heardAt: performance.now(), positions });

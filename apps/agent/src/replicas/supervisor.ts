@@ -52,7 +52,7 @@ export class Supervisor {
     // Those that run already were accepted once: they keep their room.
     const entries = this.options.store
       .entries()
-      .toSorted(([a], [b]) => this.of(b).replicas.size - this.of(a).replicas.size || a.localeCompare(b));
+      .toSorted(([a], [b]) => this.of(b).replicas.size - this.of(a).replicas.size || (a < b ? -1 : 1));
     for (const [key, held] of entries) this.settleWanted(this.of(key), held);
     await Promise.all(
       [...this.workloads.values()].flatMap((w) =>
