@@ -17,6 +17,9 @@ export function needOf(assignment: Assignment): Need {
 
 /** Decides whether an assignment fits on this node beside the others. */
 export class Admission {
+  /** Needs by assignment: they are asked for at each decision, of everything the node has taken on. */
+  private readonly needs = new WeakMap<Assignment, Need>();
+
   constructor(
     private readonly allocatable: Room,
     private readonly drivers: readonly DriverName[],
@@ -25,6 +28,18 @@ export class Admission {
   /** The first check it fails, or undefined. `beside`: what the node has taken on already, without this workload. */
   misfit(assignment: Assignment, beside: readonly Assignment[]): CheckResult | undefined {
     const node = { allocatable: this.allocatable, drivers: this.drivers };
-    return firstMisfit(needOf(assignment), node, beside.map(needOf));
+    return firstMisfit(
+      this.need(assignment),
+      node,
+      beside.map((a) => this.need(a)),
+    );
+  }
+
+  private need(assignment: Assignment): Need {
+    const known = this.needs.get(assignment);
+    if (known !== undefined) return known;
+    const need = needOf(assignment);
+    this.needs.set(assignment, need);
+    return need;
   }
 }

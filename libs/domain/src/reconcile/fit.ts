@@ -56,10 +56,10 @@ const DIMENSIONS = [
 ] as const;
 
 function roomMisfit(need: Need, room: Room, given: readonly Need[]): CheckResult | undefined {
+  const used = usedOf(given);
   for (const [dimension, name, unit] of DIMENSIONS) {
     const wanted = need.replicas * need.each[dimension];
-    const used = given.reduce((sum, g) => sum + g.replicas * g.each[dimension], 0);
-    const free = Math.max(0, room[dimension] - used);
+    const free = Math.max(0, room[dimension] - used[dimension]);
     if (wanted <= free) continue;
     return {
       check: 'capacity',
@@ -69,4 +69,14 @@ function roomMisfit(need: Need, room: Room, given: readonly Need[]): CheckResult
     };
   }
   return undefined;
+}
+
+function usedOf(given: readonly Need[]): Room {
+  const used = { cpuMillicores: 0, memoryMiB: 0, diskMiB: 0 };
+  for (const { replicas, each } of given) {
+    used.cpuMillicores += replicas * each.cpuMillicores;
+    used.memoryMiB += replicas * each.memoryMiB;
+    used.diskMiB += replicas * each.diskMiB;
+  }
+  return used;
 }
