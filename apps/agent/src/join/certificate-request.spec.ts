@@ -19,10 +19,12 @@ describe('a certificate request', () => {
   it('is refused when it was changed', async () => {
     const nowMs = Date.now();
     const ca = await makeCa({ name: 'sites', nowMs });
-    const lines = certificateRequest('joining', makePrivateKey()).split('\n');
-    const other = certificateRequest('joining', makePrivateKey()).split('\n');
-    const mixed = [lines[0], lines[1], ...other.slice(2)].join('\n');
-    await expect(issueSiteCertificate(ca, { site: 's1', csrPem: mixed, nowMs })).rejects.toThrow(
+    const [head = '', ...rest] = certificateRequest('joining', makePrivateKey()).trim().split('\n');
+    const bytes = Buffer.from(rest.slice(0, -1).join(''), 'base64');
+    // The signature is at the end.
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
+    const changed = [head, ...(bytes.toString('base64').match(/.{1,64}/g) ?? []), rest.at(-1)].join('\n');
+    await expect(issueSiteCertificate(ca, { site: 's1', csrPem: changed, nowMs })).rejects.toThrow(
       /not signed by its own key|read the/,
     );
   });
