@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
 import {
@@ -89,6 +90,19 @@ describe('processes that are killed', () => {
     await untilPhase(client, 'later', ['running'], 40_000);
     const [after] = replicasOf(await untilPhase(client, 'leafy', ['running']));
     expect(after?.pid).toBe(before?.pid);
+  }, 90_000);
+
+  it('leaves nothing of a site that was removed', async () => {
+    await client.apply({ documents: [httpService('mover', { replicas: 2 })] });
+    await untilPhase(client, 'mover', ['running']);
+    await client.removeSite('two');
+    await eventually(() => (existsSync(under.cloud.paths.site('two')) ? undefined : true), {
+      withinMs: 40_000,
+      what: 'the folder of the site is gone',
+    });
+    expect(under.cloud.supervisor.names().filter((n) => n.endsWith('-two'))).toEqual([]);
+    const moved = await untilPhase(client, 'mover', ['running']);
+    expect(moved.sites.map((s) => s.site)).toEqual(['one']);
   }, 90_000);
 
   it('commits nothing by a scheduler that was frozen past its lease', async () => {

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SiteDescription } from '@skerry/contracts';
 import { requireFreePorts, requireOwnAddress, writeCloudFile, type CloudFile } from './cloud-file.js';
@@ -43,6 +44,9 @@ export interface CloudOptions {
   /** Aborted while the cloud starts: the start fails and what ran is ended. */
   signal?: AbortSignal;
 }
+
+/** What an agent leaves in its folder when its site was removed. */
+const RETIRED = 'retired';
 
 /** A whole cloud on this machine: a hub, the services, and sites with a leaf server and an agent each, all processes of their own. */
 export class LocalCloud {
@@ -98,10 +102,28 @@ export class LocalCloud {
     // Remembered, so that sites elsewhere find the hub again after any later start.
     if (file.listen !== founded.cloud.listen) await writeCloudFile(paths.cloudFile, file);
     await writeHub(paths, { ...founded, cloud: file });
-    const onExit = (name: string, how: string) =>
+    let local: LocalCloud | undefined;
+    const onExit = (name: string, how: string) => {
+      const site = name.startsWith('agent-') ? name.slice('agent-'.length) : undefined;
+      if (site !== undefined && existsSync(join(paths.site(site), RETIRED))) {
+        void local?.siteLeft(site);
+        return 'end';
+      }
       say(`${name} ended (${how}); starting it again, see ${join(paths.logs, `${name}.log`)}`);
+      return 'restart';
+    };
     const supervisor = new Supervisor({ logs: paths.logs, pidFile: paths.pids, onExit });
-    return new LocalCloud(options, supervisor, file, unlock);
+    local = new LocalCloud(options, supervisor, file, unlock);
+    return local;
+  }
+
+  /** A site was removed and its agent has cleared up: its server ends and nothing of it stays on this machine. */
+  private async siteLeft(site: string): Promise<void> {
+    this.file.sites = this.file.sites.filter((s) => s.description.name !== site);
+    await writeCloudFile(this.paths.cloudFile, this.file);
+    await this.supervisor.stop(`leaf-${site}`);
+    await rm(this.paths.site(site), { recursive: true, force: true });
+    this.options.onProgress?.(`site ${site} was removed: nothing of it is left on this machine`);
   }
 
   get apiUrl(): string {

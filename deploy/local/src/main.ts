@@ -91,7 +91,7 @@ async function run(options: Options, root: string, stopped: AbortSignal): Promis
     signal: stopped,
     ...(options.wan ? { wanRttMs: roundTripFromHub(sites, HUB_AT) } : {}),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
-    onProgress: (line) => (line.includes('ended') ? progress.note(line) : progress.update(line)),
+    onProgress: (line) => (/ ended \(| removed: /.test(line) ? progress.note(line) : progress.update(line)),
   });
   try {
     if (options.examples) {

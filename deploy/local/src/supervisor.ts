@@ -38,7 +38,12 @@ export class Supervisor {
   private readonly running = new Map<string, Running>();
 
   constructor(
-    private readonly options: { logs: string; pidFile: string; onExit?: (name: string, how: string) => void },
+    private readonly options: {
+      logs: string;
+      pidFile: string;
+      /** Hears of each process that ended by itself; `end` says that it is not to be started again. */
+      onExit?: (name: string, how: string) => 'restart' | 'end';
+    },
   ) {
     mkdirSync(options.logs, { recursive: true, mode: 0o700 });
   }
@@ -120,7 +125,11 @@ export class Supervisor {
 
   private exited(entry: Running, how: string): void {
     if (entry.stopping) return;
-    this.options.onExit?.(entry.spec.name, how);
+    if (this.options.onExit?.(entry.spec.name, how) === 'end') {
+      this.running.delete(entry.spec.name);
+      this.record();
+      return;
+    }
     if (Date.now() - entry.startedAt > STEADY_MS) entry.backoffMs = FIRST_BACKOFF_MS;
     entry.restart = setTimeout(() => this.spawn(entry), entry.backoffMs);
     entry.backoffMs = Math.min(entry.backoffMs * 2, MAX_BACKOFF_MS);
