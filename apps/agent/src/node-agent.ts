@@ -206,6 +206,8 @@ export class NodeAgent {
     await store.settled();
     await replicas.flush();
     await tracing.close();
+    // What holds no replica any more; the rest stays for the next agent.
+    this.cgroups.removeAll();
     await unlock();
   }
 }

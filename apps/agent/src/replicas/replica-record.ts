@@ -32,7 +32,7 @@ export const replicaRecordSchema = z.strictObject({
   ending: z
     .discriminatedUnion('cause', [
       z.strictObject({ cause: z.literal('exited'), code: z.number().int().optional() }),
-      z.strictObject({ cause: z.enum(['stopped', 'paused']) }),
+      z.strictObject({ cause: z.enum(['stopped', 'set-aside']) }),
     ])
     .optional(),
   retryAt: millis.optional(),
@@ -102,7 +102,8 @@ export function isUp(record: ReplicaRecord): boolean {
   }
 }
 
-/** Text that is equal when the same would run: what a change of which replaces a replica. */
-export function templateText(assignment: Assignment): string {
-  return JSON.stringify([assignment.type, assignment.run, assignment.resources]);
+/** Text that is equal when the same would run: what a change of which replaces a replica. How it is restarted and stopped is not. */
+export function templateText({ run, resources }: Assignment): string {
+  const { restart: _restart, stop: _stop, ...started } = run;
+  return JSON.stringify([started, resources]);
 }

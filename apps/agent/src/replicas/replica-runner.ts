@@ -175,7 +175,8 @@ export class ReplicaRunner {
     this.step(record.id, async () => {
       await this.options.drivers.get(record.driver).stop(record.id, record.live, record.stop);
       delete record.live;
-      record.ending = { cause: why === 'paused' ? 'paused' : 'stopped' };
+      const unwell = why === 'unhealthy' || why === 'never-healthy';
+      record.ending = { cause: unwell ? 'stopped' : 'set-aside' };
       this.enterPhase(record, 'ended', record.message);
       // What only rests is found by the next agent as resting.
       if (why === 'paused') await this.options.store.put(record);

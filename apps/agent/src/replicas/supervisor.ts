@@ -282,7 +282,9 @@ export class Supervisor {
     const { assignment, template } = workload;
     if (assignment === undefined) return;
     for (const record of workload.replicas.values()) {
-      if (record.template === template && record.phase !== 'stopping') record.version = assignment.version;
+      if (record.template !== template || record.phase === 'stopping') continue;
+      record.version = assignment.version;
+      record.stop = assignment.run.stop;
     }
   }
 }

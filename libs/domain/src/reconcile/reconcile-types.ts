@@ -2,9 +2,12 @@
 export type HeldPhase =
   'starting' | 'running' | 'unhealthy' | 'stopping' | 'ended' | 'backoff' | 'completed' | 'failed';
 
-/** How a replica ended: by itself, with its exit code where that is known, or because the node stopped it. */
+/**
+ * How a replica ended: by itself, with its exit code where that is known; stopped by the node because it was not
+ * well; or set aside by the node for a reason that lay not in it.
+ */
 export type Ending =
-  { readonly cause: 'exited'; readonly code?: number } | { readonly cause: 'stopped' | 'paused' };
+  { readonly cause: 'exited'; readonly code?: number } | { readonly cause: 'stopped' | 'set-aside' };
 
 /** A replica that the node holds. Times are milliseconds of one clock. */
 export interface HeldReplica {

@@ -25,6 +25,8 @@ const weatherArb = fc.array(
 /** A node on which every step takes effect at once. */
 class Node {
   replicas = new Map<number, HeldReplica>();
+  /** Slots last stopped for no fault of theirs. */
+  aside = new Set<number>();
   now = 0;
 
   decide(wanted: Wanted | undefined): Action[] {
@@ -39,7 +41,8 @@ class Node {
     this.now += 60_000;
     for (const r of this.replicas.values()) {
       if (r.phase === 'starting') this.set(r, { phase: 'running' });
-      if (r.phase === 'stopping') this.set(r, { phase: 'ended', ending: { cause: 'stopped' } });
+      const ending = { cause: this.aside.has(r.slot) ? 'set-aside' : 'stopped' } as const;
+      if (r.phase === 'stopping') this.set(r, { phase: 'ended', ending });
     }
   }
 
@@ -69,6 +72,8 @@ class Node {
         this.replicas.delete(action.slot);
         return;
       case 'stop':
+        if (action.why === 'not-wanted' || action.why === 'outdated') this.aside.add(action.slot);
+        else this.aside.delete(action.slot);
         if (replica) this.set(replica, { phase: 'stopping' });
         return;
       case 'settle':
@@ -113,7 +118,11 @@ describe('reconcile', () => {
         expect(replicas.map((r) => r.slot).toSorted((a, b) => a - b)).toEqual(
           Array.from({ length: wanted.replicas }, (_, slot) => slot),
         );
-        expect(replicas.every((r) => r.template === wanted.template)).toBe(true);
+        // A version that failed for good goes no further.
+        const bad = replicas.some(
+          (r) => r.template === wanted.template && ['failed', 'unhealthy'].includes(r.phase),
+        );
+        expect(bad || replicas.every((r) => r.template === wanted.template)).toBe(true);
         const rests =
           wanted.policy === 'never'
             ? ['running', 'completed', 'failed', 'unhealthy']
@@ -146,7 +155,10 @@ describe('reconcile', () => {
           const running = [...before.values()].filter(
             (r) => r.phase === 'running' && r.slot < wanted.replicas,
           );
-          const down = wanted.replicas - running.length + inWanted.length;
+          const completed = [...before.values()].filter(
+            (r) => r.phase === 'completed' && r.slot < wanted.replicas,
+          );
+          const down = wanted.replicas - running.length - completed.length + inWanted.length;
           expect(inWanted.length === 0 || down <= wanted.maxUnavailable).toBe(true);
           node.settle();
         }

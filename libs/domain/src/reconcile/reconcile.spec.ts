@@ -108,6 +108,20 @@ describe('a replica that ended', () => {
   });
 });
 
+describe('another policy', () => {
+  it('runs again what had settled under one that let it rest', () => {
+    const failed = [held(0, { phase: 'failed' })];
+    expect(actions(wanted({ policy: 'on-failure' }), failed)).toEqual([
+      { kind: 'start', slot: 0, fresh: false },
+    ]);
+    const completed = [held(0, { phase: 'completed' })];
+    expect(actions(wanted({ policy: 'on-failure' }), completed)).toEqual([]);
+    expect(actions(wanted({ policy: 'always' }), completed)).toEqual([
+      { kind: 'start', slot: 0, fresh: false },
+    ]);
+  });
+});
+
 describe('health', () => {
   it('exchanges an unhealthy replica, unless it shall never be started again', () => {
     const sick = [held(0, { phase: 'unhealthy' })];
@@ -151,6 +165,23 @@ describe('an update', () => {
     ]);
   });
 
+  it('does not wait for what has completed', () => {
+    const job = wanted({ replicas: 2, policy: 'on-failure' });
+    expect(actions(job, [held(0, { phase: 'completed' }), old(1)])).toEqual([
+      { kind: 'stop', slot: 1, why: 'outdated' },
+    ]);
+  });
+
+  it('stands still at a new version that failed for good', () => {
+    const never = wanted({ replicas: 2, policy: 'never' });
+    expect(actions(never, [held(0, { phase: 'failed' }), old(1)])).toEqual([]);
+  });
+
+  it('that is taken back starts at once what it had set aside', () => {
+    const aside = held(0, { phase: 'ended', ending: { cause: 'set-aside' } });
+    expect(actions(wanted({ policy: 'never' }), [aside])).toEqual([{ kind: 'start', slot: 0, fresh: false }]);
+  });
+
   it('runs a completed job again when what it runs has changed', () => {
     expect(actions(wanted({ policy: 'on-failure' }), [old(0, { phase: 'completed' })])).toEqual([
       { kind: 'start', slot: 0, fresh: true },
@@ -161,7 +192,7 @@ describe('an update', () => {
 describe('a pause', () => {
   it('stops what runs, keeps what there is, and starts it again at once when it is over', () => {
     const paused = wanted({ replicas: 3, policy: 'never', paused: true });
-    const resting = held(1, { phase: 'ended', ending: { cause: 'paused' } });
+    const resting = held(1, { phase: 'ended', ending: { cause: 'set-aside' } });
     expect(actions(paused, [held(0), resting])).toEqual([{ kind: 'stop', slot: 0, why: 'paused' }]);
     expect(actions(wanted({ replicas: 2, policy: 'never' }), [held(0), resting])).toEqual([
       { kind: 'start', slot: 1, fresh: false },

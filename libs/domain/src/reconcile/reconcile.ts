@@ -80,10 +80,13 @@ function hold(h: HeldReplica, wanted: Wanted, nowMs: number): Step {
       if (nowMs < retryAtMs) return { actions: [], wakeAtMs: retryAtMs };
       return { actions: [{ kind: 'start', slot: h.slot, fresh: false }] };
     }
+    case 'completed':
+      // Settled under another policy than the present one.
+      return { actions: wanted.policy === 'always' ? [{ kind: 'start', slot: h.slot, fresh: false }] : [] };
+    case 'failed':
+      return { actions: wanted.policy === 'never' ? [] : [{ kind: 'start', slot: h.slot, fresh: false }] };
     case 'running':
     case 'stopping':
-    case 'completed':
-    case 'failed':
       return { actions: [] };
   }
 }
@@ -92,8 +95,9 @@ function hold(h: HeldReplica, wanted: Wanted, nowMs: number): Step {
 function update(held: readonly HeldReplica[], wanted: Wanted): Action[] {
   const within = held.filter((h) => h.slot < wanted.replicas);
   const outdated = within.filter((h) => h.template !== wanted.template);
-  const running = within.filter((h) => h.phase === 'running').length;
-  let room = wanted.maxUnavailable - (wanted.replicas - running);
+  // What has completed is not missing; what failed for good is, and a bad version goes no further.
+  const fine = within.filter((h) => h.phase === 'running' || h.phase === 'completed').length;
+  let room = wanted.maxUnavailable - (wanted.replicas - fine);
   return outdated.flatMap((h): Action[] => {
     switch (h.phase) {
       case 'starting':

@@ -5,7 +5,7 @@ import type { Action, Ending, HeldReplica, Wanted } from './reconcile-types.js';
  * unknown code included, is a failure: running again is better than believing in a success that nobody saw.
  */
 export function afterEnd(h: HeldReplica, wanted: Wanted, nowMs: number): Action {
-  if (h.ending?.cause === 'paused') return { kind: 'start', slot: h.slot, fresh: false };
+  if (h.ending?.cause === 'set-aside') return { kind: 'start', slot: h.slot, fresh: false };
   const succeeded = succeededBy(h.ending);
   if (succeeded && wanted.policy !== 'always') return { kind: 'settle', slot: h.slot, phase: 'completed' };
   if (!succeeded && wanted.policy === 'never') return { kind: 'settle', slot: h.slot, phase: 'failed' };
