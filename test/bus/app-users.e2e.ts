@@ -31,7 +31,7 @@ const READS: Readonly<Record<App, readonly (BucketName | StreamName)[]>> = {
   policy: ['siteStates'],
   scheduler: ['workloads', 'siteSpecs', 'siteStates', 'OBSERVED'],
   replicator: ['placements', 'workloads', 'siteSpecs', 'OBSERVED'],
-  inventory: ['siteSpecs'],
+  inventory: ['siteSpecs', 'placements'],
   telemetry: ['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'OBSERVED'],
 };
 

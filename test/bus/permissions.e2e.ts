@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { BUCKETS, EVENT_TYPES, RPC, STREAMS, bucketStream, bucketSubject } from '@skerry/contracts';
+import {
+  BUCKETS,
+  EVENT_TYPES,
+  LIVE_HEARTBEAT,
+  RPC,
+  STREAMS,
+  bucketStream,
+  bucketSubject,
+  liveHeartbeatSubject,
+} from '@skerry/contracts';
 import { APP_USERS, type AppUser } from '@skerry/identity';
 import { PermissionViolationError, type NatsConnection } from '@nats-io/nats-core';
 import { SecuredCloud } from './secured-cloud.js';
@@ -53,7 +62,9 @@ const PUBLISH: readonly Rule[] = [
   { subject: '_R_.abc.def', may: ['policy', 'replicator', 'inventory'] },
   { subject: '$SYS.REQ.CLAIMS.UPDATE', may: [] },
   { subject: 'skerry.live.status.shop.web', may: ['telemetry'] },
+  { subject: liveHeartbeatSubject('x'), may: ['inventory'] },
   { subject: RPC.cutOff, may: ['api', 'inventory'] },
+  { subject: RPC.retired, may: ['api', 'inventory'] },
   ...[RPC.plan, RPC.why, RPC.status, RPC.admit, RPC.joinTicket, RPC.join, RPC.renew].map((subject) => ({
     subject,
     may: ['api'] as const,
@@ -68,9 +79,10 @@ const SUBSCRIBE: readonly Rule[] = [
   { subject: '$KV.>', may: [] },
   { subject: '_R_.>', may: [] },
   { subject: 'ing.*.>', may: ['inventory'] },
-  { subject: 'rpc.*.heartbeat', may: ['inventory', 'api'] },
-  { subject: 'rpc.*.digest', may: ['replicator'] },
-  { subject: 'rpc.*.retired', may: ['policy'] },
+  { subject: 'rpc.*.heartbeat', may: ['inventory'] },
+  { subject: 'rpc.*.digest', may: ['replicator', 'inventory'] },
+  { subject: 'rpc.*.retired', may: ['inventory'] },
+  { subject: LIVE_HEARTBEAT, may: ['api'] },
   { subject: 'rpc.*.answer.*', may: ['api'] },
   { subject: 'skerry.evt.>', may: ['operator'] },
   { subject: 'skerry.rpc.>', may: [] },

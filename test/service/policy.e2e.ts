@@ -294,7 +294,8 @@ describe('a site', () => {
   test('that leaves is removed when it says its last word, and its name is never used again', async () => {
     await ask({ verb: 'site.remove', name: 'fjord' });
     expect(await site('fjord')).toMatchObject({ membership: 'leaving' });
-    await (await hub.siteBus('fjord')).request(SITE.retired, {});
+    const account = (await site('fjord'))?.account;
+    await (await hub.bus('inventory')).request(RPC.retired, { site: 'fjord', account });
     expect(await site('fjord')).toMatchObject({ membership: 'removed' });
     await until(async () => (await hub.leafCount()) === 0, 'its account is gone');
     const renewal = signRenewal(machine.user, { site: 'fjord', nowMs: Date.now() });

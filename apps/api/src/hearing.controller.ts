@@ -4,7 +4,7 @@ import type { BucketChange, StoredMessage } from '@skerry/bus';
 import {
   BUCKETS,
   bucketStream,
-  HUB,
+  LIVE_HEARTBEAT,
   LIVE_STATUS,
   nodeSchema,
   siteSchema,
@@ -58,9 +58,9 @@ export class HearingController {
     this.fleet.takePlacement(change);
   }
 
-  @OnPlain(HUB.heartbeat)
+  @OnPlain(LIVE_HEARTBEAT)
   heartbeat(@Payload() message: PlainMessage): void {
-    const [, account = ''] = message.subject.split('.');
+    const account = message.subject.split('.').at(-1) ?? '';
     this.fleet.takeHeartbeat(account, () => message.json(), Date.now());
   }
 

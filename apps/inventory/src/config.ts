@@ -1,4 +1,4 @@
-import { LIVENESS_TIMINGS } from '@skerry/domain';
+import { INTAKE_QUOTA, LIVENESS_TIMINGS } from '@skerry/domain';
 import { variable, wholeNumberOr, type ServiceConfig } from '@skerry/service';
 
 const { suspectAfterMs, lostAfterMs, regainGraceMs } = LIVENESS_TIMINGS;
@@ -11,5 +11,7 @@ export const INVENTORY_VARIABLES = {
   lostAfterMs: variable('SKERRY_LOST_AFTER_MS', wholeNumberOr(lostAfterMs, 1_000, 3_600_000)),
   /** How much longer sites get to be heard after this service could not hear them, or has just started. */
   regainGraceMs: variable('SKERRY_REGAIN_GRACE_MS', wholeNumberOr(regainGraceMs, 0, 600_000)),
+  /** How long a site that floods is cut off. */
+  cutOffMs: variable('SKERRY_CUT_OFF_MS', wholeNumberOr(INTAKE_QUOTA.cutOffForMs, 1_000, 3_600_000)),
 } as const;
 export type InventoryConfig = ServiceConfig<typeof INVENTORY_VARIABLES>;

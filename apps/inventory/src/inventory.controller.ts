@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import type { BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus';
+import type { Body, BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus';
 import {
   BUCKETS,
   bucketStream,
@@ -12,9 +12,10 @@ import {
   type SiteState,
 } from '@skerry/contracts';
 import { OnChange, OnPlain, OnRequest, OnStored, type PlainMessage } from '@skerry/service';
+import { z } from 'zod';
 import { AnnounceSites } from './handlers/announce-sites.handler.js';
 import { FileNode } from './handlers/file-node.handler.js';
-import { HearHeartbeat } from './handlers/hear-heartbeat.handler.js';
+import { HearSite } from './handlers/hear-site.handler.js';
 import { TakeReport } from './handlers/take-report.handler.js';
 import { SitesStore } from './stores/sites.store.js';
 
@@ -24,7 +25,7 @@ export class InventoryController {
   constructor(
     private readonly sites: SitesStore,
     private readonly takeReport: TakeReport,
-    private readonly hearHeartbeat: HearHeartbeat,
+    private readonly hear: HearSite,
     private readonly fileNode: FileNode,
     private readonly announceSites: AnnounceSites,
   ) {}
@@ -39,6 +40,11 @@ export class InventoryController {
     this.sites.applyState(change);
   }
 
+  @OnChange(BUCKETS.placements, z.unknown())
+  placement(change: BucketChange<unknown>): void {
+    this.sites.applyPlacement(change);
+  }
+
   @OnRequest(HUB.intake, { queue: 'intake' })
   report(message: Message): Promise<IntakeAnswer> {
     return this.takeReport.handle(message);
@@ -46,12 +52,24 @@ export class InventoryController {
 
   @OnPlain(HUB.heartbeat)
   heartbeat(message: PlainMessage): void {
-    this.hearHeartbeat.handle(message);
+    this.hear.heartbeat(message);
   }
 
   @OnRequest(HUB.ping)
-  ping(): { at: string } {
+  ping(message: Message): { at: string } {
+    this.hear.count(message);
     return { at: new Date().toISOString() };
+  }
+
+  @OnRequest(HUB.retired)
+  retired(message: Message): Promise<Body> {
+    return this.hear.lastWord(message);
+  }
+
+  // Answered by the replicator; heard here too, since here is counted what a site sends.
+  @OnPlain(HUB.digest, { queue: 'app' })
+  digest(message: PlainMessage): void {
+    this.hear.count(message);
   }
 
   @OnStored(STREAMS.OBSERVED.name, {

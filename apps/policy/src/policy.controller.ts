@@ -3,7 +3,6 @@ import type { BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus'
 import {
   BUCKETS,
   bucketStream,
-  HUB,
   quotaSchema,
   RPC,
   siteSchema,
@@ -60,7 +59,7 @@ export class PolicyController {
   cutOff(message: Message): Promise<object> {
     return this.membership.cutOffs.handle(message);
   }
-  @OnRequest(HUB.retired)
+  @OnRequest(RPC.retired)
   siteRetired(message: Message): Promise<object> {
     return this.membership.retired.handle(message);
   }

@@ -11,6 +11,7 @@ import {
   EPOCH_KEY,
   eventSubject,
   HUB,
+  liveHeartbeatSubject,
   liveStatusSubject,
   observedNodeSubject,
   observedSubject,
@@ -196,6 +197,7 @@ function requests(): Channel[] {
     ask('join ticket', RPC.joinTicket, 'api', 'JoinTicketRequest', 'JoinTicketAnswer'),
     ask('join', RPC.join, 'api', 'JoinRequest', 'JoinAnswer'),
     ask('renew', RPC.renew, 'api', 'RenewRequest', 'JoinAnswer'),
+    ask('retired', RPC.retired, 'inventory', 'RetiredRequest', 'RetiredAnswer'),
     ask('redeliver', RPC.redeliver('{app}'), 'api', 'RedeliverRequest', 'RedeliverAnswer'),
   ];
 }
@@ -222,6 +224,13 @@ function others(): Channel[] {
       by: 'telemetry',
       summary: 'the read model as it changes, never stored',
       message: 'Status',
+    },
+    {
+      name: 'live heartbeat',
+      address: liveHeartbeatSubject('{account}'),
+      by: 'inventory',
+      summary: "sites' heartbeats as they come, never stored",
+      message: 'Heartbeat',
     },
     {
       name: 'dead letter',

@@ -77,6 +77,8 @@ export const CATALOG = {
   RedeliverRequest: rpc.redeliverRequestSchema,
   RenewRequest: renewRequestSchema,
   Replica: replicaSchema,
+  RetiredAnswer: rpc.retiredAnswerSchema,
+  RetiredRequest: rpc.retiredRequestSchema,
   Retirement: retirementSchema,
   Site: siteSchema,
   SiteDescription: siteDescriptionSchema,

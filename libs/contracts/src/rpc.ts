@@ -69,16 +69,24 @@ export const redeliverAnswerSchema = z.strictObject({
 });
 export type RedeliverAnswer = z.infer<typeof redeliverAnswerSchema>;
 
+const accountSchema = z.string().regex(/^A[A-Z2-7]{55}$/);
+
 /** `RPC.cutOff`: a site sends far more than its quota; policy suspends its account for `forMs` and lets it in again by itself. */
 export const cutOffRequestSchema = z.strictObject({
   site: nameSchema,
-  account: z.string().regex(/^A[A-Z2-7]{55}$/),
+  account: accountSchema,
   forMs: z.number().int().min(1_000).max(3_600_000),
   reason: z.string().max(300),
 });
 export type CutOffRequest = z.infer<typeof cutOffRequestSchema>;
 export const cutOffAnswerSchema = z.strictObject({ suspendedUntil: instantSchema });
 export type CutOffAnswer = z.infer<typeof cutOffAnswerSchema>;
+
+/** `RPC.retired`: the site with this account has stopped everything and says so for the last time. */
+export const retiredRequestSchema = z.strictObject({ site: nameSchema, account: accountSchema });
+export type RetiredRequest = z.infer<typeof retiredRequestSchema>;
+export const retiredAnswerSchema = z.strictObject({ ok: z.literal(true) });
+export type RetiredAnswer = z.infer<typeof retiredAnswerSchema>;
 
 /**
  * What the intake says to a report of a site. `ok`: it is stored, the outbox may forget it. `throttled` and

@@ -73,6 +73,8 @@ export const RPC = {
   joinTicket: 'skerry.rpc.policy.ticket',
   join: 'skerry.rpc.policy.join',
   renew: 'skerry.rpc.policy.renew',
+  /** A site's last word, which inventory has heard and passes on. */
+  retired: 'skerry.rpc.policy.retired',
   /** Handle a dead letter again: `skerry.rpc.<app>.redeliver`. */
   redeliver: (app: string) => `skerry.rpc.${app}.redeliver`,
 } as const;
@@ -80,6 +82,10 @@ export const RPC = {
 /** Changes of the read model as they happen; plain messages, never stored. */
 export const liveStatusSubject = (project: string, name: string) => `skerry.live.status.${project}.${name}`;
 export const LIVE_STATUS = 'skerry.live.status.>';
+
+/** Heartbeats of sites as inventory passes them on, one a second and site at most; plain messages, never stored. */
+export const liveHeartbeatSubject = (account: string) => `skerry.live.heartbeat.${account}`;
+export const LIVE_HEARTBEAT = 'skerry.live.heartbeat.*';
 
 export interface StreamDefinition {
   name: string;

@@ -3,6 +3,7 @@ import {
   EVENT_TYPES,
   HUB,
   JETSTREAM_API,
+  LIVE_HEARTBEAT,
   LIVE_STATUS,
   RPC,
   STREAMS,
@@ -67,7 +68,7 @@ const API: Duties = {
     '$JS.API.CONSUMER.INFO.*.*',
     ...redeliver(),
   ],
-  hears: [HUB.answer(ANY, ANY), HUB.heartbeat, LIVE_STATUS],
+  hears: [HUB.answer(ANY, ANY), LIVE_HEARTBEAT, LIVE_STATUS],
   follows: [
     ...(['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'outcomes', 'identities'] as const),
     ...(['status', 'policies', 'EVT', 'DEAD', 'OBSERVED'] as const),
@@ -80,10 +81,8 @@ const POLICY: Duties = {
     ...(['CMD', 'EVT', 'DEAD'] as const),
   ],
   follows: ['siteStates', 'placements'],
-  answers: [RPC.admit, RPC.cutOff, RPC.joinTicket, RPC.join, RPC.renew],
+  answers: [RPC.admit, RPC.cutOff, RPC.joinTicket, RPC.join, RPC.renew, RPC.retired],
   answersTo: ['api', 'inventory'],
-  hears: [HUB.retired],
-  answersSites: true,
 };
 
 const SCHEDULER: Duties = {
@@ -103,9 +102,10 @@ const REPLICATOR: Duties = {
 
 const INVENTORY: Duties = {
   owns: ['siteStates', 'nodes', 'OBSERVED'],
-  follows: ['siteSpecs'],
-  hears: [HUB.intake, HUB.heartbeat, HUB.ping],
-  says: [RPC.cutOff],
+  follows: ['siteSpecs', 'placements'],
+  // Digests are answered by the replicator; here they count as what a site sends.
+  hears: [HUB.intake, HUB.heartbeat, HUB.ping, HUB.retired, HUB.digest],
+  says: [RPC.cutOff, RPC.retired, LIVE_HEARTBEAT],
   answersSites: true,
 };
 

@@ -1,16 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { done, retry, type Bus, type Outcome, type StoredMessage, type Subscription } from '@skerry/bus';
 import { HEADERS, intakeAnswerSchema, parse, SITE, SITE_STREAMS } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
+import { ByteWindow } from './byte-window.js';
 import { MESSAGE_ID_HEADER, messageId } from './message-id.js';
 
 /** Reports on their way to the hub at once; those of one workload go one after the other. */
 const WINDOW = 1_000;
+const WINDOW_BYTES = 4 * 1024 * 1024;
 const ANSWER_MS = 5_000;
 /** A site's server that restarts forgets what is under way: it is taken up again after this long. */
 const ACK_WAIT_MS = 3_000;
 /** Pauses while the hub cannot be reached: short at first, so that little time is lost when it is back. */
 const MIN_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
+/** Pauses of a report for which the hub asked to wait. */
+const THROTTLED_MS = 1_000;
+const MAX_THROTTLED_MS = 8_000;
 
 export interface ForwarderOptions {
   /** The hub has stored this report. */
@@ -23,7 +29,9 @@ export interface ForwarderOptions {
  * nobody to hear them they stay; the id that keeps a repeated one from being stored twice lies with the message.
  */
 export async function startForwarder(bus: Bus, options: ForwarderOptions): Promise<Subscription> {
-  return await bus.consume(
+  const ending = new AbortController();
+  const window = new ByteWindow(WINDOW_BYTES);
+  const consuming = await bus.consume(
     {
       stream: SITE_STREAMS.OUT,
       durable: 'uplink',
@@ -32,26 +40,44 @@ export async function startForwarder(bus: Bus, options: ForwarderOptions): Promi
       maxDeliveries: Infinity,
       ackWaitMs: ACK_WAIT_MS,
     },
-    async (m) => await forward(bus, m, options),
+    async (m) => await forward(bus, m, { ...options, window, ending: ending.signal }),
   );
+  return {
+    drain: async () => {
+      ending.abort();
+      await consuming.drain();
+    },
+  };
 }
 
-async function forward(bus: Bus, m: StoredMessage, options: ForwarderOptions): Promise<Outcome> {
+interface Forwarding extends ForwarderOptions {
+  window: ByteWindow;
+  /** Nothing is waited for any more. */
+  ending: AbortSignal;
+}
+
+async function forward(bus: Bus, m: StoredMessage, options: Forwarding): Promise<Outcome> {
   const trace = m.headers[HEADERS.traceparent];
   const headers = {
     [MESSAGE_ID_HEADER]: m.headers[MESSAGE_ID_HEADER] ?? messageId(),
     ...(trace === undefined ? {} : { [HEADERS.traceparent]: trace }),
   };
   try {
-    const answer = await bus.request(SITE.uplink(m.subject), m.data, { headers, timeoutMs: ANSWER_MS });
-    return judge(m, answer.json(), options);
+    return await options.window.within(m.data.length, async () => {
+      const answer = await bus.request(SITE.uplink(m.subject), m.data, { headers, timeoutMs: ANSWER_MS });
+      return await judge(m, answer.json(), options);
+    });
   } catch (error) {
     options.log.debug('the hub did not take a report', { subject: m.subject, reason: reason(error) });
     return retry({ afterMs: pauseMs(m.deliveries) });
   }
 }
 
-function judge(m: StoredMessage, body: unknown, { onDelivered, log }: ForwarderOptions): Outcome {
+async function judge(
+  m: StoredMessage,
+  body: unknown,
+  { onDelivered, log, ending }: Forwarding,
+): Promise<Outcome> {
   const parsed = parse(intakeAnswerSchema, body);
   if (!parsed.ok) return retry({ afterMs: MAX_PAUSE_MS, reason: 'an answer of the intake that is none' });
   const answer = parsed.value;
@@ -59,7 +85,12 @@ function judge(m: StoredMessage, body: unknown, { onDelivered, log }: ForwarderO
     onDelivered(m);
     return done;
   }
-  if (answer.code !== 'refused') return retry({ afterMs: Math.max(answer.retryAfterMs, MIN_PAUSE_MS) });
+  if (answer.code === 'throttled') {
+    // Waited for here, in its place of the window: else all that lies behind it would come at once, and count as a flood.
+    await sleep(throttledMs(m.deliveries), undefined, { signal: ending }).catch(() => undefined);
+    return retry({ afterMs: Math.min(answer.retryAfterMs, MAX_PAUSE_MS) });
+  }
+  if (answer.code === 'unavailable') return retry({ afterMs: Math.max(answer.retryAfterMs, MIN_PAUSE_MS) });
   log.error('the hub refuses a report for good', {
     alarm: 'report-refused',
     subject: m.subject,
@@ -71,5 +102,12 @@ function judge(m: StoredMessage, body: unknown, { onDelivered, log }: ForwarderO
 /** Spread a little, so that all that waited does not come back at the same moment. */
 function pauseMs(deliveries: number): number {
   const pause = Math.min(MIN_PAUSE_MS * 2 ** Math.min(deliveries - 1, 10), MAX_PAUSE_MS);
-  return Math.round(pause * (0.75 + Math.random() * 0.5));
+  return spread(pause);
 }
+
+/** Twice as long each time: the hub takes this for patience, and less of it for a flood (`INTAKE_QUOTA.patience`). */
+function throttledMs(deliveries: number): number {
+  return spread(Math.min(THROTTLED_MS * 2 ** Math.min(deliveries - 1, 10), MAX_THROTTLED_MS));
+}
+
+const spread = (ms: number) => Math.round(ms * (0.75 + Math.random() * 0.5));

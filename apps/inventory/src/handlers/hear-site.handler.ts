@@ -1,29 +1,69 @@
-import { Injectable } from '@nestjs/common';
-import { heartbeatSchema } from '@skerry/contracts';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Body, Bus, Message } from '@skerry/bus';
+import {
+  heartbeatSchema,
+  liveHeartbeatSubject,
+  Refusal,
+  RPC,
+  type RetiredRequest,
+  type Site,
+} from '@skerry/contracts';
 import { factsOf } from '@skerry/domain';
-import type { PlainMessage } from '@skerry/service';
+import { BUS } from '@skerry/service';
 import { HeartbeatsStore } from '../stores/heartbeats.store.js';
+import { SendingStore } from '../stores/sending.store.js';
 import { isMember, SitesStore } from '../stores/sites.store.js';
+import { CutOff } from './cut-off.handler.js';
 
 /** Heartbeats of a site closer together than this are not even read: one a second is wanted. */
 const LEAST_INTERVAL_MS = 200;
 
-/** Notes that a site was heard. Who it is says the account in the subject, which the server put there. */
+/**
+ * Hears what sites say beside their reports, counts it against the same quota, and passes on what other apps need: so
+ * no site can flood those. Who it is says the account in the subject, which the server put there.
+ */
 @Injectable()
-export class HearHeartbeat {
+export class HearSite {
   constructor(
     private readonly sites: SitesStore,
     private readonly heartbeats: HeartbeatsStore,
+    private readonly sending: SendingStore,
+    private readonly cutOff: CutOff,
+    @Inject(BUS) private readonly bus: Bus,
   ) {}
 
-  handle(message: PlainMessage): void {
-    const site = this.sites.ofAccount(message.subject.split('.')[1]);
-    if (site === undefined || !isMember(site)) return;
+  /** Notes that a site was heard. */
+  heartbeat(message: Message): void {
+    const site = this.count(message);
+    if (site === undefined) return;
     const now = performance.now();
     const before = this.heartbeats.at(site.name);
     if (before !== undefined && now - before < LEAST_INTERVAL_MS) return;
     const parsed = heartbeatSchema.safeParse(message.json());
     if (!parsed.success || parsed.data.site !== site.name) return;
     this.heartbeats.note(site.name, now, factsOf(parsed.data));
+    this.bus.say(liveHeartbeatSubject(site.account), message.data);
+  }
+
+  /** Passes on a site's last word, and policy's answer to it. */
+  async lastWord(message: Message): Promise<Body> {
+    const known = this.sites.ofAccount(message.subject.split('.')[1]);
+    // Its answer got lost; policy has heard it.
+    if (known?.membership === 'removed') return { ok: true };
+    const site = this.count(message);
+    if (site === undefined) throw new Refusal('throttled', 'this site sends too much');
+    // Only a site that was asked to leave has a last word; policy is not to be bothered with others'.
+    if (site.membership !== 'leaving') throw new Refusal('conflict', `${site.name} was not asked to leave`);
+    const request: RetiredRequest = { site: site.name, account: site.account };
+    return (await this.bus.request(RPC.retired, request)).data;
+  }
+
+  /** Counts a message of a site; the site, unless its quota is used up or it is none. */
+  count(message: Message): Site | undefined {
+    const site = this.sites.ofAccount(message.subject.split('.')[1]);
+    if (site === undefined || !isMember(site)) return undefined;
+    const verdict = this.sending.judge(site.name, message.data.length, performance.now());
+    if (verdict.kind === 'cut-off') void this.cutOff.handle(site, verdict.reason);
+    return verdict.kind === 'take' ? site : undefined;
   }
 }

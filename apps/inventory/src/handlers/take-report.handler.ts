@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Bus, Headers, Message } from '@skerry/bus';
+import type { Headers, Message } from '@skerry/bus';
 import {
   HEADERS,
   nodeSchema,
@@ -7,25 +7,24 @@ import {
   observedSchema,
   observedSubject,
   parse,
-  RPC,
-  type CutOffRequest,
+  workloadKey,
   type IntakeAnswer,
   type Node,
   type Observed,
   type Site,
 } from '@skerry/contracts';
-import { INTAKE_QUOTA, type Verdict } from '@skerry/domain';
-import { BUS, JsonLog } from '@skerry/service';
+import type { Verdict } from '@skerry/domain';
+import { JsonLog } from '@skerry/service';
 import { ReportsStore } from '../stores/reports.store.js';
 import { MAX_KEYS_PER_SITE, SendingStore } from '../stores/sending.store.js';
 import { isMember, SitesStore } from '../stores/sites.store.js';
+import { CutOff } from './cut-off.handler.js';
 
 /** A site that nothing is known of may be known a moment later. */
 const UNKNOWN_RETRY_MS = 2_000;
 /** While the hub cannot store. */
 const UNSTORED_RETRY_MS = 500;
 const FULL_RETRY_MS = 10_000;
-const CUT_OFF_TIMEOUT_MS = 2_000;
 /** Random bits drawn by the site; the account is put before them, so that no site can swallow another's message. */
 const MESSAGE_ID = /^[A-Za-z0-9_-]{16,64}$/;
 const PASSED_ON = [HEADERS.requestId, HEADERS.version];
@@ -39,13 +38,11 @@ type Report = { subject: string; body: Observed | Node };
  */
 @Injectable()
 export class TakeReport {
-  private readonly cuttingOff = new Set<string>();
-
   constructor(
     private readonly sites: SitesStore,
     private readonly sending: SendingStore,
     private readonly reports: ReportsStore,
-    @Inject(BUS) private readonly bus: Bus,
+    private readonly cutOff: CutOff,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
@@ -58,10 +55,17 @@ export class TakeReport {
     if (verdict.kind !== 'take') return this.hold(site, verdict);
     const report = read(message, site.name);
     if ('reason' in report) return refuse(report.reason);
-    if (!this.sending.admits(site.name, report.subject, now)) {
+    if (!this.hasRoom(site, report, now)) {
       return refuse(`more than ${MAX_KEYS_PER_SITE} workloads and nodes reported`);
     }
-    return this.store(site, report, message.headers, now);
+    return this.sending.within(site.name, now, () => this.store(site, report, message.headers, now));
+  }
+
+  /** What is placed at the site may always be reported, however much else the site has invented. */
+  private hasRoom(site: Site, { subject, body }: Report, now: number): boolean {
+    if (body.kind === 'Observed' && this.sites.isPlacedAt(site.name, workloadKey(body.project, body.name)))
+      return true;
+    return this.sending.admits(site.name, subject, now);
   }
 
   private async store(site: Site, report: Report, headers: Headers, now: number): Promise<IntakeAnswer> {
@@ -82,24 +86,8 @@ export class TakeReport {
       case 'wait':
         return wait('throttled', verdict.retryAfterMs);
       case 'cut-off':
-        void this.cutOff(site, verdict.reason);
-        return wait('throttled', INTAKE_QUOTA.cutOffForMs);
-    }
-  }
-
-  /** Asks policy to suspend the site's account. Once at a time: the messages that wait in line tell the same. */
-  private async cutOff(site: Site, reason: string): Promise<void> {
-    if (this.cuttingOff.has(site.name)) return;
-    this.cuttingOff.add(site.name);
-    this.log.warn(`site ${site.name} is cut off: ${reason}`);
-    const { name, account } = site;
-    const body: CutOffRequest = { site: name, account, forMs: INTAKE_QUOTA.cutOffForMs, reason };
-    try {
-      await this.bus.request(RPC.cutOff, body, { timeoutMs: CUT_OFF_TIMEOUT_MS });
-    } catch (error) {
-      this.log.error(`site ${site.name} could not be cut off`, error);
-    } finally {
-      this.cuttingOff.delete(site.name);
+        void this.cutOff.handle(site, verdict.reason);
+        return wait('throttled', this.sending.quota.cutOffForMs);
     }
   }
 }

@@ -1,29 +1,53 @@
-import { Injectable } from '@nestjs/common';
-import { beginSending, INTAKE_QUOTA, judgeSending, type Sending, type Verdict } from '@skerry/domain';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  beginSending,
+  INTAKE_QUOTA,
+  judgeSending,
+  type IntakeQuota,
+  type Sending,
+  type Verdict,
+} from '@skerry/domain';
+import { CONFIG } from '@skerry/service';
+import type { InventoryConfig } from '../config.js';
 
-/** Subjects that one site may have reports on; each is a message that the hub keeps. */
+/** Subjects that one site may have reports on beside those of what is placed there; each is a message that the hub keeps. */
 export const MAX_KEYS_PER_SITE = 10_000;
 
 interface Sender {
   sending: Sending;
   keys: Set<string>;
-  /** Until then nothing is taken: it was found to flood. Monotonic ms. */
-  heldUntil: number;
+  /** Reports taken and not yet stored. */
+  underWay: number;
 }
 
 /** How much each site sends to this instance, and about how many things. */
 @Injectable()
 export class SendingStore {
+  readonly quota: IntakeQuota;
   private readonly senders = new Map<string, Sender>();
+
+  constructor(@Inject(CONFIG) config: InventoryConfig) {
+    this.quota = { ...INTAKE_QUOTA, cutOffForMs: config.cutOffMs };
+  }
 
   /** Counts one message against the site's quota. `now` is monotonic milliseconds. */
   judge(site: string, bytes: number, now: number): Verdict {
     const sender = this.of(site, now);
-    if (now < sender.heldUntil) return { kind: 'wait', retryAfterMs: Math.ceil(sender.heldUntil - now) };
-    const { sending, verdict } = judgeSending(sender.sending, bytes, now);
+    const message = { bytes, underWay: sender.underWay, now };
+    const { sending, verdict } = judgeSending(sender.sending, message, this.quota);
     sender.sending = sending;
-    if (verdict.kind === 'cut-off') sender.heldUntil = now + INTAKE_QUOTA.cutOffForMs;
     return verdict;
+  }
+
+  /** Does a site's work, which counts as under way until it has ended. */
+  async within<T>(site: string, now: number, work: () => Promise<T>): Promise<T> {
+    const sender = this.of(site, now);
+    sender.underWay += 1;
+    try {
+      return await work();
+    } finally {
+      sender.underWay -= 1;
+    }
   }
 
   /** Takes room for one more subject of the site; false when it has as many as it may. */
@@ -42,7 +66,7 @@ export class SendingStore {
   private of(site: string, now: number): Sender {
     const known = this.senders.get(site);
     if (known !== undefined) return known;
-    const sender = { sending: beginSending(now), keys: new Set<string>(), heldUntil: 0 };
+    const sender = { sending: beginSending(now, this.quota), keys: new Set<string>(), underWay: 0 };
     this.senders.set(site, sender);
     return sender;
   }

@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bucket, BucketChange, Bus } from '@skerry/bus';
-import { BUCKETS, siteStateSchema, type Site, type SiteState } from '@skerry/contracts';
+import {
+  BUCKETS,
+  EPOCH_KEY,
+  placementSchema,
+  siteStateSchema,
+  type Site,
+  type SiteState,
+} from '@skerry/contracts';
 import { BUS } from '@skerry/service';
 
 interface KnownState {
@@ -9,7 +16,7 @@ interface KnownState {
 }
 
 /**
- * What is known of each site: what policy says of it (`site-specs`), and what inventory itself has written
+ * What is known of each site: what policy says of it (`site-specs`), what the scheduler placed there, and what inventory itself has written
  * (`site-states`: followed by every instance, written by the active one).
  */
 @Injectable()
@@ -18,6 +25,8 @@ export class SitesStore {
   private readonly specs = new Map<string, Site>();
   private readonly byAccount = new Map<string, Site>();
   private readonly known = new Map<string, KnownState>();
+  /** Sites by key of a workload that is placed there. */
+  private readonly placed = new Map<string, ReadonlySet<string>>();
 
   constructor(@Inject(BUS) bus: Bus) {
     this.bucket = bus.bucket(BUCKETS.siteStates, (value) => siteStateSchema.parse(value));
@@ -41,6 +50,19 @@ export class SitesStore {
       case 'malformed':
         return;
     }
+  }
+
+  applyPlacement(change: BucketChange<unknown>): void {
+    if (change.kind === 'malformed' || change.key === EPOCH_KEY) return;
+    const parsed = change.kind === 'put' ? placementSchema.safeParse(change.value) : undefined;
+    const shares = parsed?.success === true ? parsed.data.shares : [];
+    if (shares.length === 0) this.placed.delete(change.key);
+    else this.placed.set(change.key, new Set(shares.map((s) => s.site)));
+  }
+
+  /** Whether a workload (`<project>.<name>`) is placed at a site. */
+  isPlacedAt(site: string, workload: string): boolean {
+    return this.placed.get(workload)?.has(site) === true;
   }
 
   ofAccount(account: string | undefined): Site | undefined {

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
-import { parseAccountId, Refusal } from '@skerry/contracts';
+import { parse, Refusal, retiredRequestSchema, type RetiredAnswer } from '@skerry/contracts';
 import { JsonLog } from '@skerry/service';
 import { IdentitiesStore } from '../stores/identities.store.js';
 import { SitesStore } from '../stores/sites.store.js';
 
-/** Hears a site's last word: it has stopped everything and removed what was left. From now on it is removed. */
+/** Hears a site's last word, passed on by inventory: it has stopped everything and removed what was left. From now on it is removed. */
 @Injectable()
 export class RetiredHandler {
   constructor(
@@ -14,10 +14,10 @@ export class RetiredHandler {
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
-  async handle(message: Message): Promise<{ ok: true }> {
-    // The server puts the account into the subject: no site can say this of another.
-    const account = parseAccountId(message.subject.split('.')[1]);
-    const site = account && this.sites.byAccount(account);
+  async handle(message: Message): Promise<RetiredAnswer> {
+    const parsed = parse(retiredRequestSchema, message.json());
+    if (!parsed.ok) throw new Refusal('malformed', 'not a last word of a site', { issues: parsed.issues });
+    const site = this.sites.byAccount(parsed.value.account);
     if (!site) throw new Refusal('not-found', 'no site has this account');
     if (site.membership !== 'removed') await this.retire(site.name);
     return { ok: true };

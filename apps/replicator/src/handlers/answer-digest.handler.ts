@@ -11,7 +11,7 @@ import {
   type DigestRequest,
   type Site,
 } from '@skerry/contracts';
-import { repair, type Held } from '@skerry/domain';
+import { fullBucket, repair, take, type Bucketful, type Held } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { SiteStores } from '../stores/site-stores.js';
 import { WantedStore } from '../stores/wanted.store.js';
@@ -19,6 +19,8 @@ import { Bury } from './bury.handler.js';
 
 /** Pages of one digest; more workloads than these hold no site has. */
 const MAX_PAGES = 50;
+/** Pages of digests that are answered to one site: two whole digests at once, then ten pages a second. */
+const PAGES = { perSecond: 10, burst: 2 * MAX_PAGES };
 /** Bytes of objects in one answer; the rest comes with another round. */
 const ANSWER_BYTES = LIMITS.messageBytes * 0.7;
 const READ_AT_ONCE = 32;
@@ -41,6 +43,7 @@ export class AnswerDigest {
   private readonly digests = new Map<string, Digest>();
   /** Sites that were asked because they were silent, and when they may be asked again. */
   private readonly asked = new Map<string, { next: number; waitMs: number }>();
+  private readonly turns = new Map<string, Bucketful>();
   private timer: NodeJS.Timeout | undefined;
   private active = false;
   private onSequence: (site: string, sequence: number) => void = () => undefined;
@@ -93,13 +96,21 @@ export class AnswerDigest {
   async handle(message: PlainMessage): Promise<void> {
     const site = this.wanted.ofAccount(message.subject.split('.')[1]);
     if (!this.active || message.reply === undefined || site === undefined) return;
-    if (!this.wanted.mayReceive(site.name)) return;
+    if (!this.wanted.mayReceive(site.name) || !this.hasTurn(site.name)) return;
     const parsed = digestRequestSchema.safeParse(message.json());
     if (!parsed.success || parsed.data.site !== site.name) {
       this.log.warn(`digest of site ${site.name} is none`);
       return;
     }
     message.reply(await this.page(site, parsed.data));
+  }
+
+  /** A site that asks all the time is answered at the pace that an honest one needs. */
+  private hasTurn(site: string): boolean {
+    const now = performance.now();
+    const { ok, bucket } = take(this.turns.get(site) ?? fullBucket(PAGES, now), PAGES, 1, now);
+    this.turns.set(site, bucket);
+    return ok;
   }
 
   private async page(site: Site, request: DigestRequest): Promise<DigestAnswer> {

@@ -1,14 +1,14 @@
 import { fullBucket, take, type Bucketful, type Quota } from './token-bucket.js';
 
-/** What one site may send up. Beyond it the site is asked to wait; far beyond it for a while, it is cut off. */
+/** What one site may send up. Beyond it the site is asked to wait; when it goes on all the same, it is cut off. */
 export interface IntakeQuota {
   messages: Quota;
   bytes: Quota;
-  /** This many times the quota ... */
-  cutOffFactor: number;
-  /** ... over this long cuts a site off ... */
-  cutOffWindowMs: number;
-  /** ... for this long. */
+  /** Messages of the site taken and not yet stored: beyond, others would wait behind them. */
+  underWay: number;
+  /** What may come although it was asked to wait; more is no misunderstanding. */
+  patience: { messages: Quota; bytes: Quota };
+  /** A site that was cut off stays so for this long. */
   cutOffForMs: number;
 }
 
@@ -16,8 +16,13 @@ const MIB = 1024 * 1024;
 export const INTAKE_QUOTA: IntakeQuota = {
   messages: { perSecond: 2_000, burst: 10_000 },
   bytes: { perSecond: 8 * MIB, burst: 16 * MIB },
-  cutOffFactor: 5,
-  cutOffWindowMs: 2_000,
+  // An honest site has at most 1,000 messages and 4 MiB on their way, and waits a second or more with each that was
+  // not taken.
+  underWay: 1_000,
+  patience: {
+    messages: { perSecond: 1_500, burst: 5_000 },
+    bytes: { perSecond: 8 * MIB, burst: 32 * MIB },
+  },
   cutOffForMs: 60_000,
 };
 
@@ -25,10 +30,9 @@ export const INTAKE_QUOTA: IntakeQuota = {
 export interface Sending {
   readonly messages: Bucketful;
   readonly bytes: Bucketful;
-  /** Everything offered, taken or not, since `windowFrom`. */
-  readonly windowFrom: number;
-  readonly offeredMessages: number;
-  readonly offeredBytes: number;
+  readonly patience: { readonly messages: Bucketful; readonly bytes: Bucketful };
+  /** Until then nothing is taken: it was cut off. Monotonic ms. */
+  readonly heldUntil: number;
 }
 
 export type Verdict =
@@ -38,51 +42,59 @@ export function beginSending(now: number, quota: IntakeQuota = INTAKE_QUOTA): Se
   return {
     messages: fullBucket(quota.messages, now),
     bytes: fullBucket(quota.bytes, now),
-    windowFrom: now,
-    offeredMessages: 0,
-    offeredBytes: 0,
+    patience: {
+      messages: fullBucket(quota.patience.messages, now),
+      bytes: fullBucket(quota.patience.bytes, now),
+    },
+    heldUntil: 0,
   };
 }
 
 /**
- * Judges one message of `bytes`. Instances judge alone: with n of them a site gets up to n times its quota, which
- * is still a bound. `now` is monotonic milliseconds.
+ * Judges one message of `bytes` of a site that has `underWay` messages in work. Instances judge alone: with n of them a
+ * site gets up to n times its quota, which is still a bound. `now` is monotonic milliseconds.
  */
 export function judgeSending(
   before: Sending,
-  bytes: number,
-  now: number,
+  message: { bytes: number; underWay: number; now: number },
   quota: IntakeQuota = INTAKE_QUOTA,
 ): { sending: Sending; verdict: Verdict } {
-  const offered = offer(before, bytes, now, quota);
-  const reason = tooFast(offered, quota);
-  if (reason !== undefined)
-    return { sending: beginSending(now, quota), verdict: { kind: 'cut-off', reason } };
-  const count = take(offered.messages, quota.messages, 1, now);
-  const size = take(offered.bytes, quota.bytes, bytes, now);
-  if (count.ok && size.ok) {
-    return { sending: { ...offered, messages: count.bucket, bytes: size.bucket }, verdict: { kind: 'take' } };
+  const { bytes, underWay, now } = message;
+  if (now < before.heldUntil) {
+    return { sending: before, verdict: { kind: 'wait', retryAfterMs: Math.ceil(before.heldUntil - now) } };
+  }
+  const count = take(before.messages, quota.messages, 1, now);
+  const size = take(before.bytes, quota.bytes, bytes, now);
+  if (count.ok && size.ok && underWay < quota.underWay) {
+    return { sending: { ...before, messages: count.bucket, bytes: size.bucket }, verdict: { kind: 'take' } };
   }
   const retryAfterMs = Math.max(count.retryAfterMs, size.retryAfterMs);
-  return { sending: offered, verdict: { kind: 'wait', retryAfterMs } };
+  return tooMuch(before, { bytes, now, retryAfterMs }, quota);
 }
 
-function offer(before: Sending, bytes: number, now: number, quota: IntakeQuota): Sending {
-  const over = now - before.windowFrom >= quota.cutOffWindowMs;
+/** A message that is not taken costs patience; without any left the site is cut off. */
+function tooMuch(
+  before: Sending,
+  message: { bytes: number; now: number; retryAfterMs: number },
+  quota: IntakeQuota,
+): { sending: Sending; verdict: Verdict } {
+  const { bytes, now, retryAfterMs } = message;
+  const count = take(before.patience.messages, quota.patience.messages, 1, now);
+  const size = take(before.patience.bytes, quota.patience.bytes, bytes, now);
+  if (count.ok && size.ok) {
+    const sending = { ...before, patience: { messages: count.bucket, bytes: size.bucket } };
+    return { sending, verdict: { kind: 'wait', retryAfterMs } };
+  }
+  const heldUntil = now + quota.cutOffForMs;
   return {
-    ...before,
-    windowFrom: over ? now : before.windowFrom,
-    offeredMessages: (over ? 0 : before.offeredMessages) + 1,
-    offeredBytes: (over ? 0 : before.offeredBytes) + bytes,
+    // What it may send when it is let in again is as for a new one.
+    sending: { ...beginSending(heldUntil, quota), heldUntil },
+    verdict: { kind: 'cut-off', reason: reasonOf(count.ok ? 'bytes' : 'messages', quota) },
   };
 }
 
-/** A whole window's worth of `cutOffFactor` times the quota, reached within the window. */
-function tooFast(sending: Sending, quota: IntakeQuota): string | undefined {
-  const seconds = quota.cutOffWindowMs / 1_000;
-  const messages = quota.messages.perSecond * quota.cutOffFactor * seconds;
-  const bytes = quota.bytes.perSecond * quota.cutOffFactor * seconds;
-  if (sending.offeredMessages > messages) return `more than ${messages} messages in ${seconds} s`;
-  if (sending.offeredBytes > bytes) return `more than ${bytes} bytes in ${seconds} s`;
-  return undefined;
+function reasonOf(what: 'messages' | 'bytes', quota: IntakeQuota): string {
+  const { perSecond } = quota[what];
+  const { perSecond: more, burst } = quota.patience[what];
+  return `asked to wait, it sent ${burst} ${what} and ${more} a second beyond its quota of ${perSecond} a second`;
 }
