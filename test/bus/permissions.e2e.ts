@@ -59,7 +59,7 @@ const PUBLISH: readonly Rule[] = [
   { subject: `dl.${ACCOUNT}.d`, may: [] },
   { subject: `ing.${ACCOUNT}.workload.shop.web`, may: [] },
   { subject: `rpc.${ACCOUNT}.heartbeat`, may: [] },
-  { subject: '_R_.abc.def', may: ['policy', 'replicator', 'inventory'] },
+  { subject: '_R_.abc.def', may: ['replicator', 'inventory'] },
   { subject: '$SYS.REQ.CLAIMS.UPDATE', may: [] },
   { subject: 'skerry.live.status.shop.web', may: ['telemetry'] },
   { subject: liveHeartbeatSubject('x'), may: ['inventory'] },

@@ -200,7 +200,7 @@ describe('the intake', () => {
     const big = Buffer.alloc(200_000, 'x');
     for (let i = 0; i < 5_000 && cutOffs.length === 0; i += 1) {
       fake('c').bus.say('up.workload.shop.flood', big);
-      if (i % 50 === 0) await new Promise((tick) => setTimeout(tick, 10));
+      if (i % 10 === 0) await new Promise((tick) => setTimeout(tick, 25));
     }
     await until('it is cut off', () => cutOffs.length > 0);
     expect(cutOffs[0]).toMatchObject({ site: 'c', account: lab.cloud.site('c').account, forMs: 60_000 });
