@@ -69,8 +69,8 @@ describe('a workload applied at the centre', () => {
         'workload.gone',
       ]),
     );
-    expect(seen.indexOf('workload.admitted')).toBeLessThan(seen.indexOf('workload.placed'));
-    expect(new Set(seen.filter((t) => t === 'workload.admitted')).size).toBe(1);
+    // Each owner tells its own events: between owners their order on the wire is open.
+    expect(seen.filter((t) => t === 'workload.admitted').length).toBe(1);
     await hearing.drain();
     await operator.close();
   });

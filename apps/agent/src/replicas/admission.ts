@@ -1,5 +1,5 @@
 import type { Assignment, CheckResult, DriverName } from '@skerry/contracts';
-import { firstMisfit, type Need, type Room } from '@skerry/domain';
+import { Given, type Need, type Room } from '@skerry/domain';
 
 /** What an assignment needs of this node. */
 export function needOf(assignment: Assignment): Need {
@@ -15,31 +15,23 @@ export function needOf(assignment: Assignment): Need {
   };
 }
 
-/** Decides whether an assignment fits on this node beside the others. */
+/** Decides whether an assignment fits on this node beside what it has taken on. */
 export class Admission {
-  /** Needs by assignment: they are asked for at each decision, of everything the node has taken on. */
-  private readonly needs = new WeakMap<Assignment, Need>();
+  private readonly given = new Given();
 
   constructor(
     private readonly allocatable: Room,
     private readonly drivers: readonly DriverName[],
   ) {}
 
-  /** The first check it fails, or undefined. `beside`: what the node has taken on already, without this workload. */
-  misfit(assignment: Assignment, beside: readonly Assignment[]): CheckResult | undefined {
-    const node = { allocatable: this.allocatable, drivers: this.drivers };
-    return firstMisfit(
-      this.need(assignment),
-      node,
-      beside.map((a) => this.need(a)),
-    );
+  /** What the node has taken on for a workload from now on; undefined for nothing. */
+  take(key: string, assignment: Assignment | undefined): void {
+    this.given.set(key, assignment && needOf(assignment));
   }
 
-  private need(assignment: Assignment): Need {
-    const known = this.needs.get(assignment);
-    if (known !== undefined) return known;
-    const need = needOf(assignment);
-    this.needs.set(assignment, need);
-    return need;
+  /** The first check it fails beside all other workloads, or undefined. */
+  misfit(key: string, assignment: Assignment): CheckResult | undefined {
+    const node = { allocatable: this.allocatable, drivers: this.drivers };
+    return this.given.misfit(key, needOf(assignment), node);
   }
 }

@@ -174,7 +174,7 @@ export class Supervisor {
       case 'Assignment':
         return this.admit(workload, held.object, held.fallback);
       case 'Tombstone':
-        return assign(workload, undefined);
+        return this.assign(workload, undefined);
       case 'Retirement':
         return;
     }
@@ -182,12 +182,12 @@ export class Supervisor {
 
   private admit(workload: Workload, assignment: Assignment, fallback: Assignment | undefined): void {
     if (this.misfit(workload, assignment) === undefined) {
-      assign(workload, assignment);
+      this.assign(workload, assignment);
       if (fallback !== undefined) this.keep(workload, undefined);
       return;
     }
     // What ran before goes on until it is decided, and when the new version is refused.
-    if (workload.assignment === undefined && fallback !== undefined) assign(workload, fallback);
+    if (workload.assignment === undefined && fallback !== undefined) this.assign(workload, fallback);
     workload.undecided = setTimeout(() => this.decide(workload, assignment), REFUSE_AFTER_MS);
   }
 
@@ -203,7 +203,7 @@ export class Supervisor {
     clearTimeout(workload.undecided);
     workload.undecided = undefined;
     workload.refusal = undefined;
-    assign(workload, assignment);
+    this.assign(workload, assignment);
     if (workload.held?.fallback !== undefined) this.keep(workload, undefined);
   }
 
@@ -225,10 +225,12 @@ export class Supervisor {
   }
 
   private misfit(workload: Workload, assignment: Assignment): CheckResult | undefined {
-    const beside = [...this.workloads.values()].flatMap((w) =>
-      w === workload || w.assignment === undefined ? [] : [w.assignment],
-    );
-    return this.options.admission.misfit(assignment, beside);
+    return this.options.admission.misfit(workload.key, assignment);
+  }
+
+  private assign(workload: Workload, assignment: Assignment | undefined): void {
+    assign(workload, assignment);
+    this.options.admission.take(workload.key, assignment);
   }
 
   /** Keeps on the disk what runs in place of a refused version. */

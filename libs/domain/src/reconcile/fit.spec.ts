@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { firstMisfit, type Need } from './fit.js';
+import { Given, type Need } from './fit.js';
 
 const node = {
   allocatable: { cpuMillicores: 1_000, memoryMiB: 512, diskMiB: 100 },
@@ -12,6 +12,13 @@ const need = (given: Partial<Need> = {}): Need => ({
   fixedPorts: [],
   ...given,
 });
+
+/** As a node judges `wanted` that has taken on `taken` already. */
+function firstMisfit(wanted: Need, on: Parameters<Given['misfit']>[2], taken: readonly Need[]) {
+  const given = new Given();
+  for (const [i, each] of taken.entries()) given.set(`taken ${i}`, each);
+  return given.misfit('wanted', wanted, on);
+}
 
 describe('whether an assignment fits on a node', () => {
   it('takes it when everything it needs is free to the last unit', () => {
@@ -53,5 +60,14 @@ describe('whether an assignment fits on a node', () => {
     expect(
       firstMisfit(need({ replicas: 0 }), { ...node, drivers: [] }, [need({ replicas: 99 })]),
     ).toBeUndefined();
+  });
+
+  it('does not count what it takes itself, nor what was given back', () => {
+    const given = new Given();
+    given.set('web', need({ replicas: 8 }));
+    expect(given.misfit('web', need({ replicas: 8 }), node)).toBeUndefined();
+    expect(given.misfit('other', need(), node)).toMatchObject({ has: '0 MiB of memory free of 512 MiB' });
+    given.set('web', undefined);
+    expect(given.misfit('other', need({ replicas: 8 }), node)).toBeUndefined();
   });
 });

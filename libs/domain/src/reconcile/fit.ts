@@ -16,15 +16,44 @@ export interface Need {
   readonly fixedPorts: readonly string[];
 }
 
-/** The first check that a need fails on a node which already gives `given`; undefined when it fits. */
-export function firstMisfit(
-  need: Need,
-  node: { allocatable: Room; drivers: readonly DriverName[] },
-  given: readonly Need[],
-): CheckResult | undefined {
-  return (
-    driverMisfit(need, node.drivers) ?? portMisfit(need, given) ?? roomMisfit(need, node.allocatable, given)
-  );
+/** What a node gives already: kept as sums, so that one more need is judged without looking at the rest. */
+export class Given {
+  private readonly needs = new Map<string, Need>();
+  private readonly used = { cpuMillicores: 0, memoryMiB: 0, diskMiB: 0 };
+  private readonly ports = new Map<string, number>();
+
+  /** Says what `key` takes from now on; undefined for nothing. */
+  set(key: string, need: Need | undefined): void {
+    const before = this.needs.get(key);
+    if (before !== undefined) this.add(before, -1);
+    if (need === undefined) this.needs.delete(key);
+    else this.needs.set(key, need);
+    if (need !== undefined) this.add(need, 1);
+  }
+
+  /** The first check that `need` of `key` fails on a node beside all others; undefined when it fits. */
+  misfit(
+    key: string,
+    need: Need,
+    node: { allocatable: Room; drivers: readonly DriverName[] },
+  ): CheckResult | undefined {
+    const own = this.needs.get(key);
+    this.set(key, undefined);
+    const misfit =
+      driverMisfit(need, node.drivers) ??
+      portMisfit(need, (port) => (this.ports.get(port) ?? 0) > 0) ??
+      roomMisfit(need, node.allocatable, this.used);
+    this.set(key, own);
+    return misfit;
+  }
+
+  private add(need: Need, sign: 1 | -1): void {
+    this.used.cpuMillicores += sign * need.replicas * need.each.cpuMillicores;
+    this.used.memoryMiB += sign * need.replicas * need.each.memoryMiB;
+    this.used.diskMiB += sign * need.replicas * need.each.diskMiB;
+    if (need.replicas === 0) return;
+    for (const port of need.fixedPorts) this.ports.set(port, (this.ports.get(port) ?? 0) + sign);
+  }
 }
 
 function driverMisfit(need: Need, drivers: readonly DriverName[]): CheckResult | undefined {
@@ -32,7 +61,7 @@ function driverMisfit(need: Need, drivers: readonly DriverName[]): CheckResult |
   return { check: 'driver', ok: false, has: drivers.join(', ') || 'none', needs: need.driver };
 }
 
-function portMisfit(need: Need, given: readonly Need[]): CheckResult | undefined {
+function portMisfit(need: Need, isTaken: (port: string) => boolean): CheckResult | undefined {
   if (need.replicas === 0 || need.fixedPorts.length === 0) return undefined;
   if (need.replicas > 1) {
     return {
@@ -43,8 +72,7 @@ function portMisfit(need: Need, given: readonly Need[]): CheckResult | undefined
       remedy: 'leave out `port`, so that the agent picks a free one for each replica',
     };
   }
-  const taken = new Set(given.filter((g) => g.replicas > 0).flatMap((g) => g.fixedPorts));
-  const clash = need.fixedPorts.find((p) => taken.has(p));
+  const clash = need.fixedPorts.find(isTaken);
   if (clash === undefined) return undefined;
   return { check: 'ports', ok: false, has: `${clash} taken by another workload`, needs: clash };
 }
@@ -55,8 +83,7 @@ const DIMENSIONS = [
   ['diskMiB', 'disk', ' MiB'],
 ] as const;
 
-function roomMisfit(need: Need, room: Room, given: readonly Need[]): CheckResult | undefined {
-  const used = usedOf(given);
+function roomMisfit(need: Need, room: Room, used: Room): CheckResult | undefined {
   for (const [dimension, name, unit] of DIMENSIONS) {
     const wanted = need.replicas * need.each[dimension];
     const free = Math.max(0, room[dimension] - used[dimension]);
@@ -69,14 +96,4 @@ function roomMisfit(need: Need, room: Room, given: readonly Need[]): CheckResult
     };
   }
   return undefined;
-}
-
-function usedOf(given: readonly Need[]): Room {
-  const used = { cpuMillicores: 0, memoryMiB: 0, diskMiB: 0 };
-  for (const { replicas, each } of given) {
-    used.cpuMillicores += replicas * each.cpuMillicores;
-    used.memoryMiB += replicas * each.memoryMiB;
-    used.diskMiB += replicas * each.diskMiB;
-  }
-  return used;
 }
