@@ -8,7 +8,8 @@ import { MESSAGE_ID_HEADER, messageId } from './message-id.js';
 /** Reports on their way to the hub at once; those of one workload go one after the other. */
 const WINDOW = 1_000;
 const WINDOW_BYTES = 4 * 1024 * 1024;
-const ANSWER_MS = 5_000;
+/** Short, since a hub that another site floods may lose a report on its way to the intake. */
+const ANSWER_MS = 2_000;
 /** A site's server that restarts forgets what is under way: it is taken up again after this long. */
 const ACK_WAIT_MS = 3_000;
 /** Pauses while the hub cannot be reached: short at first, so that little time is lost when it is back. */
