@@ -24,7 +24,8 @@ export function answerRedelivery(bus: Bus, app: string, strategy: BusStrategy): 
 }
 
 async function redeliver(bus: Bus, app: string, strategy: BusStrategy, id: number): Promise<RedeliverAnswer> {
-  const letter = await bus.message(STREAMS.DEAD.name, id);
+  // Sequences begin at 1; the doctor asks for 0 to see who answers.
+  const letter = id < 1 ? undefined : await bus.message(STREAMS.DEAD.name, id);
   if (!letter) throw new Refusal('not-found', `there is no dead letter ${id}`);
   const { headers } = letter;
   const original = new DeadMessage(letter);
