@@ -65,10 +65,12 @@ const PUBLISH: readonly Rule[] = [
   { subject: liveHeartbeatSubject('x'), may: ['inventory'] },
   { subject: RPC.cutOff, may: ['api', 'inventory'] },
   { subject: RPC.retired, may: ['api', 'inventory'] },
-  ...[RPC.plan, RPC.why, RPC.status, RPC.admit, RPC.joinTicket, RPC.join, RPC.renew].map((subject) => ({
-    subject,
-    may: ['api'] as const,
-  })),
+  ...[RPC.plan, RPC.why, RPC.status, RPC.admit, RPC.joinTicket, RPC.join, RPC.renew, RPC.hub].map(
+    (subject) => ({
+      subject,
+      may: ['api'] as const,
+    }),
+  ),
   { subject: '$JS.API.CONSUMER.CREATE.KV_identities.x', may: ['api', 'policy'] },
   { subject: '$JS.API.DIRECT.GET.KV_identities.$KV.identities.site.eu-de', may: ['api', 'policy'] },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.CMD.policy', may: ['policy'] },

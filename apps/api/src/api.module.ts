@@ -3,6 +3,7 @@ import { ApplyDocuments } from './handlers/apply-documents.js';
 import { HandleDeadLetters } from './handlers/dead-letters.js';
 import { ReadEvents } from './handlers/read-events.js';
 import { ReadLogs } from './handlers/read-logs.js';
+import { AskHub } from './handlers/hub-health.js';
 import { RunDoctor } from './handlers/run-doctor.js';
 import { SendCommand } from './handlers/send-command.js';
 import { SiteAdmin } from './handlers/site-admin.js';
@@ -39,6 +40,7 @@ import { WorkloadsController } from './workloads.controller.js';
     TokenGuard,
     TraceInterceptor,
     Streams,
+    AskHub,
     SendCommand,
     ApplyDocuments,
     WorkloadViews,

@@ -12,9 +12,9 @@ import {
   type Workload,
 } from '@skerry/contracts';
 import { OnChange, OnRequest, OnStored } from '@skerry/service';
-import { AdmitHandler } from './handlers/admit.handler.js';
-import { CommandHandler } from './handlers/command.handler.js';
+import { DecisionHandlers } from './handlers/decisions.js';
 import { EventsHandler } from './handlers/events.handler.js';
+import { HubHealthHandler } from './handlers/hub-health.handler.js';
 import { MembershipHandlers } from './handlers/membership.js';
 import { FollowedStores } from './stores/followed.js';
 
@@ -26,8 +26,8 @@ const EVENTS = { durable: 'policy-events', maxDeliveries: 200, concurrency: 256 
 @Controller()
 export class PolicyController {
   constructor(
-    @Inject(CommandHandler) private readonly commands: CommandHandler,
-    @Inject(AdmitHandler) private readonly admission: AdmitHandler,
+    @Inject(DecisionHandlers) private readonly decisions: DecisionHandlers,
+    @Inject(HubHealthHandler) private readonly hubHealth: HubHealthHandler,
     @Inject(EventsHandler) private readonly events: EventsHandler,
     @Inject(MembershipHandlers) private readonly membership: MembershipHandlers,
     @Inject(FollowedStores) private readonly followed: FollowedStores,
@@ -36,12 +36,12 @@ export class PolicyController {
   // ackWait is short so that what a killed instance held is taken up within seconds; it is extended while a handler runs.
   @OnStored('CMD', { durable: 'policy', maxDeliveries: COMMAND_DELIVERIES, ackWaitMs: 3_000 })
   command(message: StoredMessage): Promise<Outcome> {
-    return this.commands.handle(message);
+    return this.decisions.commands.handle(message);
   }
 
   @OnRequest(RPC.admit)
   admit(message: Message): Promise<object> {
-    return this.admission.handle(message);
+    return this.decisions.trials.handle(message);
   }
   @OnRequest(RPC.joinTicket)
   ticket(message: Message): Promise<object> {
@@ -58,6 +58,10 @@ export class PolicyController {
   @OnRequest(RPC.cutOff)
   cutOff(message: Message): Promise<object> {
     return this.membership.cutOffs.handle(message);
+  }
+  @OnRequest(RPC.hub)
+  hub(): Promise<object> {
+    return this.hubHealth.handle();
   }
   @OnRequest(RPC.retired)
   siteRetired(message: Message): Promise<object> {

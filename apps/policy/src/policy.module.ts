@@ -4,7 +4,9 @@ import { Gazetteer } from './gazetteer/gazetteer.js';
 import { AdmitHandler } from './handlers/admit.handler.js';
 import { CommandHandler } from './handlers/command.handler.js';
 import { CutOffHandler } from './handlers/cut-off.handler.js';
+import { DecisionHandlers } from './handlers/decisions.js';
 import { EventsHandler } from './handlers/events.handler.js';
+import { HubHealthHandler } from './handlers/hub-health.handler.js';
 import { JoinHandler } from './handlers/join.handler.js';
 import { MembershipHandlers } from './handlers/membership.js';
 import { RenewHandler } from './handlers/renew.handler.js';
@@ -27,7 +29,9 @@ const HANDLERS = [
   AdmitHandler,
   CommandHandler,
   CutOffHandler,
+  DecisionHandlers,
   EventsHandler,
+  HubHealthHandler,
   JoinHandler,
   MembershipHandlers,
   RenewHandler,

@@ -198,6 +198,7 @@ function requests(): Channel[] {
     ask('join', RPC.join, 'api', 'JoinRequest', 'JoinAnswer'),
     ask('renew', RPC.renew, 'api', 'RenewRequest', 'JoinAnswer'),
     ask('retired', RPC.retired, 'inventory', 'RetiredRequest', 'RetiredAnswer'),
+    ask('hub health', RPC.hub, 'api', 'HubHealthRequest', 'HubHealth'),
     ask('redeliver', RPC.redeliver('{app}'), 'api', 'RedeliverRequest', 'RedeliverAnswer'),
   ];
 }

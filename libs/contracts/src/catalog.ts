@@ -56,6 +56,8 @@ export const CATALOG = {
   Doctor: doctorSchema,
   Event: eventSchema,
   Heartbeat: heartbeatSchema,
+  HubHealth: rpc.hubHealthSchema,
+  HubHealthRequest: rpc.hubHealthRequestSchema,
   IntakeAnswer: rpc.intakeAnswerSchema,
   JoinAnswer: joinAnswerSchema,
   JoinRequest: joinRequestSchema,

@@ -88,6 +88,15 @@ export type RetiredRequest = z.infer<typeof retiredRequestSchema>;
 export const retiredAnswerSchema = z.strictObject({ ok: z.literal(true) });
 export type RetiredAnswer = z.infer<typeof retiredAnswerSchema>;
 
+/** `RPC.hub`: what a server of the hub says of its own health. Not `ok` with a full disk: it then stores nothing until it is restarted. */
+export const hubHealthRequestSchema = z.strictObject({});
+export const hubHealthSchema = z.strictObject({
+  server: z.string().max(255),
+  ok: z.boolean(),
+  detail: z.string().max(500),
+});
+export type HubHealth = z.infer<typeof hubHealthSchema>;
+
 /**
  * What the intake says to a report of a site. `ok`: it is stored, the outbox may forget it. `throttled` and
  * `unavailable`: send the same again after `retryAfterMs`. `refused`: it will never be taken; drop it and say so.

@@ -75,6 +75,8 @@ export const RPC = {
   renew: 'skerry.rpc.policy.renew',
   /** A site's last word, which inventory has heard and passes on. */
   retired: 'skerry.rpc.policy.retired',
+  /** How the hub's server fares that policy is connected to. */
+  hub: 'skerry.rpc.policy.hub',
   /** Handle a dead letter again: `skerry.rpc.<app>.redeliver`. */
   redeliver: (app: string) => `skerry.rpc.${app}.redeliver`,
 } as const;

@@ -55,6 +55,8 @@ type Place = BucketName | StreamName;
 /** The server puts a site's reply subject behind one of this form, so an answer reaches that site only. */
 const SITE_ANSWERS = '_R_.>';
 const ANY = '*';
+/** Asks every server of the hub for its health; which of them answers first is not said. */
+export const HEALTH_REQUEST = '$SYS.REQ.SERVER.PING.HEALTHZ';
 
 const API: Duties = {
   says: [
@@ -81,7 +83,7 @@ const POLICY: Duties = {
     ...(['CMD', 'EVT', 'DEAD'] as const),
   ],
   follows: ['siteStates', 'placements'],
-  answers: [RPC.admit, RPC.cutOff, RPC.joinTicket, RPC.join, RPC.renew, RPC.retired],
+  answers: [RPC.admit, RPC.cutOff, RPC.joinTicket, RPC.join, RPC.renew, RPC.retired, RPC.hub],
   answersTo: ['api', 'inventory'],
 };
 
@@ -154,7 +156,7 @@ export const APP_USERS: Readonly<Record<AppUser, AppGrant>> = {
   'policy-sys': {
     account: 'SYS',
     permissions: {
-      pub: ['$SYS.REQ.CLAIMS.UPDATE', '$SYS.REQ.CLAIMS.DELETE'],
+      pub: ['$SYS.REQ.CLAIMS.UPDATE', '$SYS.REQ.CLAIMS.DELETE', HEALTH_REQUEST],
       sub: [`${inboxPrefix('policy-sys')}.>`],
     },
   },

@@ -15,6 +15,7 @@ import {
 import { BUS, CONFIG } from '@skerry/service';
 import type { ApiConfig } from '../config.js';
 import { FleetStore } from '../stores/fleet.store.js';
+import { AskHub, MAKE_ROOM } from './hub-health.js';
 
 type Check = Doctor['checks'][number];
 
@@ -37,6 +38,7 @@ export class RunDoctor {
     @Inject(BUS) private readonly bus: Bus,
     @Inject(CONFIG) private readonly config: ApiConfig,
     @Inject(FleetStore) private readonly fleet: FleetStore,
+    @Inject(AskHub) private readonly hub: AskHub,
   ) {}
 
   async run(): Promise<Doctor> {
@@ -48,6 +50,7 @@ export class RunDoctor {
       })),
     ];
     const asked = await Promise.all([
+      this.hubHealth(),
       ...APPS.map((app) => this.app(app)),
       ...places.map((place) => this.stream(place)),
       this.deadLetters(),
@@ -66,6 +69,12 @@ export class RunDoctor {
       connected ? 'connected to the hub' : 'not connected to the hub',
       'is nats-server running? see the hub log',
     );
+  }
+
+  private async hubHealth(): Promise<Check> {
+    const health = await this.hub.health();
+    if (!health) return check('hub', false, 'nobody can tell how it fares', 'is policy running?');
+    return check('hub', health.ok, health.detail, MAKE_ROOM);
   }
 
   /** Asks for a dead letter that cannot exist: an app that refuses is alive and reads its bus. */

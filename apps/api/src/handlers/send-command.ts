@@ -14,6 +14,7 @@ import { BUS } from '@skerry/service';
 import type { Caller } from '../http/caller.js';
 import { traceHeaders } from '../http/request-trace.js';
 import { OutcomesStore } from '../stores/outcomes.store.js';
+import { AskHub, MAKE_ROOM } from './hub-health.js';
 
 /** How long an answer waits for policy. */
 export const OUTCOME_WAIT_MS = 10_000;
@@ -32,6 +33,7 @@ export class SendCommand {
   constructor(
     @Inject(BUS) private readonly bus: Bus,
     @Inject(OutcomesStore) private readonly outcomes: OutcomesStore,
+    @Inject(AskHub) private readonly hub: AskHub,
   ) {}
 
   async send(body: CommandBody, caller: Caller): Promise<Accepted> {
@@ -44,16 +46,22 @@ export class SendCommand {
       await this.publish(body, caller);
       const outcome = await expected.within(OUTCOME_WAIT_MS);
       if (outcome) return accepted(sameVerb(outcome, body));
-      throw new Refusal(
-        'timeout',
-        `no outcome within ${OUTCOME_WAIT_MS / 1_000} s: the command is stored and will be handled`,
-        {
-          hint: `ask again with Idempotency-Key ${requestId}, or look at /v1/outcomes/${requestId}`,
-        },
-      );
+      throw await this.late(requestId);
     } finally {
       expected.end();
     }
+  }
+
+  /** Why a command that is stored has no outcome yet. */
+  private async late(requestId: string): Promise<Refusal> {
+    const look = `ask again with Idempotency-Key ${requestId}, or look at /v1/outcomes/${requestId}`;
+    const health = await this.hub.health();
+    if (health?.ok === false) {
+      const why = `the hub cannot store its outcome (${health.detail}): the command is stored, and handled when there is room`;
+      return new Refusal('storage-full', why, { hint: `${MAKE_ROOM}; then ${look}` });
+    }
+    const after = `no outcome within ${OUTCOME_WAIT_MS / 1_000} s: the command is stored and will be handled`;
+    return new Refusal('timeout', after, { hint: look });
   }
 
   private async publish(body: CommandBody, caller: Caller): Promise<void> {

@@ -3,6 +3,7 @@ import { Conflict, Malformed, StorageFull, TimedOut, TooLarge, Unavailable } fro
 import { ERROR_STATUS, type ErrorCode, LIMITS, type Problem, Refusal } from '@skerry/contracts';
 import type { JsonLog } from '@skerry/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { MAKE_ROOM } from '../handlers/hub-health.js';
 
 /** Seconds after which to try again, where trying again makes sense. */
 const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = { unavailable: 1, throttled: 2, timeout: 1 };
@@ -53,7 +54,7 @@ export function toProblem(error: unknown): Problem {
     return problem(
       'storage-full',
       `nothing more can be stored: ${error.message}`,
-      'free disk space at the hub; `skerry doctor` shows what is full. Nothing was applied',
+      `${error.cause instanceof TimedOut ? MAKE_ROOM : '`skerry doctor` shows what is full'}. Nothing was applied`,
     );
   }
   if (error instanceof TooLarge) return problem('too-large', error.message, 'split it; nothing was applied');
