@@ -169,11 +169,16 @@ describe('an agent at its site', () => {
     const agent = await site.startAgent();
     hub.want(assignment('pretend', { run: { driver: 'mock' } }));
     await hub.running('pretend');
-    const resident = await eventually('a small agent', async () => {
-      const status = await readFile(`/proc/${agent.pid}/status`, 'utf8');
-      const mib = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
-      return mib <= 70 ? mib : undefined;
-    });
+    const resident = await eventually(
+      'a small agent',
+      async () => {
+        const status = await readFile(`/proc/${agent.pid}/status`, 'utf8');
+        const mib = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+        return mib <= 70 ? mib : undefined;
+        // On a machine under load the collection at rest comes late.
+      },
+      40_000,
+    );
     expect(resident).toBeLessThanOrEqual(70);
-  });
+  }, 60_000);
 });

@@ -136,7 +136,7 @@ export class SiteUnderTest {
       ['--max-semi-space-size=2', await agentBundle(), command, '--dir', this.dir],
       {
         stdio: ['ignore', 'ignore', process.env['AGENT_TEST_LOG'] === undefined ? 'ignore' : 'inherit'],
-        env: { ...process.env, SKERRY_LOG: 'warn', ...env },
+        env: { ...process.env, NATS_SERVER: await findNatsServer(), SKERRY_LOG: 'warn', ...env },
       },
     );
     this.agents.add(child);
