@@ -144,11 +144,6 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     return this.bus.listen(heard.subject, handler, queue);
   }
 
-  /** Whether this app can have dead letters at all. */
-  get hearsStored(): boolean {
-    return this.routes.some((r) => r.heard.kind === 'stored');
-  }
-
   /** The route of a durable of this app, to handle a dead letter of it again. */
   handlerOf(stream: string, durable: string): ((message: StoredMessage) => Promise<Outcome>) | undefined {
     const route = this.routes.find((r) => durableOf(r.heard, this.app) === `${stream} ${durable}`);

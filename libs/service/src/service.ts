@@ -89,7 +89,7 @@ export async function startService<V extends Variables>(
     const parts = { module: definition.module, bus, config, readiness, roles, log, strategy };
     const assembled = await assemble({ ...parts, ...(address ? { address } : {}) });
     roles.begin();
-    if (strategy.hearsStored) answerRedelivery(bus, name, strategy);
+    answerRedelivery(bus, name, strategy);
     state = 'running';
     log.log('started', { healthPort: health.port });
     let stopped: Promise<void> | undefined;
