@@ -10,7 +10,6 @@ import {
   joinTicketAnswerSchema,
   outcomeSchema,
   RPC,
-  SITE,
   siteDescriptionSchema,
   siteSchema,
   workloadDocumentSchema,

@@ -209,6 +209,7 @@ function followTests(parts: () => { bus: Bus; meeting: Meeting }): void {
     };
     const expected = { a: 'gone', b: 'put', c: 'gone' };
     await until('each key is told as it is', () => isDeepStrictEqual(Object.fromEntries(there()), expected));
+    expect(new Map(there())).toEqual(new Map(Object.entries(expected)));
     await following.drain();
   });
 }
