@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
-import type { Desired, DriverName } from '@skerry/contracts';
+import { LIMITS, type Desired, type DriverName } from '@skerry/contracts';
 import { MockDriver } from './drivers/mock-driver.js';
 import type { Driver } from './drivers/driver.js';
 import { Drivers } from './drivers/registry.js';
@@ -146,6 +146,11 @@ export class NodeAgent {
   }
   get tracing(): Tracing {
     return this.parts.tracing;
+  }
+  /** What is wrong here and a person has to mend. */
+  get troubles(): string[] {
+    const found = [this.store.trouble, this.reporter.trouble].flatMap((text) => text ?? []);
+    return found.map((text) => text.slice(0, LIMITS.troubleChars));
   }
   /** What replicas may use of this machine. */
   get room(): Room {

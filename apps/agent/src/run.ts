@@ -5,6 +5,7 @@ import { NodeAgent } from './node-agent.js';
 import { retire } from './retire.js';
 import { folders, readSiteFile } from './site-file.js';
 import { LeafServer } from './leaf/leaf-server.js';
+import { watchStorage } from './leaf/storage-watch.js';
 import { Uplink } from './uplink.js';
 import { retiredMark } from './retire.js';
 import { startRenewal } from './join/renewal.js';
@@ -28,6 +29,14 @@ export async function runAgent(options: { dir: string; withServer: boolean }): P
   const renewal = startRenewal(agent, server);
   const memory = giveBackMemory();
   const uplink = new Uplink(agent);
+  const storage =
+    server &&
+    watchStorage({
+      dir,
+      failingForMs: () => (uplink.connection?.connected === true ? agent.reporter.failingForMs : 0),
+      restart: async () => await server.restart(),
+      log,
+    });
   agent.onRetirement(() => ending.end('retired'));
   // Nothing else keeps a process running whose server cannot be reached.
   const alive = setInterval(() => undefined, 2 ** 30);
@@ -36,6 +45,7 @@ export async function runAgent(options: { dir: string; withServer: boolean }): P
   log.info('agent ends', { why });
   renewal.stop();
   memory.stop();
+  storage?.stop();
   if (why === 'retired') {
     await retire(agent, uplink, server);
     return 0;

@@ -91,6 +91,7 @@ export class Uplink {
       capacity: capacityOf(agent.room, agent.driverNames),
       held: () => agent.store.size,
       running: () => agent.runner.running,
+      troubles: () => agent.troubles,
       onHub: () => agent.silence.heard(),
       onHubBack: () => this.digest?.request(),
     });

@@ -38,6 +38,9 @@ export const LIMITS = {
   rejectedSitesPerDecision: 32,
   /** Bytes of one page of the read model: well below a message. */
   statusPageBytes: 512 * 1024,
+  /** Troubles that a heartbeat tells of, and characters of each. */
+  troubles: 8,
+  troubleChars: 200,
   /** Items of one page of a digest exchange. */
   digestItemsPerPage: 2_000,
   sitesPerHub: 2_000,

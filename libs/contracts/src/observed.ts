@@ -69,6 +69,8 @@ export const heartbeatSchema = z.strictObject({
   /** Objects held and replicas running. */
   held: count,
   running: count,
+  /** What is wrong at the site and a person has to mend, such as a full disk. Nothing: all is well. */
+  troubles: z.array(z.string().max(LIMITS.troubleChars)).max(LIMITS.troubles).optional(),
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 

@@ -21,6 +21,9 @@ export class DesiredStore {
   private readonly writes = new Map<string, Promise<void>>();
   private readonly limiter = new Limiter(WRITES_AT_ONCE);
 
+  /** Why nothing new can be kept, as long as that is so. */
+  trouble: string | undefined;
+
   private constructor(
     private readonly places: { desired: string; quarantine: string },
     private readonly log: Log,
@@ -73,8 +76,10 @@ export class DesiredStore {
     } catch (cause) {
       // Not held after all, so that it is taken when it comes again.
       if (this.held.get(key) === held) this.restore(key, present);
+      this.trouble = `its disk takes nothing new: ${reason(cause)}`;
       throw new Error(`keep ${key} on the disk`, { cause });
     }
+    this.trouble = undefined;
     return 'newer';
   }
 

@@ -12,6 +12,7 @@ export class LogKeeper {
   private readonly sizes = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private busy = false;
+  private failing = false;
 
   constructor(
     private readonly options: {
@@ -38,8 +39,12 @@ export class LogKeeper {
       const folders = this.options.folders();
       for (const folder of folders) await this.look(folder);
       this.forgetOthers(new Set(folders));
+      this.failing = false;
     } catch (error) {
-      this.options.log.warn('logs of replicas were not looked after', { reason: reason(error) });
+      // Said once: on a full disk it would be said every second.
+      if (!this.failing)
+        this.options.log.warn('logs of replicas are not looked after', { reason: reason(error) });
+      this.failing = true;
     } finally {
       this.busy = false;
     }

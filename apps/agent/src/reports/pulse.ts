@@ -17,6 +17,8 @@ export interface PulseOptions {
   capacity: CapacityDigest;
   held: () => number;
   running: () => number;
+  /** What a person has to mend. */
+  troubles: () => string[];
   /** The hub answers. */
   onHub: () => void;
   /** The hub answers again after it did not. */
@@ -51,6 +53,7 @@ export class Pulse {
 
   private beat(): void {
     void this.look();
+    const troubles = this.options.troubles();
     const heartbeat: Heartbeat = {
       kind: 'Heartbeat',
       site: this.options.site,
@@ -63,6 +66,7 @@ export class Pulse {
       outboxMessages: this.outbox,
       held: this.options.held(),
       running: this.options.running(),
+      ...(troubles.length === 0 ? {} : { troubles }),
     };
     this.bus.say(SITE.heartbeat, heartbeat);
   }

@@ -34,7 +34,7 @@ export class Reporter {
   private readonly dirty = new Set<string>();
   private readonly sending = new Set<string>();
   private readonly sent = new Map<string, string>();
-  private failing = false;
+  private failing: { reason: string; since: number } | undefined;
 
   constructor(private readonly options: ReporterOptions) {}
 
@@ -42,6 +42,16 @@ export class Reporter {
   changed(key: string): void {
     this.dirty.add(key);
     if (!this.waiting.has(key)) this.soon(key, LINGER_MS);
+  }
+
+  /** Why the outbox takes no reports, as long as that is so. */
+  get trouble(): string | undefined {
+    return this.failing && `its server takes no reports: ${this.failing.reason}`;
+  }
+
+  /** How long the outbox has taken no reports, ms; 0 when it does. */
+  get failingForMs(): number {
+    return this.failing ? performance.now() - this.failing.since : 0;
   }
 
   /** Sends to this server from now on: everything once, since nobody knows what came through before. */
@@ -72,12 +82,12 @@ export class Reporter {
     let pauseMs = COALESCE_MS;
     try {
       await this.send(bus, key);
-      this.failing = false;
+      this.failing = undefined;
     } catch (error) {
       this.dirty.add(key);
       pauseMs = RETRY_MS;
       if (!this.failing) this.options.log.warn('the outbox takes no reports', { reason: reason(error) });
-      this.failing = true;
+      this.failing = { reason: reason(error), since: this.failing?.since ?? performance.now() };
     } finally {
       this.sending.delete(key);
       // Quiet for a while even when nothing is waiting: the next change is then part of a burst.

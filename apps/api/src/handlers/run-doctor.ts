@@ -29,6 +29,8 @@ const MANY_WAITING = 1_000;
 const MAX_SKEW_MS = 2_000;
 const MAX_OUTBOX = 10_000;
 const HEARTBEAT_LATE_MS = 5_000;
+const SITE_REMEDY =
+  'make room on its disk; then restart its nats-server, unless its agent runs with `up` and does so by itself';
 const MIN_FREE_BYTES = 1024 ** 3;
 
 /** Looks at everything an operator would look at first. Never throws: what cannot be looked at is a failed check. */
@@ -161,6 +163,10 @@ export class RunDoctor {
         'set the clocks by NTP',
       ),
     ];
+    const troubles = (heard.heartbeat.troubles ?? []).map((text) =>
+      check(`${name} trouble`, false, text, SITE_REMEDY),
+    );
+    checks.push(...troubles);
     if (outboxMessages < MAX_OUTBOX) return checks;
     return [
       ...checks,
