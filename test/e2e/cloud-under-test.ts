@@ -7,7 +7,8 @@ import { adminUserJwt, loadCloudIdentity, NKey, writeCreds } from '@skerry/ident
 import { LocalCloud, type CloudOptions } from '@skerry/local';
 import { findNatsServer } from '@skerry/nats-server';
 
-const ROOT = resolve(import.meta.dirname, '..', '..');
+/** Top of the repository. */
+export const ROOT = resolve(import.meta.dirname, '..', '..');
 
 /** A site far from nowhere, for tests that need only that it is one. */
 export function plainSite(name: string, more: Partial<SiteDescription> = {}): SiteDescription {
