@@ -1,10 +1,15 @@
+import 'reflect-metadata';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Module } from '@nestjs/common';
 import type { SkerryClient } from '@skerry/client';
-import { agentProcess, clientOf } from '@skerry/local';
+import { agentProcess, clientOf, freePorts } from '@skerry/local';
 import { findNatsServer } from '@skerry/nats-server';
+import { BASE_VARIABLES, JsonLog, parseConfig, startService } from '@skerry/service';
+import { z } from 'zod';
 import { eventually, plainSite, ROOT, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { runSkerry } from './skerry-command.js';
 import { mayMount, SmallDisk } from './small-disk.js';
@@ -104,6 +109,64 @@ withRoot('a disk that is full', () => {
     );
   }, 150_000);
 });
+
+describe('a hub with less storage than its streams may take', () => {
+  let folder: string;
+  let server: ChildProcess | undefined;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'skerry-limits-'));
+  });
+  afterAll(async () => {
+    server?.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('is named by the service that waits for it, and goes on once it has more', async () => {
+    const [port = 0, healthPort = 0] = await freePorts(2);
+    const start = async (maxFile: string) => {
+      const conf = join(folder, 'hub.conf');
+      const store = JSON.stringify(join(folder, 'jetstream'));
+      await writeFile(
+        conf,
+        `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${store}, max_file: ${maxFile} }\n`,
+      );
+      server?.kill('SIGKILL');
+      server = spawn(await findNatsServer(), ['-c', conf], { stdio: 'ignore' });
+    };
+    await start('8MB');
+    const stopped = new AbortController();
+    const starting = startService(
+      { name: 'telemetry', module: Nothing, variables: {} },
+      configOf({ SKERRY_NATS_URL: `nats://127.0.0.1:${port}`, SKERRY_HTTP_PORT: String(healthPort) }),
+      { until: stopped.signal, log: new JsonLog('telemetry', '1', 'error') },
+    );
+    const reasons = await eventually(
+      async () => {
+        const answer = await fetch(`http://127.0.0.1:${healthPort}/readyz`);
+        const found = readyzSchema.parse(await answer.json()).reasons.filter((r) => r.includes('KV_status'));
+        return found.length > 0 ? found : undefined;
+      },
+      { withinMs: 20_000, what: 'the reason is given' },
+    );
+    expect(reasons.join()).toMatch(/cannot make bucket status: .*storage.*max_file/);
+    await start('1GB');
+    const service = await starting;
+    expect(service.readiness.report().reasons).toEqual([]);
+    stopped.abort();
+    await service.stop();
+  }, 60_000);
+});
+
+@Module({})
+class Nothing {}
+
+const readyzSchema = z.object({ reasons: z.array(z.string()) });
+
+function configOf(env: Record<string, string>) {
+  const parsed = parseConfig(BASE_VARIABLES, env);
+  if (!parsed.ok) throw new Error(parsed.problems.map((p) => `${p.variable}: ${p.problem}`).join('; '));
+  return parsed.value;
+}
 
 interface Refused {
   name: string;

@@ -1,4 +1,4 @@
-import type { Bus } from '@skerry/bus';
+import { StorageFull, type Bus } from '@skerry/bus';
 import { BUCKETS, bucketStream, STREAMS, type BucketName, type StreamName } from '@skerry/contracts';
 import type { JsonLog } from './json-log.js';
 
@@ -10,29 +10,42 @@ export interface Needs {
 
 const POLL_MS = 200;
 
-/** Creates or reconciles every stream and bucket whose owner is `app`. Goes on trying while the hub is away. */
-export async function ensureOwned(bus: Bus, app: string, log: JsonLog, until: AbortSignal): Promise<void> {
-  for (const stream of Object.values(STREAMS).filter((s) => s.owner === app))
-    await persist(() => bus.ensureStream(stream), `stream ${stream.name}`, log, until);
-  for (const bucket of Object.values(BUCKETS).filter((b) => b.owner === app))
-    await persist(() => bus.ensureBucket(bucket), `bucket ${bucket.name}`, log, until);
+export interface Trying {
+  log: JsonLog;
+  /** Ends the trying. */
+  until: AbortSignal;
+  /** Told what stands in the way, and undefined once nothing does. */
+  report: (problem: string | undefined) => void;
 }
 
-async function persist(
-  attempt: () => Promise<void>,
-  what: string,
-  log: JsonLog,
-  until: AbortSignal,
-): Promise<void> {
+/** Creates or reconciles every stream and bucket whose owner is `app`. Goes on trying while the hub is away or has no room. */
+export async function ensureOwned(bus: Bus, app: string, trying: Trying): Promise<void> {
+  for (const stream of Object.values(STREAMS).filter((s) => s.owner === app))
+    await persist(() => bus.ensureStream(stream), `stream ${stream.name}`, trying);
+  for (const bucket of Object.values(BUCKETS).filter((b) => b.owner === app))
+    await persist(() => bus.ensureBucket(bucket), `bucket ${bucket.name}`, trying);
+}
+
+async function persist(attempt: () => Promise<void>, what: string, trying: Trying): Promise<void> {
+  const { log, until, report } = trying;
   for (let tries = 0; !until.aborted; tries += 1) {
     try {
       await attempt();
+      report(undefined);
       return;
     } catch (error) {
+      report(`cannot make ${what}: ${whyNot(error)}`);
       if (tries % 25 === 0) log.warn(`cannot make sure of ${what}, trying again`, error);
       await pause(POLL_MS);
     }
   }
+}
+
+function whyNot(error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  return error instanceof StorageFull
+    ? `${said}; give the hub's nats-server more disk, or a higher max_file in its jetstream settings`
+    : said;
 }
 
 /** The streams, of those that are needed, that do not exist yet. */

@@ -114,7 +114,7 @@ async function prepare<V extends Variables>(
 ): Promise<void> {
   let waiting: string | undefined;
   readiness.gate(() => waiting);
-  await ensureOwned(bus, name, at.log, at.until);
+  await ensureOwned(bus, name, { ...at, report: (problem) => (waiting = problem) });
   if (!needs) return;
   const report = (names: string[]) => {
     waiting = names.length === 0 ? undefined : `waiting for ${names.join(', ')}`;
