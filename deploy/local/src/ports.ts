@@ -22,11 +22,13 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports];
 }
 
-/** True when nothing listens on the port. */
+/** True when nothing listens on the port. Rejects when `host` is no address of this machine. */
 export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' || error.code === 'EACCES' ? resolve(false) : reject(error),
+    );
     server.listen(port, host, () => server.close(() => resolve(true)));
   });
 }
