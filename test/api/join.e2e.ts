@@ -26,8 +26,18 @@ afterAll(async () => {
 }, 20_000);
 
 function full(given: ReturnType<typeof site>) {
-  const prices = { cpuCoreMonth: 0, memoryGiBMonth: 0, egressGiB: 0 };
-  const rest = { kind: 'edge' as const, jurisdictions: [], provider: 'own', prices, labels: {}, rttMs: {} };
+  const prices = { cpuCoreMonth: 0, memoryGiBMonth: 0, egressGiB: 0, gpuMonth: 0 };
+  const rest = {
+    kind: 'edge' as const,
+    jurisdictions: [],
+    provider: 'own',
+    prices,
+    labels: {},
+    rttMs: {},
+    taints: [],
+    links: {},
+    datasets: [],
+  };
   return { ...given, site: { ...rest, ...given.site } };
 }
 

@@ -102,6 +102,8 @@ export class StandIns {
         },
         { site: 'us-east', chosen: 0, feasible: false, checks, terms: [] },
       ],
+      from: 'current',
+      engine: '1',
       inputsChanged: false,
     };
   }
@@ -113,6 +115,11 @@ const PAGE = 2;
 function planOf(message: Message): Plan {
   const { items } = planRequestSchema.parse(message.json());
   return {
+    id: 'plan-0123456789abcdef',
+    scenario: { kind: 'apply' },
+    before: { replicas: 0, costPerMonth: 0 },
+    after: { replicas: items.length, costPerMonth: 0 },
+    untouched: 0,
     items: items.map(({ change, workload }) => ({
       project: workload.project,
       name: workload.name,

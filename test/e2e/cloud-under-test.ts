@@ -18,9 +18,12 @@ export function plainSite(name: string, more: Partial<SiteDescription> = {}): Si
     location: { lat: 50, lon: 8 },
     jurisdictions: ['eu'],
     provider: 'own',
-    prices: { cpuCoreMonth: 10, memoryGiBMonth: 1, egressGiB: 0 },
+    prices: { cpuCoreMonth: 10, memoryGiBMonth: 1, egressGiB: 0, gpuMonth: 0 },
     labels: {},
     rttMs: {},
+    taints: [],
+    links: {},
+    datasets: [],
     ...more,
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.js';
-import { count, finite, instantSchema, nameSchema } from './primitives.js';
+import { count, finite, instantSchema, nameSchema, positiveCount } from './primitives.js';
 import { placementSchema, siteExplanationSchema } from './placement.js';
 import { siteDescriptionSchema, siteSchema, siteStateSchema } from './site.js';
 import { statusSchema } from './status.js';
@@ -24,7 +24,15 @@ export type ApplyBody = z.infer<typeof applyBodySchema>;
 export const logGapSchema = z.strictObject({ site: nameSchema, reason: z.string().max(300) });
 export type LogGap = z.infer<typeof logGapSchema>;
 
-/** What `plan` answers for one workload: the decision that an apply would make now; nothing is committed. */
+/** Cost in currency units a month and the mean round trip of the users in ms, over what it speaks of. */
+export const planFiguresSchema = z.strictObject({
+  replicas: count,
+  costPerMonth: finite.min(0),
+  latencyMs: finite.min(0).optional(),
+});
+export type PlanFigures = z.infer<typeof planFiguresSchema>;
+
+/** What a plan answers for one workload: the decision that would be made now; nothing is committed. */
 export const planItemSchema = z.strictObject({
   project: nameSchema,
   name: nameSchema,
@@ -32,14 +40,71 @@ export const planItemSchema = z.strictObject({
   placement: placementSchema,
   /** Replicas by site before and after. */
   moves: z.array(z.strictObject({ site: nameSchema, before: count, after: count })),
+  /** What is placed now; absent for a workload that is not. */
+  before: planFiguresSchema.optional(),
 });
-export const planSchema = z.strictObject({ items: z.array(planItemSchema) });
+/** What was asked, beside or in place of documents: without a site, with a site drained, or moves that gain. */
+export const scenarioSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('apply') }),
+  z.strictObject({ kind: z.literal('without-site'), site: nameSchema }),
+  z.strictObject({ kind: z.literal('drain'), site: nameSchema }),
+  z.strictObject({
+    kind: z.literal('rebalance'),
+    /** Replicas that may move at most. */
+    maxMoves: count,
+  }),
+]);
+export type Scenario = z.infer<typeof scenarioSchema>;
+export const planIdSchema = z.string().regex(/^plan-[0-9a-f]{16}$/, '"plan-" and 16 hexadecimal digits');
+/**
+ * A plan is a value: `id` is a digest of what was asked and of what would be placed where, so that the same decision has
+ * the same id. It is kept `PLAN_HOURS`, and applied only while deciding again gives the same.
+ */
+export const planSchema = z.strictObject({
+  id: planIdSchema,
+  scenario: scenarioSchema,
+  items: z.array(planItemSchema),
+  before: planFiguresSchema,
+  after: planFiguresSchema,
+  /** Workloads that stay as they are and are not among the items. */
+  untouched: count,
+});
 export type Plan = z.infer<typeof planSchema>;
+/** Hours a plan is kept for `apply --plan`. */
+export const PLAN_HOURS = 24;
 
+/** Body of a what-if: every workload that the scenario touches is decided again. */
+export const whatIfBodySchema = z.strictObject({
+  scenario: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('without-site'), site: nameSchema }),
+    z.strictObject({ kind: z.literal('drain'), site: nameSchema }),
+    z.strictObject({
+      kind: z.literal('rebalance'),
+      /** Share of all replicas that may move, in percent. */
+      maxMovesPercent: finite.min(0).max(100).default(5),
+    }),
+  ]),
+});
+export type WhatIfBody = z.infer<typeof whatIfBodySchema>;
+
+/** Which decision `why` speaks of: the one that counts now, or an earlier one by its revision or a moment. */
+export const whyQuerySchema = z.strictObject({
+  /** Only this site, in full. */
+  site: nameSchema.optional(),
+  revision: positiveCount.optional(),
+  at: instantSchema.optional(),
+});
+export type WhyQuery = z.infer<typeof whyQuerySchema>;
 export const whySchema = z.strictObject({
   placement: placementSchema,
-  /** Every site, best first; recomputed from the inputs now known. */
+  /** Every site, best first. */
   sites: z.array(siteExplanationSchema).max(LIMITS.sitesPerHub),
+  /** `recorded`: recomputed from the inputs the decision was made of. `current`: those are gone, so from what is known now. */
+  from: z.enum(['recorded', 'current']),
+  /** Deciding again from the recorded inputs gave the same decision, bit for bit; false says that the engine's version differs. Absent with `current`. */
+  reproduced: z.boolean().optional(),
+  /** Version of the engine that explains; the decision names its own. */
+  engine: z.string(),
   /** True when the inputs have changed since the decision was made. */
   inputsChanged: z.boolean(),
 });

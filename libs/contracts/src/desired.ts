@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { LIMITS } from './limits.js';
 import { instantSchema, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
 import { versionSchema } from './version.js';
-import { healthSchema, resourcesSchema, runSchema, updateSchema } from './workload.js';
+import {
+  cronSchema,
+  healthSchema,
+  resourcesSchema,
+  runSchema,
+  updateSchema,
+  workloadTypeSchema,
+} from './workload.js';
 
 /** One site's part of a placement, complete in itself: what `desired.<site>.assignment.<project>.<name>` holds. */
 export const assignmentSchema = z.strictObject({
@@ -11,7 +18,8 @@ export const assignmentSchema = z.strictObject({
   project: nameSchema,
   name: nameSchema,
   version: versionSchema,
-  type: z.enum(['service', 'job']),
+  type: workloadTypeSchema,
+  cron: cronSchema.optional(),
   replicas: z.number().int().min(0).max(LIMITS.replicasPerAssignment),
   run: runSchema,
   resources: resourcesSchema,

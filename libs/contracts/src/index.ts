@@ -8,6 +8,7 @@ export * from './ids.js';
 export * from './limits.js';
 export * from './observed.js';
 export * from './parse.js';
+export * from './placement-rules.js';
 export * from './placement.js';
 export * from './policy.js';
 export * from './primitives.js';

@@ -26,6 +26,11 @@ export const LIMITS = {
   portsPerWorkload: 16,
   labels: 64,
   labelChars: 253,
+  /** Taints of a site, and tolerations of a workload. */
+  taints: 64,
+  gpusPerNode: 64,
+  /** Links that a site describes. */
+  linksPerSite: 256,
   usersPerWorkload: 256,
   /** Bytes of one message on the bus: nats-server's own default. */
   messageBytes: 1024 * 1024,

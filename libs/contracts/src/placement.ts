@@ -54,6 +54,8 @@ export const shareSchema = z.strictObject({
   latencyMs: finite.min(0),
   measured: z.boolean(),
   costPerMonth: finite.min(0),
+  /** Not wanted here any more, but kept until what replaces it is healthy. */
+  until: z.literal('replaced').optional(),
 });
 export type Share = z.infer<typeof shareSchema>;
 
@@ -81,6 +83,12 @@ export const placementSchema = z.strictObject({
   rejected: z
     .array(z.strictObject({ site: nameSchema, failed: checkResultSchema }))
     .max(LIMITS.rejectedSitesPerDecision),
+  /** Replicas of workloads of lower priority that gave way to this one. */
+  preempted: z
+    .array(
+      z.strictObject({ project: nameSchema, name: nameSchema, site: nameSchema, replicas: positiveCount }),
+    )
+    .optional(),
   engine: z.strictObject({ name: z.string(), version: z.string() }),
   seed: count,
   inputs: z.strictObject({ workload: digestSchema, sites: digestSchema }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, nameSchema } from './primitives.js';
+import { count, finite, nameSchema } from './primitives.js';
 
 /** What one project may have at once: bucket `policies`, key `quota.<project>`. An absent limit is none. */
 export const quotaSchema = z.strictObject({
@@ -10,5 +10,8 @@ export const quotaSchema = z.strictObject({
   replicas: count.optional(),
   cpuMillicores: count.optional(),
   memoryMiB: count.optional(),
+  gpus: count.optional(),
+  /** Currency units a month over what is placed of the project: kept by the scheduler as a hard check. */
+  budgetPerMonth: finite.min(0).max(1e12).optional(),
 });
 export type Quota = z.infer<typeof quotaSchema>;

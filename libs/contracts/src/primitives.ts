@@ -50,3 +50,10 @@ export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 export function keysOf<T extends object>(record: T): (keyof T & string)[] {
   return Object.keys(record).filter((key): key is keyof T & string => Object.hasOwn(record, key));
 }
+
+/** Model of a GPU as its maker writes it, with "-" for spaces: `NVIDIA-A100-SXM4-80GB`, `V100M32`. */
+export const gpuModelSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$/, 'letters, digits, "-", "_", "."');
+
+export const siteKindSchema = z.enum(['region', 'datacenter', 'colo', 'onprem', 'edge']);

@@ -4,17 +4,19 @@ import {
   count,
   countrySchema,
   finite,
+  gpuModelSchema,
   instantSchema,
   jurisdictionSchema,
+  labelKeySchema,
   labelsSchema,
+  labelValueSchema,
   latitudeSchema,
   longitudeSchema,
   nameSchema,
   positiveCount,
+  siteKindSchema,
 } from './primitives.js';
 import { driverNameSchema } from './workload.js';
-
-export const siteKindSchema = z.enum(['region', 'datacenter', 'colo', 'onprem', 'edge']);
 
 export const locationSchema = z.strictObject({
   lat: latitudeSchema,
@@ -30,8 +32,24 @@ export const pricesSchema = z.strictObject({
   cpuCoreMonth: price.default(0),
   memoryGiBMonth: price.default(0),
   egressGiB: price.default(0),
+  /** For each whole GPU, or part of one by its share. */
+  gpuMonth: price.default(0),
 });
 export type Prices = z.infer<typeof pricesSchema>;
+
+/** Keeps work away from a site that does not tolerate it: `no-new` takes nothing new, `no-run` also moves away what runs. */
+export const taintSchema = z.strictObject({
+  key: labelKeySchema,
+  value: labelValueSchema.default(''),
+  effect: z.enum(['no-new', 'no-run']).default('no-new'),
+});
+export type Taint = z.infer<typeof taintSchema>;
+
+/** The way to another site: what it carries and what sending over it costs. */
+export const linkSchema = z.strictObject({
+  bandwidthMbps: finite.min(0).max(1e9).optional(),
+  egressGiB: price.optional(),
+});
 
 /** What an operator says of a site. */
 export const siteDescriptionSchema = z.strictObject({
@@ -44,6 +62,18 @@ export const siteDescriptionSchema = z.strictObject({
   labels: labelsSchema.default({}),
   /** Measured round trips to other sites or regions by their name, in ms. Unnamed pairs are estimated from coordinates. */
   rttMs: z.record(nameSchema, finite.min(0).max(60_000)).default({}),
+  taints: z.array(taintSchema).max(LIMITS.taints).default([]),
+  /** What the site's uplink carries; unknown fails a workload that asks for bandwidth. */
+  bandwidthMbps: finite.min(0).max(1e9).optional(),
+  links: z
+    .record(nameSchema, linkSchema)
+    .refine(
+      (l) => Object.keys(l).length <= LIMITS.linksPerSite,
+      `at most ${LIMITS.linksPerSite} (limit linksPerSite)`,
+    )
+    .default({}),
+  /** Datasets with a copy here that Skerry does not keep itself. */
+  datasets: z.array(nameSchema).max(256).default([]),
 });
 export type SiteDescription = z.infer<typeof siteDescriptionSchema>;
 
@@ -55,6 +85,8 @@ export const siteSchema = siteDescriptionSchema.extend({
   /** `pending` until it joined; `leaving` while its work moves away; `removed` is for ever. */
   membership: z.enum(['pending', 'joined', 'leaving', 'removed']),
   cordoned: z.boolean(),
+  /** Takes nothing new, and what runs there is placed elsewhere. */
+  draining: z.boolean().optional(),
   /** Cut off until this moment for sending more than its quota. */
   suspendedUntil: instantSchema.optional(),
   createdAt: instantSchema,
@@ -69,6 +101,8 @@ export const freeShapeSchema = z.strictObject({
   cpuMillicores: count,
   memoryMiB: count,
   diskMiB: count,
+  gpus: z.number().int().min(0).max(LIMITS.gpusPerNode).optional(),
+  gpuModel: gpuModelSchema.optional(),
 });
 export type FreeShape = z.infer<typeof freeShapeSchema>;
 
@@ -110,7 +144,13 @@ export const nodeSchema = z.strictObject({
   agentVersion: z.string().max(64),
   os: z.string().max(64),
   arch: z.string().max(32),
-  allocatable: z.strictObject({ cpuMillicores: count, memoryMiB: count, diskMiB: count }),
+  allocatable: z.strictObject({
+    cpuMillicores: count,
+    memoryMiB: count,
+    diskMiB: count,
+    gpus: z.number().int().min(0).max(LIMITS.gpusPerNode).optional(),
+    gpuModel: gpuModelSchema.optional(),
+  }),
   drivers: z.array(driverNameSchema),
   /** How limits are enforced: none means that the kernel offers no cgroup to this agent. */
   cgroup: z.enum(['v1', 'v2', 'none']),

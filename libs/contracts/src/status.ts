@@ -4,6 +4,7 @@ import { checkResultSchema } from './placement.js';
 import { replicaSchema } from './observed.js';
 import { sitePhaseSchema } from './site.js';
 import { versionSchema } from './version.js';
+import { workloadTypeSchema } from './workload.js';
 
 export const workloadPhaseSchema = z.enum([
   'placing',
@@ -36,7 +37,7 @@ export const statusSchema = z.strictObject({
   kind: z.literal('Status'),
   project: nameSchema,
   name: nameSchema,
-  type: z.enum(['service', 'job']),
+  type: workloadTypeSchema,
   phase: workloadPhaseSchema,
   generation: count,
   version: versionSchema.optional(),

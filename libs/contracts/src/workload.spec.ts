@@ -34,7 +34,7 @@ describe('a workload document', () => {
       kind: 'Workload',
       metadata: { name: 'Web_1' },
       spec: {
-        type: 'daemon',
+        type: 'deamon',
         run: { command: [], env: { '1X': 'y' } },
         resources: { cpuMillicores: '500m', memoryMiB: -1 },
         placement: { replicas: 1.5, residency: { allow: ['EU'] } },
@@ -45,7 +45,12 @@ describe('a workload document', () => {
       expect.arrayContaining([
         { path: 'apiVersion', problem: 'not allowed', value: '"skerry/v2"', allowed: 'skerry/v1' },
         expect.objectContaining({ path: 'metadata.name', value: '"Web_1"' }),
-        { path: 'spec.type', problem: 'not allowed', value: '"daemon"', allowed: 'service, job' },
+        {
+          path: 'spec.type',
+          problem: 'not allowed',
+          value: '"deamon"',
+          allowed: 'service, job, cron, daemon, singleton',
+        },
         { path: 'spec.run.command', problem: 'too small', value: '[]', allowed: 'at least 1 items' },
         { path: 'spec.resources.cpuMillicores', problem: 'wrong type', value: '"500m"', allowed: 'number' },
         { path: 'spec.resources.memoryMiB', problem: 'too small', value: '-1', allowed: 'at least 0' },

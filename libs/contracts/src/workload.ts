@@ -2,21 +2,16 @@ import { z } from 'zod';
 import { LIMITS } from './limits.js';
 import {
   count,
-  countrySchema,
   digestSchema,
-  finite,
+  gpuModelSchema,
   instantSchema,
-  jurisdictionSchema,
-  labelKeySchema,
   labelsSchema,
-  labelValueSchema,
-  latitudeSchema,
-  longitudeSchema,
   millis,
   nameSchema,
   positiveCount,
   requestIdSchema,
 } from './primitives.js';
+import { demandPointSchema, placementRulesSchema } from './placement-rules.js';
 
 const DAY_MS = 86_400_000;
 const argvSchema = z.array(z.string().min(1).max(LIMITS.argvItemChars)).min(1).max(LIMITS.argvItems);
@@ -105,11 +100,26 @@ export const runSchema = z
   });
 export type Run = z.infer<typeof runSchema>;
 
+/** GPUs of one replica: whole ones, all on one node, or with `shareMilli` a part of one (thousandths). */
+export const gpuRequestSchema = z
+  .strictObject({
+    count: z.number().int().min(1).max(LIMITS.gpusPerNode).default(1),
+    shareMilli: z.number().int().min(1).max(999).optional(),
+    /** Models that will do; without, any. */
+    models: z.array(gpuModelSchema).min(1).max(64).optional(),
+  })
+  .refine((g) => g.shareMilli === undefined || g.count === 1, {
+    path: ['shareMilli'],
+    message: 'a share of one GPU only: leave count at 1',
+  });
+export type GpuRequest = z.infer<typeof gpuRequestSchema>;
+
 /** What one replica needs. The process driver enforces cpu and memory by cgroup where the machine has one. */
 export const resourcesSchema = z.strictObject({
   cpuMillicores: z.number().int().min(0).max(1_024_000).default(100),
   memoryMiB: z.number().int().min(0).max(16_777_216).default(64),
   diskMiB: z.number().int().min(0).max(1_073_741_824).default(0),
+  gpu: gpuRequestSchema.optional(),
 });
 export type Resources = z.infer<typeof resourcesSchema>;
 
@@ -137,79 +147,6 @@ export const healthSchema = z
   .refine((h) => [h.http, h.tcp, h.exec].filter(Boolean).length === 1, 'exactly one of http, tcp, exec');
 export type Health = z.infer<typeof healthSchema>;
 
-const WEIGHT = finite.positive().max(1e9).default(1);
-/** Where users are: by country, by city, or by coordinates (degrees); `weight` is their share or requests a second. */
-export const userGroupSchema = z
-  .strictObject({
-    country: countrySchema.optional(),
-    city: z.string().min(1).max(120).optional(),
-    lat: latitudeSchema.optional(),
-    lon: longitudeSchema.optional(),
-    weight: WEIGHT,
-  })
-  .refine((u) => (u.lat === undefined) === (u.lon === undefined), 'lat and lon together')
-  .refine(
-    (u) => (u.lat !== undefined) !== (u.country !== undefined || u.city !== undefined),
-    'a country, a city (with or without country), or lat and lon',
-  );
-export type UserGroup = z.infer<typeof userGroupSchema>;
-
-/** A user location with coordinates: what placement works with. Weights of a workload add up to 1. */
-export const demandPointSchema = z.strictObject({
-  label: z.string().max(200),
-  lat: latitudeSchema,
-  lon: longitudeSchema,
-  weight: finite.positive(),
-});
-export type DemandPoint = z.infer<typeof demandPointSchema>;
-
-const selectorSchema = z
-  .record(labelKeySchema, z.union([labelValueSchema, z.array(labelValueSchema).min(1).max(64)]))
-  .refine((l) => Object.keys(l).length <= LIMITS.labels, `at most ${LIMITS.labels} labels (limit labels)`);
-
-/** Jurisdictions: at least one of a site's must be in `allow` (when given) and none of them in `deny`. A site that names none passes no `allow`. */
-export const residencySchema = z
-  .strictObject({
-    allow: z.array(jurisdictionSchema).min(1).max(64).optional(),
-    deny: z.array(jurisdictionSchema).min(1).max(64).optional(),
-  })
-  .refine((r) => r.allow !== undefined || r.deny !== undefined, 'allow or deny')
-  .refine((r) => !r.allow?.some((j) => r.deny?.includes(j)), 'no jurisdiction both allowed and denied');
-
-export const placementRulesSchema = z.strictObject({
-  /** Replicas over all sites. */
-  replicas: z.number().int().min(0).max(LIMITS.replicasPerWorkload).default(1),
-  sites: z
-    .strictObject({
-      /** Labels a site must have: one value, or any of several. The site's name, kind and provider count as labels `name`, `kind`, `provider`. */
-      required: selectorSchema.default({}),
-      /** Labels worth having. */
-      preferred: selectorSchema.default({}),
-    })
-    .default({ required: {}, preferred: {} }),
-  residency: residencySchema.optional(),
-  users: z.array(userGroupSchema).max(LIMITS.usersPerWorkload).default([]),
-  /** Even spread over sites or the values of a label: counts differ by at most `maxSkew`. */
-  spread: z
-    .strictObject({
-      over: labelKeySchema.default('site'),
-      maxSkew: positiveCount.max(LIMITS.replicasPerWorkload).default(1),
-    })
-    .optional(),
-  /** Currency units a month this workload may cost. */
-  budgetPerMonth: finite.min(0).max(1e12).optional(),
-  onSiteLoss: z
-    .strictObject({
-      /** After how long without a heartbeat its replicas are placed elsewhere; never below the cloud's `lostAfterMs`. */
-      replaceAfterMs: millis(0, 30 * DAY_MS).optional(),
-      /** What a cut-off site does with replicas that may have been replaced. */
-      orphan: z.enum(['keep', 'stop']).default('keep'),
-      rejoin: z.enum(['keep-original', 'keep-replacement', 'keep-newest']).default('keep-original'),
-    })
-    .default({ orphan: 'keep', rejoin: 'keep-original' }),
-});
-export type PlacementRules = z.infer<typeof placementRulesSchema>;
-
 /** How replicas are exchanged for a new generation at one site. */
 export const updateSchema = z.strictObject({
   /** Replicas that may be down at once. */
@@ -218,15 +155,52 @@ export const updateSchema = z.strictObject({
   healthyDeadlineMs: millis(1_000, DAY_MS).default(120_000),
 });
 
+/**
+ * A `service` runs until stopped; a `job` runs to completion; a `cron` runs to completion at each time of its schedule; a
+ * `daemon` runs at every site (or node) that matches; a `singleton` has at most one owner.
+ */
+export const workloadTypeSchema = z.enum(['service', 'job', 'cron', 'daemon', 'singleton']);
+export type WorkloadType = z.infer<typeof workloadTypeSchema>;
+
+/** When a cron runs. The site itself keeps the time, so that a site that is cut off runs it too. */
+export const cronSchema = z.strictObject({
+  /** Five fields (minute, hour, day of month, month, day of week), or six with seconds first. */
+  schedule: z.string().min(1).max(120),
+  /** IANA name. */
+  timeZone: z.string().min(1).max(64).default('UTC'),
+  /** When a run is due and the last one has not ended: leave it out, end the last one, or have both. */
+  overlap: z.enum(['skip', 'replace', 'allow']).default('skip'),
+});
+export type Cron = z.infer<typeof cronSchema>;
+
 export const workloadSpecSchema = z
   .strictObject({
-    /** A `service` runs until stopped; a `job` runs to completion. */
-    type: z.enum(['service', 'job']).default('service'),
+    type: workloadTypeSchema.default('service'),
+    /** For a daemon: one replica at every site that matches, or one for each of its nodes. */
+    daemon: z.strictObject({ per: z.enum(['site', 'node']).default('site') }).optional(),
+    cron: cronSchema.optional(),
     run: runSchema,
     resources: resourcesSchema.default(resourcesSchema.parse({})),
     health: healthSchema.optional(),
     placement: placementRulesSchema.default(placementRulesSchema.parse({})),
     update: updateSchema.default(updateSchema.parse({})),
+  })
+  .superRefine((spec, ctx) => {
+    const { replicas } = spec.placement;
+    if ((spec.type === 'cron') !== (spec.cron !== undefined)) {
+      const message = spec.cron ? 'only with type: cron' : 'a schedule: a cron needs to know when';
+      ctx.addIssue({ code: 'custom', path: ['cron'], message });
+    }
+    if (spec.daemon && spec.type !== 'daemon') {
+      ctx.addIssue({ code: 'custom', path: ['daemon'], message: 'only with type: daemon' });
+    }
+    if (spec.type === 'singleton' && replicas !== 1) {
+      ctx.addIssue({
+        code: 'custom',
+        path: ['placement', 'replicas'],
+        message: '1: a singleton has one owner',
+      });
+    }
   })
   .superRefine((spec, ctx) => {
     const wanted = spec.health?.http?.port ?? spec.health?.tcp?.port;

@@ -6,11 +6,13 @@ import {
   Refusal,
   type Placement,
   type Plan,
+  type PlanFigures,
   type PlanRequest,
 } from '@skerry/contracts';
 import { nextPlacement, type Holding } from '@skerry/domain';
 import { CONFIG } from '@skerry/service';
 import type { SchedulerConfig } from '../config.js';
+import { digestOf } from '../stores/digest.js';
 import { keyOf } from '../stores/workloads.store.js';
 import { World } from '../stores/world.js';
 
@@ -28,7 +30,7 @@ export class AnswerPlan {
     const { ledger } = this.world;
     const before = new Map<string, ReadonlyMap<string, Holding>>();
     try {
-      return { items: request.value.items.map((item) => this.decide(item, before)) };
+      return planOf(request.value.items.map((item) => this.decide(item, before)));
     } finally {
       // All of it happened within one turn: nobody has seen the ledger in between.
       for (const key of before.keys()) ledger.release(key);
@@ -50,8 +52,42 @@ export class AnswerPlan {
     if (!before.has(key)) before.set(key, ledger.detach(key));
     ledger.hold(key, workload.spec.resources, placement.shares);
     const { project, name } = workload;
-    return { project, name, change, placement, moves: movesOf(previous, placement) };
+    const moves = movesOf(previous, placement);
+    return { project, name, change, placement, moves, ...(previous ? { before: figuresOf(previous) } : {}) };
   }
+}
+
+function planOf(items: Plan['items']): Plan {
+  const scenario = { kind: 'apply' as const };
+  const chosen = items.map(({ project, name, placement }) => [
+    project,
+    name,
+    placement.shares.map((s) => [s.site, s.replicas]),
+  ]);
+  return {
+    id: `plan-${digestOf([scenario, chosen]).slice('sha256:'.length, 'sha256:'.length + 16)}`,
+    scenario,
+    items,
+    before: together(items.flatMap((i) => i.before ?? [])),
+    after: together(items.map((i) => figuresOf(i.placement))),
+    untouched: 0,
+  };
+}
+
+function figuresOf({ shares, costPerMonth, latencyMs }: Placement): PlanFigures {
+  const replicas = shares.reduce((sum, s) => sum + s.replicas, 0);
+  return { replicas, costPerMonth, ...(latencyMs === undefined ? {} : { latencyMs }) };
+}
+
+/** Sums; the latency is the mean over those that have users. */
+function together(all: readonly PlanFigures[]): PlanFigures {
+  const sum = (of: (f: PlanFigures) => number) => all.reduce((total, f) => total + of(f), 0);
+  const withUsers = all.flatMap((f) => f.latencyMs ?? []);
+  return {
+    replicas: sum((f) => f.replicas),
+    costPerMonth: sum((f) => f.costPerMonth),
+    ...(withUsers.length === 0 ? {} : { latencyMs: withUsers.reduce((a, b) => a + b, 0) / withUsers.length }),
+  };
 }
 
 /** Replicas before and after, of every site where they differ; by name. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
 import { parse, Refusal, workloadRefSchema, type SiteExplanation, type Why } from '@skerry/contracts';
-import { explain, placeRequest } from '@skerry/domain';
+import { ENGINE, explain, placeRequest } from '@skerry/domain';
 import { keyOf } from '../stores/workloads.store.js';
 import { World } from '../stores/world.js';
 
@@ -34,6 +34,8 @@ export class AnswerWhy {
     return {
       placement,
       sites: sites.map((s, i) => (i < FULL_MAX ? s : shortened(s))),
+      from: 'current',
+      engine: ENGINE.version,
       inputsChanged: inputs.sites !== placement.inputs.sites || inputs.workload !== placement.inputs.workload,
     };
   }

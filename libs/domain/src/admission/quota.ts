@@ -1,11 +1,12 @@
 import type { Issue, Quota, Workload } from '@skerry/contracts';
+import { replicaRange } from '../placement/index.js';
 import type { AdmissionState, Claim } from './types.js';
 
 /** What a workload takes; undefined when it was removed. */
 export function claimOf(workload: Workload): Claim | undefined {
   const { name, spec, stopped, removed } = workload;
   if (removed) return undefined;
-  const replicas = stopped ? 0 : spec.placement.replicas;
+  const replicas = stopped ? 0 : replicaRange(spec.placement).max;
   const { cpuMillicores, memoryMiB } = spec.resources;
   return { name, replicas, cpuMillicores: replicas * cpuMillicores, memoryMiB: replicas * memoryMiB };
 }

@@ -7,6 +7,7 @@ export { Ledger, type Holding } from './ledger.js';
 export { INVARIANTS, lint, type Invariant, type Violation } from './lint.js';
 export { nextPlacement, placeRequest, reviewAt, type NextPlacementInput } from './next-placement.js';
 export { ENGINE, place } from './place.js';
+export { replicaRange } from './replica-range.js';
 export { replicaPrice } from './price.js';
 export { siteFacts } from './site-facts.js';
 export { TERMS } from './terms/index.js';

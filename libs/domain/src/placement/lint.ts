@@ -75,9 +75,9 @@ const spreadHeld: Invariant = {
     }
     const counts = [...groups.values()];
     const skew = counts.length === 0 ? 0 : Math.max(...counts) - Math.min(...counts);
-    return skew <= spread.maxSkew
+    return skew <= (spread.maxSkew ?? 1)
       ? []
-      : [{ invariant: 'spread', detail: `groups differ by ${skew}, at most ${spread.maxSkew} allowed` }];
+      : [{ invariant: 'spread', detail: `groups differ by ${skew}, at most ${spread.maxSkew ?? 1} allowed` }];
   },
 };
 

@@ -4,6 +4,7 @@ import { CHECKS, resultOf } from './checks/index.js';
 import { NearestWithHeadroom } from './demand.js';
 import { latencyTable } from './latency-table.js';
 import { worthSearching } from './prune.js';
+import { replicaRange } from './replica-range.js';
 import { sift, type Rejection } from './sift.js';
 import type { Candidate, Decision, PlaceRequest, Problem, SiteFacts, Snapshot } from './types.js';
 import { DEFAULT_WEIGHTS } from './weights.js';
@@ -53,7 +54,7 @@ function problemOf(
   );
   return {
     request,
-    wanted: request.workload.spec.placement.replicas,
+    wanted: replicaRange(request.workload.spec.placement).min,
     candidates,
     presentTotal: candidates.reduce((sum, c) => sum + c.present, 0),
     demand: new NearestWithHeadroom(table, candidates.length),

@@ -51,7 +51,7 @@ export class Spread {
 /** The spread of a choice; undefined when none is asked for. */
 export function spreadOf(problem: Problem, choice: Choice): Spread | undefined {
   const { spread } = problem.request.workload.spec.placement;
-  return spread && new Spread(problem, choice, spread.maxSkew);
+  return spread && new Spread(problem, choice, spread.maxSkew ?? 1);
 }
 
 function countByGroup(candidates: readonly Candidate[], { counts }: Choice): Map<string, number> {

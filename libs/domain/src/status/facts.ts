@@ -7,6 +7,7 @@ import {
   type SiteStatus,
   type Workload,
 } from '@skerry/contracts';
+import { replicaRange } from '../placement/index.js';
 
 export interface StatusInput {
   workload: Workload;
@@ -55,7 +56,7 @@ export function gather(input: StatusInput): StatusFacts {
       sites.map(({ status }) => (ends ? status.running : Math.min(status.running, status.wanted))),
     ),
     completed: sum(sites.map((s) => s.completed)),
-    wanted: ends ? 0 : workload.spec.placement.replicas,
+    wanted: ends ? 0 : Math.max(input.placement?.wanted ?? 0, replicaRange(workload.spec.placement).min),
   };
 }
 

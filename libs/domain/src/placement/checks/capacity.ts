@@ -1,4 +1,5 @@
 import { LIMITS } from '@skerry/contracts';
+import { replicaRange } from '../replica-range.js';
 import type { Check, CheckContext } from '../types.js';
 
 /** Replicas fit into the site's nodes one by one: a sum over nodes would hide fragmentation. */
@@ -11,7 +12,7 @@ export const capacity: Check = {
     const room = roomFor(context);
     const need = `${cpuMillicores} millicores, ${memoryMiB} MiB${diskMiB > 0 ? `, ${diskMiB} MiB disk` : ''}`;
     return {
-      has: `room for ${Number.isFinite(room) ? room : 'all'} of ${request.workload.spec.placement.replicas} on ${facts.state?.nodes ?? 0} nodes`,
+      has: `room for ${Number.isFinite(room) ? room : 'all'} of ${replicaRange(request.workload.spec.placement).max} on ${facts.state?.nodes ?? 0} nodes`,
       needs: `${need} free on one node for each replica`,
       ...(room === 0 ? { remedy: `free or add ${need} on one node of ${facts.name}` } : {}),
     };
@@ -20,7 +21,10 @@ export const capacity: Check = {
 
 function roomFor({ facts, request, snapshot }: CheckContext): number {
   const { workload } = request;
-  const limit = Math.min(Math.max(1, workload.spec.placement.replicas), LIMITS.replicasPerAssignment);
+  const limit = Math.min(
+    Math.max(1, replicaRange(workload.spec.placement).max),
+    LIMITS.replicasPerAssignment,
+  );
   const key = `${workload.project}.${workload.name}`;
   const fits = snapshot.ledger.fitting(facts.name, workload.spec.resources, limit, key);
   // Room for all of them does not limit; only a whole assignment's own limit does.
