@@ -24,6 +24,8 @@ export interface LedgerView {
   fitting(site: string, need: Resources, limit: number, except?: string): number;
   /** What is taken at the site, and the fraction that one replica of `need` would take. */
   use(site: string, need: Resources, except?: string): { taken: Use; perReplica: Use };
+  /** Where a workload (`<project>.<name>`) holds replicas, at most one entry a site; empty for one that holds nothing. */
+  heldBy(key: string): readonly { readonly site: string; readonly replicas: number }[];
 }
 
 /** Everything a decision may look at beyond the workload itself. */
