@@ -1,5 +1,5 @@
 import type { SiteExplanation, Term } from '@skerry/contracts';
-import { CHECKS, resultOf } from './checks/index.js';
+import { preparedChecks, resultOf } from './checks/index.js';
 import { emptyChoice, withMore } from './choice.js';
 import { work } from './place.js';
 import { byName } from './site-facts.js';
@@ -19,9 +19,10 @@ export function explain(
   const { problem, chosen } = work(request, snapshot);
   const made = shares && new Map(shares.map((s) => [s.site, s.replicas]));
   const index = new Map(problem.candidates.map((c, i) => [c.facts.name, i]));
+  const prepared = preparedChecks(request, snapshot);
   const explanations = byName(snapshot.sites).map((facts): SiteExplanation => {
     const present = request.present.get(facts.name) ?? 0;
-    const checks = CHECKS.map((check) => resultOf(check, { facts, request, snapshot, present }));
+    const checks = prepared.map((check) => resultOf(check, { facts, request, snapshot, present }));
     const i = index.get(facts.name);
     return {
       site: facts.name,

@@ -1,5 +1,5 @@
 import type { Decision, PlaceRequest, SiteFacts, Snapshot } from './types.js';
-import { CHECKS } from './checks/index.js';
+import { preparedChecks } from './checks/index.js';
 import { spreadDomain } from './checks/spread-label.js';
 
 export interface Violation {
@@ -48,17 +48,21 @@ const totals: Invariant = {
 /** No site holds more than any one check lets it: capacity, residency, readiness, cordon, labels and the rest. */
 const checksHold: Invariant = {
   name: 'checks',
-  broken: ({ shares }, request, sites, snapshot) =>
-    shares.flatMap(({ site, replicas }) => {
+  broken({ shares }, request, sites, snapshot) {
+    const limits = shares.length === 0 ? [] : preparedChecks(request, snapshot);
+    return shares.flatMap(({ site, replicas }) => {
       const facts = sites.get(site);
       if (!facts) return [];
       const present = request.present.get(site) ?? 0;
-      return CHECKS.filter((c) => c.ceiling({ facts, request, snapshot, present }) < replicas).map((c) => ({
-        invariant: c.name,
-        site,
-        detail: `${replicas} replicas are more than ${c.name} allows`,
-      }));
-    }),
+      return limits
+        .filter(({ limit }) => limit && limit(facts, present) < replicas)
+        .map(({ check }) => ({
+          invariant: check.name,
+          site,
+          detail: `${replicas} replicas are more than ${check.name} allows`,
+        }));
+    });
+  },
 };
 
 /** Groups with a share differ by at most `maxSkew`. Groups without one are judged by the search, which knows who could take more. */

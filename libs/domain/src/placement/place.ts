@@ -1,6 +1,6 @@
 import { LIMITS, type CheckResult, type Share } from '@skerry/contracts';
 import { choose, type Chosen } from './choose.js';
-import { CHECKS, resultOf } from './checks/index.js';
+import { preparedChecks, resultOf } from './checks/index.js';
 import { NearestWithHeadroom } from './demand.js';
 import { latencyTable } from './latency-table.js';
 import { worthSearching } from './prune.js';
@@ -140,7 +140,7 @@ function limitOf(
   request: PlaceRequest,
   snapshot: Snapshot,
 ): Pick<CheckResult, 'remedy'> {
-  const check = CHECKS.find((c) => c.name === name);
+  const check = preparedChecks(request, snapshot).find((c) => c.check.name === name);
   const remedy = check && resultOf(check, { facts, request, snapshot, present }).remedy;
   return remedy === undefined ? {} : { remedy };
 }

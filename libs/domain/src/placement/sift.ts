@@ -1,5 +1,5 @@
 import type { CheckResult } from '@skerry/contracts';
-import { CHECKS, resultOf } from './checks/index.js';
+import { preparedChecks, resultOf, type PreparedCheck } from './checks/index.js';
 import { lacking } from './checks/labels.js';
 import { spreadDomain } from './checks/spread-label.js';
 import { replicaPrice } from './price.js';
@@ -19,25 +19,27 @@ export function sift(
   request: PlaceRequest,
   snapshot: Snapshot,
 ): { candidates: Candidate[]; rejections: Rejection[] } {
+  const checks = preparedChecks(request, snapshot);
+  const limiting = checks.filter((c) => c.limit);
   const candidates: Candidate[] = [];
   const rejections: Rejection[] = [];
   for (const facts of byName(snapshot.sites)) {
     const context = { facts, request, snapshot, present: request.present.get(facts.name) ?? 0 };
-    const { ceiling, boundBy } = ceilingOf(context);
-    if (ceiling > 0) candidates.push(candidateOf(context, ceiling, boundBy?.name));
+    const { ceiling, boundBy } = ceilingOf(context, limiting);
+    if (ceiling > 0) candidates.push(candidateOf(context, ceiling, boundBy?.check.name));
     else if (boundBy) {
-      rejections.push({ facts, check: boundBy.name, result: () => resultOf(boundBy, context) });
+      rejections.push({ facts, check: boundBy.check.name, result: () => resultOf(boundBy, context) });
     }
   }
   return { candidates, rejections };
 }
 
-function ceilingOf(context: CheckContext) {
+function ceilingOf({ facts, present }: CheckContext, limiting: readonly PreparedCheck[]) {
   let ceiling = Number.POSITIVE_INFINITY;
-  let boundBy: (typeof CHECKS)[number] | undefined;
-  for (const check of CHECKS) {
-    const limit = check.ceiling(context);
-    if (limit < ceiling) [ceiling, boundBy] = [limit, check];
+  let boundBy: PreparedCheck | undefined;
+  for (const prepared of limiting) {
+    const limit = prepared.limit?.(facts, present) ?? Number.POSITIVE_INFINITY;
+    if (limit < ceiling) [ceiling, boundBy] = [limit, prepared];
     if (ceiling <= 0) break;
   }
   return { ceiling, boundBy };

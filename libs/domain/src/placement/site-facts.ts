@@ -5,9 +5,12 @@ import type { SiteFacts } from './types.js';
 /** Merges what an operator says of a site and what inventory knows of it into what decisions look at. */
 export function siteFacts(site: Site, state?: SiteState): SiteFacts {
   const labels = new Map(Object.entries(site.labels));
-  // After the operator's own labels: a label cannot pretend to be another site, kind or provider.
+  // After the operator's own labels: a label cannot pretend to be another site, kind, provider or jurisdiction.
   labels.set('name', site.name).set('site', site.name);
   labels.set('kind', site.kind).set('provider', site.provider);
+  const [jurisdiction] = site.jurisdictions;
+  if (jurisdiction === undefined) labels.delete('jurisdiction');
+  else labels.set('jurisdiction', jurisdiction);
   return {
     name: site.name,
     site,

@@ -8,7 +8,7 @@ export interface SiteFacts {
   readonly site: Site;
   /** Absent until inventory has heard of it. */
   readonly state: SiteState | undefined;
-  /** Labels that selectors see: the operator's own, and `name`, `kind`, `provider`, `site`. */
+  /** Labels that selectors see: the operator's own, and `name`, `kind`, `provider`, `site`, `jurisdiction` (its first). */
   readonly labels: ReadonlyMap<string, string>;
   readonly position: Position;
   /** Measured round trips in ms by the other site's name. */
@@ -72,11 +72,17 @@ export interface CheckContext {
   readonly present: number;
 }
 
+/**
+ * The most replicas that a rule lets a site hold: 0 fails the site, Infinity does not limit it. Called once for every site
+ * of a decision, so it costs a look at `facts` and no more; `present` are the replicas of the workload that it has now.
+ */
+export type Limit = (facts: SiteFacts, present: number) => number;
+
 /** A hard rule; one file each and one line in the registry. */
 export interface Check {
   readonly name: string;
-  /** The most replicas this rule lets the site hold: 0 fails the site, Infinity does not limit it. */
-  ceiling(context: CheckContext): number;
+  /** Once for a decision: what does not depend on the site is worked out here. Undefined when the rule limits no site at all. */
+  prepare(request: PlaceRequest, snapshot: Snapshot): Limit | undefined;
   /** The value the site has and the value it needs, and the least change that would make it pass. */
   explain(context: CheckContext): { has: string; needs: string; remedy?: string };
 }

@@ -4,11 +4,14 @@ import type { Check } from '../types.js';
 /** The budget pays for at least one replica here; what all of them cost together is kept by the search. */
 export const budget: Check = {
   name: 'budget',
-  ceiling({ facts, request }) {
-    const { budgetPerMonth } = request.workload.spec.placement;
-    const price = replicaPrice(facts.site.prices, request.workload.spec.resources);
-    if (budgetPerMonth === undefined || price === 0) return Number.POSITIVE_INFINITY;
-    return Math.floor(budgetPerMonth / price);
+  prepare({ workload }) {
+    const { resources, placement } = workload.spec;
+    const { budgetPerMonth } = placement;
+    if (budgetPerMonth === undefined) return undefined;
+    return ({ site }) => {
+      const price = replicaPrice(site.prices, resources);
+      return price === 0 ? Number.POSITIVE_INFINITY : Math.floor(budgetPerMonth / price);
+    };
   },
   explain({ facts, request }) {
     const { budgetPerMonth } = request.workload.spec.placement;

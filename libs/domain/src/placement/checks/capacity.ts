@@ -1,15 +1,25 @@
 import { LIMITS } from '@skerry/contracts';
 import { replicaRange } from '../replica-range.js';
-import type { Check, CheckContext } from '../types.js';
+import type { Check, PlaceRequest } from '../types.js';
 
 /** Replicas fit into the site's nodes one by one: a sum over nodes would hide fragmentation. */
 export const capacity: Check = {
   name: 'capacity',
-  ceiling: roomFor,
+  prepare(request, snapshot) {
+    const most = mostAsked(request);
+    const { workload } = request;
+    const key = `${workload.project}.${workload.name}`;
+    const { resources } = workload.spec;
+    return ({ name }) => {
+      const fits = snapshot.ledger.fitting(name, resources, most, key);
+      // Room for all of them does not limit; only a whole assignment's own limit does.
+      return fits === most && most < LIMITS.replicasPerAssignment ? Number.POSITIVE_INFINITY : fits;
+    };
+  },
   explain(context) {
-    const { facts, request } = context;
+    const { facts, request, snapshot, present } = context;
     const { cpuMillicores, memoryMiB, diskMiB } = request.workload.spec.resources;
-    const room = roomFor(context);
+    const room = capacity.prepare(request, snapshot)?.(facts, present) ?? 0;
     const need = `${cpuMillicores} millicores, ${memoryMiB} MiB${diskMiB > 0 ? `, ${diskMiB} MiB disk` : ''}`;
     return {
       has: `room for ${Number.isFinite(room) ? room : 'all'} of ${replicaRange(request.workload.spec.placement).max} on ${facts.state?.nodes ?? 0} nodes`,
@@ -19,14 +29,7 @@ export const capacity: Check = {
   },
 };
 
-function roomFor({ facts, request, snapshot }: CheckContext): number {
-  const { workload } = request;
-  const limit = Math.min(
-    Math.max(1, replicaRange(workload.spec.placement).max),
-    LIMITS.replicasPerAssignment,
-  );
-  const key = `${workload.project}.${workload.name}`;
-  const fits = snapshot.ledger.fitting(facts.name, workload.spec.resources, limit, key);
-  // Room for all of them does not limit; only a whole assignment's own limit does.
-  return fits === limit && limit < LIMITS.replicasPerAssignment ? Number.POSITIVE_INFINITY : fits;
+/** Asking for more than can be used would only cost time. */
+function mostAsked({ workload }: PlaceRequest): number {
+  return Math.min(Math.max(1, replicaRange(workload.spec.placement).max), LIMITS.replicasPerAssignment);
 }

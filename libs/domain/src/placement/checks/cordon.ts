@@ -3,7 +3,10 @@ import type { Check } from '../types.js';
 /** A cordoned site takes no new work and keeps what it has. */
 export const cordon: Check = {
   name: 'cordon',
-  ceiling: ({ facts, present }) => (facts.site.cordoned ? present : Number.POSITIVE_INFINITY),
+  prepare:
+    () =>
+    ({ site }, present) =>
+      site.cordoned ? present : Number.POSITIVE_INFINITY,
   explain: ({ facts }) => ({
     has: facts.site.cordoned ? 'cordoned' : 'not cordoned',
     needs: 'not cordoned',

@@ -1,5 +1,5 @@
 import type { CheckResult } from '@skerry/contracts';
-import type { Check, CheckContext } from '../types.js';
+import type { Check, CheckContext, Limit, PlaceRequest, Snapshot } from '../types.js';
 import { budget } from './budget.js';
 import { capacity } from './capacity.js';
 import { cordon } from './cordon.js';
@@ -25,12 +25,23 @@ export const CHECKS: readonly Check[] = [
   budget,
 ];
 
+/** A check of one decision; without `limit` it limits no site. */
+export interface PreparedCheck {
+  readonly check: Check;
+  readonly limit: Limit | undefined;
+}
+
+/** Every check, prepared for a decision, in the order of the registry. */
+export function preparedChecks(request: PlaceRequest, snapshot: Snapshot): readonly PreparedCheck[] {
+  return CHECKS.map((check) => ({ check, limit: check.prepare(request, snapshot) }));
+}
+
 /** The result of one check as it is shown and stored. */
-export function resultOf(check: Check, context: CheckContext): CheckResult {
+export function resultOf({ check, limit }: PreparedCheck, context: CheckContext): CheckResult {
   const { has, needs, remedy } = check.explain(context);
   return {
     check: check.name,
-    ok: check.ceiling(context) > 0,
+    ok: limit === undefined || limit(context.facts, context.present) > 0,
     has: has.slice(0, 300),
     needs: needs.slice(0, 300),
     ...(remedy === undefined ? {} : { remedy: remedy.slice(0, 300) }),

@@ -5,10 +5,11 @@ type Selector = Readonly<Record<string, string | readonly string[]>>;
 /** Every required label is there with the value, or one of the values, asked for. */
 export const labels: Check = {
   name: 'labels',
-  ceiling: ({ facts, request }) =>
-    lacking(facts, request.workload.spec.placement.sites.required).length === 0
-      ? Number.POSITIVE_INFINITY
-      : 0,
+  prepare({ workload }) {
+    const { required } = workload.spec.placement.sites;
+    if (Object.keys(required).length === 0) return undefined;
+    return (facts) => (lacking(facts, required).length === 0 ? Number.POSITIVE_INFINITY : 0);
+  },
   explain({ facts, request }) {
     const { required } = request.workload.spec.placement.sites;
     const missing = lacking(facts, required);

@@ -3,7 +3,10 @@ import type { Check } from '../types.js';
 /** Only a site that has joined and is not on its way out holds anything. */
 export const membership: Check = {
   name: 'membership',
-  ceiling: ({ facts }) => (facts.site.membership === 'joined' ? Number.POSITIVE_INFINITY : 0),
+  prepare:
+    () =>
+    ({ site }) =>
+      site.membership === 'joined' ? Number.POSITIVE_INFINITY : 0,
   explain: ({ facts }) => ({
     has: facts.site.membership,
     needs: 'joined',

@@ -1,23 +1,10 @@
 import type { Workload } from '@skerry/contracts';
-import type { Check, SiteFacts } from '../types.js';
+import type { Check, PlaceRequest, SiteFacts } from '../types.js';
 
 /** A ready site takes work; a suspect one keeps what it has; a lost one loses it when its workload's time has come. */
 export const readiness: Check = {
   name: 'readiness',
-  ceiling({ facts, request, present }) {
-    const phase = facts.state?.phase ?? 'pending';
-    switch (phase) {
-      case 'ready':
-        return Number.POSITIVE_INFINITY;
-      case 'suspect':
-        return present;
-      case 'lost':
-        return replaceDueAt(facts, request.workload) <= request.now ? 0 : present;
-      case 'pending':
-      case 'left':
-        return 0;
-    }
-  },
+  prepare: (request) => (facts, present) => mostAt(facts, present, request),
   explain: ({ facts, request, present }) => ({
     has: `${facts.state?.phase ?? 'pending'}${facts.state ? ` since ${facts.state.since}` : ''}`,
     needs:
@@ -26,6 +13,21 @@ export const readiness: Check = {
         : 'ready',
   }),
 };
+
+function mostAt(facts: SiteFacts, present: number, { workload, now }: PlaceRequest): number {
+  const phase = facts.state?.phase ?? 'pending';
+  switch (phase) {
+    case 'ready':
+      return Number.POSITIVE_INFINITY;
+    case 'suspect':
+      return present;
+    case 'lost':
+      return replaceDueAt(facts, workload) <= now ? 0 : present;
+    case 'pending':
+    case 'left':
+      return 0;
+  }
+}
 
 /**
  * When a workload's replicas at a lost site are to be placed elsewhere, in ms since the epoch: `replaceAfterMs` after the

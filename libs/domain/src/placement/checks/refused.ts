@@ -3,7 +3,8 @@ import type { Check } from '../types.js';
 /** The site itself has not said no to this generation. */
 export const refused: Check = {
   name: 'refused',
-  ceiling: ({ facts, request }) => (request.refusals.has(facts.name) ? 0 : Number.POSITIVE_INFINITY),
+  prepare: ({ refusals }) =>
+    refusals.size === 0 ? undefined : ({ name }) => (refusals.has(name) ? 0 : Number.POSITIVE_INFINITY),
   explain({ facts, request }) {
     const refusal = request.refusals.get(facts.name);
     if (!refusal) return { has: 'not refused', needs: 'not refused' };

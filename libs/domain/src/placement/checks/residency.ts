@@ -6,8 +6,10 @@ type Residency = PlacementRules['residency'];
 /** A wall: at least one of the site's jurisdictions is allowed (when any is named) and none is denied. */
 export const residency: Check = {
   name: 'residency',
-  ceiling: ({ facts, request }) =>
-    mayReside(facts.site, request.workload.spec.placement.residency) ? Number.POSITIVE_INFINITY : 0,
+  prepare({ workload }) {
+    const rule = workload.spec.placement.residency;
+    return rule && (({ site }) => (mayReside(site, rule) ? Number.POSITIVE_INFINITY : 0));
+  },
   explain: ({ facts, request }) => ({
     has: facts.site.jurisdictions.join(', ') || 'no jurisdiction',
     needs: ruleInWords(request.workload.spec.placement.residency),

@@ -3,9 +3,9 @@ import type { Check, SiteFacts } from '../types.js';
 /** A site that does not say where it belongs cannot take part in a spread. */
 export const spreadLabel: Check = {
   name: 'spread',
-  ceiling: ({ facts, request }) => {
-    const { spread } = request.workload.spec.placement;
-    return spread === undefined || facts.labels.has(spread.over) ? Number.POSITIVE_INFINITY : 0;
+  prepare({ workload }) {
+    const { spread } = workload.spec.placement;
+    return spread && (({ labels }) => (labels.has(spread.over) ? Number.POSITIVE_INFINITY : 0));
   },
   explain: ({ facts, request }) => {
     const { spread } = request.workload.spec.placement;
