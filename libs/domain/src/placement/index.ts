@@ -7,6 +7,16 @@ export { Ledger, type Holding } from './ledger.js';
 export { INVARIANTS, lint, type Invariant, type Violation } from './lint.js';
 export { nextPlacement, placeRequest, reviewAt, type NextPlacementInput } from './next-placement.js';
 export { ENGINE, place } from './place.js';
+export {
+  rebalance,
+  type Rebalance,
+  type Rebalanced,
+  type RebalanceFigures,
+  type RebalanceLimits,
+  type RebalanceState,
+  type Running,
+  type TrialLedger,
+} from './rebalance.js';
 export { replicaRange } from './replica-range.js';
 export { replicaPrice } from './price.js';
 export { siteFacts } from './site-facts.js';
