@@ -7,6 +7,9 @@ const IMPURE = new Set(
   globalThis performance process queueMicrotask require setImmediate setInterval setTimeout`.split(/\s+/),
 );
 
+/** What may be imported: the contracts, and packages that answer from their arguments alone (a schedule is asked with the time). */
+const PURE = new Set(['@skerry/contracts', 'croner', 'semver']);
+
 /** Fields whose identifier is a name inside something else, not a variable. */
 const NAMES = new Set(['property', 'key', 'label', 'imported', 'exported', 'orig']);
 
@@ -21,7 +24,7 @@ export const purity: Rule = {
 
 function importFaults({ path, imports }: SourceFile): Violation[] {
   return imports
-    .filter(({ specifier }) => !specifier.startsWith('.') && specifier !== '@skerry/contracts')
+    .filter(({ specifier }) => !specifier.startsWith('.') && !PURE.has(specifier))
     .map(({ specifier, line }) => ({ path: `${path}:${line}`, says: `imports ${specifier}` }));
 }
 
