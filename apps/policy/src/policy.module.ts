@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
+import { Gazetteer } from '@skerry/gazetteer';
 import { Bootstrap } from './bootstrap.js';
-import { Gazetteer } from './gazetteer/gazetteer.js';
 import { AdmitHandler } from './handlers/admit.handler.js';
 import { CommandHandler } from './handlers/command.handler.js';
 import { CutOffHandler } from './handlers/cut-off.handler.js';

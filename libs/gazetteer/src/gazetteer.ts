@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Injectable } from '@nestjs/common';
 import type { DemandPoint, UserGroup } from '@skerry/contracts';
 import type { Located } from '@skerry/domain';
 import type { CityRecord } from './cities-file.js';
@@ -15,8 +14,7 @@ const OFFERED = 3;
 /** Answers kept: the same few places are asked for again and again. */
 const REMEMBERED = 2_000;
 
-/** Finds cities and countries for `placement.users`. Its table is read at the first question: about a tenth of a second. */
-@Injectable()
+/** Finds cities and countries. Its table is read at the first question: about a tenth of a second. */
 export class Gazetteer {
   private table: CityTable | undefined;
   private readonly answers = new Map<string, Located>();

@@ -7,6 +7,7 @@ const LIBS: Readonly<Record<string, readonly string[]>> = {
   bus: ['contracts'],
   identity: ['contracts'],
   client: ['contracts'],
+  gazetteer: ['contracts', 'domain'],
   service: ['contracts', 'bus'],
   sim: ['contracts', 'domain', 'bus'],
 };

@@ -7,6 +7,7 @@ const LIB_TAGS: Readonly<Record<string, string>> = {
   bus: 'layer:1',
   identity: 'layer:1',
   client: 'layer:1',
+  gazetteer: 'layer:2',
   service: 'layer:2',
   sim: 'layer:2',
 };

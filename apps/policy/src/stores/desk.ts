@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Headers } from '@skerry/bus';
 import { workloadKey, type CommandBody, type Site, type Workload } from '@skerry/contracts';
 import type { AdmissionState, AdmissionTools, Writes } from '@skerry/domain';
-import { Gazetteer } from '../gazetteer/gazetteer.js';
+import { Gazetteer } from '@skerry/gazetteer';
 import { specDigest } from '../spec-digest.js';
 import { QuotasStore } from './quotas.store.js';
 import { SitesStore, type SiteChange } from './sites.store.js';

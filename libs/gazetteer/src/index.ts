@@ -1,0 +1,1 @@
+export { Gazetteer } from './gazetteer.js';
