@@ -1,6 +1,6 @@
 import type { DemandPoint } from '@skerry/contracts';
 import { distanceKm, estimatedRttMs, positionOf } from './geo.js';
-import type { SiteFacts } from './types.js';
+import type { PlaceRequest, SiteFacts } from './types.js';
 
 /** Users this near a site are taken to see the network as the site does. */
 export const ANCHOR_KM = 100;
@@ -23,26 +23,29 @@ interface Anchor {
 
 /**
  * Fills the table. Within 100 km of a site with a measured round trip to the candidate, that measurement and the local
- * way to the site are used; else the great-circle estimate. Costs (sites + candidates) × points.
+ * way to the site are used; else the great-circle estimate. What was `measured` from the users themselves, by index of
+ * point and name of site, wins over both. Costs (sites + candidates) × points.
  */
 export function latencyTable(
   points: readonly DemandPoint[],
   candidates: readonly SiteFacts[],
   sites: readonly SiteFacts[],
+  measured?: PlaceRequest['measuredMs'],
 ): LatencyTable {
   const ms = new Float64Array(points.length * candidates.length);
-  const measured = new Uint8Array(ms.length);
+  const isMeasured = new Uint8Array(ms.length);
   for (const [p, point] of points.entries()) {
     const position = positionOf(point);
     const anchors = anchorsOf(position, sites);
+    const own = measured?.[p];
     for (const [c, candidate] of candidates.entries()) {
       const at = c * points.length + p;
-      const known = measuredMs(anchors, candidate);
+      const known = own?.get(candidate.name) ?? measuredMs(anchors, candidate);
       ms[at] = known ?? estimatedRttMs(distanceKm(position, candidate.position));
-      measured[at] = known === undefined ? 0 : 1;
+      isMeasured[at] = known === undefined ? 0 : 1;
     }
   }
-  return { points, ms, measured };
+  return { points, ms, measured: isMeasured };
 }
 
 function anchorsOf(position: SiteFacts['position'], sites: readonly SiteFacts[]): Anchor[] {

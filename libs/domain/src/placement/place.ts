@@ -51,6 +51,7 @@ function problemOf(
     request.workload.demand,
     candidates.map((c) => c.facts),
     sites,
+    request.measuredMs,
   );
   return {
     request,

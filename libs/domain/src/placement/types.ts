@@ -45,6 +45,8 @@ export interface PlaceRequest {
   readonly now: number;
   /** Default `DEFAULT_WEIGHTS`. */
   readonly weights?: Weights;
+  /** Measured round trips in ms from the users themselves, by index of `workload.demand` and then by name of site; they win over what is known of sites. */
+  readonly measuredMs?: readonly (ReadonlyMap<string, number> | undefined)[];
 }
 
 /** What `place` answers: the parts of a `Placement` that the decision itself makes. */
