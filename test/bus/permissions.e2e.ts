@@ -65,12 +65,21 @@ const PUBLISH: readonly Rule[] = [
   { subject: liveHeartbeatSubject('x'), may: ['inventory'] },
   { subject: RPC.cutOff, may: ['api', 'inventory'] },
   { subject: RPC.retired, may: ['api', 'inventory'] },
-  ...[RPC.plan, RPC.why, RPC.status, RPC.admit, RPC.joinTicket, RPC.join, RPC.renew, RPC.hub].map(
-    (subject) => ({
-      subject,
-      may: ['api'] as const,
-    }),
-  ),
+  ...[
+    RPC.plan,
+    RPC.why,
+    RPC.whatIf,
+    RPC.move,
+    RPC.status,
+    RPC.admit,
+    RPC.joinTicket,
+    RPC.join,
+    RPC.renew,
+    RPC.hub,
+  ].map((subject) => ({
+    subject,
+    may: ['api'] as const,
+  })),
   { subject: '$JS.API.CONSUMER.CREATE.KV_identities.x', may: ['api', 'policy'] },
   { subject: '$JS.API.DIRECT.GET.KV_identities.$KV.identities.site.eu-de', may: ['api', 'policy'] },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.CMD.policy', may: ['policy'] },
@@ -90,6 +99,7 @@ const SUBSCRIBE: readonly Rule[] = [
   { subject: 'skerry.rpc.>', may: [] },
   { subject: RPC.join, may: ['policy'] },
   { subject: RPC.plan, may: ['scheduler'] },
+  { subject: RPC.move, may: ['scheduler'] },
   { subject: RPC.status, may: ['telemetry'] },
   ...USERS.map((user) => ({ subject: `_INBOX_${user}.>`, may: [user] as const })),
 ];

@@ -5,6 +5,7 @@ import { ReadEvents } from './handlers/read-events.js';
 import { ReadLogs } from './handlers/read-logs.js';
 import { AskHub } from './handlers/hub-health.js';
 import { RunDoctor } from './handlers/run-doctor.js';
+import { MakePlans } from './handlers/make-plans.js';
 import { SendCommand } from './handlers/send-command.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { WatchStatus } from './handlers/watch-status.js';
@@ -16,10 +17,12 @@ import { TokenGuard } from './http/token.guard.js';
 import { JoinEndpoint } from './join/join-endpoint.js';
 import { JoinRequests } from './join/join-requests.js';
 import { OperationsController } from './operations.controller.js';
+import { PlansController } from './plans.controller.js';
 import { SitesController } from './sites.controller.js';
 import { FleetStore } from './stores/fleet.store.js';
 import { LiveStatusStore } from './stores/live-status.store.js';
 import { OutcomesStore } from './stores/outcomes.store.js';
+import { PlansStore } from './stores/plans.store.js';
 import { TokensStore } from './stores/tokens.store.js';
 import { StreamsController } from './streams.controller.js';
 import { WorkloadsController } from './workloads.controller.js';
@@ -27,6 +30,7 @@ import { WorkloadsController } from './workloads.controller.js';
 @Module({
   controllers: [
     WorkloadsController,
+    PlansController,
     StreamsController,
     SitesController,
     OperationsController,
@@ -43,6 +47,8 @@ import { WorkloadsController } from './workloads.controller.js';
     AskHub,
     SendCommand,
     ApplyDocuments,
+    MakePlans,
+    PlansStore,
     WorkloadViews,
     WatchStatus,
     ReadLogs,

@@ -17,7 +17,7 @@ import { LiveStatusStore } from './stores/live-status.store.js';
 import { OutcomesStore } from './stores/outcomes.store.js';
 import { TOKEN_KEYS, TokensStore } from './stores/tokens.store.js';
 
-/** Everything that api hears on the bus. It owns nothing there. */
+/** Everything that api hears on the bus. */
 @Controller()
 export class HearingController {
   constructor(

@@ -11,7 +11,7 @@ import {
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
-import { commandBodySchema, nameSchema } from '@skerry/contracts';
+import { commandBodySchema, instantSchema, nameSchema } from '@skerry/contracts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ApplyDocuments } from './handlers/apply-documents.js';
@@ -40,12 +40,6 @@ export class WorkloadsController {
     return this.documents.apply(rawBody(request), ifGeneration, caller);
   }
 
-  @Post('plan')
-  @HttpCode(200)
-  plan(@Req() request: FastifyRequest, @Asked() caller: Caller) {
-    return this.documents.plan(rawBody(request), caller);
-  }
-
   @Get('workloads/:project/:name')
   workload(@Param() path: unknown) {
     return this.workloads.one(readInput(workloadPathSchema, path, 'the path'));
@@ -53,8 +47,8 @@ export class WorkloadsController {
 
   @Get('workloads/:project/:name/why')
   why(@Param() path: unknown, @Query() query: unknown) {
-    const { notOn } = readInput(whyQuerySchema, query, 'the query');
-    return this.workloads.why(readInput(workloadPathSchema, path, 'the path'), notOn);
+    const ref = readInput(workloadPathSchema, path, 'the path');
+    return this.workloads.why({ ...ref, ...readInput(whyQuerySchema, query, 'the query') });
   }
 
   @Post('workloads/:project/:name/scale')
@@ -88,4 +82,10 @@ export class WorkloadsController {
 }
 
 const applyQuerySchema = z.object({ ifGeneration: numberText(Number.MAX_SAFE_INTEGER).optional() });
-const whyQuerySchema = z.object({ notOn: nameSchema.optional() });
+const whyQuerySchema = z
+  .object({
+    site: nameSchema.optional(),
+    revision: numberText(Number.MAX_SAFE_INTEGER).optional(),
+    at: instantSchema.optional(),
+  })
+  .refine((q) => q.revision === undefined || q.at === undefined, 'either revision or at');

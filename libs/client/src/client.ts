@@ -12,6 +12,8 @@ import {
   nodeSchema,
   outcomeSchema,
   type Plan,
+  type PlanApplied,
+  planAppliedSchema,
   planSchema,
   type RedeliverAnswer,
   redeliverAnswerSchema,
@@ -19,7 +21,9 @@ import {
   siteViewSchema,
   type Status,
   statusListAnswerSchema,
+  type WhatIfBody,
   type Why,
+  type WhyQuery,
   whySchema,
   type WorkloadView,
   workloadViewSchema,
@@ -57,9 +61,29 @@ export class SkerryClient {
     return this.command({ method: 'POST', path: 'v1/apply', query, body }, options);
   }
 
-  /** What an apply of these documents would place now; nothing is committed. */
+  /** What an apply of these documents would place now; nothing is committed. Kept 24 h for `applyPlan`. */
   async plan(body: ApplyBody): Promise<Plan> {
     return this.value(await this.transport.call({ method: 'POST', path: 'v1/plan', body }, planSchema));
+  }
+
+  /** What would be placed where without a site, with a site drained, or with moves that gain. Kept 24 h too. */
+  async whatIf(scenario: WhatIfBody['scenario']): Promise<Plan> {
+    const call: Call = { method: 'POST', path: 'v1/what-if', body: { scenario } };
+    return this.value(await this.transport.call(call, planSchema));
+  }
+
+  /** A plan as it was made. */
+  async keptPlan(id: string): Promise<Plan> {
+    return this.value(await this.transport.call(get(planPath(id)), planSchema));
+  }
+
+  /**
+   * Decides again and applies what was planned. Refused with code `conflict` when it would be another decision now (an
+   * issue for each difference) or when the plan is a preview only; `not-found` when it is no longer kept.
+   */
+  async applyPlan(id: string, options: CommandOptions = {}): Promise<PlanApplied> {
+    const call: Call = { method: 'POST', path: `${planPath(id)}/apply`, requestId: idOf(options) };
+    return this.value(await this.transport.call(call, planAppliedSchema));
   }
 
   /** The read model, in the order of the keys, fetched page by page. */
@@ -82,9 +106,9 @@ export class SkerryClient {
     return this.value(await this.transport.call(get(workloadPath(project, name)), workloadViewSchema));
   }
 
-  /** Why it is placed as it is; with `notOn` the explanation of that site alone. */
-  async why(project: string, name: string, notOn?: string): Promise<Why> {
-    const call = { ...get(`${workloadPath(project, name)}/why`), query: { notOn } };
+  /** Why it is placed as it is, or was at a revision or a moment; with `site` the explanation of that site alone. */
+  async why(project: string, name: string, query: WhyQuery = {}): Promise<Why> {
+    const call = { ...get(`${workloadPath(project, name)}/why`), query };
     return this.value(await this.transport.call(call, whySchema));
   }
 
@@ -200,6 +224,10 @@ function get(path: string): Call {
 
 function workloadPath(project: string, name: string): string {
   return `v1/workloads/${encodeURIComponent(project)}/${encodeURIComponent(name)}`;
+}
+
+function planPath(id: string): string {
+  return `v1/plans/${encodeURIComponent(id)}`;
 }
 
 function sitePath(name: string): string {

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { outcomeSchema } from './command.js';
 import { LIMITS } from './limits.js';
 import { count, finite, instantSchema, nameSchema, positiveCount } from './primitives.js';
 import { placementSchema, siteExplanationSchema } from './placement.js';
 import { siteDescriptionSchema, siteSchema, siteStateSchema } from './site.js';
 import { statusSchema } from './status.js';
-import { workloadSchema } from './workload.js';
+import { workloadDocumentSchema, workloadSchema } from './workload.js';
 
 /** Shapes of the HTTP api beyond the nouns themselves. Paths are in `libs/client`. */
 
@@ -68,10 +69,27 @@ export const planSchema = z.strictObject({
   after: planFiguresSchema,
   /** Workloads that stay as they are and are not among the items. */
   untouched: count,
+  /** Changes that one answer has no room for; `before` and `after` count them, and the id names them too. */
+  omitted: count.optional(),
 });
 export type Plan = z.infer<typeof planSchema>;
 /** Hours a plan is kept for `apply --plan`. */
 export const PLAN_HOURS = 24;
+
+/** What became of `apply --plan`: the plan as deciding again gave it, and for documents what policy made of them. */
+export const planAppliedSchema = z.strictObject({
+  plan: planSchema,
+  /** Absent when nothing was asked of policy: a rebalance moves what runs and changes no workload. */
+  outcome: outcomeSchema.optional(),
+});
+export type PlanApplied = z.infer<typeof planAppliedSchema>;
+
+/** What api keeps of a plan under `<id>.plan` and, with documents, `<id>.documents` in bucket `plans`. */
+export const keptPlanSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('KeptPlan'), plan: planSchema }),
+  z.strictObject({ kind: z.literal('PlannedDocuments'), documents: z.array(workloadDocumentSchema) }),
+]);
+export type KeptPlan = z.infer<typeof keptPlanSchema>;
 
 /** Body of a what-if: every workload that the scenario touches is decided again. */
 export const whatIfBodySchema = z.strictObject({
@@ -89,9 +107,11 @@ export type WhatIfBody = z.infer<typeof whatIfBodySchema>;
 
 /** Which decision `why` speaks of: the one that counts now, or an earlier one by its revision or a moment. */
 export const whyQuerySchema = z.strictObject({
-  /** Only this site, in full. */
+  /** Only this site, in full; without it the first 256 are, and of the others what they failed. */
   site: nameSchema.optional(),
+  /** Revision of the placement. */
   revision: positiveCount.optional(),
+  /** The decision that counted at this moment. */
   at: instantSchema.optional(),
 });
 export type WhyQuery = z.infer<typeof whyQuerySchema>;

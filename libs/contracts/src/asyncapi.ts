@@ -41,6 +41,9 @@ const BUCKET_NOUNS: Readonly<Record<Exclude<BucketName, 'leases' | 'identities'>
   siteStates: 'SiteState',
   nodes: 'Node',
   status: 'Announced',
+  decisions: 'DecisionBatch',
+  inputs: 'HistoryBlob',
+  plans: 'KeptPlan',
 };
 
 /** The AsyncAPI 3.0 document of the bus, made from the subjects and schemas of this room. */
@@ -189,7 +192,9 @@ function requests(): Channel[] {
   });
   return [
     ask('plan', RPC.plan, 'api', 'PlanRequest', 'Plan'),
-    ask('why', RPC.why, 'api', 'WorkloadRef', 'Why'),
+    ask('why', RPC.why, 'api', 'WhyRequest', 'Why'),
+    ask('what if', RPC.whatIf, 'api', 'WhatIfBody', 'Plan'),
+    ask('move', RPC.move, 'api', 'MoveRequest', 'Plan'),
     ask('status', RPC.status, 'api', 'WorkloadRef', 'Status'),
     ask('status list', RPC.statusList, 'api', 'StatusListRequest', 'StatusListAnswer'),
     ask('admit', RPC.admit, 'api', 'AdmitRequest', 'AdmitAnswer'),

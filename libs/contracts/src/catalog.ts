@@ -5,6 +5,9 @@ import {
   applyBodySchema,
   deadLetterSchema,
   doctorSchema,
+  keptPlanSchema,
+  planAppliedSchema,
+  whatIfBodySchema,
 } from './api.js';
 import {
   logLineSchema,
@@ -19,6 +22,7 @@ import { commandSchema, outcomeSchema } from './command.js';
 import { assignmentSchema, desiredSchema, retirementSchema, tombstoneSchema } from './desired.js';
 import { problemSchema } from './errors.js';
 import { eventSchema } from './event.js';
+import { decisionBatchSchema, historyBlobSchema } from './history.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
 import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
 import {
@@ -50,12 +54,14 @@ export const CATALOG = {
   CutOffAnswer: rpc.cutOffAnswerSchema,
   CutOffRequest: rpc.cutOffRequestSchema,
   DeadLetter: deadLetterSchema,
+  DecisionBatch: decisionBatchSchema,
   Desired: desiredSchema,
   DigestAnswer: digestAnswerSchema,
   DigestRequest: digestRequestSchema,
   Doctor: doctorSchema,
   Event: eventSchema,
   Heartbeat: heartbeatSchema,
+  HistoryBlob: historyBlobSchema,
   HubHealth: rpc.hubHealthSchema,
   HubHealthRequest: rpc.hubHealthRequestSchema,
   IntakeAnswer: rpc.intakeAnswerSchema,
@@ -64,14 +70,17 @@ export const CATALOG = {
   JoinTicket: joinTicketSchema,
   JoinTicketAnswer: rpc.joinTicketAnswerSchema,
   JoinTicketRequest: rpc.joinTicketRequestSchema,
+  KeptPlan: keptPlanSchema,
   LogLine: logLineSchema,
   LogPage: logPageSchema,
   LogRequest: logRequestSchema,
+  MoveRequest: rpc.moveRequestSchema,
   Node: nodeSchema,
   Observed: observedSchema,
   Outcome: outcomeSchema,
   Placement: placementSchema,
   Plan: planSchema,
+  PlanApplied: planAppliedSchema,
   PlanRequest: rpc.planRequestSchema,
   Problem: problemSchema,
   Quota: quotaSchema,
@@ -92,7 +101,9 @@ export const CATALOG = {
   StatusListRequest: rpc.statusListRequestSchema,
   Tombstone: tombstoneSchema,
   Version: versionSchema,
+  WhatIfBody: whatIfBodySchema,
   Why: whySchema,
+  WhyRequest: rpc.whyRequestSchema,
   Workload: workloadSchema,
   WorkloadDocument: workloadDocumentSchema,
   WorkloadRef: rpc.workloadRefSchema,

@@ -3,6 +3,7 @@ export * from './command.js';
 export * from './desired.js';
 export * from './errors.js';
 export * from './event.js';
+export * from './history.js';
 export * from './identity.js';
 export * from './ids.js';
 export * from './limits.js';

@@ -56,6 +56,10 @@ export const shareSchema = z.strictObject({
   costPerMonth: finite.min(0),
   /** Not wanted here any more, but kept until what replaces it is healthy. */
   until: z.literal('replaced').optional(),
+  /** With `until`: how many of `replicas` are not wanted here any more; absent means all of them. */
+  surplus: positiveCount.optional(),
+  /** With `until`: when it goes though nothing that replaces it is healthy. The last copy stays. */
+  deadline: instantSchema.optional(),
 });
 export type Share = z.infer<typeof shareSchema>;
 
@@ -91,7 +95,15 @@ export const placementSchema = z.strictObject({
     .optional(),
   engine: z.strictObject({ name: z.string(), version: z.string() }),
   seed: count,
-  inputs: z.strictObject({ workload: digestSchema, sites: digestSchema }),
+  inputs: z.strictObject({
+    workload: digestSchema,
+    sites: digestSchema,
+    /** Where in bucket `decisions` they are kept, `<epoch>.<batch>.<entry>`. */
+    log: z
+      .string()
+      .regex(/^\d{1,15}\.\d{1,15}\.\d{1,6}$/)
+      .optional(),
+  }),
   decidedAt: instantSchema,
   /** Sequence of the epoch message the commit was conditional on: who may write. */
   epoch: positiveCount,

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { planItemSchema } from './api.js';
+import { planIdSchema, planItemSchema, whyQuerySchema } from './api.js';
 import { actorSchema } from './command.js';
 import { LIMITS } from './limits.js';
-import { count, instantSchema, nameSchema } from './primitives.js';
+import { count, instantSchema, nameSchema, requestIdSchema } from './primitives.js';
 import { statusSchema } from './status.js';
 import { workloadDocumentSchema, workloadSchema } from './workload.js';
 
 /**
  * Bodies of the requests between apps that are named in `RPC`. A refusal travels as the bus's error answer and
- * arrives as a `Refusal`; what is here is the answer when it went well. `RPC.why` answers a `Why`, `RPC.plan` a
- * `Plan`, `RPC.status` a `Status`, `RPC.join` and `RPC.renew` a `JoinAnswer`.
+ * arrives as a `Refusal`; what is here is the answer when it went well. `RPC.why` answers a `Why`, `RPC.plan`, `RPC.whatIf`
+ * and `RPC.move` a `Plan`, `RPC.status` a `Status`, `RPC.join` and `RPC.renew` a `JoinAnswer`.
  */
 
 /** `RPC.admit`: what an apply of these documents would be now. Policy decides as for a command and commits nothing. */
@@ -36,6 +36,19 @@ export type PlanRequest = z.infer<typeof planRequestSchema>;
 /** `RPC.why` and `RPC.status`: one workload; `not-found` when it has no placement or status. */
 export const workloadRefSchema = z.strictObject({ project: nameSchema, name: nameSchema });
 export type WorkloadRef = z.infer<typeof workloadRefSchema>;
+
+/** `RPC.why`: of which decision, and of which site. */
+export const whyRequestSchema = z.strictObject({ ...workloadRefSchema.shape, ...whyQuerySchema.shape });
+export type WhyRequest = z.infer<typeof whyRequestSchema>;
+
+/** `RPC.move`: make the moves of a rebalance whose plan has this id, or refuse with `conflict` when deciding again gives another. */
+export const moveRequestSchema = z.strictObject({
+  id: planIdSchema,
+  /** Replicas that may move at most, as in the plan's scenario. */
+  maxMoves: count,
+  requestId: requestIdSchema,
+});
+export type MoveRequest = z.infer<typeof moveRequestSchema>;
 
 /** `RPC.statusList`: one page of the read model, in the order of the keys. */
 export const statusListRequestSchema = z.strictObject({

@@ -65,6 +65,10 @@ export const HUB = {
 export const RPC = {
   plan: 'skerry.rpc.scheduler.plan',
   why: 'skerry.rpc.scheduler.why',
+  /** What would be placed where without a site, with a site drained, or with moves that gain; not committed. */
+  whatIf: 'skerry.rpc.scheduler.whatif',
+  /** Makes the moves of a rebalance; answered by the active scheduler alone. */
+  move: 'skerry.rpc.scheduler.move',
   status: 'skerry.rpc.telemetry.status',
   statusList: 'skerry.rpc.telemetry.list',
   /** What an apply would be, decided but not committed. */
@@ -183,6 +187,8 @@ export interface BucketDefinition {
   /** Several keys may change in one transaction. */
   atomic?: boolean;
   history?: number;
+  /** What happens at `maxBytes`. Default `new`: what can be lost is refused, not forgotten. */
+  discard?: 'old' | 'new';
 }
 
 export const BUCKETS = {
@@ -192,9 +198,21 @@ export const BUCKETS = {
   policies: { name: 'policies', owner: 'policy', maxBytes: 16 * MIB },
   outcomes: { name: 'outcomes', owner: 'policy', maxAgeS: DAY_S, maxBytes: 256 * MIB },
   placements: { name: 'placements', owner: 'scheduler', maxBytes: 512 * MIB },
+  /** Every decision's inputs, written once and never changed: key `<epoch>.<batch>`. The oldest go when it is full. */
+  decisions: {
+    name: 'decisions',
+    owner: 'scheduler',
+    maxAgeS: 30 * DAY_S,
+    maxBytes: 512 * MIB,
+    discard: 'old',
+  },
+  /** Content-addressed snapshots that decisions are replayed from: key the digest's hexadecimal digits. Outlives `decisions`. */
+  inputs: { name: 'inputs', owner: 'scheduler', maxAgeS: 45 * DAY_S, maxBytes: 512 * MIB, discard: 'old' },
   siteStates: { name: 'site-states', owner: 'inventory', maxBytes: 64 * MIB },
   nodes: { name: 'nodes', owner: 'inventory', maxBytes: 64 * MIB },
   status: { name: 'status', owner: 'telemetry', maxBytes: 128 * MIB },
+  /** Plans for `apply --plan`, 24 h. */
+  plans: { name: 'plans', owner: 'api', maxAgeS: DAY_S, maxBytes: 128 * MIB, discard: 'old' },
   leases: { name: 'leases', owner: 'policy', maxBytes: 16 * MIB, perKeyTtl: true },
 } as const satisfies Record<string, BucketDefinition>;
 export type BucketName = keyof typeof BUCKETS;

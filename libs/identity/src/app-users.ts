@@ -59,6 +59,7 @@ const ANY = '*';
 export const HEALTH_REQUEST = '$SYS.REQ.SERVER.PING.HEALTHZ';
 
 const API: Duties = {
+  owns: ['plans'],
   says: [
     'skerry.cmd.>',
     HUB.request(ANY, '>'),
@@ -88,9 +89,9 @@ const POLICY: Duties = {
 };
 
 const SCHEDULER: Duties = {
-  owns: ['placements'],
-  follows: ['workloads', 'siteSpecs', 'siteStates', 'nodes', 'OBSERVED'],
-  answers: [RPC.plan, RPC.why],
+  owns: ['placements', 'decisions', 'inputs'],
+  follows: ['workloads', 'siteSpecs', 'siteStates', 'nodes', 'policies', 'OBSERVED'],
+  answers: [RPC.plan, RPC.why, RPC.whatIf, RPC.move],
   answersTo: ['api'],
 };
 

@@ -6,11 +6,11 @@ import {
   redeliverAnswerSchema,
   type RedeliverRequest,
   Refusal,
-  type Role,
   RPC,
 } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
 import type { Caller } from '../http/caller.js';
+import { requireRole } from '../http/require-role.js';
 
 /** Dead letters in one answer. */
 const PAGE = 200;
@@ -60,13 +60,4 @@ export class HandleDeadLetters {
     if (letter) return letter;
     throw new Refusal('not-found', `no dead letter ${id}`, { hint: 'see `skerry dlq ls`' });
   }
-}
-
-const RANKS: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
-
-function requireRole(role: Role, { actor }: Caller, what: string): void {
-  if (RANKS[actor.role] >= RANKS[role]) return;
-  throw new Refusal('forbidden', `${actor.subject} may not ${what}`, {
-    hint: `it takes the role ${role}; yours is ${actor.role}`,
-  });
 }

@@ -12,6 +12,7 @@ import {
   type StatusListRequest,
   statusSchema,
   type Why,
+  type WhyRequest,
   whySchema,
   type Workload,
   workloadKey,
@@ -20,6 +21,9 @@ import {
   type WorkloadView,
 } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
+
+/** An earlier decision is made again from what was kept of it. */
+const WHY_WAIT_MS = 10_000;
 
 /** What is known of workloads: read from their owners' buckets, the read model and the scheduler. */
 @Injectable()
@@ -56,13 +60,15 @@ export class WorkloadViews {
     return statusListAnswerSchema.parse((await this.bus.request(RPC.statusList, request)).json());
   }
 
-  /** The decision and every site's explanation, or with `notOn` that site's alone. */
-  async why(ref: WorkloadRef, notOn: string | undefined): Promise<Why> {
-    const why = whySchema.parse((await this.bus.request(RPC.why, ref)).json());
-    if (notOn === undefined) return why;
-    const sites = why.sites.filter((site) => site.site === notOn);
+  /** A decision and every site's explanation, or one site's alone. */
+  async why(request: WhyRequest): Promise<Why> {
+    const options = { timeoutMs: WHY_WAIT_MS };
+    const why = whySchema.parse((await this.bus.request(RPC.why, request, options)).json());
+    const { site } = request;
+    if (site === undefined) return why;
+    const sites = why.sites.filter((one) => one.site === site);
     if (sites.length > 0) return { ...why, sites };
-    throw new Refusal('not-found', `no site ${notOn}`, { hint: 'see `skerry site ls`' });
+    throw new Refusal('not-found', `no site ${site}`, { hint: 'see `skerry site ls`' });
   }
 }
 

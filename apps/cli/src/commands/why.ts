@@ -9,7 +9,10 @@ export async function why(session: Session, app: string, notOn: string | undefin
   const { client, terminal, project } = session;
   const ref = await findWorkload(client, app, project);
   const site = notOn === undefined ? undefined : (await findSite(client, notOn)).site.name;
-  const answer = await terminal.during('asking the scheduler', client.why(ref.project, ref.name, site));
+  const answer = await terminal.during(
+    'asking the scheduler',
+    client.why(ref.project, ref.name, site === undefined ? {} : { site }),
+  );
   terminal.result(answer, () => (site === undefined ? showAll(answer, session) : showOne(answer, session)));
   const other = answer.sites.find(({ chosen }) => chosen === 0)?.site;
   const more =

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
-import { parse, Refusal, workloadRefSchema, type SiteExplanation, type Why } from '@skerry/contracts';
+import { parse, Refusal, whyRequestSchema, type SiteExplanation, type Why } from '@skerry/contracts';
 import { ENGINE, explain, placeRequest } from '@skerry/domain';
 import { keyOf } from '../stores/workloads.store.js';
 import { World } from '../stores/world.js';
@@ -14,7 +14,7 @@ export class AnswerWhy {
   constructor(private readonly world: World) {}
 
   handle(message: Message): Why {
-    const request = parse(workloadRefSchema, message.json());
+    const request = parse(whyRequestSchema, message.json());
     if (!request.ok) throw new Refusal('malformed', 'not a workload', { issues: request.issues });
     const key = keyOf(request.value);
     const placement = this.world.placements.get(key);

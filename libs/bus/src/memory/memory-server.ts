@@ -49,7 +49,7 @@ export class MemoryServer {
     this.ensure({
       name: bucketStream(definition.name),
       subjects: [bucketSubject(definition.name, '>')],
-      discard: 'new',
+      discard: definition.discard ?? 'new',
       maxBytes: definition.maxBytes,
       maxAgeMs: (definition.maxAgeS ?? 0) * 1_000,
       maxPerSubject: definition.history ?? 1,

@@ -32,7 +32,7 @@ export function bucketConfig(definition: BucketDefinition, replicas: number): St
     retention: 'limits',
     storage: 'file',
     num_replicas: replicas,
-    discard: 'new',
+    discard: definition.discard ?? 'new',
     max_bytes: definition.maxBytes,
     max_age: maxAgeS * SECOND,
     max_msgs_per_subject: definition.history ?? 1,

@@ -1,0 +1,35 @@
+import type { Issue, Plan } from '@skerry/contracts';
+
+/** Differences told of one refusal; the rest is counted. */
+const DIFFERENCES_MAX = 64;
+type Item = Plan['items'][number];
+
+/** Where deciding again differs from what was planned: one issue a workload, what would be now as `value`, what was planned as `allowed`. */
+export function differencesOf(planned: Plan, now: Plan): Issue[] {
+  const [was, is] = [byKey(planned), byKey(now)];
+  const keys = [...new Set([...was.keys(), ...is.keys()])].toSorted();
+  const issues = keys.flatMap((key) => {
+    const [before, after] = [whereIs(was.get(key)), whereIs(is.get(key))];
+    if (before === after) return [];
+    return [{ path: key, problem: 'would be placed otherwise now', value: after, allowed: before }];
+  });
+  if (issues.length === 0) {
+    return [
+      { path: 'plan', problem: 'what is wanted, or something beyond what the plan lists, has changed' },
+    ];
+  }
+  const more = issues.length - DIFFERENCES_MAX;
+  if (more <= 0) return issues;
+  return [...issues.slice(0, DIFFERENCES_MAX), { path: '', problem: `and ${more} more workloads` }];
+}
+
+function byKey(plan: Plan): Map<string, Item> {
+  return new Map(plan.items.map((item) => [`${item.project}/${item.name}`, item]));
+}
+
+function whereIs(item: Item | undefined): string {
+  if (!item) return 'as it is';
+  const { state, shares } = item.placement;
+  const sites = shares.map((s) => `${s.site} ${s.replicas}`).join(', ');
+  return sites === '' ? state : `${state}: ${sites}`;
+}
