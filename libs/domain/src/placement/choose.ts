@@ -1,6 +1,6 @@
 import { emptyChoice, meanOver, withMore, withMove } from './choice.js';
 import { spreadOf, type Spread } from './spread.js';
-import { objectiveOf } from './terms/index.js';
+import { objectiveOf } from './evaluate.js';
 import type { Choice, Problem } from './types.js';
 
 /** Objectives nearer than this are ties; the earlier name wins. */

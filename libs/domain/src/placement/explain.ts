@@ -3,7 +3,7 @@ import { preparedChecks, resultOf } from './checks/index.js';
 import { emptyChoice, withMore } from './choice.js';
 import { work } from './place.js';
 import { byName } from './site-facts.js';
-import { termsOf } from './terms/index.js';
+import { termsOf } from './evaluate.js';
 import type { PlaceRequest, Problem, Snapshot } from './types.js';
 
 /**

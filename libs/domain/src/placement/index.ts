@@ -1,12 +1,14 @@
 export { CHECKS } from './checks/index.js';
 export { replaceDueAt } from './checks/readiness.js';
 export { mayReside } from './checks/residency.js';
+export { evaluate, objectiveOf, termsOf, type Evaluation } from './evaluate.js';
 export { explain } from './explain.js';
 export { distanceKm, estimatedRttMs, positionOf } from './geo.js';
 export { Ledger, type Holding } from './ledger.js';
 export { INVARIANTS, lint, type Invariant, type Violation } from './lint.js';
 export { nextPlacement, placeRequest, reviewAt, type NextPlacementInput } from './next-placement.js';
-export { ENGINE, place } from './place.js';
+export { ENGINE, place, work, type Worked } from './place.js';
+export { asNumbers, problemOf, type Numbers } from './problem.js';
 export {
   rebalance,
   type Rebalance,

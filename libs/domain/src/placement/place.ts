@@ -1,23 +1,24 @@
 import { LIMITS, type CheckResult, type Share } from '@skerry/contracts';
 import { choose, type Chosen } from './choose.js';
 import { preparedChecks, resultOf } from './checks/index.js';
-import { NearestWithHeadroom } from './demand.js';
-import { latencyTable } from './latency-table.js';
+import { evaluate, servedOf } from './evaluate.js';
+import { problemAmong } from './problem.js';
 import { worthSearching } from './prune.js';
-import { replicaRange } from './replica-range.js';
-import { sift, type Rejection } from './sift.js';
-import type { Candidate, Decision, PlaceRequest, Problem, SiteFacts, Snapshot } from './types.js';
-import { DEFAULT_WEIGHTS } from './weights.js';
+import { Sifted, type Rejection } from './sift.js';
+import { egress } from './terms/egress.js';
+import type { Candidate, Decision, PlaceRequest, Problem, Snapshot } from './types.js';
 import { whyHere } from './why-here.js';
 
 /** Which engine decided: a recorded decision can be reproduced by the same version only. */
-export const ENGINE = { name: 'greedy-swap', version: '1' } as const;
+export const ENGINE = { name: 'greedy-swap', version: '2' } as const;
 
 /** A decision and what it was made of, for the explanation of it. */
 export interface Worked {
   readonly decision: Decision;
+  /** Among the candidates that the search looked at. */
   readonly problem: Problem;
   readonly chosen: Chosen;
+  readonly sifted: Sifted;
 }
 
 /**
@@ -30,102 +31,86 @@ export function place(request: PlaceRequest, snapshot: Snapshot): Decision {
 
 /** As `place`, with the problem and the choice it solved. */
 export function work(request: PlaceRequest, snapshot: Snapshot): Worked {
-  const { candidates, rejections } = sift(request, snapshot);
-  const whole = problemOf(request, snapshot.sites, candidates);
+  const sifted = new Sifted(request, snapshot);
+  const whole = problemAmong(sifted, sifted.feasible);
   const pruned = worthSearching(whole);
-  let problem = pruned === candidates ? whole : problemOf(request, snapshot.sites, pruned);
+  let problem = pruned === whole.candidates ? whole : { ...whole, candidates: pruned };
   let chosen = choose(problem);
   if (chosen.choice.total < problem.wanted && problem !== whole) {
     problem = whole;
     chosen = choose(whole);
   }
-  return { decision: decisionOf(problem, chosen, rejections, snapshot), problem, chosen };
+  return { decision: decisionOf(problem, chosen, sifted), problem, chosen, sifted };
 }
 
-function problemOf(
-  request: PlaceRequest,
-  sites: readonly SiteFacts[],
-  candidates: readonly Candidate[],
-): Problem {
-  const table = latencyTable(
-    request.workload.demand,
-    candidates.map((c) => c.facts),
-    sites,
-    request.measuredMs,
-  );
-  return {
-    request,
-    wanted: replicaRange(request.workload.spec.placement).min,
-    candidates,
-    presentTotal: candidates.reduce((sum, c) => sum + c.present, 0),
-    demand: new NearestWithHeadroom(table, candidates.length),
-    weights: request.weights ?? DEFAULT_WEIGHTS,
-  };
-}
-
-function decisionOf(
-  problem: Problem,
-  chosen: Chosen,
-  rejections: readonly Rejection[],
-  snapshot: Snapshot,
-): Decision {
+function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): Decision {
   const { choice, objective, runnerUp } = chosen;
   const { wanted } = problem;
-  const bound = choice.total < wanted ? boundSites(problem, chosen, snapshot) : [];
+  const bound = choice.total < wanted ? boundSites(problem, chosen, sifted) : [];
   const from = runnerUp && problem.candidates[runnerUp.from];
   const to = runnerUp && problem.candidates[runnerUp.to];
-  const shares = sharesOf(problem, chosen, rejections.length);
-  const total = problem.demand.meanMs(choice);
+  const { shares, latencyMs } = sharesOf(problem, chosen, sifted);
+  const failedChecks = sifted.failedChecks();
+  for (const { check } of bound) failedChecks[check] = (failedChecks[check] ?? 0) + 1;
+  const shown = bound.slice(0, LIMITS.rejectedSitesPerDecision);
   return {
     state: choice.total >= wanted ? 'placed' : choice.total > 0 ? 'partial' : 'unplaceable',
     wanted,
     shares,
-    ...(problem.demand.hasUsers && choice.total > 0 ? { latencyMs: total } : {}),
+    ...(latencyMs === undefined ? {} : { latencyMs }),
     costPerMonth: shares.reduce((sum, s) => sum + s.costPerMonth, 0),
     objective,
     ...(from && to
       ? { runnerUp: { site: to.facts.name, insteadOf: from.facts.name, worseBy: runnerUp.worseBy } }
       : {}),
-    failedChecks: countByCheck([...rejections, ...bound]),
-    rejected: [...bound, ...rejections]
-      .slice(0, LIMITS.rejectedSitesPerDecision)
-      .map((r) => ({ site: r.facts.name, failed: r.result() })),
+    failedChecks,
+    rejected: [...shown, ...sifted.rejections(LIMITS.rejectedSitesPerDecision - shown.length)].map((r) => ({
+      site: r.facts.name,
+      failed: r.result(),
+    })),
     engine: ENGINE,
     seed: 0,
   };
 }
 
-function sharesOf(problem: Problem, { choice }: Chosen, rejected: number): Share[] {
-  const served = problem.demand.serve(choice);
-  const onlyOne = problem.candidates.length === 1 && rejected > 0;
-  return choice.open.flatMap((i) => {
+function sharesOf(
+  problem: Problem,
+  { choice }: Chosen,
+  sifted: Sifted,
+): { shares: Share[]; latencyMs: number | undefined } {
+  const served = servedOf(problem, choice, evaluate(problem, choice).flow);
+  const onlyOne = sifted.feasible.length === 1 && sifted.index.sites.length > 1;
+  const shares = choice.open.flatMap((i, at): Share[] => {
     const candidate = problem.candidates[i];
+    const { share = 0, ms = 0, measured = false } = served[at] ?? {};
     if (!candidate) return [];
     const replicas = choice.counts[i] ?? 0;
-    const demandShare = Math.min(1, served.share[i] ?? 0);
+    const demandShare = Math.min(1, share);
     return [
       {
         site: candidate.facts.name,
         replicas,
         why: whyHere(problem, candidate, { demandShare, onlyOne }),
         demandShare,
-        latencyMs: served.ms[i] ?? 0,
-        measured: served.measured[i] ?? false,
-        costPerMonth: candidate.price * replicas,
+        latencyMs: ms,
+        measured,
+        costPerMonth: candidate.price * replicas + demandShare * egress.ofAll(problem, candidate, ms),
       },
     ];
   });
+  const hasUsers = problem.users.count > 0 && choice.total > 0;
+  return { shares, latencyMs: hasUsers ? served.reduce((sum, s) => sum + s.share * s.ms, 0) : undefined };
 }
 
 /** Sites that hold as much as they may while more is wanted, and what stops them. */
-function boundSites(problem: Problem, { choice, heldBackBy }: Chosen, snapshot: Snapshot): Rejection[] {
-  const { request, candidates, wanted } = problem;
+function boundSites(problem: Problem, { choice, heldBackBy }: Chosen, sifted: Sifted): Rejection[] {
+  const { candidates, wanted } = problem;
   return candidates.flatMap((c, i) => {
     const full = (choice.counts[i] ?? 0) >= c.ceiling;
     const check = full ? c.boundBy : heldBackBy;
     if (check === undefined) return [];
     const result = (): CheckResult => ({
-      ...limitOf(check, c, request, snapshot),
+      ...limitOf(check, c, sifted),
       check,
       ok: false,
       has: `${full ? 'room for' : 'stopped at'} ${choice.counts[i] ?? 0} (${check})`,
@@ -135,19 +120,9 @@ function boundSites(problem: Problem, { choice, heldBackBy }: Chosen, snapshot: 
   });
 }
 
-function limitOf(
-  name: string,
-  { facts, present }: Candidate,
-  request: PlaceRequest,
-  snapshot: Snapshot,
-): Pick<CheckResult, 'remedy'> {
+function limitOf(name: string, { facts, present }: Candidate, sifted: Sifted): Pick<CheckResult, 'remedy'> {
+  const { request, snapshot } = sifted;
   const check = preparedChecks(request, snapshot).find((c) => c.check.name === name);
   const remedy = check && resultOf(check, { facts, request, snapshot, present }).remedy;
   return remedy === undefined ? {} : { remedy };
-}
-
-function countByCheck(rejections: readonly Rejection[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { check } of rejections) counts[check] = (counts[check] ?? 0) + 1;
-  return counts;
 }

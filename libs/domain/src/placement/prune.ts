@@ -1,5 +1,4 @@
-import { emptyChoice, withMore } from './choice.js';
-import { objectiveOf } from './terms/index.js';
+import { demandCost, marginalCost } from './terms/index.js';
 import type { Candidate, Problem } from './types.js';
 
 /** Candidates that the search looks at when there are more. */
@@ -24,21 +23,31 @@ export function worthSearching(problem: Problem): readonly Candidate[] {
   return candidates.filter((_, i) => kept.has(i));
 }
 
-function nearestToUsers({ request, candidates, demand }: Problem): number[] {
+function nearestToUsers({ request, candidates, users }: Problem): number[] {
   const heaviest = [...request.workload.demand.entries()]
     .toSorted(([a, x], [b, y]) => y.weight - x.weight || a - b)
     .slice(0, NEAREST_MAX);
   return heaviest.map(([point]) => {
     let best = 0;
-    for (const i of candidates.keys()) if (demand.pointMs(i, point) < demand.pointMs(best, point)) best = i;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [i, c] of candidates.entries()) {
+      const ms = users.row(c.ordinal).ms[point] ?? 0;
+      if (ms < least) [best, least] = [i, ms];
+    }
     return best;
   });
 }
 
 function bestAlone(problem: Problem): number[] {
-  const none = emptyChoice(problem.candidates.length);
+  const { users } = problem;
   return problem.candidates
-    .map((_, i) => ({ i, alone: objectiveOf(problem, withMore(none, i, 1)) }))
+    .map((c, i) => {
+      let alone = marginalCost(problem, c, 1);
+      const { ms } = users.row(c.ordinal);
+      for (let p = 0; p < ms.length; p += 1)
+        alone += (users.weight[p] ?? 0) * demandCost(problem, c, ms[p] ?? 0);
+      return { i, alone };
+    })
     .toSorted((a, b) => a.alone - b.alone || a.i - b.i)
     .map(({ i }) => i);
 }

@@ -3,7 +3,7 @@ import { emptyChoice, meanOver, withMore } from './choice.js';
 import type { Holding } from './ledger.js';
 import { lint } from './lint.js';
 import { work } from './place.js';
-import { objectiveOf } from './terms/index.js';
+import { meanMs, objectiveOf } from './evaluate.js';
 import type { Choice, Decision, LedgerView, PlaceRequest, Problem, Snapshot } from './types.js';
 import type { Weights } from './weights.js';
 
@@ -184,7 +184,7 @@ function figuresOfOne(
   return {
     replicas: choice.total,
     costPerMonth: meanOver(problem.candidates, choice, (c) => c.price) * choice.total,
-    ...(problem.demand.hasUsers ? { latencyMs: problem.demand.meanMs(choice) } : {}),
+    ...(problem.users.count > 0 ? { latencyMs: meanMs(problem, choice) } : {}),
     objective: objectiveOf(problem, choice),
   };
 }

@@ -3,9 +3,10 @@ import { preparedChecks, resultOf, type PreparedCheck } from './checks/index.js'
 import { lacking } from './checks/labels.js';
 import { spreadDomain } from './checks/spread-label.js';
 import { replicaPrice } from './price.js';
-import { byName } from './site-facts.js';
-import type { Candidate, CheckContext, PlaceRequest, SiteFacts, Snapshot } from './types.js';
+import { SiteIndex } from './site-index.js';
+import type { Candidate, PlaceRequest, SiteFacts, Snapshot } from './types.js';
 
+/** A site that failed a check, or is held back by one. */
 export interface Rejection {
   readonly facts: SiteFacts;
   /** The first check that the site failed. */
@@ -14,51 +15,101 @@ export interface Rejection {
   readonly result: () => CheckResult;
 }
 
-/** Divides the sites, by name, into those that may hold at least one replica and the others. */
-export function sift(
-  request: PlaceRequest,
-  snapshot: Snapshot,
-): { candidates: Candidate[]; rejections: Rejection[] } {
-  const checks = preparedChecks(request, snapshot);
-  const limiting = checks.filter((c) => c.limit);
-  const candidates: Candidate[] = [];
-  const rejections: Rejection[] = [];
-  for (const facts of byName(snapshot.sites)) {
-    const context = { facts, request, snapshot, present: request.present.get(facts.name) ?? 0 };
-    const { ceiling, boundBy } = ceilingOf(context, limiting);
-    if (ceiling > 0) candidates.push(candidateOf(context, ceiling, boundBy?.check.name));
-    else if (boundBy) {
-      rejections.push({ facts, check: boundBy.check.name, result: () => resultOf(boundBy, context) });
+/** What the checks say of every site, by its index in the inventory. */
+export class Sifted {
+  readonly index: SiteIndex;
+  readonly checks: readonly PreparedCheck[];
+  /** The most replicas that each site may hold. */
+  readonly ceiling: Float64Array;
+  /** Sites that may hold at least one, ascending. */
+  readonly feasible: Int32Array;
+  /** The check that sets the ceiling, by its place in `#limiting`; -1 for none. */
+  readonly #boundBy: Int16Array;
+  readonly #limiting: readonly PreparedCheck[];
+  readonly #key: string;
+
+  constructor(
+    readonly request: PlaceRequest,
+    readonly snapshot: Snapshot,
+  ) {
+    this.index = SiteIndex.of(snapshot.sites);
+    this.checks = preparedChecks(request, snapshot);
+    this.#limiting = this.checks.filter((c) => c.limit);
+    this.#key = `${request.workload.project}.${request.workload.name}`;
+    const { sites } = this.index;
+    this.ceiling = new Float64Array(sites.length).fill(Number.POSITIVE_INFINITY);
+    this.#boundBy = new Int16Array(sites.length).fill(-1);
+    for (const [n, { limit }] of this.#limiting.entries()) if (limit) this.#lower(n, limit);
+    this.feasible = Int32Array.from(sites.keys()).filter((i) => (this.ceiling[i] ?? 0) > 0);
+  }
+
+  #lower(n: number, limit: NonNullable<PreparedCheck['limit']>): void {
+    const { sites } = this.index;
+    const { present } = this.request;
+    const none = present.size === 0;
+    for (let i = 0; i < sites.length; i += 1) {
+      const facts = sites[i];
+      const before = this.ceiling[i] ?? 0;
+      if (!facts || before <= 0) continue;
+      const most = limit(facts, none ? 0 : (present.get(facts.name) ?? 0));
+      if (most >= before) continue;
+      this.ceiling[i] = most;
+      this.#boundBy[i] = n;
     }
   }
-  return { candidates, rejections };
-}
 
-function ceilingOf({ facts, present }: CheckContext, limiting: readonly PreparedCheck[]) {
-  let ceiling = Number.POSITIVE_INFINITY;
-  let boundBy: PreparedCheck | undefined;
-  for (const prepared of limiting) {
-    const limit = prepared.limit?.(facts, present) ?? Number.POSITIVE_INFINITY;
-    if (limit < ceiling) [ceiling, boundBy] = [limit, prepared];
-    if (ceiling <= 0) break;
+  /** The check that limits a site, if any does. */
+  boundBy(site: number): PreparedCheck | undefined {
+    return this.#limiting[this.#boundBy[site] ?? -1];
   }
-  return { ceiling, boundBy };
-}
 
-function candidateOf(context: CheckContext, ceiling: number, boundBy: string | undefined): Candidate {
-  const { facts, request, snapshot, present } = context;
-  const { project, name, spec } = request.workload;
-  const { preferred } = spec.placement.sites;
-  const asked = Object.keys(preferred).length;
-  const over = spec.placement.spread?.over;
-  return {
-    facts,
-    ceiling,
-    boundBy,
-    present,
-    price: replicaPrice(facts.site.prices, spec.resources),
-    lacks: asked === 0 ? 0 : lacking(facts, preferred).length / asked,
-    ...snapshot.ledger.use(facts.name, spec.resources, `${project}.${name}`),
-    domain: over === undefined ? facts.name : spreadDomain(facts, over),
-  };
+  /** How many sites failed which check. */
+  failedChecks(): Record<string, number> {
+    const counts = this.#limiting.map(() => 0);
+    for (let i = 0; i < this.ceiling.length; i += 1) {
+      const by = this.#boundBy[i] ?? -1;
+      if ((this.ceiling[i] ?? 0) <= 0 && by >= 0) counts[by] = (counts[by] ?? 0) + 1;
+    }
+    return Object.fromEntries(
+      this.#limiting.flatMap(({ check }, n) => ((counts[n] ?? 0) > 0 ? [[check.name, counts[n] ?? 0]] : [])),
+    );
+  }
+
+  /** Some sites that failed, by name. */
+  rejections(most: number): Rejection[] {
+    const found: Rejection[] = [];
+    for (let i = 0; i < this.ceiling.length && found.length < most; i += 1) {
+      const facts = this.index.sites[i];
+      const by = this.boundBy(i);
+      if (!facts || !by || (this.ceiling[i] ?? 0) > 0) continue;
+      found.push({ facts, check: by.check.name, result: () => resultOf(by, this.#context(facts)) });
+    }
+    return found;
+  }
+
+  /** A site as the search sees it. */
+  candidate(ordinal: number): Candidate | undefined {
+    const facts = this.index.sites[ordinal];
+    if (!facts) return undefined;
+    const { resources, placement } = this.request.workload.spec;
+    const { preferred } = placement.sites;
+    const asked = Object.keys(preferred).length;
+    return {
+      facts,
+      ordinal,
+      ceiling: this.ceiling[ordinal] ?? 0,
+      boundBy: this.boundBy(ordinal)?.check.name,
+      present: this.request.present.get(facts.name) ?? 0,
+      price: replicaPrice(facts.site.prices, resources),
+      lacks: asked === 0 ? 0 : lacking(facts, preferred).length / asked,
+      ...this.snapshot.ledger.use(facts.name, resources, this.#key),
+      domain: placement.spread === undefined ? facts.name : spreadDomain(facts, placement.spread.over),
+      distinct: placement.distinct === undefined ? facts.name : (facts.labels.get(placement.distinct) ?? ''),
+    };
+  }
+
+  #context(facts: SiteFacts) {
+    const { request, snapshot } = this;
+    return { facts, request, snapshot, present: request.present.get(facts.name) ?? 0 };
+  }
 }

@@ -1,4 +1,5 @@
 import type { CheckResult, Placement, Resources, Site, SiteState, Workload } from '@skerry/contracts';
+import type { Users } from './demand/users.js';
 import type { Position } from './geo.js';
 import type { Weights } from './weights.js';
 
@@ -43,6 +44,10 @@ export interface PlaceRequest {
   readonly refusals: ReadonlyMap<string, CheckResult>;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Healthy replicas by site, as reported; absent when that is not known and nothing is kept for it. */
+  readonly healthy?: ReadonlyMap<string, number>;
+  /** Generation of what is placed now. */
+  readonly generationBefore?: number;
   /** Default `DEFAULT_WEIGHTS`. */
   readonly weights?: Weights;
   /** Measured round trips in ms from the users themselves, by index of `workload.demand` and then by name of site; they win over what is known of sites. */
@@ -92,6 +97,8 @@ export interface Check {
 /** A site that passed every check. */
 export interface Candidate {
   readonly facts: SiteFacts;
+  /** Its index in the `SiteIndex`. */
+  readonly ordinal: number;
   /** The most replicas it may hold. */
   readonly ceiling: number;
   /** Name of the check that sets `ceiling`, when one does. */
@@ -105,6 +112,8 @@ export interface Candidate {
   readonly perReplica: Use;
   /** What `spread.over` is at this site; its name without a spread. */
   readonly domain: string;
+  /** What `distinct` is at this site; its name without. */
+  readonly distinct: string;
 }
 
 /** Replicas by index of candidate. */
@@ -118,31 +127,39 @@ export interface Choice {
 /** The prepared input of the search and of every term. */
 export interface Problem {
   readonly request: PlaceRequest;
+  /** The least and the most replicas. */
+  readonly range: { readonly min: number; readonly max: number };
+  /** The least number: fewer are `partial`. */
   readonly wanted: number;
+  /** The least number of replicas, and at least 1: an even share of the users, and of the terms over replicas, is one part in so many. */
+  readonly parts: number;
+  /** Share of the demand that one replica carries. */
+  readonly carries: number;
   /** Sorted by name. */
   readonly candidates: readonly Candidate[];
-  /** Replicas that candidates hold now. */
+  /** Replicas that candidates hold now and may keep. */
   readonly presentTotal: number;
-  readonly demand: DemandServer;
+  readonly users: Users;
   readonly weights: Weights;
 }
 
-/** Who serves which users, for a choice. */
-export interface DemandServer {
-  /** Mean round trip in ms over all users; 0 without users. */
-  meanMs(choice: Choice): number;
-  /** Round trip in ms from a user location to a candidate. */
-  pointMs(candidate: number, point: number): number;
-  /** By index of candidate: share of the demand, mean round trip of it, and whether all of it was measured. */
-  serve(choice: Choice): { share: Float64Array; ms: Float64Array; measured: boolean[] };
-  readonly hasUsers: boolean;
-}
-
-/** One term of the objective over a whole choice; one file each and one line in the registry. */
-export interface ObjectiveTerm {
+interface NamedTerm {
   readonly name: string;
   readonly unit: string;
-  value(problem: Problem, choice: Choice): number;
   /** Currency units a month that one unit is worth. */
   weight(weights: Weights): number;
+}
+
+/** A term that adds up over sites, convex in the replicas of each; one file each and one line in the registry. */
+export interface SiteTerm extends NamedTerm {
+  /** What the `nth` replica at a candidate (from 1) adds; never less than the one before it. */
+  marginal(problem: Problem, candidate: Candidate, nth: number): number;
+  /** What it is without any replica; 0 unless given. */
+  withoutAny?(problem: Problem): number;
+}
+
+/** A term that adds up over users by where they are served; one file each and one line in the registry. */
+export interface DemandTerm extends NamedTerm {
+  /** What it would be if all users were served by the candidate over a round trip of `ms`. */
+  ofAll(problem: Problem, candidate: Candidate, ms: number): number;
 }

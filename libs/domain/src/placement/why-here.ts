@@ -20,14 +20,14 @@ function reasonFor(
 ): string {
   const { placement } = problem.request.workload.spec;
   if (about.onlyOne) return onlyOneWords(problem);
-  if (problem.demand.hasUsers && about.demandShare >= WORTH_NAMING) {
+  if (problem.users.count > 0 && about.demandShare >= WORTH_NAMING) {
     return `nearest to ${Math.round(about.demandShare * 100)}% of users`;
   }
   if (candidate.present > 0) return 'keeps what runs there';
   if (placement.spread) return `evens out ${placement.spread.over} ${candidate.domain}`;
   if (prefers(problem, candidate)) return 'has the preferred labels';
   if (isCheapest(problem, candidate)) return 'cheapest with room';
-  return problem.demand.hasUsers ? 'spare for nearby users' : 'most room free';
+  return problem.users.count > 0 ? 'spare for nearby users' : 'most room free';
 }
 
 function onlyOneWords({ request }: Problem): string {

@@ -1,13 +1,15 @@
-import { meanOver } from '../choice.js';
-import type { ObjectiveTerm } from '../types.js';
+import type { SiteTerm } from '../types.js';
 
-/** How full the replicas' sites are with them: the fullest of cpu, memory and disk. */
-export const balance: ObjectiveTerm = {
+/** How full the replicas' sites are with them: the fullest of their dimensions, over an even share of the replicas. */
+export const balance: SiteTerm = {
   name: 'balance',
   unit: 'fraction used',
-  value: ({ candidates }, choice) =>
-    meanOver(candidates, choice, ({ taken, perReplica }, n) =>
-      Math.max(taken[0] + n * perReplica[0], taken[1] + n * perReplica[1], taken[2] + n * perReplica[2]),
-    ),
+  marginal({ parts }, { taken, perReplica }, nth) {
+    let fullest = 0;
+    for (let d = 0; d < taken.length; d += 1) {
+      fullest = Math.max(fullest, (taken[d] ?? 0) + nth * (perReplica[d] ?? 0));
+    }
+    return fullest / parts;
+  },
   weight: (w) => w.perUse,
 };

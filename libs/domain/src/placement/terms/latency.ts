@@ -1,9 +1,9 @@
-import type { ObjectiveTerm } from '../types.js';
+import type { DemandTerm } from '../types.js';
 
 /** The mean user's round trip to the replica that serves them. */
-export const latency: ObjectiveTerm = {
+export const latency: DemandTerm = {
   name: 'latency',
   unit: 'ms',
-  value: ({ demand }, choice) => demand.meanMs(choice),
+  ofAll: (_problem, _candidate, ms) => ms,
   weight: (w) => w.perLatencyMs,
 };

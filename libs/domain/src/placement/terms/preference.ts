@@ -1,10 +1,9 @@
-import { meanOver } from '../choice.js';
-import type { ObjectiveTerm } from '../types.js';
+import type { SiteTerm } from '../types.js';
 
 /** The fraction of the preferred labels that the replicas' sites lack. */
-export const preference: ObjectiveTerm = {
+export const preference: SiteTerm = {
   name: 'preference',
   unit: 'fraction lacking',
-  value: ({ candidates }, choice) => meanOver(candidates, choice, (c) => c.lacks),
+  marginal: ({ parts }, { lacks }) => lacks / parts,
   weight: (w) => w.perPreference,
 };

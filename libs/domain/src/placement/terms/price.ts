@@ -1,10 +1,9 @@
-import { meanOver } from '../choice.js';
-import type { ObjectiveTerm } from '../types.js';
+import type { SiteTerm } from '../types.js';
 
 /** What the replicas cost a month. */
-export const price: ObjectiveTerm = {
+export const price: SiteTerm = {
   name: 'price',
   unit: 'currency/month',
-  value: ({ candidates }, choice) => meanOver(candidates, choice, (c) => c.price) * choice.total,
+  marginal: (_problem, candidate) => candidate.price,
   weight: (w) => w.perPrice,
 };

@@ -1,13 +1,10 @@
-import type { ObjectiveTerm } from '../types.js';
+import type { SiteTerm } from '../types.js';
 
 /** The fraction of the replicas that leave a site which could keep them. */
-export const stability: ObjectiveTerm = {
+export const stability: SiteTerm = {
   name: 'stability',
   unit: 'fraction moved',
-  value({ candidates, presentTotal, wanted }, { counts, open }) {
-    let kept = 0;
-    for (const i of open) kept += Math.min(candidates[i]?.present ?? 0, counts[i] ?? 0);
-    return (presentTotal - kept) / Math.max(1, wanted);
-  },
+  marginal: ({ parts }, { present }, nth) => (nth <= present ? -1 / parts : 0),
+  withoutAny: ({ parts, presentTotal }) => presentTotal / parts,
   weight: (w) => w.perMove,
 };

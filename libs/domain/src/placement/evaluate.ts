@@ -1,0 +1,105 @@
+import type { Term } from '@skerry/contracts';
+import { transport, type Flow } from './demand/transport.js';
+import { baseCost, DEMAND_TERMS, marginalCost, pairCosts, SITE_TERMS } from './terms/index.js';
+import type { Candidate, Choice, Problem } from './types.js';
+
+/** Who is served where by a choice, and what that costs. */
+export interface Evaluation {
+  /** Currency units a month; lower is better. */
+  readonly objective: number;
+  /** By position in `choice.open`; undefined without users or without a replica. */
+  readonly flow: Flow | undefined;
+}
+
+/**
+ * What a choice costs, in currency units a month; lower is better. Exact: users are served the cheapest way that the
+ * capacity of the replicas allows.
+ */
+export function objectiveOf(problem: Problem, choice: Choice): number {
+  return evaluate(problem, choice).objective;
+}
+
+/** As `objectiveOf`, with who is served where. */
+export function evaluate(problem: Problem, choice: Choice): Evaluation {
+  let objective = baseCost(problem);
+  for (const { candidate, replicas } of chosen(problem, choice)) {
+    for (let nth = 1; nth <= replicas; nth += 1) objective += marginalCost(problem, candidate, nth);
+  }
+  const flow = serve(problem, choice);
+  return { objective: objective + (flow?.cost ?? 0), flow };
+}
+
+/** Mean round trip in ms of all users; 0 without users or replicas. */
+export function meanMs(problem: Problem, choice: Choice): number {
+  return servedOf(problem, choice, serve(problem, choice)).reduce((sum, s) => sum + s.share * s.ms, 0);
+}
+
+/** What one chosen site serves. */
+export interface Served {
+  /** Share of the demand, 0 to 1. */
+  readonly share: number;
+  /** Mean round trip of it. */
+  readonly ms: number;
+  /** Whether all of it was measured. */
+  readonly measured: boolean;
+}
+
+/** What each chosen site serves, by position in `choice.open`. */
+export function servedOf(problem: Problem, choice: Choice, flow: Flow | undefined): Served[] {
+  const open = chosen(problem, choice);
+  const rows = open.map(({ candidate }) => problem.users.row(candidate.ordinal));
+  const ms = new Float64Array(open.length);
+  const measured = open.map(() => true);
+  const pieces = flow?.pieces ?? 0;
+  for (let n = 0; n < pieces; n += 1) {
+    const at = flow?.site[n] ?? 0;
+    const p = flow?.point[n] ?? 0;
+    ms[at] = (ms[at] ?? 0) + (flow?.amount[n] ?? 0) * (rows[at]?.ms[p] ?? 0);
+    if (rows[at]?.measured[p] === 0) measured[at] = false;
+  }
+  return open.map((_, at) => {
+    const share = flow?.load[at] ?? 0;
+    return { share, ms: share > 0 ? (ms[at] ?? 0) / share : 0, measured: measured[at] ?? true };
+  });
+}
+
+function serve(problem: Problem, choice: Choice): Flow | undefined {
+  if (problem.users.count === 0 || choice.total === 0) return undefined;
+  const open = chosen(problem, choice);
+  return transport(
+    open.map(({ candidate }) => pairCosts(problem, candidate)),
+    problem.users.weight,
+    Float64Array.from(open, ({ replicas }) => replicas * problem.carries),
+  );
+}
+
+/** Each term of a choice with its number, its unit and what it adds to the objective: the costs add up to it. */
+export function termsOf(problem: Problem, choice: Choice): Term[] {
+  const open = chosen(problem, choice);
+  const flow = serve(problem, choice);
+  const demand = DEMAND_TERMS.map((term): Term => {
+    let value = 0;
+    const pieces = flow?.pieces ?? 0;
+    for (let n = 0; n < pieces; n += 1) {
+      const { candidate } = open[flow?.site[n] ?? 0] ?? {};
+      const ms = candidate ? (problem.users.row(candidate.ordinal).ms[flow?.point[n] ?? 0] ?? 0) : 0;
+      if (candidate) value += (flow?.amount[n] ?? 0) * term.ofAll(problem, candidate, ms);
+    }
+    return { term: term.name, value, unit: term.unit, cost: value * term.weight(problem.weights) };
+  });
+  const site = SITE_TERMS.map((term): Term => {
+    let value = term.withoutAny?.(problem) ?? 0;
+    for (const { candidate, replicas } of open) {
+      for (let nth = 1; nth <= replicas; nth += 1) value += term.marginal(problem, candidate, nth);
+    }
+    return { term: term.name, value, unit: term.unit, cost: value * term.weight(problem.weights) };
+  });
+  return [...demand, ...site];
+}
+
+function chosen(problem: Problem, { open, counts }: Choice): { candidate: Candidate; replicas: number }[] {
+  return open.flatMap((i) => {
+    const candidate = problem.candidates[i];
+    return candidate ? [{ candidate, replicas: counts[i] ?? 0 }] : [];
+  });
+}

@@ -1,0 +1,78 @@
+/** Cells along one edge of the cube around the globe: for few sites fewer, so that building it costs little. */
+const CELLS_FEW = 16;
+const CELLS_MANY = 64;
+const FEW = 256;
+
+/** Places on the unit sphere by cell of a cube around it, so that neighbours are found without looking at all of them. */
+export class SiteGrid {
+  readonly #cells: number;
+  /** By cell: where its places begin in `#places`. */
+  readonly #starts: Int32Array;
+  readonly #places: Int32Array;
+
+  /** `places`: indexes into the coordinates. */
+  constructor(
+    private readonly x: Float64Array,
+    private readonly y: Float64Array,
+    private readonly z: Float64Array,
+    places: Int32Array,
+  ) {
+    this.#cells = places.length <= FEW ? CELLS_FEW : CELLS_MANY;
+    this.#starts = new Int32Array(this.#cells ** 3 + 1);
+    this.#places = new Int32Array(places.length);
+    const cellOf = places.map((i) => this.#cellOf(x[i] ?? 0, y[i] ?? 0, z[i] ?? 0));
+    for (const cell of cellOf) this.#starts[cell + 1] = (this.#starts[cell + 1] ?? 0) + 1;
+    for (let c = 1; c < this.#starts.length; c += 1) {
+      this.#starts[c] = (this.#starts[c] ?? 0) + (this.#starts[c - 1] ?? 0);
+    }
+    const next = this.#starts.slice();
+    for (let n = 0; n < places.length; n += 1) {
+      const cell = cellOf[n] ?? 0;
+      const at = next[cell] ?? 0;
+      this.#places[at] = places[n] ?? 0;
+      next[cell] = at + 1;
+    }
+  }
+
+  /** The longest chord for which `around` is sure to miss nothing. */
+  get reach(): number {
+    return 1 / this.#cells;
+  }
+
+  /**
+   * Fills `into` with the places in the eight cells around a point: all within `reach`, and some farther ones. Returns how
+   * many; what does not fit into `into` is left out.
+   */
+  around(px: number, py: number, pz: number, into: Int32Array): number {
+    const n = this.#cells;
+    const [x0, x1] = this.#pair(px);
+    const [y0, y1] = this.#pair(py);
+    const [z0, z1] = this.#pair(pz);
+    let found = 0;
+    for (let cx = x0; cx <= x1; cx += 1) {
+      for (let cy = y0; cy <= y1; cy += 1) {
+        const row = (cx * n + cy) * n;
+        const end = this.#starts[row + z1 + 1] ?? 0;
+        for (let at = this.#starts[row + z0] ?? 0; at < end && found < into.length; at += 1) {
+          into[found] = this.#places[at] ?? 0;
+          found += 1;
+        }
+      }
+    }
+    return found;
+  }
+
+  /** The cell of a coordinate and the neighbour that is nearer to it. */
+  #pair(coordinate: number): [number, number] {
+    const at = ((coordinate + 1) / 2) * this.#cells - 0.5;
+    const low = Math.floor(at);
+    const last = this.#cells - 1;
+    return [Math.max(0, Math.min(low, last)), Math.max(0, Math.min(low + 1, last))];
+  }
+
+  #cellOf(px: number, py: number, pz: number): number {
+    const n = this.#cells;
+    const cell = (c: number) => Math.max(0, Math.min(n - 1, Math.floor(((c + 1) / 2) * n)));
+    return (cell(px) * n + cell(py)) * n + cell(pz);
+  }
+}
