@@ -3,4 +3,5 @@ export * from './liveness/index.js';
 export * from './placement/index.js';
 export * from './reconcile/index.js';
 export * from './replication/index.js';
+export * from './schedule/index.js';
 export * from './status/index.js';

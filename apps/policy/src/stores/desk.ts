@@ -1,12 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Headers } from '@skerry/bus';
-import { workloadKey, type CommandBody, type Site, type Workload } from '@skerry/contracts';
-import type { AdmissionState, AdmissionTools, Writes } from '@skerry/domain';
+import {
+  workloadKey,
+  type CommandBody,
+  type Site,
+  type Workload,
+  type WorkloadSpec,
+} from '@skerry/contracts';
+import { partnerOf, type AdmissionState, type AdmissionTools, type Writes } from '@skerry/domain';
 import { Gazetteer } from '@skerry/gazetteer';
 import { specDigest } from '../spec-digest.js';
 import { QuotasStore } from './quotas.store.js';
 import { SitesStore, type SiteChange } from './sites.store.js';
 import { WorkloadsStore, type Held } from './workloads.store.js';
+
+/** Affinities are followed this far, over this many workloads. */
+const PARTNER_STEPS = 4;
+const PARTNERS_MAX = 256;
+const NOBODY: ReadonlyMap<string, Held<Workload>> = new Map();
+
+type Ruled = { metadata: { project: string }; spec: WorkloadSpec };
 
 /** What a decision is made on, and how it is committed on condition that this has not changed. */
 export interface Papers {
@@ -35,14 +48,36 @@ export class Desk {
       this.workloads.read(keys),
       siteName === undefined ? undefined : this.sites.read(siteName),
     ]);
+    const partners = body.verb === 'workload.apply' ? await this.partnersOf(body.documents, keys) : NOBODY;
     return {
-      state: this.stateOf(workloads, site),
+      state: this.stateOf(new Map([...partners, ...workloads]), site),
       commit: async (writes, headers) => {
         await this.workloads.commit(writes.workloads, workloads, headers);
         for (const next of writes.sites)
           await this.sites.commit(next, site?.revision ?? 0, changeOf(site?.value, next), headers);
       },
     };
+  }
+
+  /** Workloads that the documents want to be near to or apart from, and theirs: what a circle would be made of. */
+  private async partnersOf(
+    documents: readonly Ruled[],
+    known: readonly string[],
+  ): Promise<Map<string, Held<Workload>>> {
+    const seen = new Set(known);
+    const found = new Map<string, Held<Workload>>();
+    let wanted = namedBy(documents);
+    for (let step = 0; step < PARTNER_STEPS && found.size < PARTNERS_MAX; step += 1) {
+      const fresh = [...new Set(wanted)].filter((key) => !seen.has(key)).slice(0, PARTNERS_MAX);
+      if (fresh.length === 0) break;
+      for (const key of fresh) seen.add(key);
+      const read = await this.workloads.read(fresh);
+      for (const [key, held] of read) found.set(key, held);
+      wanted = namedBy(
+        [...read.values()].map(({ value }) => ({ metadata: { project: value.project }, spec: value.spec })),
+      );
+    }
+    return found;
   }
 
   private stateOf(
@@ -52,10 +87,20 @@ export class Desk {
     return {
       workload: (project, name) => workloads.get(workloadKey(project, name))?.value,
       site: (name) => (site?.value.name === name ? site.value : undefined),
+      sites: () => this.sites.all(),
       claimsOf: (project) => this.quotas.claimsOf(project),
       quota: (project) => this.quotas.of(project),
     };
   }
+}
+
+function namedBy(documents: readonly Ruled[]): string[] {
+  return documents.flatMap(({ metadata, spec: { placement } }) =>
+    [...placement.affinity, ...placement.antiAffinity].map(({ workload }) => {
+      const { project, name } = partnerOf(workload, metadata.project);
+      return workloadKey(project, name);
+    }),
+  );
 }
 
 function subjectOf(body: CommandBody): { keys: string[]; siteName?: string } {

@@ -70,6 +70,7 @@ function play(
         {
           workload: (_project, name) => before.get(name),
           site: () => undefined,
+          sites: () => [],
           quota: () => ({ kind: 'Quota', project: 'p', replicas: QUOTA }),
           claimsOf: () => [...before.values()].flatMap((w) => claimOf(w) ?? []),
         },

@@ -38,6 +38,7 @@ class Cloud {
       workload: (project: string, name: string) => this.workloads.get(`${project}.${name}`),
       site: (name: string) => this.sites.get(name),
       quota: (project: string) => this.quotas.get(project),
+      sites: () => this.sites.values(),
       claimsOf: (project: string) =>
         [...this.workloads.values()].filter((w) => w.project === project).flatMap((w) => claimOf(w) ?? []),
     };
@@ -192,6 +193,20 @@ describe('scale, stop, start, remove', () => {
   });
 });
 
+describe('scale', () => {
+  test('is refused when a rule of the workload would no longer hold', () => {
+    cloud.apply('web', { placement: { replicas: 3, survive: { sites: 1 } } });
+    expect(cloud.ask({ verb: 'workload.scale', ...web, replicas: 2 })).toMatchObject({
+      code: 'invalid',
+      issues: [{ path: 'spec.placement.survive' }],
+    });
+    cloud.apply('web', { type: 'singleton' });
+    expect(cloud.ask({ verb: 'workload.scale', ...web, replicas: 2 })).toMatchObject({
+      issues: [{ path: 'spec.placement.replicas', allowed: '1' }],
+    });
+  });
+});
+
 describe('a quota', () => {
   beforeEach(() => cloud.quotas.set('shop', { kind: 'Quota', project: 'shop', replicas: 5, workloads: 2 }));
   const replicas = (n: number) => ({ placement: { replicas: n } });
@@ -259,5 +274,15 @@ describe('sites', () => {
     expect(cloud.ask(cordon, { sequence: 4 })).toMatchObject({ changes: [{ change: 'updated' }] });
     expect(cloud.ask(cordon, { sequence: 5 })).toMatchObject({ changes: [{ change: 'unchanged' }] });
     expect(cloud.ask({ ...cordon, cordoned: false }, { sequence: 2 })).toMatchObject({ code: 'conflict' });
+  });
+});
+
+test('a quota of GPUs counts whole ones and shares', () => {
+  cloud.quotas.set('shop', { kind: 'Quota', project: 'shop', gpus: 2 });
+  const gpu = (request: object) => ({ placement: { replicas: 3 }, resources: { gpu: request } });
+  expect(cloud.apply('a', gpu({ shareMilli: 500 }))).toMatchObject({ ok: true });
+  expect(cloud.apply('b', gpu({}))).toMatchObject({
+    code: 'over-quota',
+    issues: [{ path: 'quota.shop.gpus', value: '4.5', allowed: 'at most 2 (in use 1.5)' }],
   });
 });

@@ -6,7 +6,7 @@ import {
   type Workload,
   type WorkloadDocument,
 } from '@skerry/contracts';
-import { contradictions } from './contradictions.js';
+import { contradictions, type Around } from './contradictions.js';
 import { demandOf } from './demand.js';
 import { overQuota } from './quota.js';
 import {
@@ -37,7 +37,8 @@ export function admitApply(
   const wrongGeneration = refuseGeneration(ifGeneration, known);
   if (wrongGeneration) return wrongGeneration;
 
-  const drafts = documents.map((document, at) => draft(document, known[at], request, tools));
+  const around = aroundOf(documents, request, state);
+  const drafts = documents.map((document, at) => draft(document, known[at], { request, tools, around }));
   const issues = [
     ...repeated(documents),
     ...drafts.flatMap((d, at) => prefixed(d.issues, documents, at)),
@@ -66,8 +67,7 @@ interface Draft {
 function draft(
   { metadata, spec }: WorkloadDocument,
   known: Workload | undefined,
-  request: AdmissionRequest,
-  tools: AdmissionTools,
+  { request, tools, around }: { request: AdmissionRequest; tools: AdmissionTools; around: Around },
 ): Draft {
   const { project, name, labels } = metadata;
   const present = known?.removed === true ? undefined : known;
@@ -93,7 +93,26 @@ function draft(
     commandSequence: request.sequence,
   };
   const change = changeOf(workload, present ? 'updated' : 'created');
-  return { workload, change, issues: [...demand.issues, ...contradictions(spec)] };
+  return { workload, change, issues: [...demand.issues, ...contradictions({ project, name, spec }, around)] };
+}
+
+/** What rules of one workload may be judged by: the other documents of the command as they are asked for, and what there is. */
+export function aroundOf(
+  documents: readonly WorkloadDocument[],
+  request: AdmissionRequest,
+  state: AdmissionState,
+): Around {
+  const asked = new Map(documents.map((d) => [workloadKey(d.metadata.project, d.metadata.name), d]));
+  return {
+    at: Date.parse(request.now),
+    sites: () => state.sites(),
+    workload(project, name) {
+      const document = asked.get(workloadKey(project, name));
+      if (document) return { project, name, spec: document.spec };
+      const known = state.workload(project, name);
+      return known?.removed === false ? { project, name, spec: known.spec } : undefined;
+    },
+  };
 }
 
 /** What `changes` says of a workload. */

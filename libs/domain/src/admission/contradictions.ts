@@ -1,51 +1,46 @@
-import { siteKindSchema, type Issue, type WorkloadSpec } from '@skerry/contracts';
+import type { Issue, Site, WorkloadSpec } from '@skerry/contracts';
+import { cronFaults, restartFaults, typeFaults } from './contradictions/running.js';
+import { labelFaults } from './contradictions/labels.js';
+import { pairFaults } from './contradictions/pairs.js';
+import { countFaults, priorityFaults, userFaults } from './contradictions/numbers.js';
+import { spreadFaults } from './contradictions/spread.js';
+
+/** A spec that is looked at, and whose it is. */
+export interface Draft {
+  readonly project: string;
+  readonly name: string;
+  readonly spec: WorkloadSpec;
+}
+
+/** What rules may be judged by beside the spec itself. */
+export interface Around {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Another workload as it would be after the command; undefined when there is none. */
+  workload(project: string, name: string): Draft | undefined;
+  /** Sites that are known; removed ones too. */
+  sites(): Iterable<Pick<Site, 'jurisdictions'>>;
+}
+
+/** A reason to refuse; one group of them a file, each with a line here. */
+export type Contradiction = (draft: Draft, around: Around) => Issue[];
+
+const CONTRADICTIONS: readonly Contradiction[] = [
+  typeFaults,
+  restartFaults,
+  cronFaults,
+  labelFaults,
+  spreadFaults,
+  countFaults,
+  userFaults,
+  priorityFaults,
+  pairFaults,
+];
 
 /**
- * Rules of a spec that no cloud could ever satisfy. What only the present sites cannot satisfy is not refused: it is
- * admitted, and the scheduler says why it is unplaceable until something changes.
+ * Rules of a spec that no cloud could ever satisfy, all at once. What only the present sites cannot satisfy is not refused:
+ * it is admitted, and the scheduler says why it is unplaceable until something changes.
  */
-export function contradictions(spec: WorkloadSpec): Issue[] {
-  return [...unknownKinds(spec), ...restartOfJob(spec), ...backoffOrder(spec)];
-}
-
-const KINDS: readonly string[] = siteKindSchema.options;
-
-function unknownKinds({ placement }: WorkloadSpec): Issue[] {
-  const wanted = placement.sites.required['kind'];
-  if (wanted === undefined) return [];
-  const values = typeof wanted === 'string' ? [wanted] : wanted;
-  if (values.some((value) => KINDS.includes(value))) return [];
-  return [
-    {
-      path: 'spec.placement.sites.required.kind',
-      problem: 'no site can be of this kind',
-      value: values.join(', '),
-      allowed: KINDS.join(', '),
-    },
-  ];
-}
-
-function restartOfJob({ type, run }: WorkloadSpec): Issue[] {
-  if (type !== 'job' || run.restart.policy !== 'always') return [];
-  return [
-    {
-      path: 'spec.run.restart.policy',
-      problem: 'a job that is always started again never completes',
-      value: 'always',
-      allowed: 'on-failure, never; or type: service',
-    },
-  ];
-}
-
-function backoffOrder({ run }: WorkloadSpec): Issue[] {
-  const { backoffMs, maxBackoffMs } = run.restart;
-  if (backoffMs <= maxBackoffMs) return [];
-  return [
-    {
-      path: 'spec.run.restart.maxBackoffMs',
-      problem: 'below backoffMs',
-      value: String(maxBackoffMs),
-      allowed: `at least ${backoffMs}`,
-    },
-  ];
+export function contradictions(draft: Draft, around: Around): Issue[] {
+  return CONTRADICTIONS.flatMap((contradiction) => contradiction(draft, around));
 }

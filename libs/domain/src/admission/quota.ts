@@ -7,8 +7,14 @@ export function claimOf(workload: Workload): Claim | undefined {
   const { name, spec, stopped, removed } = workload;
   if (removed) return undefined;
   const replicas = stopped ? 0 : replicaRange(spec.placement).max;
-  const { cpuMillicores, memoryMiB } = spec.resources;
-  return { name, replicas, cpuMillicores: replicas * cpuMillicores, memoryMiB: replicas * memoryMiB };
+  const { cpuMillicores, memoryMiB, gpu } = spec.resources;
+  return {
+    name,
+    replicas,
+    cpuMillicores: replicas * cpuMillicores,
+    memoryMiB: replicas * memoryMiB,
+    gpus: (replicas * (gpu?.shareMilli ?? (gpu?.count ?? 0) * 1_000)) / 1_000,
+  };
 }
 
 /** What the changed workloads would put over their projects' quotas: every limit that is passed, unless it is passed no further than now. */
@@ -20,7 +26,7 @@ export function overQuota(changed: readonly Workload[], state: AdmissionState): 
   });
 }
 
-const LIMITED = ['workloads', 'replicas', 'cpuMillicores', 'memoryMiB'] as const;
+const LIMITED = ['workloads', 'replicas', 'cpuMillicores', 'memoryMiB', 'gpus'] as const;
 type Usage = Record<(typeof LIMITED)[number], number>;
 
 function passed(quota: Quota, changed: readonly Workload[], state: AdmissionState): Issue[] {
@@ -48,12 +54,13 @@ function passed(quota: Quota, changed: readonly Workload[], state: AdmissionStat
 }
 
 function sum(claims: Iterable<Claim>): Usage {
-  const usage: Usage = { workloads: 0, replicas: 0, cpuMillicores: 0, memoryMiB: 0 };
+  const usage: Usage = { workloads: 0, replicas: 0, cpuMillicores: 0, memoryMiB: 0, gpus: 0 };
   for (const claim of claims) {
     usage.workloads += 1;
     usage.replicas += claim.replicas;
     usage.cpuMillicores += claim.cpuMillicores;
     usage.memoryMiB += claim.memoryMiB;
+    usage.gpus += claim.gpus;
   }
   return usage;
 }

@@ -26,8 +26,11 @@ export interface AdmissionTools {
 
 /** What is known when a command is decided. Tombstones of removed workloads and sites are in it. */
 export interface AdmissionState {
+  /** Those that the command is about, and those that they want to be near to or apart from. */
   workload(project: string, name: string): Workload | undefined;
   site(name: string): Site | undefined;
+  /** Every site as last heard. */
+  sites(): Iterable<Site>;
   /** What every workload of a project takes, that is not removed. Asked only when the project has a quota. */
   claimsOf(project: string): Iterable<Claim>;
   quota(project: string): Quota | undefined;
@@ -39,6 +42,8 @@ export interface Claim {
   replicas: number;
   cpuMillicores: number;
   memoryMiB: number;
+  /** Whole GPUs; a share counts as its part of one. */
+  gpus: number;
 }
 
 export interface AdmissionRequest {

@@ -1,5 +1,6 @@
 import type { CommandBody, Workload } from '@skerry/contracts';
-import { changeOf } from './apply.js';
+import { aroundOf, changeOf } from './apply.js';
+import { contradictions } from './contradictions.js';
 import { overQuota } from './quota.js';
 import { applied, superseded } from './sequence.js';
 import {
@@ -9,6 +10,7 @@ import {
   type AdmissionRequest,
   type AdmissionState,
   type AdmissionTools,
+  type Rejected,
 } from './types.js';
 
 type Body<V extends CommandBody['verb']> = Extract<CommandBody, { verb: V }>;
@@ -25,6 +27,11 @@ export function admitScale(
     const { replicas } = body;
     if (workload.spec.placement.replicas === replicas) return undefined;
     const spec = { ...workload.spec, placement: { ...workload.spec.placement, replicas } };
+    const issues = contradictions({ ...workload, spec }, aroundOf([], request, state));
+    if (issues.length > 0) {
+      const title = `${workload.project}/${workload.name} cannot have ${replicas} replicas`;
+      return rejected('invalid', title, { issues, hint: 'change the rule that is named, or the number' });
+    }
     return { ...workload, spec, specDigest: tools.digest(spec) };
   });
 }
@@ -51,7 +58,7 @@ function changed(
   { project, name }: Ref,
   request: AdmissionRequest,
   state: AdmissionState,
-  change: (workload: Workload) => Workload | undefined,
+  change: (workload: Workload) => Workload | Rejected | undefined,
 ): Admission {
   const known = state.workload(project, name);
   const { requestId } = request.command;
@@ -67,7 +74,7 @@ function changed(
     });
   const next = change(known);
   if (!next) return { ok: true, writes: NO_WRITES, changes: [changeOf(known, 'unchanged')] };
-  return commit(known, next, request, state);
+  return 'ok' in next ? next : commit(known, next, request, state);
 }
 
 function commit(

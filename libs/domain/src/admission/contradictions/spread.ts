@@ -1,0 +1,36 @@
+import type { Issue } from '@skerry/contracts';
+import { replicaRange } from '../../placement/index.js';
+import type { Around, Draft } from '../contradictions.js';
+import { barOf, possibleValues } from './possible-values.js';
+
+/** Targets that no sites can meet, or that the number of replicas is too small for. */
+export function spreadFaults({ spec: { type, placement } }: Draft, around: Around): Issue[] {
+  const { spread } = placement;
+  if (spread?.targets === undefined || type === 'daemon') return [];
+  const { over } = spread;
+  const { max } = replicaRange(placement);
+  const issues: Issue[] = [];
+  for (const [value, percent] of Object.entries(spread.targets)) {
+    const path = `spec.placement.spread.targets.${value}`;
+    const bar = value === '*' || percent === 0 ? undefined : barOf(placement, over, value, around);
+    if (bar !== undefined)
+      issues.push({ path, problem: `${bar}: these replicas could never be placed`, value: `${percent}%` });
+    // A share below half a replica is rounded to none, and the target is missed for ever.
+    const least = Math.ceil(50 / percent - 1e-9);
+    if (value !== '*' && percent > 0 && max > 0 && max < least) {
+      const allowed = `at least ${least} replicas, or a larger share`;
+      issues.push({ path, problem: `${percent}% of ${max} replicas is none`, value: `${percent}%`, allowed });
+    }
+  }
+  return [...issues, ...nowhereElse(placement, over)];
+}
+
+/** Targets that name every value there can be leave `*` empty. */
+function nowhereElse(placement: Draft['spec']['placement'], over: string): Issue[] {
+  const targets = placement.spread?.targets ?? {};
+  const rest = targets['*'] ?? 0;
+  const values = possibleValues(placement, over);
+  if (rest === 0 || values === undefined || values.some((v) => targets[v] === undefined)) return [];
+  const problem = `no value of ${over} is left beside those named`;
+  return [{ path: 'spec.placement.spread.targets.*', problem, value: `${rest}%`, allowed: 'left out' }];
+}

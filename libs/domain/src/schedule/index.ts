@@ -1,0 +1,1 @@
+export { dueAfter, dueBefore, scheduleFault } from './cron-schedule.js';
