@@ -8,6 +8,7 @@ export { compareValues, labelHolds, labelRulesOf, ruleInWords } from './label-ma
 export { Ledger, type Holding } from './ledger.js';
 export { INVARIANTS, lint, type Invariant, type Violation } from './lint.js';
 export { nextPlacement, placeRequest, reviewAt, type NextPlacementInput } from './next-placement.js';
+export { partnerOf } from './partner.js';
 export { ENGINE, place, work, type Worked } from './place.js';
 export { asNumbers, problemOf, type Numbers } from './problem.js';
 export {
