@@ -1,5 +1,6 @@
 import type { Decision, PlaceRequest, SiteFacts, Snapshot } from './types.js';
 import { preparedChecks } from './checks/index.js';
+import { lastCopyGone, wantedPart } from './handover.js';
 import { spreadDomain } from './checks/spread-label.js';
 
 export interface Violation {
@@ -101,11 +102,28 @@ const budgetHeld: Invariant = {
   },
 };
 
-/** The invariants of a plan: run in tests, in simulation, and on every decision before it is committed. */
-export const INVARIANTS: readonly Invariant[] = [knownSites, totals, checksHold, spreadHeld, budgetHeld];
+/** No last healthy copy is removed before its replacement is healthy. */
+const lastCopy: Invariant = {
+  name: 'last-copy',
+  broken: (decision, request, _sites, snapshot) => lastCopyGone(decision, request, snapshot),
+};
 
-/** Every invariant that a decision breaks; none for a good one. */
+/** The invariants of a plan: run in tests, in simulation, and on every decision before it is committed. */
+export const INVARIANTS: readonly Invariant[] = [
+  knownSites,
+  totals,
+  checksHold,
+  spreadHeld,
+  budgetHeld,
+  lastCopy,
+];
+
+/** Every invariant that a decision breaks; none for a good one. What only stays until it is replaced is judged by the last alone. */
 export function lint(decision: Decision, request: PlaceRequest, snapshot: Snapshot): Violation[] {
   const sites = new Map(snapshot.sites.map((s) => [s.name, s]));
-  return INVARIANTS.flatMap((invariant) => invariant.broken(decision, request, sites, snapshot));
+  const kept = decision.shares.some((s) => s.until !== undefined);
+  const wanted = kept ? { ...decision, shares: wantedPart(decision.shares) } : decision;
+  return INVARIANTS.flatMap((invariant) =>
+    invariant.broken(invariant === lastCopy ? decision : wanted, request, sites, snapshot),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Placement, Share, Workload } from '@skerry/contracts';
 import { replaceDueAt } from './checks/readiness.js';
+import { handoverEndsAt, wantedPart, withHandover } from './handover.js';
 import { lint } from './lint.js';
 import { ENGINE, place } from './place.js';
 import type { Decision, PlaceRequest, Snapshot } from './types.js';
@@ -9,6 +10,8 @@ export interface NextPlacementInput {
   /** What is placed now. */
   readonly previous: Placement | undefined;
   readonly refusals: PlaceRequest['refusals'];
+  /** Healthy replicas by site, as reported. */
+  readonly healthy?: PlaceRequest['healthy'];
   readonly snapshot: Snapshot;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -18,6 +21,8 @@ export interface NextPlacementInput {
   readonly epoch: number;
   /** Digests of the inputs; asked for only when there is something to commit. */
   readonly inputs: () => Placement['inputs'];
+  /** Chooses again though what is placed stands: rebalancing. */
+  readonly anew?: boolean;
 }
 
 /**
@@ -28,8 +33,8 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
   const { workload, previous, term } = input;
   const request = placeRequest(input);
   const current = previous?.version.term === term && previous.version.generation === workload.generation;
-  if (current && settled(previous, request, input.snapshot)) return undefined;
-  const decision = decide(request, input.snapshot);
+  const standing = current && input.anew !== true ? standingOf(previous, request, input.snapshot) : undefined;
+  const decision = decide(standing, request, input);
   if (current && sameDecision(previous, decision)) return undefined;
   return {
     kind: 'Placement',
@@ -48,19 +53,26 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
 
 /** A request that knows what is placed now. */
 export function placeRequest(
-  input: Pick<NextPlacementInput, 'workload' | 'previous' | 'refusals' | 'now'>,
+  input: Pick<NextPlacementInput, 'workload' | 'previous' | 'refusals' | 'healthy' | 'now'>,
 ): PlaceRequest {
-  const present = new Map((input.previous?.shares ?? []).map((s) => [s.site, s.replicas]));
-  return { workload: input.workload, present, refusals: input.refusals, now: input.now };
+  const { workload, previous, refusals, healthy, now } = input;
+  return {
+    workload,
+    present: new Map((previous?.shares ?? []).map((s) => [s.site, s.replicas])),
+    refusals,
+    now,
+    ...(healthy ? { healthy } : {}),
+    ...(previous ? { generationBefore: previous.version.generation } : {}),
+  };
 }
 
 /**
  * When a placement has to be looked at again though nothing is heard: a site that it uses is lost and its time has not
- * come. Milliseconds since the epoch, or Infinity.
+ * come, or what is kept until it is replaced has to go. Milliseconds since the epoch, or Infinity.
  */
 export function reviewAt(
   workload: Workload,
-  shares: readonly Pick<Share, 'site'>[],
+  shares: readonly Pick<Share, 'site' | 'deadline'>[],
   { sites }: Pick<Snapshot, 'sites'>,
   now: number,
 ): number {
@@ -69,20 +81,27 @@ export function reviewAt(
     .filter((facts) => used.has(facts.name))
     .map((facts) => replaceDueAt(facts, workload))
     .filter((due) => due > now)
-    .reduce((earliest, due) => Math.min(earliest, due), Number.POSITIVE_INFINITY);
+    .reduce((earliest, due) => Math.min(earliest, due), handoverEndsAt(shares, now));
 }
 
-function settled(previous: Placement, request: PlaceRequest, snapshot: Snapshot): boolean {
+/** What is wanted by the placement there is, when it is in full and every share of it still passes every check. */
+function standingOf(previous: Placement, request: PlaceRequest, snapshot: Snapshot): Decision | undefined {
   const { removed, stopped } = request.workload;
-  if (removed) return previous.state === 'removed';
-  if (stopped) return previous.state === 'stopped';
-  return previous.state === 'placed' && lint(previous, request, snapshot).length === 0;
+  if (removed || stopped || previous.state !== 'placed') return undefined;
+  const wanted: Decision = { ...decisionIn(previous), shares: wantedPart(previous.shares) };
+  // What is wanted is judged alone: what has to stay beside it is added anew.
+  const { healthy: _healthy, ...alone } = request;
+  return lint(wanted, alone, snapshot).length === 0 ? wanted : undefined;
 }
 
-function decide(request: PlaceRequest, snapshot: Snapshot): Decision {
+function decide(
+  standing: Decision | undefined,
+  request: PlaceRequest,
+  { snapshot, previous }: NextPlacementInput,
+): Decision {
   const { removed, stopped } = request.workload;
   if (removed || stopped) return nothing(removed ? 'removed' : 'stopped');
-  const decision = place(request, snapshot);
+  const decision = withHandover(standing ?? place(request, snapshot), { request, previous, snapshot });
   const broken = lint(decision, request, snapshot);
   if (broken.length > 0) {
     const said = broken.map((v) => `${v.invariant}: ${v.site ?? ''} ${v.detail}`).join('; ');
@@ -102,9 +121,24 @@ function sameDecision(a: Placement, b: Decision): boolean {
     a.state === b.state &&
     a.wanted === b.wanted &&
     a.shares.length === b.shares.length &&
-    a.shares.every((s, i) => s.site === b.shares[i]?.site && s.replicas === b.shares[i]?.replicas) &&
+    a.shares.every((s, i) => sameShare(s, b.shares[i])) &&
     sameCounts(a.failedChecks, b.failedChecks)
   );
+}
+
+function sameShare(a: Share, b: Share | undefined): boolean {
+  return a.site === b?.site && a.replicas === b.replicas && a.until === b.until && a.surplus === b.surplus;
+}
+
+/** The parts of a placement that the decision itself made. */
+export function decisionIn(placement: Placement): Decision {
+  const { state, wanted, shares, latencyMs, costPerMonth, objective } = placement;
+  const { runnerUp, failedChecks, rejected, engine, seed } = placement;
+  return {
+    ...{ state, wanted, shares, costPerMonth, objective, failedChecks, rejected, engine, seed },
+    ...(latencyMs === undefined ? {} : { latencyMs }),
+    ...(runnerUp === undefined ? {} : { runnerUp }),
+  };
 }
 
 function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
