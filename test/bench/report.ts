@@ -26,11 +26,15 @@ export class Report {
     (this.json ? process.stderr : process.stdout).write(`${line}\n`);
   }
 
-  /** The machine and the versions that the figures belong to. */
-  machine(natsVersion: string): void {
+  /** The machine and the versions that the figures belong to; `natsVersion` when a server takes part in them. */
+  machine(natsVersion?: string): void {
     const [cpu] = cpus();
+    const server =
+      natsVersion === undefined
+        ? ''
+        : `, nats-server ${natsVersion}, JetStream R1 with sync_interval: always`;
     this.say(
-      `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, Node ${process.versions.node}, nats-server ${natsVersion}, JetStream R1 with sync_interval: always`,
+      `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, Node ${process.versions.node}${server}`,
     );
   }
 }
