@@ -5,7 +5,7 @@ import { loadContext } from './context-file.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
 import { showError } from './output/show-error.js';
 import { Terminal } from './output/terminal.js';
-import { makeProgram, type Act, type GlobalOptions } from './program.js';
+import { makeProgram, type Act, type ActHere, type GlobalOptions } from './program.js';
 import { beginRootSpan } from './root-span.js';
 
 /** A bearer or join token in an argument can be read by every user of the machine. */
@@ -24,6 +24,11 @@ async function main(args: string[]): Promise<number> {
     async (work) => {
       exitCode = await runCommand(commandName, globals, work);
     };
+  const actHere =
+    (globals: GlobalOptions): ActHere =>
+    async (work) => {
+      exitCode = await runHere(globals, work);
+    };
   if (args.some((arg) => TOKEN.test(arg))) {
     process.stderr.write('error: a token does not belong into an argument, where others can read it\n');
     process.stderr.write(
@@ -31,7 +36,7 @@ async function main(args: string[]): Promise<number> {
     );
     return EXIT.usage;
   }
-  const program = makeProgram(act);
+  const program = makeProgram(act, actHere);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) {
     command.exitOverride();
   }
@@ -50,11 +55,7 @@ async function runCommand(
   globals: GlobalOptions,
   work: Parameters<Act>[0],
 ): Promise<number> {
-  const terminal = new Terminal(
-    { out: process.stdout, err: process.stderr },
-    globals.json === true,
-    process.env,
-  );
+  const terminal = terminalOf(globals);
   const trace = beginRootSpan(`skerry ${commandName}`.trim(), process.env);
   const interrupted = new AbortController();
   process.once('SIGINT', () => {
@@ -82,6 +83,20 @@ async function runCommand(
   }
   await trace.end(exitCode === EXIT.ok);
   return exitCode;
+}
+
+/** A command that speaks to nobody; Ctrl-C ends it at once. */
+async function runHere(globals: GlobalOptions, work: Parameters<ActHere>[0]): Promise<number> {
+  const terminal = terminalOf(globals);
+  try {
+    return (await work(terminal)) ?? EXIT.ok;
+  } catch (error) {
+    return showError(asCommandFailed(error), terminal);
+  }
+}
+
+function terminalOf({ json }: GlobalOptions): Terminal {
+  return new Terminal({ out: process.stdout, err: process.stderr }, json === true, process.env);
 }
 
 function asCommandFailed(error: unknown): unknown {

@@ -1,5 +1,8 @@
+import { LIMITS } from '@skerry/contracts';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { AdviseOptions } from './commands/advise.js';
 import { apply } from './commands/apply.js';
+import { applyPlan } from './commands/apply-plan.js';
 import { change } from './commands/change.js';
 import { creds } from './commands/creds.js';
 import { dropDeadLetter, listDeadLetters, retryDeadLetter, showDeadLetter } from './commands/dead-letters.js';
@@ -7,11 +10,14 @@ import { doctor } from './commands/doctor.js';
 import { events } from './commands/events.js';
 import { get } from './commands/get.js';
 import { logs } from './commands/logs.js';
-import { plan } from './commands/plan.js';
+import { plan, planRebalance, type PlanOptions } from './commands/plan.js';
+import { rebalance } from './commands/rebalance.js';
 import type { Session } from './commands/session.js';
 import { addSite, cordonSite, listNodes, listSites, removeSite, showSite } from './commands/sites.js';
 import { status, watchStatus } from './commands/status.js';
-import { why } from './commands/why.js';
+import { why, type WhyOptions } from './commands/why.js';
+import { CommandFailed, EXIT } from './exit-codes.js';
+import type { Terminal } from './output/terminal.js';
 import { VERSION } from './version.js';
 
 /** Options before or after any command. */
@@ -25,19 +31,26 @@ export interface GlobalOptions {
 /** Runs one command's work; its result is the exit code, 0 when it has none. */
 export type Act = (work: (session: Session) => Promise<number | void> | number | void) => Promise<void>;
 
+/** Runs a command that needs no cloud. */
+export type ActHere = (work: (terminal: Terminal) => Promise<number | void> | number | void) => Promise<void>;
+
 const EXIT_CODES = `
 Exit codes:
   0 done   1 refused or failed   2 called wrongly   3 not found   4 no answer from the api
   5 not logged in   124 waited too long   130 interrupted
-  (plan: 0 nothing to do, 1 changes, 2 cannot)
+  (plan, rebalance --plan: 0 nothing to do, 1 changes, 2 cannot)
 
 An APP is written project/name or name; a unique beginning of it will do.`;
 
 const DEFAULT_WAIT_S = 60;
 const DEFAULT_TAIL = 100;
+const DEFAULT_MOVES_PERCENT = 5;
 
 /** Every command with its options: what \`skerry --help\` shows. */
-export function makeProgram(act: (globals: GlobalOptions) => Act): Command {
+export function makeProgram(
+  act: (globals: GlobalOptions) => Act,
+  actHere: (globals: GlobalOptions) => ActHere,
+): Command {
   const program = new Command('skerry')
     .description('One cloud out of every place you run.')
     .option('--json', 'results as JSON, one value a line')
@@ -55,6 +68,7 @@ export function makeProgram(act: (globals: GlobalOptions) => Act): Command {
   addWorkloadCommands(program, run);
   addChangeCommands(program, run);
   addSiteCommands(program, run);
+  addAdvise(program, (work) => actHere(program.opts())(work));
   addOperatorCommands(program, run);
   return program;
 }
@@ -73,7 +87,13 @@ function addWorkloadCommands(program: Command, run: Act): void {
     .command('why <app>')
     .description('why it is placed as it is')
     .option('--not-on <site>', 'everything that speaks for and against this site')
-    .action((app: string, o: { notOn?: string }) => run((s) => why(s, app, o.notOn)));
+    .option('--revision <n>', 'an earlier decision', wholeNumber(1, 1e12))
+    .addOption(
+      new Option('--at <time>', 'the decision that counted then: 2026-11-22T04:52:00Z, or 15m, 2h, 3d ago')
+        .argParser(moment)
+        .conflicts('revision'),
+    )
+    .action((app: string, o: WhyOptions) => run((s) => why(s, app, o)));
   program
     .command('logs <app>')
     .description('its lines, merged over sites')
@@ -87,13 +107,14 @@ function addWorkloadCommands(program: Command, run: Act): void {
 
 function addChangeCommands(program: Command, run: Act): void {
   const files = () =>
-    new Option('-f, --file <path>', 'a file, a folder, or - for standard input; may be repeated')
-      .argParser(several)
-      .makeOptionMandatory();
+    new Option('-f, --file <path>', 'a file, a folder, or - for standard input; may be repeated').argParser(
+      several,
+    );
   program
     .command('apply')
     .description('make it so: all documents or none')
     .addOption(files())
+    .option('--plan <id>', 'what `skerry plan` or `skerry rebalance --plan` showed, if it would still be so')
     .option(
       '--wait [seconds]',
       `wait until everything runs (default ${DEFAULT_WAIT_S})`,
@@ -104,20 +125,22 @@ function addChangeCommands(program: Command, run: Act): void {
       'only when the workload is at this generation; 0: when there is none',
       wholeNumber(0, 1e12),
     )
-    .action((o: { file: string[]; wait?: number | true; ifGeneration?: number }) =>
-      run((s) => {
-        const { wait, ...rest } = o;
-        return apply(s, {
-          ...rest,
-          ...(wait === undefined ? {} : { wait: wait === true ? DEFAULT_WAIT_S : wait }),
-        });
-      }),
-    );
+    .action((o: ApplyFlags) => run((s) => applyEither(s, o)));
   program
     .command('plan')
     .description('what would be placed where and why; commits nothing')
     .addOption(files())
-    .action((o: { file: string[] }) => run((s) => plan(s, o.file)));
+    .option('--without-site <site>', 'if that site were gone')
+    .option('--drain <site>', 'if that site took nothing and its work moved away')
+    .action((o: PlanOptions) => run((s) => plan(s, o)));
+  program
+    .command('rebalance')
+    .description('move replicas where that gains more than it costs')
+    .option('--plan', 'only show the moves')
+    .option('--max-moves <percent>', 'of all replicas at most this share', percent, DEFAULT_MOVES_PERCENT)
+    .action((o: { plan?: boolean; maxMoves: number }) =>
+      run((s) => (o.plan ? planRebalance(s, o.maxMoves) : rebalance(s, o.maxMoves))),
+    );
   program
     .command('scale <app> <replicas>')
     .description('change how many replicas are wanted')
@@ -136,6 +159,27 @@ function addChangeCommands(program: Command, run: Act): void {
     .command('rm <app>')
     .description('remove it')
     .action((app: string) => run((s) => change(s, app, { verb: 'rm' })));
+}
+
+interface ApplyFlags {
+  file?: string[];
+  plan?: string;
+  wait?: number | true;
+  ifGeneration?: number;
+}
+
+function applyEither(session: Session, { file, plan: id, wait, ifGeneration }: ApplyFlags) {
+  const seconds = wait === true ? DEFAULT_WAIT_S : wait;
+  if ((file === undefined) === (id === undefined))
+    throw new CommandFailed(EXIT.usage, 'one of --file and --plan is wanted', 'skerry apply -f web.yaml');
+  if (id !== undefined && ifGeneration !== undefined)
+    throw new CommandFailed(EXIT.usage, '--if-generation goes with --file: a plan knows what it was made of');
+  if (id !== undefined) return applyPlan(session, id, seconds);
+  return apply(session, {
+    file: file ?? [],
+    ...(seconds === undefined ? {} : { wait: seconds }),
+    ...(ifGeneration === undefined ? {} : { ifGeneration }),
+  });
 }
 
 function addSiteCommands(program: Command, run: Act): void {
@@ -181,6 +225,39 @@ function addSiteCommands(program: Command, run: Act): void {
     .description('all nodes')
     .action(() => run((s) => listNodes(s)));
 }
+
+function addAdvise(program: Command, run: ActHere): void {
+  program
+    .command('advise')
+    .description('which sites to open for these users; decided here, without a cloud')
+    .requiredOption('--sites-from <file>', 'csv of the sites to choose from')
+    .requiredOption('--users <file>', 'csv of where users are')
+    .requiredOption(
+      '--max-sites <n>',
+      'open at most so many; fewer when a further one costs more than it gains',
+      wholeNumber(1, LIMITS.adviseMaxSites),
+    )
+    .option('--rtt <file>', 'csv of measured round trips: from,to,rtt_ms between sites and users, by name')
+    .option('--allow <jurisdiction>', 'only sites under this law; may be repeated', several, [])
+    .option('--deny <jurisdiction>', 'no site under this law; may be repeated', several, [])
+    .option('--latency-weight <n>', 'what a millisecond of the mean user is worth a month', amount, 1)
+    .option('--price-weight <n>', 'what a unit of cost a month counts', amount, 1)
+    .option('--cores <n>', 'cores at each site, for cpuCoreMonth', amount, 1)
+    .option('--memory-gib <n>', 'memory at each site, for memoryGiBMonth', amount, 1)
+    .option('--egress-gib <n>', 'sent to all users a month, for egressGiB', amount, 0)
+    .addHelpText('after', TABLES)
+    .action((o: AdviseOptions) =>
+      // Nothing of it is loaded by the other commands.
+      run(async (terminal) => (await import('./commands/advise.js')).advise(terminal, o)),
+    );
+}
+
+const TABLES = `
+Tables are comma-separated with a first line that names the columns; case and "_" in the names do not count.
+  sites  id or name; lat and lon, or city; optional country, jurisdictions (eu|eea),
+         pricePerMonth of the site, or cpuCoreMonth, memoryGiBMonth; egressGiB
+  users  lat and lon, or city (and country), or country; weight or population; optional name
+  rtt    from,to,rtt_ms: directed; of both directions the mean counts; what is not measured is estimated`;
 
 function addOperatorCommands(program: Command, run: Act): void {
   program
@@ -231,6 +308,34 @@ function wholeNumber(min: number, max: number) {
     if (value >= min && value <= max) return value;
     throw new InvalidArgumentError(`a whole number from ${min} to ${max} is wanted.`);
   };
+}
+
+function percent(text: string): number {
+  const value = /^\d{1,3}(?:\.\d{1,6})?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (value <= 100) return value;
+  throw new InvalidArgumentError('a share from 0 to 100 percent is wanted.');
+}
+
+const AGO = /^(\d{1,6})([smhd])$/;
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** RFC 3339, or so long ago. */
+function moment(text: string): string {
+  const [, amountOf, unit = ''] = AGO.exec(text) ?? [];
+  const ms =
+    amountOf !== undefined
+      ? Date.now() - Number(amountOf) * (UNIT_MS[unit] ?? 0)
+      : /^\d{4}-\d\d-\d\dT\d\d:\d\d.*(?:Z|[-+]\d\d:\d\d)$/.test(text)
+        ? Date.parse(text)
+        : Number.NaN;
+  if (Number.isFinite(ms)) return new Date(ms).toISOString();
+  throw new InvalidArgumentError('a moment such as 2026-11-22T04:52:00Z, or 15m, 2h, 3d ago, is wanted.');
+}
+
+function amount(text: string): number {
+  const value = /^\d{1,9}(?:\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0) return value;
+  throw new InvalidArgumentError('a number from 0 to 999999999 is wanted.');
 }
 
 function degrees(max: number) {

@@ -32,6 +32,12 @@ export const LIMITS = {
   /** Links that a site describes. */
   linksPerSite: 256,
   usersPerWorkload: 256,
+  /** Tables of `skerry advise`: bytes and lines of each, sites to choose from, user locations, and sites to open. */
+  adviseFileBytes: 32 * 1024 * 1024,
+  adviseRttLines: 1_000_000,
+  adviseSites: 2_000,
+  adviseUsers: 10_000,
+  adviseMaxSites: 64,
   /** Bytes of one message on the bus: nats-server's own default. */
   messageBytes: 1024 * 1024,
   /** Characters and tokens of one subject. */

@@ -27,18 +27,23 @@ export async function apply(session: Session, options: ApplyOptions): Promise<vo
     return;
   }
   if (!terminal.json) showChanges(changes, done.traceId, session);
-  const { statuses, waiting } = await waitForRunning(session, changes, options.wait * 1_000);
+  await awaitChanges(session, { answer: done, changes, seconds: options.wait });
+}
+
+/** Waits until the changed workloads run; with `--json` the answer is then shown with their statuses. Throws `CommandFailed` when they do not in time. */
+export async function awaitChanges(
+  session: Session,
+  { answer, changes, seconds }: { answer: object; changes: Change[]; seconds: number },
+): Promise<void> {
+  const { terminal } = session;
+  const { statuses, waiting } = await waitForRunning(session, changes, seconds * 1_000);
   if (session.signal.aborted)
     throw new CommandFailed(EXIT.interrupted, 'it was applied; it is not waited for any more');
-  terminal.result({ ...done, statuses }, () => undefined);
+  terminal.result({ ...answer, statuses }, () => undefined);
   if (waiting.length > 0) {
     const lines = waiting.map(({ key, phase }) => `${key} is ${phase}`);
-    throw new CommandFailed(
-      EXIT.timedOut,
-      `not running after ${options.wait} s`,
-      `skerry why ${waiting[0]?.key ?? ''}`,
-      lines,
-    );
+    const hint = `skerry why ${waiting[0]?.key ?? ''}`;
+    throw new CommandFailed(EXIT.timedOut, `not running after ${seconds} s`, hint, lines);
   }
   terminal.next('skerry status', ...changes.slice(0, 1).map((change) => `skerry get ${keyOf(change)}`));
 }

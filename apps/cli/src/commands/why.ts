@@ -1,46 +1,72 @@
-import type { SiteExplanation, Why } from '@skerry/contracts';
+import type { SiteExplanation, Why, WhyQuery } from '@skerry/contracts';
 import { findSite, findWorkload, keyOf } from '../names.js';
-import { plain } from '../output/terminal.js';
+import { plain, type Terminal } from '../output/terminal.js';
 import { placementText } from '../output/workload-lines.js';
 import type { Session } from './session.js';
 
-/** `skerry why APP [--not-on SITE]`: the reasons of a placement, for every site or in full for one. */
-export async function why(session: Session, app: string, notOn: string | undefined): Promise<void> {
-  const { client, terminal, project } = session;
-  const ref = await findWorkload(client, app, project);
-  const site = notOn === undefined ? undefined : (await findSite(client, notOn)).site.name;
-  const answer = await terminal.during(
-    'asking the scheduler',
-    client.why(ref.project, ref.name, site === undefined ? {} : { site }),
-  );
-  terminal.result(answer, () => (site === undefined ? showAll(answer, session) : showOne(answer, session)));
-  const other = answer.sites.find(({ chosen }) => chosen === 0)?.site;
-  const more =
-    site === undefined && other !== undefined ? `skerry why ${keyOf(ref)} --not-on ${other}` : undefined;
-  terminal.next(more ?? `skerry get ${keyOf(ref)}`);
+export interface WhyOptions {
+  notOn?: string;
+  revision?: number;
+  /** RFC 3339. */
+  at?: string;
 }
 
-function showAll({ placement, sites, inputsChanged }: Why, { terminal }: Session): void {
-  const { bold, dim } = terminal.colours;
+/** `skerry why APP`: the reasons of a placement, for every site or in full for one; of the one that counts or an earlier one. */
+export async function why(session: Session, app: string, options: WhyOptions): Promise<void> {
+  const { client, terminal, project } = session;
+  const ref = await findWorkload(client, app, project);
+  const { notOn, revision, at } = options;
+  const site = notOn === undefined ? undefined : (await findSite(client, notOn)).site.name;
+  const query: WhyQuery = {
+    ...(site === undefined ? {} : { site }),
+    ...(revision === undefined ? {} : { revision }),
+    ...(at === undefined ? {} : { at }),
+  };
+  const answer = await terminal.during('asking the scheduler', client.why(ref.project, ref.name, query));
+  terminal.result(answer, () => {
+    if (site === undefined) showAll(answer, terminal);
+    else showOne(answer, terminal);
+    terminal.say();
+    terminal.say(terminal.colours.dim(sourceText(answer)));
+  });
+  terminal.next(...nextOf(answer, keyOf(ref), site));
+}
+
+function nextOf({ placement, sites }: Why, key: string, site: string | undefined): string[] {
+  const other = sites.find(({ chosen }) => chosen === 0)?.site;
+  const { revision } = placement.version;
+  return [
+    site === undefined && other !== undefined ? `skerry why ${key} --not-on ${other}` : `skerry get ${key}`,
+    ...(revision > 1 ? [`skerry why ${key} --revision ${revision - 1}`] : []),
+  ];
+}
+
+function showAll({ placement, sites }: Why, terminal: Terminal): void {
+  const { bold } = terminal.colours;
+  const { version, decidedAt } = placement;
   terminal.say(
-    `${bold(`${placement.project}/${placement.name}`)}: ${placementText(placement)}, decided ${placement.decidedAt}`,
+    `${bold(`${placement.project}/${placement.name}`)}: ${placementText(placement)}, decided ${decidedAt} (revision ${version.revision}, generation ${version.generation})`,
   );
-  terminal.table(
-    ['SITE', 'REPLICAS', 'WHY', 'USERS', 'LATENCY', 'A MONTH'],
-    placement.shares.map((share) => [
-      share.site,
-      String(share.replicas),
-      share.why,
-      `${(share.demandShare * 100).toFixed(0)} %`,
-      `${share.latencyMs.toFixed(0)} ms${share.measured ? '' : ' est.'}`,
-      share.costPerMonth.toFixed(2),
-    ]),
-  );
-  const { runnerUp } = placement;
+  if (placement.shares.length > 0) {
+    terminal.table(
+      ['SITE', 'REPLICAS', 'WHY', 'USERS', 'LATENCY', 'A MONTH'],
+      placement.shares.map((share) => [
+        share.site,
+        String(share.replicas),
+        share.until === undefined ? share.why : `${share.why}; until replaced`,
+        `${(share.demandShare * 100).toFixed(0)} %`,
+        `${share.latencyMs.toFixed(0)} ms${share.measured ? '' : ' est.'}`,
+        share.costPerMonth.toFixed(2),
+      ]),
+    );
+  }
+  const { runnerUp, preempted = [] } = placement;
   if (runnerUp)
     terminal.say(
       `runner-up: ${runnerUp.site} instead of ${runnerUp.insteadOf}, worse by ${runnerUp.worseBy.toFixed(2)}`,
     );
+  for (const { project, name, site, replicas } of preempted)
+    terminal.say(`took the room of ${project}/${name} at ${site}: ${replicas} replicas`);
   terminal.say();
   terminal.table(
     ['SITE', 'RANK', 'CHOSEN', 'VERDICT'],
@@ -51,34 +77,33 @@ function showAll({ placement, sites, inputsChanged }: Why, { terminal }: Session
       verdict(site),
     ]),
   );
-  if (inputsChanged) terminal.say(dim('sites have changed since the decision: this is what holds now'));
 }
 
 /** Terms named in one line; `--not-on` shows all. */
 const SHOWN_TERMS = 3;
 
-/** Feasible with what it costs, else the first check that failed. */
+/** Feasible with what it costs, else the first check that failed and what would mend it. */
 function verdict({ feasible, checks, terms }: SiteExplanation): string {
   const failed = checks.find(({ ok }) => !ok);
-  if (!feasible && failed) return plain(`${failed.check}: has ${failed.has}, needs ${failed.needs}`);
+  if (!feasible && failed) {
+    const remedy = failed.remedy === undefined ? '' : `; ${failed.remedy}`;
+    return plain(`${failed.check}: has ${failed.has}, needs ${failed.needs}${remedy}`);
+  }
   const costly = terms.filter(({ cost }) => Math.abs(cost) >= 0.005).toSorted((a, b) => b.cost - a.cost);
   const costs = costly.slice(0, SHOWN_TERMS).map(({ term, cost }) => `${term} ${cost.toFixed(2)}`);
   const total = terms.reduce((sum, { cost }) => sum + cost, 0);
   return plain(costs.length === 0 ? 'would fit' : `costs ${total.toFixed(2)}: ${costs.join(', ')}`);
 }
 
-function showOne({ placement, sites }: Why, { terminal }: Session): void {
+function showOne({ placement, sites }: Why, terminal: Terminal): void {
   const [site] = sites;
-  if (!site) return;
+  if (!site) {
+    terminal.say('that site was not there when it was decided');
+    return;
+  }
   const { bold, green, red } = terminal.colours;
   const name = `${placement.project}/${placement.name}`;
-  const fate =
-    site.chosen > 0
-      ? `${site.chosen} replicas are there`
-      : site.feasible
-        ? 'it would fit, others are better'
-        : 'it does not fit';
-  terminal.say(`${bold(name)} at ${bold(site.site)}: ${fate}`);
+  terminal.say(`${bold(name)} at ${bold(site.site)}: ${fateOf(site)}`);
   terminal.table(
     ['CHECK', '', 'HAS', 'NEEDS', 'REMEDY'],
     site.checks.map((check) => [
@@ -89,9 +114,34 @@ function showOne({ placement, sites }: Why, { terminal }: Session): void {
       plain(check.remedy ?? ''),
     ]),
   );
+  if (site.terms.length > 0) {
+    terminal.say();
+    terminal.table(
+      ['TERM', 'VALUE', 'COSTS'],
+      site.terms.map(({ term, value, unit, cost }) => [term, `${value.toFixed(2)} ${unit}`, cost.toFixed(3)]),
+    );
+  }
+  const failed = site.checks.filter(({ ok }) => !ok);
+  if (failed.length === 0) return;
   terminal.say();
-  terminal.table(
-    ['TERM', 'VALUE', 'COSTS'],
-    site.terms.map(({ term, value, unit, cost }) => [term, `${value.toFixed(2)} ${unit}`, cost.toFixed(3)]),
-  );
+  terminal.say('it would fit there if:');
+  for (const { check, needs, remedy } of failed)
+    terminal.say(`  ${plain(remedy ?? `${check} were ${needs}`)}`);
+}
+
+function fateOf({ chosen, feasible, rank }: SiteExplanation): string {
+  if (chosen > 0) return `${chosen} ${chosen === 1 ? 'replica is' : 'replicas are'} there`;
+  const ranked = rank === undefined ? '' : ` (rank ${rank})`;
+  return feasible ? `it would fit, others are better${ranked}` : 'it does not fit';
+}
+
+/** What the explanation is made from, and how far it can be trusted. */
+function sourceText({ placement, from, reproduced, engine, inputsChanged }: Why): string {
+  const decidedBy = `${placement.engine.name} ${placement.engine.version}`;
+  const since = inputsChanged ? '; sites have changed since' : '';
+  if (from === 'current')
+    return `explained by engine ${engine} from what is known now: the inputs of the decision are no longer kept${since}`;
+  if (reproduced === false)
+    return `explained by engine ${engine} from the inputs as recorded; it was decided by ${decidedBy}, and this engine decides otherwise${since}`;
+  return `explained by engine ${engine} from the inputs as recorded, and decided again: the same, bit for bit${since}`;
 }

@@ -1,3 +1,11 @@
+export {
+  advise,
+  type Advice,
+  type AdviceRequest,
+  type Advised,
+  type AdvisedSite,
+  type SiteProspect,
+} from './advise.js';
 export { CHECKS } from './checks/index.js';
 export { replaceDueAt } from './checks/readiness.js';
 export { mayReside } from './checks/residency.js';

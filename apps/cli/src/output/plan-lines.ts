@@ -1,0 +1,91 @@
+import type { Plan, PlanFigures, Share } from '@skerry/contracts';
+import { placementText, rejectedLines } from './workload-lines.js';
+import type { Terminal } from './terminal.js';
+
+type Item = Plan['items'][number];
+const SIGN = { create: '+', update: '~', none: '=' } as const;
+
+/** What a plan would change: each workload with its sites before and after, then the figures over all of them. */
+export function showPlan(plan: Plan, terminal: Terminal): void {
+  for (const item of plan.items) showItem(item, terminal);
+  const { before, after, untouched, omitted = 0 } = plan;
+  if (omitted > 0) terminal.say(`and ${omitted} more changes, which the figures count`);
+  const others = untouched > 0 ? `; ${untouched} other workloads stay as they are` : '';
+  terminal.say(`over ${plan.items.length + omitted}: ${figuresText(before, after)}${others}`);
+}
+
+/** Whether anything would change; whether something wanted would not be placed. */
+export function verdictOf({ items, omitted = 0 }: Plan): { changes: boolean; cannot: boolean } {
+  return {
+    changes: omitted > 0 || items.some(({ change, moves }) => change !== 'none' || moves.length > 0),
+    cannot: items.some(({ placement: { state } }) => state === 'unplaceable' || state === 'partial'),
+  };
+}
+
+function showItem(item: Item, terminal: Terminal): void {
+  const { placement } = item;
+  const { bold } = terminal.colours;
+  const title = bold(`${item.project}/${item.name}`);
+  terminal.say(`${SIGN[item.change]} ${title}: ${placementText(placement)}`);
+  const moves = new Map(item.moves.map((move) => [move.site, move]));
+  const stay = placement.shares.map((share) => shareRow(share, moves.get(share.site)?.before, terminal));
+  const placed = new Set(placement.shares.map(({ site }) => site));
+  const leave = item.moves
+    .filter(({ site }) => !placed.has(site))
+    .map(({ site, before, after }) => row(terminal, { site, before, after }));
+  if (stay.length + leave.length > 0)
+    terminal.table(['  SITE', 'NOW', 'THEN', 'WHY', 'LATENCY', 'A MONTH'], [...stay, ...leave]);
+  const { before } = item;
+  if (before) {
+    const replicas = placement.shares.reduce((sum, share) => sum + share.replicas, 0);
+    const { costPerMonth, latencyMs } = placement;
+    const after = { replicas, costPerMonth, ...(latencyMs === undefined ? {} : { latencyMs }) };
+    terminal.say(`  ${figuresText(before, after)}`);
+  }
+  for (const line of rejectedLines(placement)) {
+    if (placement.state === 'partial' || placement.state === 'unplaceable') terminal.say(`  ${line}`);
+  }
+  for (const given of placement.preempted ?? [])
+    terminal.say(
+      `  takes the room of ${given.project}/${given.name} at ${given.site}: ${given.replicas} replicas`,
+    );
+  terminal.say();
+}
+
+function shareRow(share: Share, before: number | undefined, terminal: Terminal): string[] {
+  const { site, replicas } = share;
+  const [now, ...more] = row(terminal, { site, before: before ?? replicas, after: replicas });
+  const why = share.until === undefined ? share.why : `${share.why}; until replaced`;
+  const latency = `${share.latencyMs.toFixed(0)} ms${share.measured ? '' : ' est.'}`;
+  return [now ?? '', ...more.slice(0, 2), why, latency, share.costPerMonth.toFixed(2)];
+}
+
+/** One site; coloured when it changes. */
+function row(terminal: Terminal, move: { site: string; before: number; after: number }): string[] {
+  const { site, before, after } = move;
+  const { green, red, yellow } = terminal.colours;
+  const same = (text: string) => text;
+  const colour = before === after ? same : before === 0 ? green : after === 0 ? red : yellow;
+  return [`  ${colour(site)}`, String(before), colour(String(after)), after === 0 ? 'leaves' : '', '-', '-'];
+}
+
+function figuresText(before: PlanFigures, after: PlanFigures): string {
+  return [
+    `replicas ${fromTo(before.replicas, after.replicas, 0)}`,
+    `a month ${fromTo(before.costPerMonth, after.costPerMonth, 2)}`,
+    latencyText(before.latencyMs, after.latencyMs),
+  ]
+    .filter((text) => text !== '')
+    .join(', ');
+}
+
+function fromTo(before: number, after: number, digits: number): string {
+  const [from, to] = [before.toFixed(digits), after.toFixed(digits)];
+  return from === to ? to : `${from} → ${to}`;
+}
+
+function latencyText(before: number | undefined, after: number | undefined): string {
+  if (before === undefined && after === undefined) return '';
+  if (before === undefined || after === undefined) return `latency ${(after ?? before ?? 0).toFixed(1)} ms`;
+  return `latency ${fromTo(before, after, 1)} ms`;
+}
