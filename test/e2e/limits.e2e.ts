@@ -130,7 +130,7 @@ describe('a hub with less storage than its streams may take', () => {
         conf,
         `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${store}, max_file: ${maxFile} }\n`,
       );
-      server?.kill('SIGKILL');
+      await endOf(server);
       server = spawn(await findNatsServer(), ['-c', conf], { stdio: 'ignore' });
     };
     await start('8MB');
@@ -189,6 +189,14 @@ async function applyUntilRefused(
     acknowledged.push(name);
   }
   throw new Error(`${MOST_APPLIES} applies went through on a full disk`);
+}
+
+/** Its port is free when it is gone. */
+async function endOf(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
 }
 
 /** As at a site of its own: its agent runs its server, which `npm start` does for the sites of one machine. */

@@ -32,8 +32,11 @@ export const replicasOf = (status: Status): Replica[] => status.sites.flatMap((s
 export async function whoAnswers(
   address: string | undefined,
 ): Promise<{ replica: string; site: string; pid: number }> {
-  const answer = await fetch(`http://${address ?? 'nowhere'}/`, { signal: AbortSignal.timeout(2_000) });
-  const body: unknown = await answer.json();
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new Error(`${address ?? 'nowhere'} does not answer`)), 5_000);
+  const body: unknown = await fetch(`http://${address ?? 'nowhere'}/`, { signal: limit.signal })
+    .then((answer) => answer.json())
+    .finally(() => clearTimeout(timer));
   if (typeof body === 'object' && body !== null && 'replica' in body && 'site' in body && 'pid' in body) {
     return { replica: String(body.replica), site: String(body.site), pid: Number(body.pid) };
   }

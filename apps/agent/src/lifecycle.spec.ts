@@ -97,11 +97,37 @@ describe('an agent told to end', () => {
       await end(first, 'SIGUSR2');
       expect(first.exitCode).toBe(0);
       expect(pids.filter(alive)).toEqual([]);
+      // Nobody is to believe that they still run.
+      expect(hub.newest('web')?.replicas.map((r) => [r.phase, r.pid])).toEqual([
+        ['backoff', undefined],
+        ['backoff', undefined],
+      ]);
       await site.startAgent();
       const again = await hub.seen('web', (o) =>
         o.replicas.every((r) => r.phase === 'running' && !pids.includes(r.pid ?? 0)),
       );
       expect(again.replicas).toHaveLength(2);
+    } finally {
+      await hub.bus.close();
+      await site.close();
+    }
+  });
+
+  it('ends all the same when the hub takes no reports, and says later what became of them', async () => {
+    const site = await SiteUnderTest.make();
+    await site.startServer();
+    const hub = await HubStandIn.at(site);
+    try {
+      const first = await site.startAgent();
+      hub.want(assignment('web'));
+      const [known] = (await hub.running('web')).replicas;
+      hub.intake = () => ({ ok: false, code: 'unavailable', retryAfterMs: 250 });
+      await end(first, 'SIGUSR2');
+      expect(first.exitCode).toBe(0);
+      expect(hub.newest('web')?.replicas).toEqual([known]);
+      hub.intake = () => ({ ok: true });
+      await site.startAgent();
+      await hub.seen('web', (o) => o.replicas.every((r) => r.phase === 'running' && r.pid !== known?.pid));
     } finally {
       await hub.bus.close();
       await site.close();

@@ -1,11 +1,12 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SITE, SITE_STREAMS } from '@skerry/contracts';
+import { SITE } from '@skerry/contracts';
 import { writeAtomic } from './files/atomic-file.js';
 import type { LeafServer } from './leaf/leaf-server.js';
 import { reason } from './log.js';
 import type { NodeAgent } from './node-agent.js';
+import { lastReports } from './reports/last-reports.js';
 import type { Uplink } from './uplink.js';
 
 /** Time for the last reports and the last word to reach the hub; after it the site is cleared all the same. */
@@ -34,7 +35,7 @@ export async function retire(
   log.info('this site was removed: stopping what runs');
   await agent.stopReplicas({ forget: true });
   const deadline = Date.now() + LAST_WORDS_MS;
-  await emptyOutbox(uplink, deadline);
+  await lastReports(agent, uplink, LAST_WORDS_MS);
   await until(deadline, async () => {
     const generation = retirement?.kind === 'Retirement' ? retirement.generation : 1;
     await uplink.connection?.request(SITE.retired, {
@@ -51,10 +52,6 @@ export async function retire(
   await server?.stop();
   await clear(dir, server !== undefined);
   log.info('nothing of this site is left on this machine');
-}
-
-async function emptyOutbox(uplink: Uplink, deadline: number): Promise<void> {
-  await until(deadline, async () => (await uplink.connection?.streamState(SITE_STREAMS.OUT))?.messages === 0);
 }
 
 async function clear(dir: string, everything: boolean): Promise<void> {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { makeLog, reason } from './log.js';
 import { giveBackMemory } from './memory.js';
 import { NodeAgent } from './node-agent.js';
+import { lastReports } from './reports/last-reports.js';
 import { retire } from './retire.js';
 import { folders, readSiteFile } from './site-file.js';
 import { LeafServer } from './leaf/leaf-server.js';
@@ -9,6 +10,9 @@ import { watchStorage } from './leaf/storage-watch.js';
 import { Uplink } from './uplink.js';
 import { retiredMark } from './retire.js';
 import { startRenewal } from './join/renewal.js';
+
+/** Time for the hub to hear what was stopped. Short: with no hub to hear it, Ctrl-C waits this long. */
+const LAST_REPORTS_MS = 2_000;
 
 /** Why an agent ends. */
 type Ending = 'leave' | 'stop-replicas' | 'retired';
@@ -50,7 +54,10 @@ export async function runAgent(options: { dir: string; withServer: boolean }): P
     await retire(agent, uplink, server);
     return 0;
   }
-  if (why === 'stop-replicas') await agent.stopReplicas({ forget: false });
+  if (why === 'stop-replicas') {
+    await agent.stopReplicas({ forget: false });
+    if (agent.supervisor.keys().length > 0) await lastReports(agent, uplink, LAST_REPORTS_MS);
+  }
   await uplink.close();
   await agent.close();
   if (why === 'stop-replicas') await server?.stop();

@@ -50,12 +50,20 @@ export async function writeCloudFile(path: string, cloud: CloudFile): Promise<vo
   await writePrivateFile(path, `${JSON.stringify(cloud, null, 2)}\n`);
 }
 
-/** The five ports of a new cloud: those from `FIRST_PORT` on where they are free, else any. */
-export async function choosePorts(mode: 'fixed' | 'ephemeral'): Promise<CloudFile['ports']> {
+/** The five ports of a new cloud: those from `FIRST_PORT` on where they are free, else any but those `promised` to its sites. */
+export async function choosePorts(
+  mode: 'fixed' | 'ephemeral',
+  promised: readonly number[],
+): Promise<CloudFile['ports']> {
   const wanted = Array.from({ length: 5 }, (_, i) => FIRST_PORT + i);
   const free = mode === 'fixed' && (await Promise.all(wanted.map((p) => isFree(p)))).every(Boolean);
-  const [api, hub, leaf, monitor, join] = free ? wanted : await freePorts(5);
+  const [api, hub, leaf, monitor, join] = free ? wanted : await freePorts(5, promised);
   return cloudFileSchema.shape.ports.parse({ api, hub, leaf, monitor, join });
+}
+
+/** Every port that the cloud's own servers and services listen on, or may. */
+export function portsOf(cloud: CloudFile): number[] {
+  return [...Object.values(cloud.ports), ...cloud.sites.flatMap((s) => [s.port, s.monitor])];
 }
 
 /** Throws unless this machine can listen on the address. */

@@ -1,9 +1,16 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SiteDescription } from '@skerry/contracts';
-import { requireFreePorts, requireOwnAddress, writeCloudFile, type CloudFile } from './cloud-file.js';
+import {
+  portsOf,
+  requireFreePorts,
+  requireOwnAddress,
+  writeCloudFile,
+  type CloudFile,
+} from './cloud-file.js';
 import { foundCloud, writeHub } from './found.js';
+import { lastLines } from './process-log.js';
 import { freePorts } from './ports.js';
 import { cloudPaths, type CloudPaths } from './paths.js';
 import {
@@ -18,10 +25,13 @@ import {
 import { DelayRelay } from './relay.js';
 import { takeRunLock } from './run-lock.js';
 import { writeLeafConfig } from './site-folder.js';
-import { Supervisor } from './supervisor.js';
+import { Supervisor, type Endings } from './supervisor.js';
 
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
+/** A process that ended by itself so often before it was ready will do so again. */
+const MAX_ENDINGS = 4;
+const ANSWER_TIMEOUT_MS = 2_000;
 const LOOPBACK = '127.0.0.1';
 /** Asks an agent to stop its replicas too before it ends. */
 const STOP_WITH_REPLICAS: NodeJS.Signals = 'SIGUSR2';
@@ -103,13 +113,14 @@ export class LocalCloud {
     if (file.listen !== founded.cloud.listen) await writeCloudFile(paths.cloudFile, file);
     await writeHub(paths, { ...founded, cloud: file });
     let local: LocalCloud | undefined;
-    const onExit = (name: string, how: string) => {
+    const onExit = (name: string, { how, final }: Endings) => {
       const site = name.startsWith('agent-') ? name.slice('agent-'.length) : undefined;
       if (site !== undefined && existsSync(join(paths.site(site), RETIRED))) {
         void local?.siteLeft(site);
         return 'end';
       }
-      say(`${name} ended (${how}); starting it again, see ${join(paths.logs, `${name}.log`)}`);
+      const again = final ? '' : '; starting it again';
+      say(`${name} ended (${how})${again}, see ${join(paths.logs, `${name}.log`)}`);
       return 'restart';
     };
     const supervisor = new Supervisor({ logs: paths.logs, pidFile: paths.pids, onExit });
@@ -136,7 +147,9 @@ export class LocalCloud {
 
   /** Starts one more instance of a service, or one that was stopped. */
   async startService(app: ServiceName, instance = 0): Promise<void> {
-    const [httpPort = 0] = await freePorts(1);
+    // Its leaf servers start later: a port that is free now may be theirs.
+    const promised = [...portsOf(this.file), ...this.httpPorts.values()];
+    const [httpPort = 0] = await freePorts(1, promised);
     const spec = serviceProcess(this.options.programs, this.paths, this.file, { app, instance, httpPort });
     this.httpPorts.set(spec.name, httpPort);
     this.supervisor.start(spec);
@@ -209,25 +222,24 @@ export class LocalCloud {
 
   private async hubUp(): Promise<void> {
     const url = `http://127.0.0.1:${this.file.ports.monitor}/healthz`;
-    const deadline = Date.now() + READY_TIMEOUT_MS;
-    for (;;) {
-      const ok = await fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
-        (r) => r.ok,
-        () => false,
-      );
-      if (ok) return;
-      if (Date.now() > deadline) throw await this.notReady('hub', 'does not answer');
-      await this.pause();
-    }
+    await this.answers('hub', url, Date.now() + READY_TIMEOUT_MS);
   }
 
   private async waitReady(name: string, deadline: number): Promise<void> {
-    const url = `http://127.0.0.1:${this.httpPorts.get(name) ?? 0}/readyz`;
-    let last = 'does not answer';
-    for (;;) {
-      const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+    await this.answers(name, `http://127.0.0.1:${this.httpPorts.get(name) ?? 0}/readyz`, deadline);
+  }
+
+  /** Resolves when a process says at a URL that it is well; rejects when it keeps ending, or is not by the deadline. */
+  private async answers(name: string, url: string, deadline: number): Promise<void> {
+    for (let last = 'it does not answer'; ;) {
+      const answer = await ask(url);
       if (answer?.ok) return;
-      if (answer) last = await answer.text();
+      last = answer?.text ?? last;
+      const endings = this.supervisor.endings(name);
+      if (endings !== undefined && (endings.final || endings.times >= MAX_ENDINGS)) {
+        const times = endings.times === 1 ? '' : ` ${endings.times} times`;
+        throw await this.notReady(name, `it ended${times} while it was started (${endings.how})`);
+      }
       if (Date.now() > deadline) throw await this.notReady(name, last);
       await this.pause();
     }
@@ -235,15 +247,27 @@ export class LocalCloud {
 
   private async notReady(name: string, said: string): Promise<Error> {
     const log = join(this.paths.logs, `${name}.log`);
-    const tail = await readFile(log, 'utf8').then(
-      (t) => t.trimEnd().split('\n').slice(-5).join('\n'),
-      () => '(no log)',
-    );
+    const tail = await lastLines(log, 5);
     return new Error(`${name} did not become ready: ${said}\nThe last lines of ${log}:\n${tail}`);
   }
 
   private async pause(): Promise<void> {
     this.options.signal?.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** What a URL answers; undefined when nothing comes in time. */
+async function ask(url: string): Promise<{ ok: boolean; text: string } | undefined> {
+  // A timer of its own: Node 20 may collect the signal of `AbortSignal.timeout`, and then nothing would end this.
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), ANSWER_TIMEOUT_MS);
+  try {
+    const answer = await fetch(url, { signal: limit.signal });
+    return { ok: answer.ok, text: await answer.text() };
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -3,10 +3,16 @@ import { join } from 'node:path';
 import { SkerryClient } from '@skerry/client';
 import type { Status } from '@skerry/contracts';
 import type { LocalCloud } from './cloud.js';
+import { accepts } from './ports.js';
 
 const APPLY_TIMEOUT_MS = 30_000;
 const RUN_TIMEOUT_MS = 90_000;
+/** A workload that keeps ending, or listens where nobody can connect, holds nobody up for longer. */
+const PATIENCE_MS = 15_000;
 const POLL_MS = 150;
+const ANSWER_TIMEOUT_MS = 1_000;
+/** Addresses that are tried; with more, the others are believed. */
+const MAX_ASKED = 64;
 
 /** A client of a local cloud's api, with the token that the cloud made for this machine. */
 export async function clientOf(cloud: LocalCloud): Promise<SkerryClient> {
@@ -42,25 +48,51 @@ export async function applyExamples(cloud: LocalCloud, folder: string, stopped: 
   }
 }
 
-/** The statuses of all workloads, as soon as each runs (or has completed); after 90 s as they then are. `some`: there must be one. */
+/**
+ * The statuses of all workloads, as soon as each runs (or has completed) and answers at its addresses on this machine:
+ * what was reported before the last stop may say otherwise for a moment. After 15 s what is in trouble is taken as it
+ * is, after 90 s everything. `some`: there must be one.
+ */
 export async function waitUntilRunning(
   cloud: LocalCloud,
   options: { say: (line: string) => void; stopped: AbortSignal; some: boolean },
 ): Promise<Status[]> {
   const { say, stopped, some } = options;
   const client = await clientOf(cloud);
-  const deadline = Date.now() + RUN_TIMEOUT_MS;
+  const beganAt = Date.now();
   for (;;) {
     stopped.throwIfAborted();
     const statuses: Status[] = [];
     for await (const status of client.status()) if (status.phase !== 'removed') statuses.push(status);
-    const waiting = statuses.filter((s) => !SETTLED.has(s.phase));
+    const waitedMs = Date.now() - beganAt;
+    const waiting = await notYet(statuses, cloud, waitedMs > PATIENCE_MS);
     if (waiting.length === 0 && (statuses.length > 0 || !some)) return statuses;
-    if (Date.now() > deadline) return statuses;
-    const list = waiting.map((s) => `${s.name} ${s.phase} ${s.running}/${s.wanted}`).join(', ');
-    say(`waiting until the workloads run: ${list === '' ? 'none known yet' : list}`);
+    if (waitedMs > RUN_TIMEOUT_MS) return statuses;
+    say(`waiting until the workloads run: ${waiting.length === 0 ? 'none known yet' : waiting.join(', ')}`);
     await pause(POLL_MS);
   }
+}
+
+/** What is still waited for, each in some words. */
+async function notYet(statuses: readonly Status[], cloud: LocalCloud, late: boolean): Promise<string[]> {
+  const unsettled = statuses.filter((s) => !SETTLED.has(s.phase) && !(late && s.phase === 'degraded'));
+  const silent = late ? [] : await silentReplicas(statuses, cloud);
+  return [
+    ...unsettled.map((s) => `${s.name} ${s.phase} ${s.running}/${s.wanted}`),
+    ...silent.map(({ id, address }) => `${id} at ${address}`),
+  ];
+}
+
+/** Replicas on this machine that are said to run and do not answer. */
+async function silentReplicas(statuses: readonly Status[], cloud: LocalCloud) {
+  const here = new Set(cloud.siteNames);
+  const told = statuses
+    .flatMap((status) => status.sites.filter(({ site }) => here.has(site)))
+    .flatMap((site) => site.replicas.filter(({ phase }) => phase === 'running'))
+    .flatMap(({ id, addresses }) => Object.values(addresses).map((address) => ({ id, address })))
+    .slice(0, MAX_ASKED);
+  const answers = await Promise.all(told.map(({ address }) => accepts(address, ANSWER_TIMEOUT_MS)));
+  return told.filter((_, i) => answers[i] !== true);
 }
 
 const SETTLED: ReadonlySet<string> = new Set(['running', 'completed', 'stopped', 'unplaceable', 'failed']);

@@ -70,7 +70,7 @@ async function newCloud(options: FoundOptions): Promise<CloudFile> {
     format: 1,
     createdAt: new Date().toISOString(),
     listen: options.listen,
-    ports: await choosePorts(options.ports),
+    ports: await choosePorts(options.ports, ports),
     sites,
   };
 }

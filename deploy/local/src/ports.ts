@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 /** The first of the ports a local cloud takes: api, hub for clients, hub for sites, hub's monitoring, join endpoint. */
 export const FIRST_PORT = 7_420;
@@ -15,10 +15,13 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
   }
 }
 
-/** Several different free ports. */
-export async function freePorts(count: number): Promise<number[]> {
+/** Several different free ports, none of `promised`: ports that something will listen on that has not started yet. */
+export async function freePorts(count: number, promised: readonly number[] = []): Promise<number[]> {
   const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
+  while (ports.size < count) {
+    const port = await freePort();
+    if (!promised.includes(port)) ports.add(port);
+  }
   return [...ports];
 }
 
@@ -30,6 +33,23 @@ export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean>
       error.code === 'EADDRINUSE' || error.code === 'EACCES' ? resolve(false) : reject(error),
     );
     server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Whether something accepts a connection at `host:port` within `timeoutMs`. */
+export async function accepts(address: string, timeoutMs: number): Promise<boolean> {
+  const colon = address.lastIndexOf(':');
+  const [host, port] = [address.slice(0, colon), Number(address.slice(colon + 1))];
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const end = (accepted: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(accepted);
+    };
+    const timer = setTimeout(() => end(false), timeoutMs);
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
   });
 }
 

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync, renameSync } from 'node:fs';
+import { closeSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { asKnownProcess, catches, isRunning, startTimeOf, type KnownProcess } from './known-process.js';
+import { openLog } from './process-log.js';
 
 /** What to run: an argv array, the whole environment (nothing is inherited but what is here), and its log file's name. */
 export interface ProcessSpec {
@@ -18,6 +19,8 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
 /** A program may take this long from its start until it handles signals. */
 const CATCH_TIMEOUT_MS = 5_000;
+/** With this code a program says that its configuration is wrong (EX_CONFIG of sysexits.h). */
+const EXIT_CONFIG = 78;
 /** A process that ran this long starts over with the first backoff. */
 const STEADY_MS = 30_000;
 
@@ -28,6 +31,15 @@ interface Running {
   startedAt: number;
   stopping: boolean;
   restart: NodeJS.Timeout | undefined;
+  endings: Endings;
+}
+
+/** How often a process ended by itself since it was asked for, and how the last time. */
+export interface Endings {
+  times: number;
+  how: string;
+  /** Starting it again is of no use: it could not be started at all, or its configuration is wrong. */
+  final: boolean;
 }
 
 /**
@@ -42,7 +54,7 @@ export class Supervisor {
       logs: string;
       pidFile: string;
       /** Hears of each process that ended by itself; `end` says that it is not to be started again. */
-      onExit?: (name: string, how: string) => 'restart' | 'end';
+      onExit?: (name: string, endings: Endings) => 'restart' | 'end';
     },
   ) {
     mkdirSync(options.logs, { recursive: true, mode: 0o700 });
@@ -58,6 +70,7 @@ export class Supervisor {
       startedAt: 0,
       stopping: false,
       restart: undefined,
+      endings: { times: 0, how: '', final: false },
     };
     this.running.set(spec.name, entry);
     return this.spawn(entry);
@@ -67,6 +80,11 @@ export class Supervisor {
   pid(name: string): number | undefined {
     const child = this.running.get(name)?.child;
     return child?.exitCode === null && child.signalCode === null ? child.pid : undefined;
+  }
+
+  /** How often a process ended by itself; undefined for one that is not to run. */
+  endings(name: string): Endings | undefined {
+    return this.running.get(name)?.endings;
   }
 
   names(): string[] {
@@ -106,7 +124,7 @@ export class Supervisor {
 
   private spawn(entry: Running): number {
     const { spec } = entry;
-    const log = openSync(join(this.options.logs, `${spec.name}.log`), 'a', 0o600);
+    const log = openLog(join(this.options.logs, `${spec.name}.log`));
     const [command, ...args] = spec.argv;
     const child = spawn(command, args, {
       env: { ...spec.env },
@@ -117,15 +135,18 @@ export class Supervisor {
     closeSync(log);
     entry.child = child;
     entry.startedAt = Date.now();
-    child.once('error', (cause) => this.options.onExit?.(spec.name, cause.message));
-    child.once('exit', (code, signal) => this.exited(entry, signal ?? `exit code ${code}`));
+    child.once('error', (cause) => this.ended(entry, cause.message, true));
+    child.once('exit', (code, signal) =>
+      this.ended(entry, signal ?? `exit code ${code}`, code === EXIT_CONFIG),
+    );
     this.record();
     return child.pid ?? 0;
   }
 
-  private exited(entry: Running, how: string): void {
+  private ended(entry: Running, how: string, final: boolean): void {
     if (entry.stopping) return;
-    if (this.options.onExit?.(entry.spec.name, how) === 'end') {
+    entry.endings = { times: entry.endings.times + 1, how, final };
+    if (this.options.onExit?.(entry.spec.name, entry.endings) === 'end') {
       this.running.delete(entry.spec.name);
       this.record();
       return;

@@ -44,6 +44,11 @@ export class Reporter {
     if (!this.waiting.has(key)) this.soon(key, LINGER_MS);
   }
 
+  /** Whether the outbox has all that there was to report. */
+  get idle(): boolean {
+    return this.dirty.size === 0 && this.sending.size === 0;
+  }
+
   /** Why the outbox takes no reports, as long as that is so. */
   get trouble(): string | undefined {
     return this.failing && `its server takes no reports: ${this.failing.reason}`;
