@@ -33,6 +33,7 @@ describe('what is news in a heartbeat', () => {
     ['nothing', {}, false],
     ['what is not kept', { outboxMessages: 9, running: 3, held: 2, incarnation: 'y' }, false],
     ['capacity', { capacity: { shapes: [{ ...shape, memoryMiB: 1 }], drivers: ['process'] } }, true],
+    ['a GPU', { capacity: { shapes: [{ ...shape, gpus: 1 }], drivers: ['process'] } }, true],
     ['a driver', { capacity: { shapes: [shape], drivers: ['process', 'mock'] } }, true],
     ['nodes', { nodes: 2 }, true],
     ['the agent', { agentVersion: '2' }, true],

@@ -1,4 +1,5 @@
 import type { CapacityDigest, Heartbeat, SiteState } from '@skerry/contracts';
+import { sameShapes } from '../placement/nodes/same-shapes.js';
 
 /** What of a heartbeat is kept in a site's state. */
 export interface HeardFacts {
@@ -32,19 +33,9 @@ export function isNews(state: SiteState, facts: HeardFacts): boolean {
 
 function sameCapacity(a: CapacityDigest, b: CapacityDigest): boolean {
   return (
-    a.shapes.length === b.shapes.length &&
+    sameShapes(a.shapes, b.shapes) &&
     a.drivers.length === b.drivers.length &&
-    a.drivers.every((driver, i) => driver === b.drivers[i]) &&
-    a.shapes.every((shape, i) => {
-      const other = b.shapes[i];
-      return (
-        other !== undefined &&
-        shape.nodes === other.nodes &&
-        shape.cpuMillicores === other.cpuMillicores &&
-        shape.memoryMiB === other.memoryMiB &&
-        shape.diskMiB === other.diskMiB
-      );
-    })
+    a.drivers.every((driver, i) => driver === b.drivers[i])
   );
 }
 

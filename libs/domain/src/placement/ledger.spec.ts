@@ -81,4 +81,136 @@ describe('Ledger', () => {
       }),
     );
   });
+
+  const gpuNeed = (count: number, shareMilli?: number, models?: string[]) => ({
+    ...need(10),
+    gpu: { count, ...(shareMilli === undefined ? {} : { shareMilli }), ...(models ? { models } : {}) },
+  });
+  const gpuSite = (...gpus: number[]) => ({
+    shapes: gpus.map((n) => ({
+      nodes: 1,
+      cpuMillicores: 10_000,
+      memoryMiB: 1_000,
+      diskMiB: 0,
+      ...(n > 0 ? { gpus: n, gpuModel: n > 4 ? 'big' : 'small' } : {}),
+    })),
+    drivers: [],
+  });
+
+  it('counts whole GPUs of one node and shares of one GPU, never over two', () => {
+    const ledger = new Ledger();
+    ledger.setCapacity('a', gpuSite(2, 8));
+    expect(ledger.fitting('a', gpuNeed(1), 100)).toBe(10);
+    expect(ledger.fitting('a', gpuNeed(3), 100)).toBe(2);
+    expect(ledger.fitting('a', gpuNeed(9), 100)).toBe(0);
+    expect(ledger.fitting('a', gpuNeed(1, 400), 100)).toBe(20);
+    expect(ledger.fitting('a', gpuNeed(1, undefined, ['small']), 100)).toBe(2);
+    expect(ledger.fitting('a', gpuNeed(1, undefined, ['other']), 100)).toBe(0);
+    expect(ledger.fitting('a', gpuNeed(1, 1), 100, 'p.none')).toBe(100);
+  });
+
+  it('keeps large holes whole: work without GPUs off GPU nodes, small on small, shares together', () => {
+    const ledger = new Ledger();
+    ledger.setCapacity('a', gpuSite(8, 2, 0));
+    ledger.hold('p.plain', need(5_000), [{ site: 'a', replicas: 2 }]);
+    ledger.hold('p.one', gpuNeed(1), [{ site: 'a', replicas: 1 }]);
+    for (const name of ['x', 'y', 'z']) {
+      ledger.hold(`p.${name}`, gpuNeed(1, 300), [{ site: 'a', replicas: 1 }]);
+    }
+    // All of these left the node of eight alone, and the shares are on one GPU.
+    expect(ledger.fitting('a', gpuNeed(8), 10)).toBe(1);
+    expect(ledger.fitting('a', { ...need(10_000), gpu: { count: 8 } }, 10)).toBe(1);
+    expect(ledger.fitting('a', gpuNeed(1), 10)).toBe(8);
+    expect(ledger.fitting('a', gpuNeed(1, 100), 100, 'p.one')).toBe(91);
+  });
+
+  it('says how much of the GPUs is taken', () => {
+    const ledger = new Ledger();
+    ledger.setCapacity('a', gpuSite(4));
+    ledger.hold('p.x', gpuNeed(1, 500), [{ site: 'a', replicas: 2 }]);
+    expect(ledger.use('a', gpuNeed(2)).taken[3]).toBe(0.25);
+    expect(ledger.use('a', gpuNeed(2)).perReplica[3]).toBe(0.5);
+    expect(ledger.use('a', gpuNeed(2), 'p.x').taken[3]).toBe(0);
+  });
+
+  it('notices a changed number or model of GPUs', () => {
+    const ledger = new Ledger();
+    ledger.setCapacity('a', gpuSite(4));
+    expect(ledger.setCapacity('a', gpuSite(4))).toBe(false);
+    expect(ledger.setCapacity('a', gpuSite(3))).toBe(true);
+    expect(ledger.setCapacity('a', gpuSite(5))).toBe(true);
+  });
+
+  const needs = fc.oneof(
+    fc.integer({ min: 1, max: 900 }).map((cpu) => need(cpu, 1)),
+    fc.integer({ min: 1, max: 4 }).map((count) => gpuNeed(count)),
+    fc.integer({ min: 1, max: 999 }).map((share) => gpuNeed(1, share)),
+  );
+  const holdings = fc.array(fc.record({ need: needs, replicas: fc.integer({ min: 1, max: 6 }) }), {
+    maxLength: 20,
+  });
+  const someSite = fc.array(fc.integer({ min: 0, max: 8 }), { minLength: 1, maxLength: 6 });
+  const probes = [need(50), need(500), gpuNeed(1), gpuNeed(2), gpuNeed(4), gpuNeed(1, 130), gpuNeed(1, 700)];
+  const look = (ledger: Ledger) => probes.map((probe) => ledger.fitting('a', probe, 10_000));
+
+  it('takes what it says fits, to the last replica, and no more', () => {
+    fc.assert(
+      fc.property(someSite, holdings, needs, (gpus, list, wanted) => {
+        const ledger = new Ledger();
+        ledger.setCapacity('a', gpuSite(...gpus));
+        for (const [i, { need: each, replicas }] of list.entries()) {
+          const room = ledger.fitting('a', each, replicas);
+          ledger.hold(`p.${i}`, each, room > 0 ? [{ site: 'a', replicas: room }] : []);
+        }
+        expect(ledger.overfull('a')).toBe(false);
+        const room = ledger.fitting('a', wanted, 10_000);
+        ledger.hold('p.last', wanted, [{ site: 'a', replicas: room }]);
+        expect(ledger.overfull('a')).toBe(false);
+        expect(ledger.fitting('a', wanted, 1)).toBe(0);
+        ledger.hold('p.last', wanted, [{ site: 'a', replicas: room + 1 }]);
+        expect(ledger.overfull('a')).toBe(true);
+      }),
+    );
+  });
+
+  it('gives back exactly what it took, GPU by GPU, in any order and however often it looked', () => {
+    fc.assert(
+      fc.property(someSite, holdings, fc.nat(), (gpus, list, pick) => {
+        const ledger = new Ledger();
+        ledger.setCapacity('a', gpuSite(...gpus));
+        const empty = look(ledger);
+        for (const [i, { need: each, replicas }] of list.entries()) {
+          ledger.hold(`p.${i}`, each, [{ site: 'a', replicas }]);
+        }
+        const full = look(ledger);
+        const key = `p.${pick % Math.max(1, list.length)}`;
+        for (const probe of probes) ledger.fitting('a', probe, 100, key);
+        expect(look(ledger)).toEqual(full);
+        const detached = ledger.detach(key);
+        ledger.hold(key, gpuNeed(1, 90), [{ site: 'a', replicas: 3 }]);
+        ledger.attach(key, detached);
+        expect(look(ledger)).toEqual(full);
+        for (let i = list.length; i > 0; i -= 1) ledger.release(`p.${(i + pick) % list.length}`);
+        expect(look(ledger)).toEqual(empty);
+        expect(ledger.use('a', need(1)).taken).toEqual([0, 0, 0, 0]);
+      }),
+    );
+  });
+
+  it('packs what is held the same way whatever the order in which it came, when capacity is told last', () => {
+    fc.assert(
+      fc.property(someSite, holdings, (gpus, list) => {
+        const seen = [false, true].map((backwards) => {
+          const ledger = new Ledger();
+          const keyed = list.map((entry, i) => ({ ...entry, key: `p.${i}` }));
+          for (const { key, need: each, replicas } of backwards ? keyed.toReversed() : keyed) {
+            ledger.hold(key, each, [{ site: 'a', replicas }]);
+          }
+          ledger.setCapacity('a', gpuSite(...gpus));
+          return look(ledger);
+        });
+        expect(seen[1]).toEqual(seen[0]);
+      }),
+    );
+  });
 });

@@ -1,13 +1,15 @@
 import type { CapacityDigest, Resources } from '@skerry/contracts';
-import { NodeBins } from './node-bins.js';
+import { NodeBins, replicasIn, type Packing } from './node-bins.js';
+import { gpuMilliOf } from './nodes/node-room.js';
+import { sameShapes } from './nodes/same-shapes.js';
 import type { LedgerView, Use } from './types.js';
 
 /** One workload's part of a site: what it needs a replica and where the replicas fit. */
 export interface Holding {
   readonly need: Resources;
   readonly replicas: number;
-  /** Replicas by bin; fewer than `replicas` when the site has shrunk below what it holds. */
-  readonly bins: ReadonlyMap<number, number>;
+  /** On which nodes, and on which GPUs of them; fewer than `replicas` when the site has shrunk below what it holds. */
+  readonly packing: Packing;
 }
 interface SiteRoom {
   capacity: CapacityDigest | undefined;
@@ -15,11 +17,13 @@ interface SiteRoom {
   holdings: Map<string, Holding>;
 }
 
-const NOTHING: Use = [0, 0, 0];
+const NO_HOLDINGS: ReadonlyMap<string, Holding> = new Map();
+const NOTHING: Use = [0, 0, 0, 0];
 
 /**
- * What Skerry has placed at every site, packed first fit into the nodes that the site's capacity digest describes. The site
- * itself chooses nodes; this says whether that can work out. All costs are by the site touched, not by what exists.
+ * What Skerry has placed at every site, packed into the nodes that the site's capacity digest describes: cpu, memory, disk,
+ * whole GPUs of one node, and shares of one GPU. The site itself chooses nodes; this says whether that can work out. All
+ * costs are by the site touched, not by what exists.
  */
 export class Ledger implements LedgerView {
   readonly #rooms = new Map<string, SiteRoom>();
@@ -28,13 +32,12 @@ export class Ledger implements LedgerView {
   /** Sets the nodes of a site; what is held there is packed anew. Returns false when they were the same already. */
   setCapacity(site: string, capacity: CapacityDigest): boolean {
     const room = this.#room(site);
-    if (room.capacity && sameShapes(room.capacity, capacity)) return false;
+    if (room.capacity && sameShapes(room.capacity.shapes, capacity.shapes)) return false;
     room.capacity = capacity;
     room.bins = new NodeBins(capacity.shapes);
-    // By key: the packing depends on what is held, not on the order in which it came.
-    const held = [...room.holdings].toSorted(([a], [b]) => (a < b ? -1 : 1));
-    for (const [key, { need, replicas }] of held) {
-      room.holdings.set(key, { need, replicas, bins: room.bins.take(need, replicas) });
+    // Largest first, then by key: the packing depends on what is held, not on the order in which it came.
+    for (const [key, { need, replicas }] of [...room.holdings].toSorted(largestFirst)) {
+      room.holdings.set(key, { need, replicas, packing: room.bins.take(need, replicas) });
     }
     return true;
   }
@@ -45,7 +48,7 @@ export class Ledger implements LedgerView {
     if (shares.length === 0) return;
     for (const { site, replicas } of shares) {
       const room = this.#room(site);
-      room.holdings.set(key, { need, replicas, bins: room.bins.take(need, replicas) });
+      room.holdings.set(key, { need, replicas, packing: room.bins.take(need, replicas) });
     }
     this.#sitesOf.set(
       key,
@@ -60,7 +63,7 @@ export class Ledger implements LedgerView {
       const room = this.#room(site);
       const holding = room.holdings.get(key);
       if (!holding) continue;
-      room.bins.giveBack(holding.need, holding.replicas, holding.bins);
+      room.bins.giveBack(holding);
       room.holdings.delete(key);
     }
     this.#sitesOf.delete(key);
@@ -83,7 +86,7 @@ export class Ledger implements LedgerView {
     this.release(key);
     for (const [site, holding] of holdings) {
       const room = this.#room(site);
-      room.bins.putBack(holding.need, holding.replicas, holding.bins);
+      room.bins.putBack(holding);
       room.holdings.set(key, holding);
     }
     if (holdings.size > 0) this.#sitesOf.set(key, [...holdings.keys()]);
@@ -102,6 +105,11 @@ export class Ledger implements LedgerView {
     return this.#rooms.get(site)?.holdings.keys() ?? [];
   }
 
+  /** What each workload holds at the site. Holdings never change: they are replaced. */
+  holdingsAt(site: string): ReadonlyMap<string, Holding> {
+    return this.#rooms.get(site)?.holdings ?? NO_HOLDINGS;
+  }
+
   replicasAt(site: string): number {
     let sum = 0;
     for (const holding of this.#rooms.get(site)?.holdings.values() ?? []) sum += holding.replicas;
@@ -110,10 +118,8 @@ export class Ledger implements LedgerView {
 
   /** True when more is held than the nodes of the site could take. */
   overfull(site: string): boolean {
-    for (const { replicas, bins } of this.#rooms.get(site)?.holdings.values() ?? []) {
-      let packed = 0;
-      for (const n of bins.values()) packed += n;
-      if (packed < replicas) return true;
+    for (const { need, replicas, packing } of this.#rooms.get(site)?.holdings.values() ?? []) {
+      if (replicasIn(need, packing) < replicas) return true;
     }
     return false;
   }
@@ -121,13 +127,18 @@ export class Ledger implements LedgerView {
   fitting(site: string, need: Resources, limit: number, except?: string): number {
     const room = this.#rooms.get(site);
     if (!room?.capacity) return 0;
-    return room.bins.fitting(need, limit, except === undefined ? undefined : room.holdings.get(except));
+    return room.bins.fitting(need, limit, this.#own(room, except));
   }
 
   use(site: string, need: Resources, except?: string): { taken: Use; perReplica: Use } {
     const room = this.#rooms.get(site);
     if (!room) return { taken: NOTHING, perReplica: NOTHING };
-    return room.bins.use(need, except === undefined ? undefined : room.holdings.get(except));
+    return room.bins.use(need, this.#own(room, except));
+  }
+
+  /** Most of what is decided holds nothing anywhere: one look then answers for every site. */
+  #own(room: SiteRoom, except: string | undefined): Holding | undefined {
+    return except === undefined || !this.#sitesOf.has(except) ? undefined : room.holdings.get(except);
   }
 
   #room(site: string): SiteRoom {
@@ -139,18 +150,12 @@ export class Ledger implements LedgerView {
   }
 }
 
-function sameShapes(a: CapacityDigest, b: CapacityDigest): boolean {
+/** What is hard to place goes first: GPUs, then memory, then cpu of one replica. */
+function largestFirst([a, { need: x }]: [string, Holding], [b, { need: y }]: [string, Holding]): number {
   return (
-    a.shapes.length === b.shapes.length &&
-    a.shapes.every((s, i) => {
-      const t = b.shapes[i];
-      return (
-        t !== undefined &&
-        s.nodes === t.nodes &&
-        s.cpuMillicores === t.cpuMillicores &&
-        s.memoryMiB === t.memoryMiB &&
-        s.diskMiB === t.diskMiB
-      );
-    })
+    gpuMilliOf(y.gpu) - gpuMilliOf(x.gpu) ||
+    y.memoryMiB - x.memoryMiB ||
+    y.cpuMillicores - x.cpuMillicores ||
+    (a < b ? -1 : 1)
   );
 }
