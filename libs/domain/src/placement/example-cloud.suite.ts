@@ -24,6 +24,9 @@ export interface SiteExample {
   cordoned?: boolean;
   membership?: SiteFacts['site']['membership'];
   provider?: string;
+  draining?: boolean;
+  /** Any further field of the description, as an operator writes it. */
+  more?: Record<string, unknown>;
 }
 
 /** A joined, ready site with one node of 4 cores and 8 GiB unless told otherwise. */
@@ -36,6 +39,7 @@ export function site(example: SiteExample): SiteFacts {
     labels: example.labels ?? {},
     provider: example.provider ?? 'own',
     prices: { cpuCoreMonth: example.cpuCoreMonth ?? 0 },
+    ...example.more,
   });
   return siteFacts(
     {
@@ -44,6 +48,7 @@ export function site(example: SiteExample): SiteFacts {
       account: `A${'A'.repeat(55)}`,
       membership: example.membership ?? 'joined',
       cordoned: example.cordoned ?? false,
+      ...(example.draining === undefined ? {} : { draining: example.draining }),
       createdAt: AT,
       updatedAt: AT,
       commandSequence: 1,

@@ -1,4 +1,5 @@
 import type { Decision, PlaceRequest, SiteFacts, Snapshot } from './types.js';
+import { budgetOf } from './budget-of.js';
 import { preparedChecks } from './checks/index.js';
 import { lastCopyGone, wantedPart } from './handover.js';
 import { spreadDomain } from './checks/spread-label.js';
@@ -89,16 +90,15 @@ const spreadHeld: Invariant = {
 /** All replicas together cost no more than the budget. */
 const budgetHeld: Invariant = {
   name: 'budget',
-  broken({ costPerMonth }, { workload }) {
-    const { budgetPerMonth } = workload.spec.placement;
-    return budgetPerMonth === undefined || costPerMonth <= budgetPerMonth + 1e-6
-      ? []
-      : [
-          {
-            invariant: 'budget',
-            detail: `costs ${costPerMonth.toFixed(2)}, at most ${budgetPerMonth} allowed`,
-          },
-        ];
+  broken({ costPerMonth }, request) {
+    const budget = budgetOf(request);
+    if (costPerMonth <= budget + 1e-6) return [];
+    return [
+      {
+        invariant: 'budget',
+        detail: `costs ${costPerMonth.toFixed(2)}, at most ${budget.toFixed(2)} allowed`,
+      },
+    ];
   },
 };
 

@@ -16,8 +16,8 @@ export interface SiteFacts {
   readonly rttMs: ReadonlyMap<string, number>;
 }
 
-/** Fractions of a site's allocatable cpu, memory, disk and GPUs that are taken. */
-export type Use = readonly [cpu: number, memory: number, disk: number, gpu: number];
+/** Fractions of a site's allocatable cpu, memory and disk that are taken. */
+export type Use = readonly [cpu: number, memory: number, disk: number];
 
 /** What is taken where, read-only. `except` names a workload whose own holdings count as free: it is being decided. */
 export interface LedgerView {
@@ -46,6 +46,8 @@ export interface PlaceRequest {
   readonly now: number;
   /** Healthy replicas by site, as reported; absent when that is not known and nothing is kept for it. */
   readonly healthy?: ReadonlyMap<string, number>;
+  /** Currency units a month that the project's quota leaves for this workload, with what it costs now counted as free; absent without such a quota. */
+  readonly projectBudgetLeft?: number;
   /** Generation of what is placed now. */
   readonly generationBefore?: number;
   /** Default `DEFAULT_WEIGHTS`. */

@@ -16,9 +16,11 @@ export const budget: Check = {
   explain({ facts, request }) {
     const { budgetPerMonth } = request.workload.spec.placement;
     const price = replicaPrice(facts.site.prices, request.workload.spec.resources);
+    const short = budgetPerMonth !== undefined && price > budgetPerMonth;
     return {
       has: `${price.toFixed(2)} a month for each replica`,
       needs: budgetPerMonth === undefined ? 'any price' : `at most ${budgetPerMonth} a month in all`,
+      ...(short ? { remedy: `budgetPerMonth: ${(Math.ceil(price * 100) / 100).toString()}` } : {}),
     };
   },
 };

@@ -1,27 +1,47 @@
 import type { CheckResult } from '@skerry/contracts';
 import type { Check, CheckContext, Limit, PlaceRequest, Snapshot } from '../types.js';
+import { bandwidth } from './bandwidth.js';
 import { budget } from './budget.js';
 import { capacity } from './capacity.js';
 import { cordon } from './cordon.js';
+import { datasets } from './datasets.js';
+import { distinct } from './distinct.js';
+import { drain } from './drain.js';
 import { driver } from './driver.js';
 import { labels } from './labels.js';
+import { latency } from './latency.js';
+import { kind, provider } from './listed.js';
 import { membership } from './membership.js';
+import { affinity, antiAffinity } from './pairs.js';
+import { projectBudget } from './project-budget.js';
 import { readiness } from './readiness.js';
 import { refused } from './refused.js';
 import { residency } from './residency.js';
 import { spreadLabel } from './spread-label.js';
+import { taints } from './taints.js';
 
 /** Every hard rule, in the order in which a site fails them: what no one can mend soon before what an operator can. */
 export const CHECKS: readonly Check[] = [
   membership,
   readiness,
-  cordon,
   residency,
+  kind,
+  provider,
   labels,
+  datasets,
+  latency,
+  bandwidth,
   driver,
   spreadLabel,
+  distinct,
+  drain,
+  cordon,
+  taints,
+  affinity,
+  antiAffinity,
   refused,
   capacity,
+  projectBudget,
   budget,
 ];
 

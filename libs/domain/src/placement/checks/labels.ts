@@ -1,30 +1,58 @@
-import type { Check, SiteFacts } from '../types.js';
+import type { LabelRule } from '@skerry/contracts';
+import { labelHolds, ruleInWords } from '../label-match.js';
+import type { Check, PlaceRequest, SiteFacts } from '../types.js';
 
 type Selector = Readonly<Record<string, string | readonly string[]>>;
 
-/** Every required label is there with the value, or one of the values, asked for. */
+/** Every label asked for is there with a value that meets its rule: those of `required` and of `match`. */
 export const labels: Check = {
   name: 'labels',
-  prepare({ workload }) {
-    const { required } = workload.spec.placement.sites;
-    if (Object.keys(required).length === 0) return undefined;
-    return (facts) => (lacking(facts, required).length === 0 ? Number.POSITIVE_INFINITY : 0);
+  prepare(request) {
+    const rules = rulesOf(request);
+    if (rules.length === 0) return undefined;
+    return ({ labels: values }) =>
+      rules.every((rule) => labelHolds(rule, values.get(rule.label))) ? Number.POSITIVE_INFINITY : 0;
   },
   explain({ facts, request }) {
-    const { required } = request.workload.spec.placement.sites;
-    const missing = lacking(facts, required);
-    const shown = missing.length > 0 ? missing : Object.keys(required);
+    const rules = rulesOf(request);
+    const broken = rules.filter((rule) => !labelHolds(rule, facts.labels.get(rule.label)));
+    const shown = broken.length > 0 ? broken : rules;
+    const keys = [...new Set(shown.map((rule) => rule.label))];
     return {
-      has: shown.map((k) => `${k}=${facts.labels.get(k) ?? '(none)'}`).join(', ') || 'no label asked for',
-      needs: shown.map((k) => `${k}=${wanted(required, k).join('|')}`).join(', ') || 'nothing',
-      ...(missing.length > 0
-        ? {
-            remedy: `label ${facts.name} ${missing.map((k) => `${k}=${wanted(required, k)[0] ?? ''}`).join(' ')}`,
-          }
+      has: keys.map((k) => `${k}=${facts.labels.get(k) ?? '(none)'}`).join(', ') || 'no label asked for',
+      needs: shown.map(ruleInWords).join(', ') || 'nothing',
+      ...(broken.length > 0
+        ? { remedy: `label ${facts.name} ${broken.map((rule) => change(rule)).join(' ')}` }
         : {}),
     };
   },
 };
+
+function rulesOf({ workload }: PlaceRequest): LabelRule[] {
+  const { required, match } = workload.spec.placement.sites;
+  const asked = Object.entries(required).map(([label, value]): LabelRule => {
+    return { label, op: 'in', values: typeof value === 'string' ? [value] : value };
+  });
+  return [...asked, ...match];
+}
+
+/** The label to set: `key=value`, or `key-` to take it away. */
+function change({ label, op, values }: LabelRule): string {
+  switch (op) {
+    case 'in':
+    case 'gte':
+    case 'lte':
+      return `${label}=${values[0] ?? ''}`;
+    case 'exists':
+      return `${label}=…`;
+    case 'gt':
+    case 'lt':
+      return `${label}=(${op === 'gt' ? 'above' : 'below'} ${values[0] ?? ''})`;
+    case 'notIn':
+    case 'absent':
+      return `${label}-`;
+  }
+}
 
 /** The keys of `selector` that the site does not meet. */
 export function lacking(facts: SiteFacts, selector: Selector): string[] {

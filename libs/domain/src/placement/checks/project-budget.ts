@@ -1,0 +1,26 @@
+import { replicaPrice } from '../price.js';
+import type { Check } from '../types.js';
+
+/** The project's quota leaves enough for at least one replica here; what all of them cost together is kept by the search. */
+export const projectBudget: Check = {
+  name: 'project-budget',
+  prepare({ workload, projectBudgetLeft: left }) {
+    if (left === undefined) return undefined;
+    return ({ site }) => {
+      const price = replicaPrice(site.prices, workload.spec.resources);
+      return price === 0 ? Number.POSITIVE_INFINITY : Math.floor(Math.max(0, left) / price);
+    };
+  },
+  explain({ facts, request }) {
+    const { workload, projectBudgetLeft: left } = request;
+    const price = replicaPrice(facts.site.prices, workload.spec.resources);
+    if (left === undefined)
+      return { has: `${price.toFixed(2)} a month for each replica`, needs: 'any price' };
+    const short = price > left;
+    return {
+      has: `${price.toFixed(2)} a month for each replica`,
+      needs: `at most ${Math.max(0, left).toFixed(2)} a month, what the quota of ${workload.project} leaves`,
+      ...(short ? { remedy: `raise the budget of ${workload.project} by ${(price - left).toFixed(2)}` } : {}),
+    };
+  },
+};
