@@ -16,8 +16,8 @@ export interface SiteFacts {
   readonly rttMs: ReadonlyMap<string, number>;
 }
 
-/** Fractions of a site's allocatable cpu, memory and disk that are taken. */
-export type Use = readonly [cpu: number, memory: number, disk: number];
+/** Fractions of a site's allocatable cpu, memory, disk and GPUs that are taken. */
+export type Use = readonly [cpu: number, memory: number, disk: number, gpu: number];
 
 /** What is taken where, read-only. `except` names a workload whose own holdings count as free: it is being decided. */
 export interface LedgerView {
