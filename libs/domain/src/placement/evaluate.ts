@@ -83,7 +83,9 @@ export function termsOf(problem: Problem, choice: Choice): Term[] {
     for (let n = 0; n < pieces; n += 1) {
       const { candidate } = open[flow?.site[n] ?? 0] ?? {};
       const ms = candidate ? (problem.users.row(candidate.ordinal).ms[flow?.point[n] ?? 0] ?? 0) : 0;
-      if (candidate) value += (flow?.amount[n] ?? 0) * term.ofAll(problem, candidate, ms);
+      if (!candidate) continue;
+      const of = term.ofAll(problem, candidate);
+      value += (flow?.amount[n] ?? 0) * (typeof of === 'number' ? of : of(ms));
     }
     return { term: term.name, value, unit: term.unit, cost: value * term.weight(problem.weights) };
   });

@@ -12,6 +12,8 @@ export interface NextPlacementInput {
   readonly refusals: PlaceRequest['refusals'];
   /** Healthy replicas by site, as reported. */
   readonly healthy?: PlaceRequest['healthy'];
+  /** What the other workloads leave of the project's budget, currency units a month. */
+  readonly projectBudgetLeft?: number;
   readonly snapshot: Snapshot;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -53,15 +55,19 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
 
 /** A request that knows what is placed now. */
 export function placeRequest(
-  input: Pick<NextPlacementInput, 'workload' | 'previous' | 'refusals' | 'healthy' | 'now'>,
+  input: Pick<
+    NextPlacementInput,
+    'workload' | 'previous' | 'refusals' | 'healthy' | 'projectBudgetLeft' | 'now'
+  >,
 ): PlaceRequest {
-  const { workload, previous, refusals, healthy, now } = input;
+  const { workload, previous, refusals, healthy, projectBudgetLeft, now } = input;
   return {
     workload,
     present: new Map((previous?.shares ?? []).map((s) => [s.site, s.replicas])),
     refusals,
     now,
     ...(healthy ? { healthy } : {}),
+    ...(projectBudgetLeft === undefined ? {} : { projectBudgetLeft }),
     ...(previous ? { generationBefore: previous.version.generation } : {}),
   };
 }
@@ -135,7 +141,15 @@ export function decisionIn(placement: Placement): Decision {
   const { state, wanted, shares, latencyMs, costPerMonth, objective } = placement;
   const { runnerUp, failedChecks, rejected, engine, seed } = placement;
   return {
-    ...{ state, wanted, shares, costPerMonth, objective, failedChecks, rejected, engine, seed },
+    state,
+    wanted,
+    shares,
+    costPerMonth,
+    objective,
+    failedChecks,
+    rejected,
+    engine,
+    seed,
     ...(latencyMs === undefined ? {} : { latencyMs }),
     ...(runnerUp === undefined ? {} : { runnerUp }),
   };

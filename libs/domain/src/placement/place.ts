@@ -1,11 +1,13 @@
 import { LIMITS, type CheckResult, type Share } from '@skerry/contracts';
 import { choose, type Chosen } from './choose.js';
 import { preparedChecks, resultOf } from './checks/index.js';
-import { evaluate, servedOf } from './evaluate.js';
+import { servedOf } from './evaluate.js';
+import { spreadDomain } from './checks/spread-label.js';
+import { Users } from './demand/users.js';
 import { problemAmong } from './problem.js';
 import { worthSearching } from './prune.js';
 import { Sifted, type Rejection } from './sift.js';
-import { egress } from './terms/egress.js';
+import { egressOf } from './terms/egress.js';
 import type { Candidate, Decision, PlaceRequest, Problem, Snapshot } from './types.js';
 import { whyHere } from './why-here.js';
 
@@ -32,15 +34,28 @@ export function place(request: PlaceRequest, snapshot: Snapshot): Decision {
 /** As `place`, with the problem and the choice it solved. */
 export function work(request: PlaceRequest, snapshot: Snapshot): Worked {
   const sifted = new Sifted(request, snapshot);
-  const whole = problemAmong(sifted, sifted.feasible);
-  const pruned = worthSearching(whole);
-  let problem = pruned === whole.candidates ? whole : { ...whole, candidates: pruned };
-  let chosen = choose(problem);
-  if (chosen.choice.total < problem.wanted && problem !== whole) {
-    problem = whole;
-    chosen = choose(whole);
+  const groups = groupsOf(sifted);
+  const users = new Users(request.workload.demand, sifted.index, request.measuredMs);
+  const kept = worthSearching(sifted, users);
+  let problem = problemAmong(sifted, kept, users);
+  let chosen = choose(problem, groups);
+  if (chosen.choice.total < problem.wanted && kept.length < sifted.feasible.length) {
+    problem = problemAmong(sifted, sifted.feasible, users);
+    chosen = choose(problem, groups);
   }
   return { decision: decisionOf(problem, chosen, sifted), problem, chosen, sifted };
+}
+
+/** Every value of the spread's label over the sites that passed; none without a spread. */
+function groupsOf(sifted: Sifted): ReadonlySet<string> {
+  const { spread } = sifted.request.workload.spec.placement;
+  const groups = new Set<string>();
+  if (spread === undefined || spread.targets !== undefined) return groups;
+  for (const i of sifted.feasible) {
+    const facts = sifted.index.sites[i];
+    if (facts) groups.add(spreadDomain(facts, spread.over));
+  }
+  return groups;
 }
 
 function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): Decision {
@@ -75,10 +90,10 @@ function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): Decision 
 
 function sharesOf(
   problem: Problem,
-  { choice }: Chosen,
+  { choice, evaluation }: Chosen,
   sifted: Sifted,
 ): { shares: Share[]; latencyMs: number | undefined } {
-  const served = servedOf(problem, choice, evaluate(problem, choice).flow);
+  const served = servedOf(problem, choice, evaluation.flow);
   const onlyOne = sifted.feasible.length === 1 && sifted.index.sites.length > 1;
   const shares = choice.open.flatMap((i, at): Share[] => {
     const candidate = problem.candidates[i];
@@ -94,7 +109,7 @@ function sharesOf(
         demandShare,
         latencyMs: ms,
         measured,
-        costPerMonth: candidate.price * replicas + demandShare * egress.ofAll(problem, candidate, ms),
+        costPerMonth: candidate.price * replicas + demandShare * egressOf(problem, candidate),
       },
     ];
   });

@@ -162,6 +162,6 @@ export interface SiteTerm extends NamedTerm {
 
 /** A term that adds up over users by where they are served; one file each and one line in the registry. */
 export interface DemandTerm extends NamedTerm {
-  /** What it would be if all users were served by the candidate over a round trip of `ms`. */
-  ofAll(problem: Problem, candidate: Candidate, ms: number): number;
+  /** What it would be if all users were served by the candidate: by their round trip in ms, or the same for any. */
+  ofAll(problem: Problem, candidate: Candidate): number | ((ms: number) => number);
 }

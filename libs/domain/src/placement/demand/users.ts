@@ -37,7 +37,7 @@ export class Users {
 
   constructor(
     readonly points: readonly DemandPoint[],
-    private readonly index: SiteIndex,
+    readonly index: SiteIndex,
     private readonly measured?: PlaceRequest['measuredMs'],
   ) {
     this.count = points.length;

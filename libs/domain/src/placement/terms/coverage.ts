@@ -7,9 +7,9 @@ const PER_UNCOVERED = 1_000_000;
 export const coverage: DemandTerm = {
   name: 'coverage',
   unit: 'fraction uncovered',
-  ofAll({ request }, _candidate, ms) {
+  ofAll({ request }) {
     const { maxLatencyMs } = request.workload.spec.placement;
-    return maxLatencyMs !== undefined && ms > maxLatencyMs ? 1 : 0;
+    return maxLatencyMs === undefined ? 0 : (ms) => (ms > maxLatencyMs ? 1 : 0);
   },
   weight: () => PER_UNCOVERED,
 };

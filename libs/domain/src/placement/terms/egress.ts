@@ -1,10 +1,14 @@
-import type { DemandTerm } from '../types.js';
+import type { Candidate, DemandTerm, Problem } from '../types.js';
 
 /** What is sent to the users costs at the prices of the sites that send it. */
 export const egress: DemandTerm = {
   name: 'egress',
   unit: 'currency/month',
-  ofAll: ({ request }, { facts }) =>
-    request.workload.spec.placement.traffic.egressGiBMonth * facts.site.prices.egressGiB,
+  ofAll: egressOf,
   weight: (w) => w.perPrice,
 };
+
+/** Currency units a month if all that is sent to users were sent from a candidate. */
+export function egressOf({ request }: Problem, { facts }: Candidate): number {
+  return request.workload.spec.placement.traffic.egressGiBMonth * facts.site.prices.egressGiB;
+}

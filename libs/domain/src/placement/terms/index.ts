@@ -33,16 +33,27 @@ export function baseCost(problem: Problem): number {
   return cost;
 }
 
-/** What serving all users from a candidate over a round trip of `ms` would cost, in currency units a month. */
-export function demandCost(problem: Problem, candidate: Candidate, ms: number): number {
-  let cost = 0;
-  for (const term of DEMAND_TERMS) {
-    cost += term.ofAll(problem, candidate, ms) * term.weight(problem.weights);
-  }
-  return cost;
+/** What serving all users from a candidate would cost if all were at the same location, by location. */
+export function pairCosts(problem: Problem, candidate: Candidate): Float64Array {
+  const { ms } = problem.users.row(candidate.ordinal);
+  const costs = new Float64Array(ms.length);
+  addPairCosts(problem, candidate, ms, costs);
+  return costs;
 }
 
-/** `demandCost` by user location. */
-export function pairCosts(problem: Problem, candidate: Candidate): Float64Array {
-  return problem.users.row(candidate.ordinal).ms.map((ms) => demandCost(problem, candidate, ms));
+/** Adds to `costs` what serving all users over each of the round trips would cost, in currency units a month. */
+export function addPairCosts(
+  problem: Problem,
+  candidate: Candidate,
+  ms: Float64Array,
+  costs: Float64Array,
+): void {
+  let same = 0;
+  for (const term of DEMAND_TERMS) {
+    const weight = term.weight(problem.weights);
+    const of = term.ofAll(problem, candidate);
+    if (typeof of === 'number') same += weight * of;
+    else for (let p = 0; p < ms.length; p += 1) costs[p] = (costs[p] ?? 0) + weight * of(ms[p] ?? 0);
+  }
+  if (same !== 0) for (let p = 0; p < ms.length; p += 1) costs[p] = (costs[p] ?? 0) + same;
 }

@@ -4,6 +4,6 @@ import type { DemandTerm } from '../types.js';
 export const latency: DemandTerm = {
   name: 'latency',
   unit: 'ms',
-  ofAll: (_problem, _candidate, ms) => ms,
+  ofAll: () => (ms) => ms,
   weight: (w) => w.perLatencyMs,
 };

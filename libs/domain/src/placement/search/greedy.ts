@@ -1,0 +1,235 @@
+import type { SetRules } from './set-rules.js';
+import type { Space } from './space.js';
+import type { WorkLeft } from './work-left.js';
+
+/** Objectives nearer than this are ties; the earlier name wins. */
+const EPSILON = 1e-9;
+
+/**
+ * Adds replicas one portion after the other, each where it lowers the objective most, until `wanted` are placed, or more
+ * while that pays off up to the most that the problem allows. Every replica takes the users that gain most by it, as many
+ * as it carries; users whom nobody serves yet gain a fixed large amount. Gains only fall as replicas are added, so a
+ * candidate whose gain from an earlier round is not the highest is not looked at again (accelerated greedy: Minoux 1978).
+ */
+export function grow(space: Space, rules: SetRules, step: number, work: WorkLeft): void {
+  new Greedy(space, rules, step, work).run();
+}
+
+class Greedy {
+  /** Pieces of the demand: whose users, how many, and what it costs to serve them now. */
+  readonly #point: number[] = [];
+  readonly #amount: number[] = [];
+  readonly #cost: number[] = [];
+  /** Gain less cost of the next portion by candidate, and whether it was worked out in this round. */
+  readonly #worth: Float64Array;
+  readonly #fresh: Uint8Array;
+  readonly #gains: GainSelection;
+
+  constructor(
+    private readonly space: Space,
+    private readonly rules: SetRules,
+    private readonly step: number,
+    private readonly work: WorkLeft,
+  ) {
+    this.#worth = new Float64Array(space.size).fill(Number.POSITIVE_INFINITY);
+    this.#fresh = new Uint8Array(space.size);
+    this.#gains = new GainSelection();
+    const unserved = 2 * space.dearest;
+    for (let p = 0; p < space.users; p += 1) {
+      this.#point.push(p);
+      this.#amount.push(space.weight[p] ?? 0);
+      this.#cost.push(unserved);
+    }
+    for (const [at, n] of rules.counts.entries()) if (n > 0) this.#serve(at, n);
+    for (let at = 0; at < space.size; at += 1) {
+      const portion = this.#portion(at, false);
+      if (portion > 0) this.#worth[at] = this.#worthOf(at, portion);
+    }
+  }
+
+  run(): void {
+    const { range } = this.space.problem;
+    while (this.rules.total < range.max) {
+      const must = this.rules.total < range.min;
+      const best = this.#best(true) ?? this.#best(false);
+      if (!best) return;
+      if (!must && best.worth <= EPSILON) return;
+      const left = (must ? range.min : range.max) - this.rules.total;
+      const portion = Math.min(best.portion, left);
+      this.#serve(best.at, portion);
+      this.rules.change(best.at, portion);
+      this.#fresh.fill(0);
+    }
+  }
+
+  /** `lookAhead`: only where the budget still pays for the rest at the cheapest candidate. */
+  #best(lookAhead: boolean): { at: number; portion: number; worth: number } | undefined {
+    const { size } = this.space;
+    const portions = new Int32Array(size);
+    for (let at = 0; at < size; at += 1) portions[at] = this.#portion(at, lookAhead);
+    for (;;) {
+      let best = -1;
+      for (let at = 0; at < size; at += 1) {
+        if ((portions[at] ?? 0) < 1) continue;
+        if (best < 0 || (this.#worth[at] ?? 0) > (this.#worth[best] ?? 0) + EPSILON) best = at;
+      }
+      if (best < 0) return undefined;
+      const portion = portions[best] ?? 0;
+      // Out of work: what is known of the gains has to do.
+      if (this.#fresh[best] === 1 || this.work.spent)
+        return { at: best, portion, worth: this.#worth[best] ?? 0 };
+      this.#worth[best] = this.#worthOf(best, portion);
+      this.#fresh[best] = 1;
+    }
+  }
+
+  #portion(at: number, lookAhead: boolean): number {
+    const { rules, space } = this;
+    const left = space.problem.range.min - rules.total;
+    const cheapest = lookAhead && left > 0 ? this.#cheapest() : 0;
+    const dearer = (space.price[at] ?? 0) - cheapest;
+    const purse = rules.budget - rules.spent - Math.max(0, left) * cheapest;
+    const paid = dearer > 0 ? Math.floor(purse / dearer) : purse < 0 ? 0 : Number.POSITIVE_INFINITY;
+    return Math.min(this.step, rules.room(at), paid, left > 0 ? left : this.step);
+  }
+
+  #cheapestKnown = Number.NaN;
+  #cheapest(): number {
+    if (Number.isNaN(this.#cheapestKnown)) {
+      this.#cheapestKnown = this.space.price.reduce(
+        (least, p) => Math.min(least, p),
+        Number.POSITIVE_INFINITY,
+      );
+    }
+    return this.#cheapestKnown;
+  }
+
+  /** For each replica of the portion: portions may differ in size. */
+  #worthOf(at: number, portion: number): number {
+    this.work.take(this.#point.length);
+    const gain = this.#takers(at, portion).gain;
+    return (gain - this.space.siteCost(at, this.rules.counts[at] ?? 0, portion)) / portion;
+  }
+
+  #takers(at: number, replicas: number): GainSelection {
+    const row = this.space.rows[at];
+    const selection = this.#gains.clear();
+    if (!row) return selection;
+    for (let n = 0; n < this.#point.length; n += 1) {
+      const gain = (this.#cost[n] ?? 0) - (row[this.#point[n] ?? 0] ?? 0);
+      if (gain > 0) selection.offer(n, gain, this.#amount[n] ?? 0);
+    }
+    return selection.limit(replicas * this.space.carries);
+  }
+
+  #serve(at: number, replicas: number): void {
+    const row = this.space.rows[at];
+    if (!row || this.space.users === 0) return;
+    const takers = this.#takers(at, replicas);
+    for (let n = 0; n < takers.count; n += 1) {
+      const piece = takers.piece[n] ?? 0;
+      this.#cost[piece] = row[this.#point[piece] ?? 0] ?? 0;
+    }
+    if (takers.partOf < 0) return;
+    // The last one is taken in part: the rest stays where it is, as a piece of its own.
+    const piece = takers.partOf;
+    const has = this.#amount[piece] ?? 0;
+    this.#point.push(this.#point[piece] ?? 0);
+    this.#amount.push(has - takers.part);
+    this.#cost.push(this.#cost[piece] ?? 0);
+    this.#amount[piece] = takers.part;
+    this.#cost[piece] = row[this.#point[piece] ?? 0] ?? 0;
+  }
+}
+
+/** The pieces that gain most, up to an amount: a fractional knapsack, by selection and not by sorting. */
+export class GainSelection {
+  readonly piece: number[] = [];
+  readonly #gain: number[] = [];
+  readonly #amount: number[] = [];
+  /** How many pieces are taken whole: the first of `piece`. */
+  count = 0;
+  /** The piece taken in part, or -1, and how much of it. */
+  partOf = -1;
+  part = 0;
+  /** What all that is taken gains. */
+  gain = 0;
+  /** The gain per amount of the last that was taken when not all were; 0 when all were. */
+  price = 0;
+  #offered = 0;
+
+  clear(): this {
+    this.#offered = 0;
+    return this;
+  }
+
+  offer(piece: number, gain: number, amount: number): void {
+    this.piece[this.#offered] = piece;
+    this.#gain[this.#offered] = gain;
+    this.#amount[this.#offered] = amount;
+    this.#offered += 1;
+  }
+
+  /** Takes what gains most, up to `most` in all. */
+  limit(most: number): this {
+    let [low, high, left] = [0, this.#offered, most];
+    this.gain = 0;
+    this.price = 0;
+    this.partOf = -1;
+    // All before `low` is taken, nothing from `high` on.
+    while (low < high) {
+      const middle = this.#split(low, high);
+      let [amount, gain] = [0, 0];
+      for (let n = low; n < middle; n += 1) {
+        amount += this.#amount[n] ?? 0;
+        gain += (this.#amount[n] ?? 0) * (this.#gain[n] ?? 0);
+      }
+      if (amount <= left) {
+        left -= amount;
+        this.gain += gain;
+        low = middle;
+      } else if (middle - low > 1) {
+        high = middle;
+      } else {
+        this.partOf = this.piece[low] ?? -1;
+        this.part = left;
+        this.price = this.#gain[low] ?? 0;
+        this.gain += left * this.price;
+        high = low;
+      }
+    }
+    this.count = low;
+    return this;
+  }
+
+  /** Puts those that gain at least the middle one's before the others; at least one and, of more than one, not all. */
+  #split(low: number, high: number): number {
+    if (high - low === 1) return high;
+    const pivot = this.#pivot(low, high);
+    let [a, b] = [low, high - 1];
+    for (;;) {
+      while ((this.#gain[a] ?? 0) > pivot) a += 1;
+      while ((this.#gain[b] ?? 0) < pivot) b -= 1;
+      if (a >= b) break;
+      this.#exchange(a, b);
+      a += 1;
+      b -= 1;
+    }
+    return Math.max(low + 1, Math.min(high - 1, a));
+  }
+
+  #pivot(low: number, high: number): number {
+    const a = this.#gain[low] ?? 0;
+    const b = this.#gain[(low + high) >> 1] ?? 0;
+    const c = this.#gain[high - 1] ?? 0;
+    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+  }
+
+  #exchange(a: number, b: number): void {
+    for (const list of [this.piece, this.#gain, this.#amount]) {
+      const kept = list[a] ?? 0;
+      list[a] = list[b] ?? 0;
+      list[b] = kept;
+    }
+  }
+}

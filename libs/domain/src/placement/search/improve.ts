@@ -1,0 +1,356 @@
+import type { Flow } from '../demand/transport.js';
+import { GainSelection } from './greedy.js';
+import type { SetRules } from './set-rules.js';
+import type { Space } from './space.js';
+import type { WorkLeft } from './work-left.js';
+
+/** Objectives nearer than this are ties: nothing moves for less. */
+export const EPSILON = 1e-9;
+const ROUNDS_MAX = 48;
+/** Moves worked out exactly in one round; the others wait for the next. */
+const EXACT_PER_ROUND = 24;
+/** Moves kept of one round, the most promising first. */
+const PROMISING_MAX = 96;
+
+/** Replicas from one candidate to another; -1 for from nowhere or to nowhere. */
+export interface Move {
+  readonly from: number;
+  readonly to: number;
+  readonly replicas: number;
+  /** No less than this is the change of the objective. */
+  readonly bound: number;
+}
+
+/**
+ * Moves replicas between candidates while that lowers the objective: the vertex substitution of Teitz and Bart (1968), with
+ * the gain and loss of all pairs worked out together as in the fast interchange of Whitaker (1983) and Resende and
+ * Werneck (2007). Where replicas are full, what users cost is taken at the dual prices of the transportation problem:
+ * the change so found is a lower bound of the true one, so a move that does not gain by it need not be looked at, and
+ * what is left when no bound is below zero is a local optimum of the capacitated problem. The others are solved exactly.
+ */
+export class Improve {
+  #open: number[] = [];
+  #flow: Flow | undefined;
+  #objective = 0;
+  readonly #price: Float64Array;
+  /** By user location: the cheapest open candidate, its cost at prices, and that of the second. */
+  readonly #first: Int32Array;
+  readonly #cost1: Float64Array;
+  readonly #cost2: Float64Array;
+  readonly #selection = new GainSelection();
+
+  constructor(
+    private readonly space: Space,
+    private readonly rules: SetRules,
+    private readonly step: number,
+    private work: WorkLeft,
+  ) {
+    this.#price = new Float64Array(space.size);
+    this.#first = new Int32Array(space.users);
+    this.#cost1 = new Float64Array(space.users);
+    this.#cost2 = new Float64Array(space.users);
+    this.#settle();
+  }
+
+  /** Users' cost and sites' cost of the counts as they are, without what is the same for every choice. */
+  get objective(): number {
+    return this.#objective;
+  }
+
+  get open(): readonly number[] {
+    return this.#open;
+  }
+
+  /** Moves until nothing gains, or the work is done. */
+  run(): void {
+    for (let round = 0; round < ROUNDS_MAX && !this.work.spent; round += 1) {
+      if (!this.#round()) return;
+    }
+  }
+
+  #round(): boolean {
+    const moves = this.#promising(-EPSILON);
+    let gained = false;
+    let exact = 0;
+    for (const move of moves) {
+      if (exact >= EXACT_PER_ROUND || this.work.spent) break;
+      if (move.from >= 0 && (this.rules.counts[move.from] ?? 0) < move.replicas) continue;
+      if (!this.rules.allows(move.from, move.to, move.replicas)) continue;
+      exact += 1;
+      // After a move the other bounds are old: they still say which moves to try, and each is tried exactly.
+      if (this.#tried(move)) gained = true;
+    }
+    return gained;
+  }
+
+  /** By how much the objective would change, exactly; Infinity when a rule forbids it. */
+  change(move: Omit<Move, 'bound'>): number {
+    if (!this.rules.allows(move.from, move.to, move.replicas)) return Number.POSITIVE_INFINITY;
+    const [before, flow, open] = [this.#objective, this.#flow, this.#open];
+    this.#apply(move, 1);
+    this.#settle();
+    const change = this.#objective - before;
+    this.#apply(move, -1);
+    [this.#objective, this.#flow, this.#open] = [before, flow, open];
+    return change;
+  }
+
+  /** Takes replicas away where they are missed least, as many as one portion and at most `most`. */
+  dropOne(most: number): void {
+    let best: Move | undefined;
+    for (const from of this.#open) {
+      const replicas = Math.min(this.rules.counts[from] ?? 0, this.step, most);
+      const move = { from, to: -1, replicas };
+      this.#apply(move, 1);
+      const [before, flow, open] = [this.#objective, this.#flow, this.#open];
+      this.#settle();
+      const bound = this.#objective;
+      this.#apply(move, -1);
+      [this.#objective, this.#flow, this.#open] = [before, flow, open];
+      if (!best || bound < best.bound - EPSILON) best = { ...move, bound };
+    }
+    if (best) this.#apply(best, 1);
+    this.#settle();
+  }
+
+  #tried(move: Move): boolean {
+    const [before, flow, open] = [this.#objective, this.#flow, this.#open];
+    this.#apply(move, 1);
+    this.#settle();
+    if (this.#objective < before - EPSILON) return true;
+    this.#apply(move, -1);
+    [this.#objective, this.#flow, this.#open] = [before, flow, open];
+    return false;
+  }
+
+  #apply({ from, to, replicas }: Omit<Move, 'bound'>, sign: 1 | -1): void {
+    if (from >= 0) this.rules.change(from, -sign * replicas);
+    if (to >= 0) this.rules.change(to, sign * replicas);
+  }
+
+  #settle(): void {
+    const { space, rules } = this;
+    this.#open = openOf(rules.counts);
+    this.#flow = space.serve(this.#open, rules.counts);
+    this.work.take(this.#open.length * space.users);
+    let cost = this.#flow?.cost ?? 0;
+    for (const at of this.#open) cost += space.siteCost(at, 0, rules.counts[at] ?? 0);
+    this.#objective = cost;
+  }
+
+  /** Moves whose bound is below `most`, the lowest first. `toEmpty`: only to candidates that have nothing, all of a site's. */
+  #promising(most: number, toEmpty = false): Move[] {
+    this.#toNearest();
+    const moves = new Promising(most);
+    const losses = this.#lossOfClosing();
+    const { counts } = this.rules;
+    for (let to = 0; to < this.space.size && !this.work.spent; to += 1) {
+      const has = counts[to] ?? 0;
+      if (toEmpty && has > 0) continue;
+      if (this.rules.room(to) < 1 && !this.#mayTrade(to)) continue;
+      const gain = has > 0 ? undefined : this.#gainOfOpening(to);
+      this.#pairs(to, losses, gain, moves, toEmpty);
+    }
+    if (!toEmpty && this.rules.total > this.space.problem.range.min) this.#drops(losses, moves);
+    return moves.sorted();
+  }
+
+  /** A full group or set may still exchange one replica for another. */
+  #mayTrade(to: number): boolean {
+    const candidate = this.space.problem.candidates[to];
+    return (this.rules.counts[to] ?? 0) < (candidate?.ceiling ?? 0);
+  }
+
+  #pairs(
+    to: number,
+    losses: Float64Array,
+    gain: Opening | undefined,
+    moves: Promising,
+    toEmpty: boolean,
+  ): void {
+    const { space, rules, step } = this;
+    const has = rules.counts[to] ?? 0;
+    const lambda = (this.#price[to] ?? 0) * space.carries;
+    const addOne = space.siteCost(to, has, 1);
+    const total = rules.total;
+    if (!toEmpty && total < space.problem.range.max) {
+      const added = space.siteCost(to, has, step) - (gain ? gain.gain : lambda * step);
+      moves.offer({ from: -1, to, replicas: step, bound: added });
+    }
+    for (let n = 0; n < this.#open.length; n += 1) {
+      const from = this.#open[n] ?? 0;
+      if (from === to) continue;
+      const own = rules.counts[from] ?? 0;
+      const closed = (losses[n] ?? 0) - (gain?.saved[n] ?? 0) - (gain?.gain ?? 0);
+      if (!toEmpty && (own > step || own === 1)) {
+        const replicas = own === 1 ? 1 : step;
+        const users = own === 1 ? closed : -(gain?.gain ?? 0);
+        const sites = (replicas === 1 ? addOne : space.siteCost(to, has, replicas)) + this.#less(n, replicas);
+        const prices = ((this.#price[from] ?? 0) * space.carries - (gain ? 0 : lambda)) * replicas;
+        moves.offer({ from, to, replicas, bound: users + sites + prices });
+      }
+      if (own > 1) {
+        const sites = space.siteCost(to, has, own) + space.siteCost(from, own, -own);
+        const prices = ((this.#price[from] ?? 0) * space.carries - (gain ? 0 : lambda)) * own;
+        const users = gain ? closed - gain.beyond : closed;
+        moves.offer({ from, to, replicas: own, bound: users + sites + prices });
+      } else if (toEmpty) {
+        const sites = addOne + this.#less(n, 1);
+        moves.offer({
+          from,
+          to,
+          replicas: 1,
+          bound: closed + sites + (this.#price[from] ?? 0) * space.carries,
+        });
+      }
+    }
+  }
+
+  #less(n: number, replicas: number): number {
+    const from = this.#open[n] ?? 0;
+    return this.space.siteCost(from, this.rules.counts[from] ?? 0, -replicas);
+  }
+
+  #drops(losses: Float64Array, moves: Promising): void {
+    const over = this.rules.total - this.space.problem.range.min;
+    for (const [n, from] of this.#open.entries()) {
+      const own = this.rules.counts[from] ?? 0;
+      const replicas = Math.min(own, this.step, over);
+      const users = replicas === own ? (losses[n] ?? 0) : 0;
+      const bound =
+        users + this.#less(n, replicas) + (this.#price[from] ?? 0) * this.space.carries * replicas;
+      moves.offer({ from, to: -1, replicas, bound });
+    }
+  }
+
+  #toNearest(): void {
+    const { space } = this;
+    for (const [n, at] of this.#open.entries()) this.#price[at] = this.#flow?.prices[n] ?? 0;
+    this.#cost1.fill(Number.POSITIVE_INFINITY);
+    this.#cost2.fill(Number.POSITIVE_INFINITY);
+    for (let n = 0; n < this.#open.length; n += 1) {
+      const at = this.#open[n] ?? 0;
+      const row = space.rows[at];
+      const price = this.#price[at] ?? 0;
+      if (!row) continue;
+      for (let p = 0; p < space.users; p += 1) {
+        const cost = (row[p] ?? 0) + price;
+        if (cost < (this.#cost1[p] ?? 0)) {
+          this.#cost2[p] = this.#cost1[p] ?? 0;
+          this.#cost1[p] = cost;
+          this.#first[p] = n;
+        } else if (cost < (this.#cost2[p] ?? 0)) this.#cost2[p] = cost;
+      }
+    }
+    this.work.take(this.#open.length * space.users);
+  }
+
+  /** By open candidate: what its users lose when it closes and they go to their second; Infinity for the only one. */
+  #lossOfClosing(): Float64Array {
+    const losses = new Float64Array(this.#open.length);
+    for (let p = 0; p < this.space.users; p += 1) {
+      const n = this.#first[p] ?? 0;
+      losses[n] = (losses[n] ?? 0) + (this.space.weight[p] ?? 0) * this.#rise(p);
+    }
+    return losses;
+  }
+
+  /** From a user's first to their second; with no second, as much as anything they could be offered. */
+  #rise(p: number): number {
+    const second = this.#cost2[p] ?? 0;
+    return (second === Number.POSITIVE_INFINITY ? this.space.dearest : second) - (this.#cost1[p] ?? 0);
+  }
+
+  /** What users gain when a candidate opens with one portion, and what of each closing's loss it saves beyond that. */
+  #gainOfOpening(to: number): Opening {
+    const { space } = this;
+    const row = space.rows[to];
+    const saved = new Float64Array(this.#open.length);
+    if (!row) return { gain: 0, beyond: 0, saved };
+    this.work.take(space.users);
+    let [gain, amount] = [0, 0];
+    for (let p = 0; p < space.users; p += 1) {
+      const w = space.weight[p] ?? 0;
+      const cost = row[p] ?? 0;
+      const first = this.#cost1[p] ?? 0;
+      if (cost < first) {
+        gain += w * (first - cost);
+        amount += w;
+      }
+      const second = this.#cost2[p] ?? 0;
+      if (cost >= second) continue;
+      const n = this.#first[p] ?? 0;
+      const highest = second === Number.POSITIVE_INFINITY ? this.space.dearest : second;
+      saved[n] = (saved[n] ?? 0) + w * (highest - Math.max(cost, first));
+    }
+    const carried = this.step * space.carries;
+    const limited = amount > carried ? this.#limited(row, carried) : gain;
+    return { gain: limited, beyond: gain - limited, saved };
+  }
+
+  #limited(row: Float64Array, carried: number): number {
+    const selection = this.#selection.clear();
+    for (let p = 0; p < this.space.users; p += 1) {
+      const gain = (this.#cost1[p] ?? 0) - (row[p] ?? 0);
+      if (gain > 0) selection.offer(p, gain, this.space.weight[p] ?? 0);
+    }
+    this.work.take(this.space.users);
+    return selection.limit(carried).gain;
+  }
+
+  /** The best choice with all replicas of one site at one that has none instead, among the most promising. */
+  runnerUp(work: WorkLeft): Move | undefined {
+    this.work = work;
+    let best: Move | undefined;
+    let looks = 0;
+    for (const move of this.#promising(Number.POSITIVE_INFINITY, true)) {
+      if (best && (looks >= RUNNERS_UP_TRIED || move.bound >= best.bound - EPSILON)) break;
+      const change = this.change(move);
+      if (change === Number.POSITIVE_INFINITY) continue;
+      looks += 1;
+      if (!best || change < best.bound - EPSILON) best = { ...move, bound: change };
+    }
+    return best;
+  }
+}
+
+const RUNNERS_UP_TRIED = 3;
+
+interface Opening {
+  /** With one portion, by what it carries. */
+  readonly gain: number;
+  /** What more it would be without that limit. */
+  readonly beyond: number;
+  readonly saved: Float64Array;
+}
+
+/** Candidates with at least one replica, ascending. */
+export function openOf(counts: Int32Array): number[] {
+  const open: number[] = [];
+  for (let at = 0; at < counts.length; at += 1) if ((counts[at] ?? 0) > 0) open.push(at);
+  return open;
+}
+
+/** The most promising moves, bounded. */
+class Promising {
+  #moves: Move[] = [];
+  #highest: number;
+
+  constructor(most: number) {
+    this.#highest = most;
+  }
+
+  offer(move: Move): void {
+    if (move.bound >= this.#highest) return;
+    this.#moves.push(move);
+    if (this.#moves.length < 2 * PROMISING_MAX) return;
+    this.#moves = this.sorted();
+    this.#highest = this.#moves.at(-1)?.bound ?? this.#highest;
+  }
+
+  sorted(): Move[] {
+    return this.#moves
+      .toSorted((a, b) => a.bound - b.bound || a.from - b.from || a.to - b.to || a.replicas - b.replicas)
+      .slice(0, PROMISING_MAX);
+  }
+}

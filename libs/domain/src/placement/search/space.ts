@@ -1,0 +1,56 @@
+import { transport, type Flow } from '../demand/transport.js';
+import { marginalCost, pairCosts } from '../terms/index.js';
+import type { Problem } from '../types.js';
+
+/**
+ * A problem as the search works on it: costs by candidate and user location in rows, and what one replica more or less
+ * costs at each candidate, kept in step with the counts.
+ */
+export class Space {
+  readonly size: number;
+  readonly users: number;
+  readonly weight: Float64Array;
+  readonly rows: readonly Float64Array[];
+  readonly carries: number;
+  readonly price: Float64Array;
+  /** More than any user costs anywhere. */
+  readonly dearest: number;
+  readonly #siteCosts: number[][] = [];
+
+  constructor(readonly problem: Problem) {
+    this.size = problem.candidates.length;
+    this.users = problem.users.count;
+    this.weight = problem.users.weight;
+    this.rows = problem.candidates.map((c) => pairCosts(problem, c));
+    this.carries = problem.carries;
+    this.dearest = this.rows.reduce((most, row) => row.reduce((m, c) => Math.max(m, c), most), 0) + 1;
+    this.price = Float64Array.from(problem.candidates, (c) => c.price);
+  }
+
+  /** What `replicas` more cost at a candidate that has `has`, beside the users' way to it; negative for fewer. */
+  siteCost(at: number, has: number, replicas: number): number {
+    const sums = this.#sums(at, Math.max(has, has + replicas));
+    return (sums[has + replicas] ?? 0) - (sums[has] ?? 0);
+  }
+
+  /** What 0, 1, 2, … replicas cost, up to `most` at least. */
+  #sums(at: number, most: number): number[] {
+    const sums = (this.#siteCosts[at] ??= [0]);
+    const candidate = this.problem.candidates[at];
+    if (!candidate) return sums;
+    for (let n = sums.length; n <= most; n += 1) {
+      sums.push((sums[n - 1] ?? 0) + marginalCost(this.problem, candidate, n));
+    }
+    return sums;
+  }
+
+  /** The cheapest way to serve all users from the open candidates. */
+  serve(open: readonly number[], counts: Int32Array): Flow | undefined {
+    if (this.users === 0 || open.length === 0) return undefined;
+    return transport(
+      open.map((i) => this.rows[i] ?? new Float64Array(this.users)),
+      this.weight,
+      Float64Array.from(open, (i) => (counts[i] ?? 0) * this.carries),
+    );
+  }
+}
