@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { million } from './placement-million.js';
 import { quality } from './placement-quality.js';
 import { Report } from './report.js';
 
@@ -17,6 +18,7 @@ type Part = (report: Report, options: PartOptions) => Promise<void>;
 
 const PARTS: Readonly<Record<string, Part>> = {
   quality,
+  million,
 };
 
 const { values } = parseArgs({
