@@ -3,12 +3,14 @@ import type { BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus'
 import {
   BUCKETS,
   bucketStream,
+  quotaSchema,
   RPC,
   siteSchema,
   siteStateSchema,
   STREAMS,
   workloadSchema,
   type Plan,
+  type Quota,
   type Site,
   type SiteState,
   type Why,
@@ -19,6 +21,7 @@ import { AnnouncePlacements } from './handlers/announce-placements.handler.js';
 import { AnswerPlan } from './handlers/answer-plan.handler.js';
 import { AnswerWhy } from './handlers/answer-why.handler.js';
 import { HearNews } from './handlers/hear-news.handler.js';
+import { QUOTA_KEYS } from './stores/workloads.store.js';
 import { placementsValueSchema, type PlacementsValue } from './stores/placements.store.js';
 
 /** Every subject that scheduler hears. */
@@ -56,13 +59,18 @@ export class SchedulerController {
     this.news.workload(change);
   }
 
+  @OnChange(BUCKETS.policies, quotaSchema, { keys: [QUOTA_KEYS] })
+  quota(change: BucketChange<Quota>): void {
+    this.news.quota(change);
+  }
+
   @OnRequest(RPC.plan)
   plan(message: Message): Plan {
     return this.answerPlan.handle(message);
   }
 
   @OnRequest(RPC.why)
-  why(message: Message): Why {
+  why(message: Message): Promise<Why> {
     return this.answerWhy.handle(message);
   }
 

@@ -7,14 +7,33 @@ import { HearNews } from './handlers/hear-news.handler.js';
 import { PlaceWorkloads } from './handlers/place-workloads.handler.js';
 import { SchedulerController } from './scheduler.controller.js';
 import { AgendaStore } from './stores/agenda.store.js';
+import { DecisionHistoryStore } from './stores/decision-history.store.js';
+import { DecisionLogStore } from './stores/decision-log.store.js';
+import { HoldingsStore } from './stores/holdings.store.js';
+import { HealthStore } from './stores/health.store.js';
 import { PlacementsStore } from './stores/placements.store.js';
+import { ReportsStore } from './stores/reports.store.js';
 import { RefusalsStore } from './stores/refusals.store.js';
 import { SitesStore } from './stores/sites.store.js';
+import { SnapshotsStore } from './stores/snapshots.store.js';
 import { WorkloadsStore } from './stores/workloads.store.js';
 import { World } from './stores/world.js';
 
 const HANDLERS = [AnnouncePlacements, AnswerPlan, AnswerWhy, HearNews, PlaceWorkloads];
-const STORES = [AgendaStore, PlacementsStore, RefusalsStore, SitesStore, WorkloadsStore, World];
+const STORES = [
+  AgendaStore,
+  DecisionHistoryStore,
+  DecisionLogStore,
+  HealthStore,
+  HoldingsStore,
+  PlacementsStore,
+  RefusalsStore,
+  ReportsStore,
+  SitesStore,
+  SnapshotsStore,
+  WorkloadsStore,
+  World,
+];
 
 @Module({ controllers: [SchedulerController], providers: [Active, ...HANDLERS, ...STORES] })
 export class SchedulerModule {}

@@ -175,7 +175,7 @@ describe('the scheduler', () => {
     const why = async () =>
       whySchema.parse((await cloud.bus.request(RPC.why, { project: 'shop', name: 'web' })).json());
     const first = await why();
-    expect(first.inputsChanged).toBe(false);
+    expect(first).toMatchObject({ inputsChanged: false });
     expect(first.sites.map((s) => [s.site, s.chosen, s.rank])).toEqual([
       ['a', 1, 1],
       ['b', 0, undefined],
@@ -187,6 +187,37 @@ describe('the scheduler', () => {
     await until('the change is seen', async () => (await why()).inputsChanged);
     const unknown = cloud.bus.request(RPC.why, { project: 'shop', name: 'nobody' });
     await expect(unknown).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('explains an earlier decision as it was made, whatever has changed since', async () => {
+    await cloud.putSite('a');
+    await cloud.putSite('b', { cpuMillicores: 2_000 });
+    await cloud.putWorkload('other', { rules: { sites: { required: { name: 'a' } } } });
+    await placed('other', { a: 1 });
+    await cloud.putWorkload('web');
+    const first = await until('web is placed', () => cloud.placement('web'));
+    const ask = async (query: object) =>
+      whySchema.parse((await cloud.bus.request(RPC.why, { project: 'shop', name: 'web', ...query })).json());
+    const fresh = await until('it is written', async () => {
+      const why = await ask({});
+      return why.from === 'recorded' && why;
+    });
+    expect(fresh).toMatchObject({ reproduced: true, inputsChanged: false });
+    await cloud.putSite('a', { phase: 'lost' });
+    await cloud.putSite('b', { phase: 'lost' });
+    await cloud.putWorkload('other', { generation: 2, change: { removed: true } });
+    await cloud.putWorkload('web', { generation: 2, cpuMillicores: 500 });
+    const second = await inState('web', 'unplaceable');
+    const again = await ask({ revision: first.version.revision });
+    expect(again).toEqual({ ...fresh, inputsChanged: true });
+    expect(await ask({ at: first.decidedAt })).toEqual(again);
+    const newest = await until('the newest is written', async () => {
+      const why = await ask({ revision: second.version.revision });
+      return why.from === 'recorded' && why;
+    });
+    expect(newest).toMatchObject({ reproduced: true, placement: { state: 'unplaceable' } });
+    await expect(ask({ revision: 99 })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(ask({ at: '2020-01-01T00:00:00.000Z' })).rejects.toMatchObject({ code: 'not-found' });
   });
 
   it('passes over a value that is not what it should be, and goes on', async () => {

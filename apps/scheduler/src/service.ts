@@ -8,7 +8,7 @@ export const SCHEDULER: ServiceDefinition<typeof SCHEDULER_VARIABLES> = {
   variables: SCHEDULER_VARIABLES,
   module: SchedulerModule,
   needs: {
-    buckets: ['workloads', 'siteSpecs', 'siteStates', 'leases'],
+    buckets: ['workloads', 'siteSpecs', 'siteStates', 'policies', 'leases'],
     streams: ['OBSERVED', 'EVT'],
   },
 };

@@ -24,17 +24,20 @@ const siteEntrySchema = z.strictObject({
 const heldEntrySchema = z.strictObject({
   kind: z.literal('held'),
   key: keySchema,
-  need: resourcesSchema,
+  /** Absent with no shares. */
+  need: resourcesSchema.optional(),
+  priority: count.optional(),
   shares: z.array(replicasAtSchema),
 });
 /** A decision as it was committed, and what it was made of beside sites and ledger. */
 const decidedEntrySchema = z.strictObject({
   kind: z.literal('decided'),
   placement: placementSchema,
+  need: resourcesSchema,
   /** Here, or where it was put by an earlier decision: `<epoch>.<batch>.<entry>`. */
   workload: z.union([workloadSchema, z.string().max(64)]),
   /** What was placed before. */
-  previous: placementSchema.pick({ state: true, shares: true, version: true }).optional(),
+  previous: placementSchema.optional(),
   refusals: z.record(nameSchema, checkResultSchema),
   /** Healthy replicas by site, where it mattered. */
   healthy: z.record(nameSchema, count).optional(),
@@ -43,8 +46,8 @@ const decidedEntrySchema = z.strictObject({
   now: count,
   /** Where the decision before this one is kept. */
   before: z.string().max(64).optional(),
-  /** The sites were not chosen anew but given, by a rebalance: deciding again would not move. */
-  given: z.boolean().optional(),
+  /** Chosen again though what was placed stood: a rebalance. */
+  anew: z.boolean().optional(),
 });
 export const historyEntrySchema = z.discriminatedUnion('kind', [
   siteEntrySchema,
@@ -70,8 +73,9 @@ export const heldPartSchema = z.strictObject({
   key: keySchema,
   need: resourcesSchema,
   replicas: count,
-  /** Whatever the ledger needs to put it back exactly where it was. */
-  packed: z.unknown(),
+  priority: count.optional(),
+  /** On which nodes and GPUs of the site's digest, as the ledger has it. */
+  packed: z.array(z.number().int()),
 });
 /** A node of the tree of a snapshot: the root names chunks of 64 sites each, a chunk names sites, a site is whole. */
 export const historyBlobSchema = z.discriminatedUnion('kind', [

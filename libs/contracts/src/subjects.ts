@@ -198,11 +198,14 @@ export const BUCKETS = {
   policies: { name: 'policies', owner: 'policy', maxBytes: 16 * MIB },
   outcomes: { name: 'outcomes', owner: 'policy', maxAgeS: DAY_S, maxBytes: 256 * MIB },
   placements: { name: 'placements', owner: 'scheduler', maxBytes: 512 * MIB },
-  /** Every decision's inputs, written once and never changed: key `<epoch>.<batch>`. The oldest go when it is full. */
+  /**
+   * Every decision's inputs, written once and never changed: key `<epoch>.<batch>`. The oldest go when it is full. Longer
+   * than the 30 days that `why` answers for: a decision leans on what was written up to 15 days before it.
+   */
   decisions: {
     name: 'decisions',
     owner: 'scheduler',
-    maxAgeS: 30 * DAY_S,
+    maxAgeS: 45 * DAY_S,
     maxBytes: 512 * MIB,
     discard: 'old',
   },

@@ -1,8 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BucketChange, StoredMessage } from '@skerry/bus';
-import { observedSchema, workloadKey, type Site, type SiteState, type Workload } from '@skerry/contracts';
+import {
+  observedSchema,
+  workloadKey,
+  type Quota,
+  type Site,
+  type SiteState,
+  type Workload,
+} from '@skerry/contracts';
 import { JsonLog } from '@skerry/service';
 import { AgendaStore } from '../stores/agenda.store.js';
+import { DecisionLogStore } from '../stores/decision-log.store.js';
 import type { PlacementsValue } from '../stores/placements.store.js';
 import { World } from '../stores/world.js';
 
@@ -14,6 +22,7 @@ export class HearNews {
   constructor(
     private readonly world: World,
     private readonly agenda: AgendaStore,
+    private readonly history: DecisionLogStore,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
@@ -30,40 +39,53 @@ export class HearNews {
     const { key } = change;
     const before = this.world.workloads.get(key)?.workload.generation;
     this.world.workloads.apply(change);
-    if (change.kind === 'put' && change.value.generation !== before) this.world.refusals.forgetWorkload(key);
+    if (change.kind === 'put' && change.value.generation !== before)
+      this.world.reports.refusals.forgetWorkload(key);
     // Its placement may have come before it. Else what it holds stays until the new generation is decided.
     if (before === undefined) this.world.settle(key);
     this.agenda.soon(key);
   }
 
+  quota(change: BucketChange<Quota>): void {
+    this.complain('policies', change);
+    const project = this.world.workloads.applyQuota(change);
+    for (const key of this.world.workloads.keys()) if (key.startsWith(`${project}.`)) this.agenda.soon(key);
+  }
+
   site(change: BucketChange<Site>): void {
     this.complain('site-specs', change);
-    if (this.world.sites.applySpec(change)) this.siteChanged(change.key);
+    const matters = this.world.sites.applySpec(change);
+    this.history.site(change.key);
+    if (matters) this.siteChanged(change.key);
   }
 
   siteState(change: BucketChange<SiteState>): void {
     this.complain('site-states', change);
     const matters = this.world.sites.applyState(change);
-    const resized = change.kind === 'put' && this.world.ledger.setCapacity(change.key, change.value.capacity);
+    const resized =
+      change.kind === 'put' && this.world.holdings.setCapacity(change.key, change.value.capacity);
+    this.history.site(change.key);
     if (matters || resized) this.siteChanged(change.key);
   }
 
   report(message: StoredMessage): void {
     const [, site = '', , project = '', name = ''] = message.subject.split('.');
     const key = workloadKey(project, name);
+    const handedOver = this.world.reports.health.take(key, site, message.data) && this.world.handsOver(key);
+    if (handedOver) this.agenda.soon(key);
     // Reports are many and refusals few: the others are not worth parsing, unless one was refused before.
-    if (!this.world.refusals.has(key, site) && !Buffer.from(message.data).includes(REFUSED)) return;
+    if (!this.world.reports.refusals.has(key, site) && !Buffer.from(message.data).includes(REFUSED)) return;
     const parsed = observedSchema.safeParse(message.json());
     if (!parsed.success || parsed.data.site !== site) {
       this.log.warn(`report on ${message.subject} is not what it should be`);
       return;
     }
-    if (this.world.refusals.take(key, parsed.data, Date.now())) this.agenda.soon(key);
+    if (this.world.reports.refusals.take(key, parsed.data, Date.now())) this.agenda.soon(key);
   }
 
   private siteChanged(site: string): void {
     for (const key of this.world.ledger.keysAt(site)) this.agenda.soon(key);
-    for (const key of this.world.refusals.forgetSite(site)) this.agenda.soon(key);
+    for (const key of this.world.reports.refusals.forgetSite(site)) this.agenda.soon(key);
     this.agenda.mayHelp();
   }
 

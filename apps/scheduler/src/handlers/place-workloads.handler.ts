@@ -2,10 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { context } from '@opentelemetry/api';
 import { Conflict, traceOf, type Headers } from '@skerry/bus';
 import type { Placement, Workload } from '@skerry/contracts';
-import { nextPlacement, reviewAt } from '@skerry/domain';
+import { nextPlacement, reviewAt, type NextPlacementInput } from '@skerry/domain';
 import { carriedOn, CONFIG, JsonLog, spanned } from '@skerry/service';
 import type { SchedulerConfig } from '../config.js';
 import { AgendaStore } from '../stores/agenda.store.js';
+import { DecisionLogStore } from '../stores/decision-log.store.js';
 import { keyOf } from '../stores/workloads.store.js';
 import { World } from '../stores/world.js';
 import { changeOf } from './change-of.js';
@@ -34,6 +35,7 @@ export class PlaceWorkloads {
   constructor(
     private readonly world: World,
     private readonly agenda: AgendaStore,
+    private readonly history: DecisionLogStore,
     @Inject(CONFIG) private readonly config: SchedulerConfig,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -42,6 +44,7 @@ export class PlaceWorkloads {
   async start(isActive: () => boolean): Promise<void> {
     this.isActive = isActive;
     this.fence = await this.world.placements.takeOver(this.config.instance, TAKEOVER_MS);
+    this.history.begin(this.fence, this.world.ledger);
     this.agenda.open(() => this.pump());
     for (const key of this.world.workloads.keys()) this.agenda.soon(key);
   }
@@ -51,10 +54,12 @@ export class PlaceWorkloads {
     this.isActive = () => false;
     this.leave();
     await Promise.all(this.inFlight.values());
+    await this.history.written();
   }
 
   private leave(): void {
     this.fence = undefined;
+    this.history.end();
     this.agenda.close();
     // What was not seen committed may not have been: the ledger goes back to what is known.
     for (const key of this.world.placements.forgetSent()) this.world.settle(key);
@@ -88,10 +93,10 @@ export class PlaceWorkloads {
     const known = this.world.workloads.get(key);
     if (!known) return;
     const now = Date.now();
-    const input = this.world.inputFor(known.workload, now);
+    const input = this.inputFor(known.workload, now, fence);
     let next: Placement | undefined;
     try {
-      next = nextPlacement({ ...input, term: this.config.hubTerm, epoch: fence });
+      next = nextPlacement(input);
     } catch (error) {
       this.log.error(`no decision for ${key}`, error);
       this.agenda.at(key, now + BROKEN_AGAIN_MS);
@@ -99,8 +104,9 @@ export class PlaceWorkloads {
     }
     this.note(known.workload, next ?? input.previous, now);
     if (!next) return;
+    this.record(input, next);
     this.world.placements.send(next);
-    if (this.world.settle(key)) this.agenda.mayHelp();
+    if (this.world.settle(key, true)) this.agenda.mayHelp();
     const fresh = input.previous?.version.generation !== next.version.generation;
     // A decision that a site or a refusal made necessary is no part of the trace of the apply.
     const headers = fresh ? known.headers : {};
@@ -111,12 +117,40 @@ export class PlaceWorkloads {
     );
   }
 
+  private inputFor(workload: Workload, now: number, epoch: number): NextPlacementInput {
+    const input = this.world.inputFor(workload, now);
+    const inputs = () => {
+      const log = this.history.position();
+      return { ...input.inputs(), ...(log === undefined ? {} : { log }) };
+    };
+    return { ...input, inputs, term: this.config.hubTerm, epoch };
+  }
+
+  /** At the position that its inputs name: nothing was logged in between. */
+  private record(input: NextPlacementInput, placement: Placement): void {
+    const { workload, previous, refusals, healthy, projectBudgetLeft, anew, now } = input;
+    const before = previous?.inputs.log;
+    this.history.decided(
+      {
+        placement,
+        now,
+        refusals: Object.fromEntries(refusals),
+        ...(previous ? { previous } : {}),
+        ...(healthy ? { healthy: Object.fromEntries(healthy) } : {}),
+        ...(projectBudgetLeft === undefined ? {} : { projectBudgetLeft }),
+        ...(anew === undefined ? {} : { anew }),
+        ...(before === undefined ? {} : { before }),
+      },
+      workload,
+    );
+  }
+
   private note(workload: Workload, placement: Placement | undefined, now: number): void {
     const key = keyOf(workload);
     const lacks = placement?.state === 'partial' || placement?.state === 'unplaceable';
     this.agenda.lacking(key, lacks);
     const review = reviewAt(workload, placement?.shares ?? [], this.world.snapshot(), now);
-    const retry = lacks ? this.world.refusals.nextUntil(key, now) : Number.POSITIVE_INFINITY;
+    const retry = lacks ? this.world.reports.refusals.nextUntil(key, now) : Number.POSITIVE_INFINITY;
     this.agenda.at(key, Math.min(review, retry));
   }
 

@@ -30,6 +30,7 @@ export class PlacementsStore {
   private readonly bucket: Bucket<PlacementsValue>;
   private readonly committed = new Map<string, Placement>();
   private readonly sent = new Map<string, Placement>();
+  private readonly byProject = new Map<string, Set<string>>();
   private epochSeen = 0;
   private readonly waiting = new Set<() => void>();
 
@@ -46,10 +47,12 @@ export class PlacementsStore {
     }
     if (change.kind === 'gone') {
       this.committed.delete(key);
+      this.byProject.get(projectOf(key))?.delete(key);
       return this.sent.has(key) ? undefined : key;
     }
     if (change.kind === 'malformed' || change.value.kind === 'Epoch') return undefined;
     this.committed.set(key, change.value);
+    this.belongs(key);
     const sent = this.sent.get(key);
     if (sent === undefined) return key;
     if (compareVersions(change.value.version, sent.version) >= 0) this.sent.delete(key);
@@ -59,6 +62,20 @@ export class PlacementsStore {
   /** The newest known: sent off here, else committed. */
   get(key: string): Placement | undefined {
     return this.sent.get(key) ?? this.committed.get(key);
+  }
+
+  /** What the workloads of a project cost together, currency units a month, without one of them. */
+  costOf(project: string, except: string): number {
+    let sum = 0;
+    for (const key of this.byProject.get(project) ?? []) {
+      if (key !== except) sum += this.get(key)?.costPerMonth ?? 0;
+    }
+    return sum;
+  }
+
+  /** Every workload that anything was decided for. */
+  keys(): Iterable<string> {
+    return new Set([...this.committed.keys(), ...this.sent.keys()]);
   }
 
   /** Sequence of the newest epoch seen; 0 before the first. */
@@ -80,6 +97,7 @@ export class PlacementsStore {
   /** Counts a placement as made though the server has not said so yet. */
   send(placement: Placement): void {
     this.sent.set(keyOf(placement), placement);
+    this.belongs(keyOf(placement));
   }
 
   /** Commits by the fence. Fails with `Conflict` when another instance has taken over. */
@@ -94,6 +112,11 @@ export class PlacementsStore {
     const keys = [...this.sent.keys()];
     this.sent.clear();
     return keys;
+  }
+
+  private belongs(key: string): void {
+    const keys = this.byProject.get(projectOf(key)) ?? new Set<string>();
+    this.byProject.set(projectOf(key), keys.add(key));
   }
 
   private sawEpoch(revision: number): void {
@@ -120,4 +143,8 @@ export class PlacementsStore {
       this.waiting.add(look);
     });
   }
+}
+
+function projectOf(key: string): string {
+  return key.slice(0, key.indexOf('.'));
 }

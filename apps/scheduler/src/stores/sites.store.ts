@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
 import type { Site, SiteState } from '@skerry/contracts';
 import { siteFacts, type SiteFacts } from '@skerry/domain';
-import { digestOf } from './digest.js';
+import { digestOf, siteDigestOf } from './digest.js';
 
 /** Sites as decisions see them: what an operator says and what inventory knows, merged once per change. */
 @Injectable()
@@ -12,6 +12,7 @@ export class SitesStore {
   private readonly facts = new Map<string, SiteFacts>();
   private readonly digests = new Map<string, string>();
   private sorted: readonly SiteFacts[] | undefined;
+  private rootDigest: string | undefined;
 
   /** Returns whether it can matter to a decision. */
   applySpec(change: BucketChange<Site>): boolean {
@@ -45,24 +46,43 @@ export class SitesStore {
     return this.facts.get(name);
   }
 
-  /** Digest of everything a decision may read of the site. */
-  digest(name: string): string {
-    const known = this.digests.get(name);
+  /** What is known of a site, also of one that decisions do not see. */
+  parts(name: string): { site: Site | undefined; state: SiteState | undefined } {
+    return { site: this.specs.get(name), state: this.states.get(name) };
+  }
+
+  /** Names of all sites of which anything is known. */
+  names(): Set<string> {
+    return new Set([...this.specs.keys(), ...this.states.keys()]);
+  }
+
+  /** Digest of everything that a decision may read of the sites; made anew when one has changed. */
+  root(): string {
+    this.rootDigest ??= rootOf(this.all(), (facts) => this.digest(facts));
+    return this.rootDigest;
+  }
+
+  private digest(facts: SiteFacts): string {
+    const known = this.digests.get(facts.name);
     if (known !== undefined) return known;
-    const facts = this.facts.get(name);
-    const state = facts?.state;
-    const made = digestOf([facts?.site, state?.phase, state?.since, state?.lastHeartbeatAt, state?.capacity]);
-    this.digests.set(name, made);
+    const made = siteDigestOf(facts);
+    this.digests.set(facts.name, made);
     return made;
   }
 
   private merge(name: string): void {
     this.sorted = undefined;
+    this.rootDigest = undefined;
     this.digests.delete(name);
     const spec = this.specs.get(name);
     if (spec) this.facts.set(name, siteFacts(spec, this.states.get(name)));
     else this.facts.delete(name);
   }
+}
+
+/** Digest over sites in the order of their names. */
+export function rootOf(sites: readonly SiteFacts[], digest = siteDigestOf): string {
+  return digestOf(sites.map((facts) => [facts.name, digest(facts)]));
 }
 
 function differ(a: SiteState, b: SiteState): boolean {

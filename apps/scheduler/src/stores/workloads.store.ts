@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { BucketChange, Headers } from '@skerry/bus';
-import { workloadKey, type Workload } from '@skerry/contracts';
+import { workloadKey, type Quota, type Workload } from '@skerry/contracts';
 
 interface KnownWorkload {
   readonly workload: Workload;
@@ -8,10 +8,15 @@ interface KnownWorkload {
   readonly headers: Headers;
 }
 
-/** The workloads as policy keeps them, followed by every instance. */
+const QUOTA = 'quota.';
+/** Keys of quotas in bucket `policies`. */
+export const QUOTA_KEYS = `${QUOTA}*`;
+
+/** The workloads and quotas as policy keeps them, followed by every instance. */
 @Injectable()
 export class WorkloadsStore {
   private readonly known = new Map<string, KnownWorkload>();
+  private readonly quotas = new Map<string, Quota>();
 
   apply(change: BucketChange<Workload>): void {
     // A removed workload stays as a tombstone; a value that cannot be read leaves what was known.
@@ -22,6 +27,19 @@ export class WorkloadsStore {
 
   get(key: string): KnownWorkload | undefined {
     return this.known.get(key);
+  }
+
+  /** Takes a change of a project's quota; returns the project. */
+  applyQuota(change: BucketChange<Quota>): string {
+    const project = change.key.slice(QUOTA.length);
+    if (change.kind === 'put') this.quotas.set(project, change.value);
+    else if (change.kind === 'gone') this.quotas.delete(project);
+    return project;
+  }
+
+  /** Currency units a month that all of a project may cost; undefined without a limit. */
+  budgetOf(project: string): number | undefined {
+    return this.quotas.get(project)?.budgetPerMonth;
   }
 
   keys(): IterableIterator<string> {

@@ -1,26 +1,37 @@
 import { Injectable } from '@nestjs/common';
 import type { Placement, Workload } from '@skerry/contracts';
-import { Ledger, type NextPlacementInput, type SiteFacts, type Snapshot } from '@skerry/domain';
+import { type Ledger, type NextPlacementInput, type SiteFacts, type Snapshot } from '@skerry/domain';
 import { digestOf } from './digest.js';
+import { HoldingsStore } from './holdings.store.js';
 import { PlacementsStore } from './placements.store.js';
-import { RefusalsStore } from './refusals.store.js';
+import { ReportsStore } from './reports.store.js';
 import { SitesStore } from './sites.store.js';
 import { keyOf, WorkloadsStore } from './workloads.store.js';
 
 /** Everything a decision looks at, in one place, with the ledger of what is taken where kept in step. */
 @Injectable()
 export class World {
-  readonly ledger = new Ledger();
-
   constructor(
     readonly workloads: WorkloadsStore,
     readonly sites: SitesStore,
     readonly placements: PlacementsStore,
-    readonly refusals: RefusalsStore,
+    readonly reports: ReportsStore,
+    readonly holdings: HoldingsStore,
   ) {}
+
+  get ledger(): Ledger {
+    return this.holdings.ledger;
+  }
 
   snapshot(): Snapshot & { sites: readonly SiteFacts[] } {
     return { sites: this.sites.all(), ledger: this.ledger };
+  }
+
+  /** What the project's other workloads leave of its budget; undefined without one. */
+  private budgetLeft({ project, name }: Workload): { projectBudgetLeft?: number } {
+    const budget = this.workloads.budgetOf(project);
+    if (budget === undefined) return {};
+    return { projectBudgetLeft: budget - this.placements.costOf(project, keyOf({ project, name })) };
   }
 
   /** What the next decision for a workload is made of. */
@@ -30,32 +41,33 @@ export class World {
     return {
       workload,
       previous,
-      refusals: this.refusals.of(key, workload.generation, previous, now),
+      refusals: this.reports.refusals.of(key, workload.generation, previous, now),
+      // What runs matters to what is placed already: it stays until what replaces it runs.
+      ...(previous && previous.shares.length > 0 ? { healthy: this.reports.health.of(key) } : {}),
+      ...this.budgetLeft(workload),
       snapshot: this.snapshot(),
       now,
       inputs: () => this.digests(workload),
     };
   }
 
-  /** Has the ledger hold what is placed of a workload. Returns whether anything was given back at any site. */
-  settle(key: string): boolean {
-    const placement = this.placements.get(key);
-    const known = this.workloads.get(key);
-    const wanted = new Map(placement?.shares.map((s) => [s.site, s.replicas]));
-    const freed = this.ledger.heldBy(key).some((h) => h.replicas > (wanted.get(h.site) ?? 0));
-    // Without its workload (it comes by another follow) the need is not known: the workload's own coming settles it.
-    if (placement && known) this.ledger.hold(key, known.workload.spec.resources, placement.shares);
-    else this.ledger.release(key);
-    return freed;
+  /** Whether something of the workload stays only until what replaces it is healthy. */
+  handsOver(key: string): boolean {
+    return this.placements.get(key)?.shares.some((s) => s.until !== undefined) ?? false;
   }
 
-  /** Digests of what a decision reads: the workload, and every site with what others hold there. */
+  /**
+   * Has the ledger hold what is placed of a workload. Returns whether anything was given back at any site. `logged`: the
+   * decision that it follows is in the log.
+   */
+  settle(key: string, logged = false): boolean {
+    // Without its workload (it comes by another follow) the need is not known: the workload's own coming settles it.
+    const need = this.workloads.get(key)?.workload.spec.resources;
+    return this.holdings.settle(key, need, this.placements.get(key)?.shares ?? [], logged);
+  }
+
+  /** Digests of what a decision reads: the workload and every site. What others hold there is in the log. */
   digests(workload: Workload): Placement['inputs'] {
-    const key = keyOf(workload);
-    const { resources } = workload.spec;
-    const sites = this.sites
-      .all()
-      .map(({ name }) => [name, this.sites.digest(name), this.ledger.use(name, resources, key).taken]);
-    return { workload: digestOf(workload), sites: digestOf(sites) };
+    return { workload: digestOf(workload), sites: this.sites.root() };
   }
 }
