@@ -1,5 +1,5 @@
 import { LIMITS, type CheckResult, type Share } from '@skerry/contracts';
-import { choose, type Chosen } from './choose.js';
+import { choose, gather, type Chosen } from './choose.js';
 import { preparedChecks, resultOf } from './checks/index.js';
 import { servedOf } from './evaluate.js';
 import { spreadDomain } from './checks/spread-label.js';
@@ -36,12 +36,13 @@ export function work(request: PlaceRequest, snapshot: Snapshot): Worked {
   const sifted = new Sifted(request, snapshot);
   const groups = groupsOf(sifted);
   const users = new Users(request.workload.demand, sifted.index, request.measuredMs);
-  const kept = worthSearching(sifted, users);
+  const gathered = gather(users);
+  const kept = worthSearching(sifted, gathered);
   let problem = problemAmong(sifted, kept, users);
-  let chosen = choose(problem, groups);
+  let chosen = choose(problem, groups, gathered);
   if (chosen.choice.total < problem.wanted && kept.length < sifted.feasible.length) {
     problem = problemAmong(sifted, sifted.feasible, users);
-    chosen = choose(problem, groups);
+    chosen = choose(problem, groups, gathered);
   }
   return { decision: decisionOf(problem, chosen, sifted), problem, chosen, sifted };
 }
@@ -58,7 +59,8 @@ function groupsOf(sifted: Sifted): ReadonlySet<string> {
   return groups;
 }
 
-function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): Decision {
+/** The decision that a choice amounts to, whether the search chose it or it is given. */
+export function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): Decision {
   const { choice, objective, runnerUp } = chosen;
   const { wanted } = problem;
   const bound = choice.total < wanted ? boundSites(problem, chosen, sifted) : [];
