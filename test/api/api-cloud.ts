@@ -5,7 +5,7 @@ import type { Bus } from '@skerry/bus';
 import { SkerryClient } from '@skerry/client';
 import type { Role } from '@skerry/contracts';
 import { issueServerCertificate, makeApiToken, NKey, writePrivateFile } from '@skerry/identity';
-import { freePorts } from '../bus/secured-cloud.js';
+import { freePorts } from '@skerry/local';
 import { Hub } from '../service/hub.js';
 import { until } from '../service/plain-server.js';
 import { StandIns } from './stand-ins.js';

@@ -17,8 +17,9 @@ import {
   type CloudIdentity,
   type HubPlan,
 } from '@skerry/identity';
+import { freePorts } from '@skerry/local';
 import { findNatsServer } from '@skerry/nats-server';
-import { freePorts, until } from './secured-cloud.js';
+import { until } from './secured-cloud.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HOSTS = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credsAuthenticator, nkeyAuthenticator } from '@nats-io/nats-core';
@@ -29,6 +28,7 @@ import {
   type KeyAndCertificate,
   type Permissions,
 } from '@skerry/identity';
+import { freePorts } from '@skerry/local';
 import { findNatsServer } from '@skerry/nats-server';
 
 const HOST = '127.0.0.1';
@@ -308,20 +308,6 @@ export async function until(what: string, holds: () => Promise<boolean> | boolea
     if (Date.now() > deadline) throw new Error(`${what}: not within ${DEADLINE_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-/** Ports of loopback that nothing listens on now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    ports.push(address.port);
-  }
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
 }
 
 function bounds(storeDir: string): { storeDir: string; maxMemoryBytes: number; maxFileBytes: number } {

@@ -16,7 +16,8 @@ import {
   type Workload,
 } from '@skerry/contracts';
 import { adminUserJwt, APP_USERS, NKey, userJwt, writeCreds, type AppUser } from '@skerry/identity';
-import { SecuredCloud, freePorts } from '../bus/secured-cloud.js';
+import { freePorts } from '@skerry/local';
+import { SecuredCloud } from '../bus/secured-cloud.js';
 import { FakeSite } from './fake-site.js';
 import { site, until } from './nouns.js';
 

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '@skerry/local';
 import { ensureDebianTool } from '@skerry/nats-server';
-import { freePorts } from '../bus/secured-cloud.js';
 import { until } from './nouns.js';
 
 export interface RedisServer {

@@ -12,6 +12,7 @@ import {
   type StoredMessage,
 } from '@skerry/bus';
 import { HEADERS, Refusal, RPC, STREAMS } from '@skerry/contracts';
+import { freePorts } from '@skerry/local';
 import {
   BASE_VARIABLES,
   BUS,
@@ -28,7 +29,6 @@ import {
   type RunningService,
 } from '@skerry/service';
 import type { FastifyReply } from 'fastify';
-import { freePorts } from '../bus/secured-cloud.js';
 import { startPlainServer, until, type PlainServer } from './plain-server.js';
 
 /** What the controller under test has seen; one per service started. */

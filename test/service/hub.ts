@@ -20,8 +20,8 @@ import {
   type AppUser,
   type CloudIdentity,
 } from '@skerry/identity';
+import { freePorts } from '@skerry/local';
 import { findNatsServer } from '@skerry/nats-server';
-import { freePorts } from '../bus/secured-cloud.js';
 import { until } from './plain-server.js';
 
 const HOST = '127.0.0.1';

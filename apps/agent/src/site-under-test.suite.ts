@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,6 +30,7 @@ import {
   writeSeed,
 } from '@skerry/identity';
 import { findNatsServer } from '@skerry/nats-server';
+import { freePort } from './join/free-port.js';
 import { makeLog, type Log } from './log.js';
 import { processStat } from './process/process-identity.js';
 import type { SiteFile } from './site-file.js';
@@ -339,17 +339,6 @@ function killGroupOf(pid: number): void {
   } catch {
     // It ended before.
   }
-}
-
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function listens(port: number): Promise<boolean> {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join as path } from 'node:path';
 import { joinAnswerSchema, parse, type JoinAnswer } from '@skerry/contracts';
@@ -9,6 +8,7 @@ import { makePrivateKey, NKey, siteConfig, writeCreds, writePrivateFile, writeSe
 import { findServer, isNewEnough, serverVersion, WANTED } from '../leaf/find-server.js';
 import { folders, type SiteFile } from '../site-file.js';
 import { certificateRequest } from './certificate-request.js';
+import { freePort } from './free-port.js';
 import { askPinned, problemText, type PinnedAnswer } from './pinned-https.js';
 import { readToken } from './join-token-input.js';
 
@@ -151,17 +151,6 @@ async function serverBinary(url: URL, pin: string, dir: string): Promise<string>
     throw new Error(`the hub's nats-server does not run on this machine: put one on PATH (${WANTED})`);
   }
   return binary;
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function say(text: string): void {

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -125,12 +126,20 @@ export class Relay {
   }
 }
 
+/** Below what Linux gives to outgoing connections: while a server is down, one of those could take its port. */
+const PORTS = { from: 10_000, to: 20_000 };
+
 async function freePort(): Promise<number> {
-  const listener = createServer();
-  await new Promise<void>((resolve) => listener.listen(0, HOST, resolve));
-  const port = portOf(listener);
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    const listener = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      listener.once('error', () => resolve(false));
+      listener.listen(port, HOST, () => resolve(true));
+    });
+    await new Promise((resolve) => listener.close(resolve));
+    if (free) return port;
+  }
 }
 
 function portOf(listener: Server): number {
