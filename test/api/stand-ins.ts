@@ -5,17 +5,21 @@ import {
   type LogLine,
   type LogPage,
   logRequestSchema,
+  moveRequestSchema,
   type Placement,
   type Plan,
   planRequestSchema,
   Refusal,
   RPC,
+  type Scenario,
   type Status,
   statusListRequestSchema,
   STREAMS,
   type Why,
-  type Workload,
+  whatIfBodySchema,
+  whyRequestSchema,
   workloadKey,
+  type WorkloadRef,
   workloadRefSchema,
 } from '@skerry/contracts';
 
@@ -26,6 +30,8 @@ const BUCKETS_OF_OTHERS = [BUCKETS.placements, BUCKETS.siteStates, BUCKETS.nodes
 /** The scheduler and the read model as far as the api sees them: they say what the test puts in. */
 export class StandIns {
   readonly statuses = new Map<string, Status>();
+  /** Replicas go to another site than before, and plans have another id: as when something changed in between. */
+  changed = false;
   private readonly answering: Subscription[] = [];
   private readonly sites: Subscription[] = [];
 
@@ -38,7 +44,9 @@ export class StandIns {
     standIns.answering.push(
       bus.respond(RPC.status, (m) => standIns.status(m)),
       bus.respond(RPC.statusList, (m) => standIns.page(m)),
-      bus.respond(RPC.plan, (m) => planOf(m)),
+      bus.respond(RPC.plan, (m) => standIns.plan(m)),
+      bus.respond(RPC.whatIf, (m) => standIns.whatIf(m)),
+      bus.respond(RPC.move, (m) => standIns.move(m)),
       bus.respond(RPC.why, (m) => standIns.why(m)),
     );
     return standIns;
@@ -84,27 +92,70 @@ export class StandIns {
     return { items, ...(own.length > PAGE ? { next: own[PAGE - 1] } : {}) };
   }
 
+  private plan(message: Message): Plan {
+    const { items } = planRequestSchema.parse(message.json());
+    return this.planned(items, { kind: 'apply' });
+  }
+
+  private whatIf(message: Message): Plan {
+    const { scenario } = whatIfBodySchema.parse(message.json());
+    const workload = { project: 'shop', name: 'web', generation: 1 };
+    const items = [{ change: 'none' as const, workload }];
+    if (scenario.kind === 'rebalance') return this.planned(items, { kind: 'rebalance', maxMoves: 3 });
+    return this.planned(items, scenario);
+  }
+
+  private move(message: Message): Plan {
+    moveRequestSchema.parse(message.json());
+    const workload = { project: 'shop', name: 'web', generation: 1 };
+    return this.planned([{ change: 'none', workload }], { kind: 'rebalance', maxMoves: 3 });
+  }
+
+  private planned(
+    items: { change: Plan['items'][number]['change']; workload: WorkloadRef & { generation: number } }[],
+    scenario: Scenario,
+  ): Plan {
+    const site = this.changed ? 'us-east' : 'eu-de';
+    return {
+      id: this.changed ? 'plan-fedcba9876543210' : 'plan-0123456789abcdef',
+      scenario,
+      before: { replicas: 0, costPerMonth: 0 },
+      after: { replicas: items.length, costPerMonth: 3 * items.length, latencyMs: 12 },
+      untouched: 2,
+      items: items.map(({ change, workload }) => ({
+        project: workload.project,
+        name: workload.name,
+        change,
+        placement: placementOf(workload, site),
+        moves: change === 'none' && scenario.kind === 'apply' ? [] : [{ site, before: 0, after: 1 }],
+      })),
+    };
+  }
+
   private why(message: Message): Why {
-    const { project, name } = workloadRefSchema.parse(message.json());
+    const { project, name, site, revision, at } = whyRequestSchema.parse(message.json());
+    const earlier = revision !== undefined || at !== undefined;
     if (!this.statuses.has(workloadKey(project, name)))
       throw new Refusal('not-found', `no workload ${project}/${name}`);
-    const checks = [{ check: 'capacity', ok: false, has: '0m', needs: '100m' }];
+    const remedy = 'free 100m at us-east';
+    const checks = [{ check: 'capacity', ok: false, has: '0m', needs: '100m', remedy }];
+    const sites: Why['sites'] = [
+      {
+        site: 'eu-de',
+        chosen: 1,
+        feasible: true,
+        rank: 1,
+        checks: [],
+        terms: [{ term: 'latency', value: 12, unit: 'ms', cost: 12 }],
+      },
+      { site: 'us-east', chosen: 0, feasible: false, checks, terms: [] },
+    ];
     return {
       placement: placementOf({ project, name, generation: 1 }),
-      sites: [
-        {
-          site: 'eu-de',
-          chosen: 1,
-          feasible: true,
-          rank: 1,
-          checks: [],
-          terms: [{ term: 'latency', value: 12, unit: 'ms', cost: 12 }],
-        },
-        { site: 'us-east', chosen: 0, feasible: false, checks, terms: [] },
-      ],
-      from: 'current',
+      sites: sites.filter((one) => site === undefined || one.site === site),
+      ...(earlier ? { from: 'recorded', reproduced: true } : { from: 'current' }),
       engine: '1',
-      inputsChanged: false,
+      inputsChanged: earlier,
     };
   }
 }
@@ -112,29 +163,10 @@ export class StandIns {
 /** So small that three workloads take two pages. */
 const PAGE = 2;
 
-function planOf(message: Message): Plan {
-  const { items } = planRequestSchema.parse(message.json());
-  return {
-    id: 'plan-0123456789abcdef',
-    scenario: { kind: 'apply' },
-    before: { replicas: 0, costPerMonth: 0 },
-    after: { replicas: items.length, costPerMonth: 0 },
-    untouched: 0,
-    items: items.map(({ change, workload }) => ({
-      project: workload.project,
-      name: workload.name,
-      change,
-      placement: placementOf(workload),
-      moves: change === 'none' ? [] : [{ site: 'eu-de', before: 0, after: 1 }],
-    })),
-  };
-}
-
-function placementOf({
-  project,
-  name,
-  generation,
-}: Pick<Workload, 'project' | 'name' | 'generation'>): Placement {
+function placementOf(
+  { project, name, generation }: WorkloadRef & { generation: number },
+  site = 'eu-de',
+): Placement {
   const digest = `sha256:${'0'.repeat(64)}`;
   return {
     kind: 'Placement',
@@ -146,7 +178,7 @@ function placementOf({
     wanted: 1,
     shares: [
       {
-        site: 'eu-de',
+        site,
         replicas: 1,
         why: 'nearest to all users',
         demandShare: 1,

@@ -182,10 +182,22 @@ function textOf(path: string): string {
     const allowed = `at most ${LIMITS.adviseFileBytes} (limit adviseFileBytes)`;
     throw new CommandFailed(EXIT.failed, `too large: ${path} has ${stat.size} bytes; ${allowed}`);
   }
+  return decoded(bytesOf(path), path);
+}
+
+function bytesOf(path: string): Uint8Array {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    return readFileSync(path);
   } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no UTF-8 text';
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     throw new CommandFailed(EXIT.failed, `${path} cannot be read (${why})`);
+  }
+}
+
+function decoded(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new CommandFailed(EXIT.failed, `${path} is no UTF-8 text`, 'save it as UTF-8');
   }
 }
