@@ -64,18 +64,15 @@ describe('processes that are killed', () => {
   it('keeps replicas running with the same process ids when their agent is killed', async () => {
     await client.apply({ documents: [httpService('steady', { replicas: 2 })] });
     const before = replicasOf(await untilPhase(client, 'steady', ['running']));
+    const known = await reportNumbers(under, 'steady');
     for (const site of under.cloud.siteNames) kill(under, `agent-${site}`);
+    // Each agent that starts reports everything anew, as it has found it.
     await eventually(
-      async () => ((await client.sites()).every((s) => s.state?.phase === 'ready') ? true : undefined),
-      { withinMs: 30_000, what: 'agents back' },
-    );
-    await Promise.all(
-      under.cloud.siteNames.map((site) =>
-        eventually(() => under.cloud.supervisor.pid(`agent-${site}`), {
-          withinMs: 10_000,
-          what: 'agent restarted',
-        }),
-      ),
+      async () => {
+        const numbers = await reportNumbers(under, 'steady');
+        return [...known].every(([site, number]) => (numbers.get(site) ?? 0) > number) ? true : undefined;
+      },
+      { withinMs: 30_000, what: 'the next agents have reported' },
     );
     const after = replicasOf(await untilPhase(client, 'steady', ['running']));
     expect(new Set(after.map((r) => r.pid))).toEqual(new Set(before.map((r) => r.pid)));
@@ -120,11 +117,12 @@ describe('processes that are killed', () => {
         what: 'a new leader',
       });
       for (const name of names) await untilPhase(client, name, ['running'], 20_000);
-      const newEpoch = await epoch(under);
       process.kill(frozen, 'SIGCONT');
       await client.apply({ documents: [mockService('thawed')] });
       await untilPhase(client, 'thawed', ['running']);
-      for (const name of [...names, 'thawed']) expect((await placementOf(under, name)).epoch).toBe(newEpoch);
+      // It wrote by the epoch of before. There may be several since: on a busy machine the lease changes hands again.
+      for (const name of [...names, 'thawed'])
+        expect((await placementOf(under, name)).epoch).toBeGreaterThan(epochBefore);
     } finally {
       process.kill(frozen, 'SIGCONT');
     }
@@ -148,6 +146,22 @@ async function replicaCounts(under: CloudUnderTest): Promise<Map<string, number>
   await following.caughtUp;
   await following.drain();
   return counts;
+}
+
+/** The number of the newest report of a workload, by site. */
+async function reportNumbers(under: CloudUnderTest, name: string): Promise<Map<string, number>> {
+  const numbers = new Map<string, number>();
+  const following = await under.admin.follow(
+    STREAMS.OBSERVED.name,
+    (m) => {
+      const { site, report } = observedSchema.parse(m.json());
+      numbers.set(site, report);
+    },
+    { filters: [`observed.*.workload.test.${name}`] },
+  );
+  await following.caughtUp;
+  await following.drain();
+  return numbers;
 }
 
 async function runningOnce(under: CloudUnderTest): Promise<number> {

@@ -86,16 +86,20 @@ describe('npm start, when a process cannot be started', () => {
       /failed: hub did not become ready: it ended 4 times while it was started \(exit code 1\)/,
       /\[FTL\] .*storage directory is not a directory/,
     ],
-  ])('says so early with the end of the log of %s', async (_, env, problem, why) => {
-    const home = await mkdtemp(join(folder, 'broken-'));
-    await mkdir(join(home, 'hub'));
-    if (!('OTEL_EXPORTER_OTLP_ENDPOINT' in env)) await writeFile(join(home, 'hub', 'jetstream'), 'a file');
-    const runner = await LocalRunner.start(home, ['--no-examples'], env);
-    expect(await runner.ended(40_000)).toBe(1);
-    expect(runner.output).toMatch(problem);
-    expect(runner.output).toMatch(why);
-    expect(await processesOf(home)).toEqual([]);
-  }, 45_000);
+  ])(
+    'says so early with the end of the log of %s',
+    async (_, env, problem, why) => {
+      const home = await mkdtemp(join(folder, 'broken-'));
+      await mkdir(join(home, 'hub'));
+      if (!('OTEL_EXPORTER_OTLP_ENDPOINT' in env)) await writeFile(join(home, 'hub', 'jetstream'), 'a file');
+      const runner = await LocalRunner.start(home, ['--no-examples'], env);
+      expect(await runner.ended(40_000)).toBe(1);
+      expect(runner.output).toMatch(problem);
+      expect(runner.output).toMatch(why);
+      expect(await processesOf(home)).toEqual([]);
+    },
+    45_000,
+  );
 });
 
 describe('npm start', () => {

@@ -282,7 +282,7 @@ describe('a site', () => {
   test('is cut off within a second when it floods, and let in again by itself', async () => {
     const inventory = await hub.bus('inventory');
     const account = (await site('fjord'))?.account;
-    const request = { site: 'fjord', account, forMs: 1_500, reason: 'floods' };
+    const request = { site: 'fjord', account, forMs: 2_500, reason: 'floods' };
     await inventory.request(RPC.cutOff, request);
     await until(async () => (await hub.leafCount()) === 0, 'it is cut off', 1_000);
     expect(await site('fjord')).toMatchObject({ suspendedUntil: expect.any(String) });
