@@ -34,6 +34,12 @@ export const replicaSchema = z.strictObject({
 });
 export type Replica = z.infer<typeof replicaSchema>;
 
+/** Of a cron at one site: when the newest run was due, and when the next one is. */
+export const cronTimesSchema = z.strictObject({
+  last: instantSchema.optional(),
+  next: instantSchema.optional(),
+});
+
 /** What a site reports of one workload: the newest report is the whole truth, older ones are dropped. */
 export const observedSchema = z.strictObject({
   kind: z.literal('Observed'),
@@ -47,6 +53,7 @@ export const observedSchema = z.strictObject({
   refusal: checkResultSchema.optional(),
   wanted: count,
   replicas: z.array(replicaSchema).max(LIMITS.replicasPerAssignment),
+  runs: cronTimesSchema.optional(),
   reportedAt: instantSchema,
   /** Rises with each report of this workload at this site, over restarts of the agent too. */
   report: positiveCount,

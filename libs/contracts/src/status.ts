@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count, finite, instantSchema, nameSchema } from './primitives.js';
 import { checkResultSchema } from './placement.js';
-import { replicaSchema } from './observed.js';
+import { cronTimesSchema, replicaSchema } from './observed.js';
 import { sitePhaseSchema } from './site.js';
 import { versionSchema } from './version.js';
 import { workloadTypeSchema } from './workload.js';
@@ -29,6 +29,7 @@ export const siteStatusSchema = z.strictObject({
   running: count,
   replicas: z.array(replicaSchema),
   refusal: checkResultSchema.optional(),
+  runs: cronTimesSchema.optional(),
 });
 export type SiteStatus = z.infer<typeof siteStatusSchema>;
 

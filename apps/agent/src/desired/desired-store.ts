@@ -70,6 +70,7 @@ export class DesiredStore {
       object,
       ...(origin.traceparent === undefined ? {} : { traceparent: origin.traceparent }),
       ...(origin.fallback === undefined ? {} : { fallback: origin.fallback }),
+      ...cronFrom(object, present, Date.now()),
     };
     try {
       await this.set(key, held);
@@ -143,4 +144,16 @@ export class DesiredStore {
       });
     }
   }
+}
+
+/** Runs of a cron count from when its schedule came here, over restarts and newer versions with the same schedule. */
+function cronFrom(
+  object: Desired,
+  present: HeldObject | undefined,
+  now: number,
+): Pick<HeldObject, 'cronFrom'> {
+  if (object.kind !== 'Assignment' || object.cron === undefined) return {};
+  const before = present?.object.kind === 'Assignment' ? present.object.cron : undefined;
+  const same = before?.schedule === object.cron.schedule && before.timeZone === object.cron.timeZone;
+  return { cronFrom: same ? (present?.cronFrom ?? now) : now };
 }

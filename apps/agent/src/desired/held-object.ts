@@ -8,6 +8,8 @@ export const heldObjectSchema = z.strictObject({
   fallback: assignmentSchema.optional(),
   /** A tombstone that was carried out and whose report the hub has stored. */
   acknowledgedAt: z.number().optional(),
+  /** Of a cron: runs due later than this count (ms since 1970). */
+  cronFrom: z.number().optional(),
   /** Trace of the change that brought it. */
   traceparent: z.string().max(128).optional(),
 });

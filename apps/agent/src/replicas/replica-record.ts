@@ -36,6 +36,8 @@ export const replicaRecordSchema = z.strictObject({
     ])
     .optional(),
   retryAt: millis.optional(),
+  /** Of a cron: when the run that it is part of was due. */
+  run: millis.optional(),
   exitCode: z.number().int().optional(),
   message: z.string().optional(),
   /** Port numbers by name: the slot keeps them over restarts. */
@@ -55,6 +57,7 @@ export function heldOf(record: ReplicaRecord): HeldReplica {
     startedAtMs: record.startedAt,
     streak: record.streak,
     ...(record.retryAt === undefined ? {} : { retryAtMs: record.retryAt }),
+    ...(record.run === undefined ? {} : { runMs: record.run }),
     ...(ending === undefined ? {} : { ending: endingOf(ending) }),
   };
 }

@@ -81,7 +81,7 @@ export class ReplicaRunner {
   perform(workload: Workload, action: Action): void {
     switch (action.kind) {
       case 'start':
-        return this.start(workload, action.slot, action.fresh);
+        return this.start(workload, action);
       case 'stop':
         return this.stop(workload, action.slot, action.why);
       case 'backoff':
@@ -98,11 +98,11 @@ export class ReplicaRunner {
     while (this.steps.size > 0) await Promise.allSettled(this.steps.values());
   }
 
-  private start(workload: Workload, slot: number, fresh: boolean): void {
+  private start(workload: Workload, { slot, fresh, runMs }: Extract<Action, { kind: 'start' }>): void {
     const { assignment } = workload;
     if (assignment === undefined) return;
     const before = workload.replicas.get(slot);
-    const record = newRecord(workload, assignment, { site: this.options.site, slot, before, fresh });
+    const record = newRecord(workload, assignment, { site: this.options.site, slot, before, fresh, runMs });
     this.enter(workload, record);
     this.step(
       record.id,
@@ -299,6 +299,8 @@ function messageOf(why: StopReason): string | undefined {
       return 'stopped: a newer version takes its place';
     case 'paused':
       return 'stopped for now: this site is cut off from the hub, or its agent was told to';
+    case 'next-run':
+      return 'stopped: its next run is due';
     case 'unhealthy':
     case 'never-healthy':
       return undefined;
@@ -308,10 +310,17 @@ function messageOf(why: StopReason): string | undefined {
 function newRecord(
   workload: Workload,
   assignment: Assignment,
-  at: { site: string; slot: number; before: ReplicaRecord | undefined; fresh: boolean },
+  at: {
+    site: string;
+    slot: number;
+    before: ReplicaRecord | undefined;
+    fresh: boolean;
+    runMs: number | undefined;
+  },
 ): ReplicaRecord {
   const now = Date.now();
   const { before, slot, fresh } = at;
+  const run = fresh ? at.runMs : before?.run;
   return {
     id: replicaId(workloadKey(workload.project, workload.name), at.site, slot),
     project: workload.project,
@@ -327,6 +336,7 @@ function newRecord(
     restarts: fresh ? 0 : (before?.restarts ?? 0) + 1,
     streak: fresh ? 0 : (before?.streak ?? 0),
     ports: before?.ports ?? {},
+    ...(run === undefined ? {} : { run }),
     ...(fresh || before?.exitCode === undefined ? {} : { exitCode: before.exitCode }),
   };
 }

@@ -6,7 +6,7 @@ import { reason, type Log } from '../log.js';
 import type { Admission } from './admission.js';
 import { heldOf, isUp, replicaOf, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaRunner } from './replica-runner.js';
-import { assign, newWorkload, versionOf, wantedOf, type Workload } from './workload.js';
+import { assign, cronTimesOf, newWorkload, versionOf, wantedOf, type Workload } from './workload.js';
 
 /**
  * How long an assignment that does not fit waits for room before it is refused: what it needs may be on its way
@@ -88,6 +88,7 @@ export class Supervisor {
       return undefined;
     const { object } = workload.held;
     const replicas = [...workload.replicas.values()].toSorted((a, b) => a.slot - b.slot);
+    const runs = cronTimesOf(workload, Date.now());
     const gone = object.kind === 'Tombstone' && replicas.length === 0 && workload.clearing === 0;
     return {
       kind: 'Observed',
@@ -99,6 +100,7 @@ export class Supervisor {
       ...(workload.refusal === undefined ? {} : { refusal: workload.refusal }),
       wanted: object.kind === 'Assignment' ? object.replicas : 0,
       replicas: replicas.map((r) => replicaOf(r, this.options.place)),
+      ...(runs === undefined ? {} : { runs }),
     };
   }
 
@@ -239,12 +241,25 @@ export class Supervisor {
     if (held === undefined) return;
     const { fallback: _old, ...rest } = held;
     workload.held = fallback === undefined ? rest : { ...rest, fallback };
-    this.options.store.set(workload.key, workload.held).catch((error: unknown) => {
+    this.write(workload);
+  }
+
+  private write({ key, held }: Workload): void {
+    if (held === undefined) return;
+    this.options.store.set(key, held).catch((error: unknown) => {
       this.options.log.error('what runs was not written down', {
-        workload: workload.key,
+        workload: key,
         reason: reason(error),
       });
     });
+  }
+
+  /** A run was left out: it is not made up for later, by the next agent neither. */
+  private countFrom(workload: Workload, cronFrom: number): void {
+    const { held } = workload;
+    if (held === undefined) return;
+    workload.held = { ...held, cronFrom };
+    this.write(workload);
   }
 
   private touch(workload: Workload): void {
@@ -268,12 +283,13 @@ export class Supervisor {
     if (wanted === undefined && workload.held?.object.kind !== 'Tombstone') return;
     this.relabel(workload);
     const held = [...workload.replicas.values()].map(heldOf);
-    const { actions, wakeAtMs } = reconcile({
+    const { actions, wakeAtMs, leftOutMs } = reconcile({
       ...(wanted === undefined ? {} : { wanted }),
       held,
       nowMs: Date.now(),
     });
     for (const action of actions) this.options.runner.perform(workload, action);
+    if (leftOutMs !== undefined) this.countFrom(workload, leftOutMs);
     if (wakeAtMs === undefined) return;
     const afterMs = Math.min(Math.max(0, wakeAtMs - Date.now()), MAX_TIMER_MS);
     workload.wake = setTimeout(() => this.touch(workload), afterMs).unref();

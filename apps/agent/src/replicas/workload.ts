@@ -1,7 +1,7 @@
-import type { Assignment, CheckResult, Version } from '@skerry/contracts';
-import type { Wanted } from '@skerry/domain';
+import type { Assignment, CheckResult, Observed, Version } from '@skerry/contracts';
+import { runsOf, type Wanted } from '@skerry/domain';
 import type { HeldObject } from '../desired/held-object.js';
-import { templateText, type ReplicaRecord } from './replica-record.js';
+import { heldOf, templateText, type ReplicaRecord } from './replica-record.js';
 
 /** One workload at this node: what is wanted of it, and what there is. */
 export interface Workload {
@@ -47,18 +47,36 @@ export function assign(workload: Workload, assignment: Assignment | undefined): 
 }
 
 /** What the pure decision needs to know of the assignment. At a site that is cut off, orphans rest that shall. */
-export function wantedOf({ assignment, template }: Workload, cutOff: boolean): Wanted | undefined {
+export function wantedOf({ assignment, template, held }: Workload, cutOff: boolean): Wanted | undefined {
   if (assignment === undefined) return undefined;
   const { restart } = assignment.run;
+  const cron = assignment.cron && { schedule: assignment.cron, fromMs: held?.cronFrom ?? 0 };
   return {
     replicas: assignment.replicas,
     template,
-    policy: restart.policy ?? (assignment.type === 'job' ? 'on-failure' : 'always'),
+    policy: restart.policy ?? (ends(assignment) ? 'on-failure' : 'always'),
     backoffMs: restart.backoffMs,
     maxBackoffMs: restart.maxBackoffMs,
     maxUnavailable: assignment.update.maxUnavailable,
     healthyDeadlineMs: assignment.update.healthyDeadlineMs,
+    ...(cron === undefined ? {} : { cron }),
     paused: cutOff && assignment.orphan === 'stop',
+  };
+}
+
+/** Whether what runs is meant to end by itself. */
+function ends({ type }: Assignment): boolean {
+  return type === 'job' || type === 'cron';
+}
+
+/** When a cron was last due here and when it will be; undefined for anything else. */
+export function cronTimesOf(workload: Workload, nowMs: number): Observed['runs'] {
+  const cron = wantedOf(workload, false)?.cron;
+  if (cron === undefined) return undefined;
+  const { lastMs, nextMs } = runsOf(cron, [...workload.replicas.values()].map(heldOf), nowMs);
+  return {
+    ...(lastMs === undefined ? {} : { last: new Date(lastMs).toISOString() }),
+    ...(nextMs === undefined ? {} : { next: new Date(nextMs).toISOString() }),
   };
 }
 

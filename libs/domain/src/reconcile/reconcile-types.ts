@@ -1,3 +1,5 @@
+import type { Cron } from '@skerry/contracts';
+
 /** Phases of a replica as a node decides on them; `ended` is what `reconcile` turns into backoff, completed or failed. */
 export type HeldPhase =
   'starting' | 'running' | 'unhealthy' | 'stopping' | 'ended' | 'backoff' | 'completed' | 'failed';
@@ -23,6 +25,8 @@ export interface HeldReplica {
   readonly streak: number;
   /** Set when `ended`. */
   readonly ending?: Ending;
+  /** Of a cron: when the run that it is part of was due. */
+  readonly runMs?: number;
   /** Set in `backoff`. */
   readonly retryAtMs?: number;
 }
@@ -40,15 +44,17 @@ export interface Wanted {
   readonly maxUnavailable: number;
   /** Time a started replica has until it must be running. */
   readonly healthyDeadlineMs: number;
+  /** Runs to completion at each time of the schedule that is later than `fromMs`, and not in between. */
+  readonly cron?: { readonly schedule: Cron; readonly fromMs: number };
   /** Nothing of it shall run for now; what it left stays, and it goes on from there. */
   readonly paused?: boolean;
 }
 
-export type StopReason = 'not-wanted' | 'outdated' | 'paused' | 'unhealthy' | 'never-healthy';
+export type StopReason = 'not-wanted' | 'outdated' | 'paused' | 'unhealthy' | 'never-healthy' | 'next-run';
 
 export type Action =
-  /** `fresh`: a new replica, whose count of failures begins at 0; else the same one once more. */
-  | { readonly kind: 'start'; readonly slot: number; readonly fresh: boolean }
+  /** `fresh`: a new replica, whose count of failures begins at 0; else the same one once more. `runMs`: of the run that was due then. */
+  | { readonly kind: 'start'; readonly slot: number; readonly fresh: boolean; readonly runMs?: number }
   | { readonly kind: 'stop'; readonly slot: number; readonly why: StopReason }
   | { readonly kind: 'backoff'; readonly slot: number; readonly retryAtMs: number; readonly streak: number }
   | { readonly kind: 'settle'; readonly slot: number; readonly phase: 'completed' | 'failed' }
@@ -59,4 +65,6 @@ export interface Reconciled {
   readonly actions: Action[];
   /** When to ask again although nothing changed. */
   readonly wakeAtMs?: number;
+  /** A run of a cron that is not started, now or later, since the one before has not ended: `fromMs` is this from now on. */
+  readonly leftOutMs?: number;
 }

@@ -1,3 +1,4 @@
+import { reconcileCron, RUNS_AT_ONCE_MAX } from './cron-runs.js';
 import type { Action, HeldReplica, Reconciled, Wanted } from './reconcile-types.js';
 import { afterEnd } from './restart-rules.js';
 
@@ -8,7 +9,7 @@ import { afterEnd } from './restart-rules.js';
  *
  * Rules: one replica a slot, slots 0 to `replicas - 1`. A changed template replaces replicas one slot at a time,
  * with at most `maxUnavailable` of the wanted slots not running; slots that do not run anyway are replaced first and
- * freely. Equal templates never restart anything, whatever their version.
+ * freely. Equal templates never restart anything, whatever their version. A cron starts only when a run is due.
  */
 export function reconcile(input: {
   wanted?: Wanted;
@@ -17,8 +18,11 @@ export function reconcile(input: {
 }): Reconciled {
   const { wanted, nowMs } = input;
   const held = input.held.toSorted((a, b) => a.slot - b.slot);
+  if (wanted?.cron && wanted.replicas > 0 && wanted.paused !== true) {
+    return reconcileCron({ ...wanted, cron: wanted.cron }, held, nowMs, (h) => holdRun(h, wanted, nowMs));
+  }
   const steps = held.map((h): Step => {
-    if (wanted === undefined || h.slot >= wanted.replicas) return { actions: clear(h) };
+    if (wanted === undefined || h.slot >= slotsOf(wanted)) return { actions: clear(h) };
     if (wanted.paused === true) return { actions: pause(h) };
     return h.template === wanted.template ? hold(h, wanted, nowMs) : { actions: [] };
   });
@@ -26,6 +30,17 @@ export function reconcile(input: {
   const updates: Step = { actions: update(held, wanted) };
   const missing: Step = { actions: startMissing(held, wanted) };
   return collect([...steps, updates, missing]);
+}
+
+/** Runs of a cron that overlap have slots of their own. */
+function slotsOf({ cron, replicas }: Wanted): number {
+  return cron ? replicas * RUNS_AT_ONCE_MAX : replicas;
+}
+
+/** Keeps a replica of a run going; one that has ended stays as it ended, and one of an older version runs to its end. */
+function holdRun(h: HeldReplica, wanted: Wanted, nowMs: number): Step {
+  if (h.phase === 'completed' || h.phase === 'failed') return { actions: [] };
+  return hold(h, wanted, nowMs);
 }
 
 interface Step {

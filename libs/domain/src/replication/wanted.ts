@@ -13,7 +13,7 @@ export function wantedOf(placement: Placement, workload: Workload | undefined): 
 }
 
 function assignmentOf(placement: Placement, workload: Workload, site: string, replicas: number): Assignment {
-  const { run, resources, health, update, type } = workload.spec;
+  const { run, resources, health, update, type, cron } = workload.spec;
   return {
     kind: 'Assignment',
     site,
@@ -21,6 +21,7 @@ function assignmentOf(placement: Placement, workload: Workload, site: string, re
     name: workload.name,
     version: placement.version,
     type,
+    ...(cron === undefined ? {} : { cron }),
     replicas,
     run,
     resources,

@@ -100,6 +100,7 @@ function siteFacts(part: {
       running: lost ? 0 : replicas.filter((r) => r.phase === 'running').length,
       replicas,
       ...(refused === undefined ? {} : { refusal: refused }),
+      ...(report?.runs === undefined ? {} : { runs: report.runs }),
     },
     lost,
     current,

@@ -9,6 +9,7 @@ export function phaseOf(facts: StatusFacts): WorkloadPhase {
   if (placement === undefined) return 'placing';
   if (facts.wanted === 0) return facts.sites.some((s) => s.live > 0) ? 'stopping' : 'stopped';
   if (workload.spec.type === 'job') return phaseOfJob(facts);
+  if (workload.spec.type === 'cron') return phaseOfCron(facts);
   if (isComplete(facts)) return 'running';
   if (placement.state === 'unplaceable') return facts.running > 0 ? 'degraded' : 'unplaceable';
   if (allFailed(facts)) return 'failed';
@@ -46,6 +47,13 @@ function phaseOfJob(facts: StatusFacts): WorkloadPhase {
   if (facts.placement?.state === 'unplaceable') return live ? 'degraded' : 'unplaceable';
   if (facts.running + facts.completed >= facts.wanted) return 'running';
   return isTroubled(facts) ? 'degraded' : 'starting';
+}
+
+/** Between its runs nothing of a cron runs: it is well when every site keeps its time and the newest run did not fail. */
+function phaseOfCron(facts: StatusFacts): WorkloadPhase {
+  if (facts.placement?.state === 'unplaceable') return facts.running > 0 ? 'degraded' : 'unplaceable';
+  if (isTroubled(facts)) return 'degraded';
+  return facts.sites.every((s) => s.status.wanted === 0 || s.current) ? 'running' : 'starting';
 }
 
 /** Nothing of it lives and every replica there is has failed for good. */
