@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Readiness, Roles } from '@skerry/service';
+import { MoveWorkloads } from './handlers/move-workloads.handler.js';
 import { PlaceWorkloads } from './handlers/place-workloads.handler.js';
 
 /** Between two looks whether this instance may try for the lease. */
@@ -17,6 +18,7 @@ export class Active implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(Roles) private readonly roles: Roles,
     @Inject(Readiness) private readonly readiness: Readiness,
     private readonly placeWorkloads: PlaceWorkloads,
+    private readonly moveWorkloads: MoveWorkloads,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -31,8 +33,14 @@ export class Active implements OnApplicationBootstrap, OnApplicationShutdown {
     if (!this.readiness.report().ready) return;
     clearInterval(this.timer);
     const role = this.roles.hold('scheduler', {
-      start: () => this.placeWorkloads.start(() => role.epoch !== undefined),
-      stop: () => this.placeWorkloads.stop(),
+      start: async () => {
+        await this.placeWorkloads.start(() => role.epoch !== undefined);
+        this.moveWorkloads.start();
+      },
+      stop: async () => {
+        await this.moveWorkloads.stop();
+        await this.placeWorkloads.stop();
+      },
     });
   }
 }

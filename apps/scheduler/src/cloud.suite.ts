@@ -3,6 +3,7 @@ import {
   BUCKETS,
   observedSubject,
   placementSchema,
+  quotaSchema,
   siteDescriptionSchema,
   siteSchema,
   siteStateSchema,
@@ -11,6 +12,7 @@ import {
   workloadSpecSchema,
   type Observed,
   type Placement,
+  type Quota,
   type Site,
   type SiteState,
   type Workload,
@@ -105,6 +107,32 @@ export function refusalOf(site: string, name: string, placement: Placement, repo
   };
 }
 
+/** A report that so many replicas run and are healthy. */
+export function runningAt(site: string, name: string, placement: Placement, count: number): Observed {
+  const { version } = placement;
+  return {
+    kind: 'Observed',
+    site,
+    project: 'shop',
+    name,
+    version,
+    state: 'accepted',
+    wanted: count,
+    replicas: Array.from({ length: count }, (_, slot) => ({
+      id: `${name}-${slot}`,
+      slot,
+      node: 'n1',
+      phase: 'running' as const,
+      version,
+      addresses: {},
+      restarts: 0,
+      since: AT,
+    })),
+    reportedAt: AT,
+    report: 1,
+  };
+}
+
 /** What the other services own, written by hand on any bus; and what the scheduler answers. */
 export class Around {
   constructor(readonly bus: Bus) {}
@@ -132,6 +160,11 @@ export class Around {
   async placement(name: string): Promise<Placement | undefined> {
     const bucket = this.bus.bucket(BUCKETS.placements, (v) => placementSchema.parse(v));
     return (await bucket.get(`shop.${name}`))?.value;
+  }
+
+  async putQuota(quota: Partial<Quota>): Promise<void> {
+    const bucket = this.bus.bucket(BUCKETS.policies, (v) => quotaSchema.parse(v));
+    await bucket.set('quota.shop', { kind: 'Quota', project: 'shop', ...quota });
   }
 
   /** Replicas by site. */

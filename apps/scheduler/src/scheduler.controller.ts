@@ -19,17 +19,19 @@ import {
 import { OnChange, OnFollowed, OnRequest, OnStored } from '@skerry/service';
 import { AnnouncePlacements } from './handlers/announce-placements.handler.js';
 import { AnswerPlan } from './handlers/answer-plan.handler.js';
+import { AnswerWhatIf } from './handlers/answer-what-if.handler.js';
 import { AnswerWhy } from './handlers/answer-why.handler.js';
 import { HearNews } from './handlers/hear-news.handler.js';
 import { QUOTA_KEYS } from './stores/workloads.store.js';
 import { placementsValueSchema, type PlacementsValue } from './stores/placements.store.js';
 
-/** Every subject that scheduler hears. */
+/** Every subject that scheduler hears, but `RPC.move`: that is answered by the active instance alone, see `MoveWorkloads`. */
 @Controller()
 export class SchedulerController {
   constructor(
     private readonly news: HearNews,
     private readonly answerPlan: AnswerPlan,
+    private readonly answerWhatIf: AnswerWhatIf,
     private readonly answerWhy: AnswerWhy,
     private readonly announce: AnnouncePlacements,
   ) {}
@@ -67,6 +69,11 @@ export class SchedulerController {
   @OnRequest(RPC.plan)
   plan(message: Message): Plan {
     return this.answerPlan.handle(message);
+  }
+
+  @OnRequest(RPC.whatIf)
+  whatIf(message: Message): Promise<Plan> {
+    return this.answerWhatIf.handle(message);
   }
 
   @OnRequest(RPC.why)

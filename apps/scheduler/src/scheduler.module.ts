@@ -2,9 +2,12 @@ import { Module } from '@nestjs/common';
 import { Active } from './active.js';
 import { AnnouncePlacements } from './handlers/announce-placements.handler.js';
 import { AnswerPlan } from './handlers/answer-plan.handler.js';
+import { AnswerWhatIf } from './handlers/answer-what-if.handler.js';
 import { AnswerWhy } from './handlers/answer-why.handler.js';
 import { HearNews } from './handlers/hear-news.handler.js';
+import { MoveWorkloads } from './handlers/move-workloads.handler.js';
 import { PlaceWorkloads } from './handlers/place-workloads.handler.js';
+import { ProposeMoves } from './handlers/propose-moves.js';
 import { SchedulerController } from './scheduler.controller.js';
 import { AgendaStore } from './stores/agenda.store.js';
 import { DecisionHistoryStore } from './stores/decision-history.store.js';
@@ -19,7 +22,16 @@ import { SnapshotsStore } from './stores/snapshots.store.js';
 import { WorkloadsStore } from './stores/workloads.store.js';
 import { World } from './stores/world.js';
 
-const HANDLERS = [AnnouncePlacements, AnswerPlan, AnswerWhy, HearNews, PlaceWorkloads];
+const HANDLERS = [
+  AnnouncePlacements,
+  AnswerPlan,
+  AnswerWhatIf,
+  AnswerWhy,
+  HearNews,
+  MoveWorkloads,
+  PlaceWorkloads,
+  ProposeMoves,
+];
 const STORES = [
   AgendaStore,
   DecisionHistoryStore,

@@ -10,6 +10,8 @@ import { DecisionLogStore } from '../stores/decision-log.store.js';
 import { keyOf } from '../stores/workloads.store.js';
 import { World } from '../stores/world.js';
 import { changeOf } from './change-of.js';
+import type { PlanItem } from './plan-of.js';
+import { Trial } from './trial.js';
 
 /** Commits that may be on their way at once. */
 const IN_FLIGHT_MAX = 256;
@@ -45,8 +47,35 @@ export class PlaceWorkloads {
     this.isActive = isActive;
     this.fence = await this.world.placements.takeOver(this.config.instance, TAKEOVER_MS);
     this.history.begin(this.fence, this.world.ledger);
-    this.agenda.open(() => this.pump());
+    const priorityOf = (key: string) => this.world.workloads.get(key)?.workload.spec.placement.priority ?? 0;
+    this.agenda.open(() => this.pump(), priorityOf);
     for (const key of this.world.workloads.keys()) this.agenda.soon(key);
+  }
+
+  /**
+   * Commits new decisions for workloads whose placement stands, all of them or none: none when deciding again gives another
+   * result for any of them, or when one of them is being committed.
+   */
+  move(items: readonly PlanItem[]): boolean {
+    const { fence } = this;
+    if (fence === undefined || !this.isActive() || !this.wouldMove(items)) return false;
+    for (const item of items) this.look(keyOf(item), fence, true);
+    return true;
+  }
+
+  private wouldMove(items: readonly PlanItem[]): boolean {
+    const on = { snapshot: this.world.snapshot(), now: Date.now(), term: this.config.hubTerm };
+    const trial = new Trial(this.world, on);
+    try {
+      return items.every((item) => {
+        const workload = this.world.workloads.get(keyOf(item))?.workload;
+        if (!workload || this.inFlight.has(keyOf(item))) return false;
+        const { placement } = trial.decide({ workload, change: item.change, anew: true });
+        return sameSites(placement, item.placement);
+      });
+    } finally {
+      trial.undo();
+    }
   }
 
   /** Decides nothing more; resolves when every commit on its way was answered. */
@@ -89,11 +118,11 @@ export class PlaceWorkloads {
     }
   }
 
-  private look(key: string, fence: number): void {
+  private look(key: string, fence: number, anew = false): void {
     const known = this.world.workloads.get(key);
     if (!known) return;
     const now = Date.now();
-    const input = this.inputFor(known.workload, now, fence);
+    const input = { ...this.inputFor(known.workload, now, fence), ...(anew ? { anew } : {}) };
     let next: Placement | undefined;
     try {
       next = nextPlacement(input);
@@ -194,4 +223,9 @@ export class PlaceWorkloads {
       setTimeout(() => this.again(), RETRY_MAX_MS / 5).unref();
     });
   }
+}
+
+function sameSites(a: Placement, b: Placement): boolean {
+  const where = ({ shares }: Placement) => shares.map((s) => `${s.site} ${s.replicas}`).join();
+  return where(a) === where(b);
 }

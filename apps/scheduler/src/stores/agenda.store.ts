@@ -5,19 +5,22 @@ const GATHER_MS = 100;
 /** A timer of node fires at once when asked for more. */
 const TIMER_MAX_MS = 2_147_000_000;
 
-/** Which workloads to look at: now, in the order they came up, and at a time to come. */
+/** Which workloads to look at: now, by priority and then in the order they came up, and at a time to come. */
 @Injectable()
 export class AgendaStore {
-  private readonly due = new Set<string>();
+  /** By priority. */
+  private readonly due = new Map<number, Set<string>>();
+  private priorityOf: (key: string) => number = () => 0;
   private readonly later = new Map<string, number>();
   private readonly stuck = new Set<string>();
   private gathering: NodeJS.Timeout | undefined;
   private alarm: { at: number; timer: NodeJS.Timeout } | undefined;
   private wake: (() => void) | undefined;
 
-  /** Calls `wake` whenever something is due, from now on. */
-  open(wake: () => void): void {
+  /** Calls `wake` whenever something is due, from now on. Of what is due the highest priority comes first. */
+  open(wake: () => void, priorityOf: (key: string) => number): void {
     this.wake = wake;
+    this.priorityOf = priorityOf;
     wake();
   }
 
@@ -35,7 +38,7 @@ export class AgendaStore {
 
   soon(key: string): void {
     if (!this.wake) return;
-    this.due.add(key);
+    this.add(key);
     this.wake();
   }
 
@@ -59,16 +62,28 @@ export class AgendaStore {
     // Not at once: many changes come together, and each would have all of them looked at.
     this.gathering ??= setTimeout(() => {
       this.gathering = undefined;
-      for (const key of this.stuck) this.due.add(key);
+      for (const key of this.stuck) this.add(key);
       this.wake?.();
     }, GATHER_MS);
   }
 
   /** Takes the next one that is due. */
   next(): string | undefined {
-    const [key] = this.due;
-    if (key !== undefined) this.due.delete(key);
+    const [highest] = [...this.due.keys()].toSorted((a, b) => b - a);
+    const keys = highest === undefined ? undefined : this.due.get(highest);
+    const [key] = keys ?? [];
+    if (key !== undefined) keys?.delete(key);
+    if (highest !== undefined && keys?.size === 0) this.due.delete(highest);
     return key;
+  }
+
+  private add(key: string): void {
+    const priority = this.priorityOf(key);
+    // Its priority may have been another when it came up first.
+    for (const [other, keys] of this.due) {
+      if (other !== priority && keys.delete(key) && keys.size === 0) this.due.delete(other);
+    }
+    this.due.set(priority, (this.due.get(priority) ?? new Set<string>()).add(key));
   }
 
   private setAlarm(at: number): void {
@@ -85,7 +100,7 @@ export class AgendaStore {
     for (const [key, at] of this.later) {
       if (at <= now) {
         this.later.delete(key);
-        this.due.add(key);
+        this.add(key);
       } else next = Math.min(next, at);
     }
     this.setAlarm(next);

@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { Placement, Workload } from '@skerry/contracts';
-import { type Ledger, type NextPlacementInput, type SiteFacts, type Snapshot } from '@skerry/domain';
+import {
+  type Ledger,
+  type NextPlacementInput,
+  type PlaceRequest,
+  type SiteFacts,
+  type Snapshot,
+} from '@skerry/domain';
 import { digestOf } from './digest.js';
 import { HoldingsStore } from './holdings.store.js';
 import { PlacementsStore } from './placements.store.js';
@@ -23,8 +29,20 @@ export class World {
     return this.holdings.ledger;
   }
 
-  snapshot(): Snapshot & { sites: readonly SiteFacts[] } {
+  snapshot(): Snapshot & { sites: readonly SiteFacts[]; ledger: Ledger } {
     return { sites: this.sites.all(), ledger: this.ledger };
+  }
+
+  /** Everything that is placed, by key, with what a decision about it needs. */
+  running(): { workload: Workload; placement: Placement; refusals: PlaceRequest['refusals'] }[] {
+    const now = Date.now();
+    return [...this.placements.keys()].toSorted().flatMap((key) => {
+      const workload = this.workloads.get(key)?.workload;
+      const placement = this.placements.get(key);
+      if (!workload || !placement || workload.removed || workload.stopped) return [];
+      const refusals = this.reports.refusals.of(key, workload.generation, placement, now);
+      return [{ workload, placement, refusals }];
+    });
   }
 
   /** What the project's other workloads leave of its budget; undefined without one. */

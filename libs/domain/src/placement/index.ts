@@ -15,6 +15,7 @@ export { distanceKm, estimatedRttMs, positionOf } from './geo.js';
 export { compareValues, labelHolds, labelRulesOf, ruleInWords } from './label-match.js';
 export { lastCopyGone, wantedPart } from './handover.js';
 export { decideAgain, Past, snapshotSite, type Remade } from './history.js';
+export { withOwnLedger } from './ledger-copy.js';
 export { Ledger, type Holding } from './ledger.js';
 export { INVARIANTS, lint, type Invariant, type Violation } from './lint.js';
 export { nextPlacement, placeRequest, reviewAt, type NextPlacementInput } from './next-placement.js';

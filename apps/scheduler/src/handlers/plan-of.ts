@@ -1,0 +1,64 @@
+import type { Placement, Plan, PlanFigures, Scenario } from '@skerry/contracts';
+import { wantedPart } from '@skerry/domain';
+import { digestOf } from '../stores/digest.js';
+
+export type PlanItem = Plan['items'][number];
+type Parts = Pick<Plan, 'before' | 'after' | 'untouched'>;
+
+/** Bytes of items in one answer: with what surrounds them they fit one message. */
+const ITEMS_BYTES = 700 * 1024;
+
+/**
+ * A plan, by the name that its content gives it. `asked`: what was asked beyond the scenario, such as digests of documents.
+ * Items that do not fit one message are left out of it and counted; the name is of all.
+ */
+export function planOf(scenario: Scenario, asked: unknown, items: readonly PlanItem[], parts: Parts): Plan {
+  const chosen = items.map(({ project, name, placement }) => [
+    project,
+    name,
+    placement.state,
+    placement.shares.map((s) => [s.site, s.replicas]),
+  ]);
+  const shown: PlanItem[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    bytes += JSON.stringify(item).length;
+    if (bytes > ITEMS_BYTES) break;
+    shown.push(item);
+  }
+  const omitted = items.length - shown.length;
+  return {
+    id: `plan-${digestOf([scenario, asked, chosen]).slice('sha256:'.length, 'sha256:'.length + 16)}`,
+    scenario,
+    items: shown,
+    ...parts,
+    ...(omitted > 0 ? { omitted } : {}),
+  };
+}
+
+/** Of what is wanted: what only stays until it is replaced does not count. */
+export function figuresOf({ shares, costPerMonth, latencyMs }: Placement): PlanFigures {
+  const replicas = wantedPart(shares).reduce((sum, s) => sum + s.replicas, 0);
+  return { replicas, costPerMonth, ...(latencyMs === undefined ? {} : { latencyMs }) };
+}
+
+/** Sums; the latency is the mean over those that have users. */
+export function together(all: readonly PlanFigures[]): PlanFigures {
+  const sum = (of: (f: PlanFigures) => number) => all.reduce((total, f) => total + of(f), 0);
+  const withUsers = all.flatMap((f) => f.latencyMs ?? []);
+  return {
+    replicas: sum((f) => f.replicas),
+    costPerMonth: sum((f) => f.costPerMonth),
+    ...(withUsers.length === 0 ? {} : { latencyMs: withUsers.reduce((a, b) => a + b, 0) / withUsers.length }),
+  };
+}
+
+/** Replicas before and after, of every site where they differ; by name. */
+export function movesOf(previous: Placement | undefined, next: Placement): PlanItem['moves'] {
+  const before = new Map(previous?.shares.map((s) => [s.site, s.replicas]));
+  const after = new Map(next.shares.map((s) => [s.site, s.replicas]));
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .toSorted()
+    .map((site) => ({ site, before: before.get(site) ?? 0, after: after.get(site) ?? 0 }))
+    .filter((m) => m.before !== m.after);
+}

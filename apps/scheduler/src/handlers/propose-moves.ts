@@ -1,0 +1,66 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Plan, PlanFigures } from '@skerry/contracts';
+import { rebalance, withOwnLedger } from '@skerry/domain';
+import { CONFIG } from '@skerry/service';
+import type { SchedulerConfig } from '../config.js';
+import { keyOf } from '../stores/workloads.store.js';
+import { World } from '../stores/world.js';
+import { figuresOf, planOf, together, type PlanItem } from './plan-of.js';
+import { Trial } from './trial.js';
+import { Turns } from './turns.js';
+
+/** Workloads that are weighed against each other in one go; more are taken slice by slice, each with what is left of the budget. */
+const SLICE = 64;
+
+export interface Proposal {
+  readonly plan: Plan;
+  /** The same again as what is to be decided, all of it and in order. */
+  readonly moves: readonly PlanItem[];
+}
+
+/** Moves that gain more than they cost, within a budget. The same cloud gives the same proposal. */
+@Injectable()
+export class ProposeMoves {
+  constructor(
+    private readonly world: World,
+    @Inject(CONFIG) private readonly config: SchedulerConfig,
+  ) {}
+
+  /** How many replicas so many percent of all are; at least one, unless it is none. */
+  budget(percent: number): number {
+    const replicas = together(this.world.running().map((r) => figuresOf(r.placement))).replicas;
+    return percent === 0 ? 0 : Math.max(1, Math.floor((replicas * percent) / 100));
+  }
+
+  async plan(maxMoves: number): Promise<Proposal> {
+    const running = this.world.running();
+    const snapshot = withOwnLedger(this.world.snapshot());
+    const now = Date.now();
+    const trial = new Trial(this.world, { snapshot, now, term: this.config.hubTerm });
+    const turns = new Turns();
+    const items: PlanItem[] = [];
+    let left = maxMoves;
+    for (let first = 0; first < running.length && left > 0; first += SLICE) {
+      await turns.next();
+      const workloads = running.slice(first, first + SLICE);
+      const { changes } = rebalance({ workloads, snapshot, now }, { maxMoves: left });
+      for (const change of changes) {
+        items.push(trial.decide({ workload: change.workload, change: 'update', anew: true }));
+        left -= change.moved;
+      }
+    }
+    return { plan: this.planFor(maxMoves, running, items), moves: items };
+  }
+
+  private planFor(maxMoves: number, running: readonly Placed[], items: readonly PlanItem[]): Plan {
+    const after = new Map(items.map((i) => [keyOf(i), figuresOf(i.placement)]));
+    const before = running.map((r): [string, PlanFigures] => [keyOf(r.workload), figuresOf(r.placement)]);
+    return planOf({ kind: 'rebalance', maxMoves }, undefined, items, {
+      before: together(before.map(([, figures]) => figures)),
+      after: together(before.map(([key, figures]) => after.get(key) ?? figures)),
+      untouched: running.length - items.length,
+    });
+  }
+}
+
+type Placed = ReturnType<World['running']>[number];
