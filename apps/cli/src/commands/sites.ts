@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import {
   type AddSite,
+  type FreeShape,
   parse,
   type SiteDescription,
   siteDescriptionSchema,
@@ -61,18 +62,49 @@ export async function showSite({ client, terminal }: Session, name: string): Pro
       ],
       [
         'prices',
-        `core ${prices.cpuCoreMonth}, GiB ${prices.memoryGiBMonth} a month; egress GiB ${prices.egressGiB}`,
+        `core ${prices.cpuCoreMonth}, GiB ${prices.memoryGiBMonth} a month; egress GiB ${prices.egressGiB}${prices.gpuMonth > 0 ? `, GPU ${prices.gpuMonth} a month` : ''}`,
       ],
-      [
-        'room',
-        shapes.map((s) => `${s.nodes} × ${s.cpuMillicores}m ${s.memoryMiB} MiB`).join(', ') ||
-          'none reported',
-      ],
+      ['room', shapes.map(shapeText).join(', ') || 'none reported'],
+      ...furtherRows(site),
       ['replicas', `${view.replicas} placed, ${view.running} running`],
     ];
     for (const [key, value] of rows) terminal.say(`${terminal.colours.bold(key.padEnd(10))}${value}`);
   });
   terminal.next('skerry node ls', `skerry site cordon ${view.site.name}`);
+}
+
+/** What few sites have: shown only when it is there. */
+function furtherRows(site: SiteView['site']): [string, string][] {
+  const links = Object.entries(site.links).map(([to, { bandwidthMbps, egressGiB }]) =>
+    [
+      to,
+      bandwidthMbps === undefined ? '' : `${bandwidthMbps} Mbit/s`,
+      egressGiB === undefined ? '' : `${egressGiB} a GiB`,
+    ]
+      .filter((part) => part !== '')
+      .join(' '),
+  );
+  const rows: [string, string][] = [
+    ['taints', site.taints.map(taintText).join(', ')],
+    ['uplink', site.bandwidthMbps === undefined ? '' : `${site.bandwidthMbps} Mbit/s`],
+    ['links', links.join(', ')],
+    ['datasets', site.datasets.join(', ')],
+  ];
+  return rows.filter(([, value]) => value !== '').map(([key, value]) => [key, plain(value)]);
+}
+
+/** `gpu=shared: no-new`, as taints are written in a site's description. */
+function taintText({ key, value, effect }: SiteView['site']['taints'][number]): string {
+  return `${key}${value === '' ? '' : `=${value}`}: ${effect}`;
+}
+
+function shapeText({ nodes, cpuMillicores, memoryMiB, gpus, gpuModel }: FreeShape): string {
+  return `${nodes} × ${cpuMillicores}m ${memoryMiB} MiB${gpus ? ` ${gpuText(gpus, gpuModel)}` : ''}`;
+}
+
+function gpuText(gpus: number | undefined, model: string | undefined): string {
+  if (!gpus) return '-';
+  return `${gpus} × ${model ?? 'GPU'}`;
 }
 
 export interface AddSiteOptions {
@@ -207,7 +239,7 @@ export async function listNodes({ client, terminal }: Session): Promise<void> {
   const nodes = await terminal.during('reading the nodes', client.nodes());
   terminal.result(nodes, () =>
     terminal.table(
-      ['SITE', 'NODE', 'ADDRESS', 'SYSTEM', 'CPU', 'MEMORY', 'DRIVERS', 'CGROUP', 'AGENT'],
+      ['SITE', 'NODE', 'ADDRESS', 'SYSTEM', 'CPU', 'MEMORY', 'GPUS', 'DRIVERS', 'CGROUP', 'AGENT'],
       nodes.map((node) => [
         node.site,
         node.node,
@@ -215,6 +247,7 @@ export async function listNodes({ client, terminal }: Session): Promise<void> {
         plain(`${node.os} ${node.arch}`),
         `${node.allocatable.cpuMillicores}m`,
         `${node.allocatable.memoryMiB} MiB`,
+        gpuText(node.allocatable.gpus, node.allocatable.gpuModel),
         node.drivers.join(' '),
         node.cgroup,
         plain(node.agentVersion),
@@ -226,5 +259,10 @@ export async function listNodes({ client, terminal }: Session): Promise<void> {
 
 function phaseOf({ site, state }: { site: SiteView['site']; state?: SiteView['state'] | undefined }): string {
   const phase = site.membership === 'joined' ? (state?.phase ?? 'joined') : site.membership;
-  return site.cordoned ? `${phase}, cordoned` : phase;
+  return [
+    phase,
+    ...(site.cordoned ? ['cordoned'] : []),
+    ...(site.draining ? ['draining'] : []),
+    ...(site.taints.length > 0 ? ['tainted'] : []),
+  ].join(', ');
 }
