@@ -19,6 +19,7 @@ export { withOwnLedger } from './ledger-copy.js';
 export { Ledger, type Holding } from './ledger.js';
 export { INVARIANTS, lint, type Invariant, type Violation } from './lint.js';
 export { nextPlacement, placeRequest, reviewAt, type NextPlacementInput } from './next-placement.js';
+export * from './nodes/index.js';
 export { partnerOf } from './partner.js';
 export { ENGINE, place, work, type Worked } from './place.js';
 export { asNumbers, problemOf, type Numbers } from './problem.js';
