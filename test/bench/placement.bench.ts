@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { million } from './placement-million.js';
 import { quality } from './placement-quality.js';
+import { speed } from './placement-speed.js';
 import { Report } from './report.js';
 
 export interface PartOptions {
@@ -17,6 +18,7 @@ export interface PartOptions {
 type Part = (report: Report, options: PartOptions) => Promise<void>;
 
 const PARTS: Readonly<Record<string, Part>> = {
+  speed,
   quality,
   million,
 };

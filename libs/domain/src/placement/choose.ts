@@ -40,13 +40,15 @@ const DEFAULT_LIMITS: SearchLimits = { users: USERS_SEARCHED_MAX, work: WORK_MAX
 /**
  * Chooses counts by greedy addition and then by moves to a local optimum; see `grow` and `Improve`. It begins with what is
  * placed now, so that little moves. Deterministic; the work is bounded. `groups`: every value of the spread's label.
+ * `gathered`: the users as `gather` gives them.
  */
 export function choose(
   problem: Problem,
   groups: ReadonlySet<string>,
+  gathered: Users,
   limits: SearchLimits = DEFAULT_LIMITS,
 ): Chosen {
-  const space = new Space(searched(problem, limits));
+  const space = new Space({ ...problem, users: gathered });
   const step = Math.max(1, Math.ceil(problem.range.max / STEPS_MAX));
   const run = (counts: Int32Array) => {
     const rules = new SetRules(space.problem, groups);
@@ -82,11 +84,11 @@ function solve(space: Space, rules: SetRules, step: number, limits: SearchLimits
   }
 }
 
-function searched(problem: Problem, limits: SearchLimits): Problem {
-  const { users } = problem;
-  if (users.areMeasured) return problem;
-  const gathered = clusterUsers(users, limits.users);
-  return gathered === users.points ? problem : { ...problem, users: new Users(gathered, users.index) };
+/** The users as the search sees them: at most so many locations. */
+export function gather(users: Users, limits: SearchLimits = DEFAULT_LIMITS): Users {
+  if (users.areMeasured) return users;
+  const points = clusterUsers(users, limits.users);
+  return points === users.points ? users : new Users(points, users.index);
 }
 
 /** What is placed now, as far as the sites may keep it; nothing when it breaks a rule of the whole set. */

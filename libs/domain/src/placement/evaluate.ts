@@ -1,5 +1,5 @@
 import type { Term } from '@skerry/contracts';
-import { transport, type Flow } from './demand/transport.js';
+import { Transport, type DetailedFlow } from './demand/transport.js';
 import { baseCost, DEMAND_TERMS, marginalCost, pairCosts, SITE_TERMS } from './terms/index.js';
 import type { Candidate, Choice, Problem } from './types.js';
 
@@ -8,7 +8,7 @@ export interface Evaluation {
   /** Currency units a month; lower is better. */
   readonly objective: number;
   /** By position in `choice.open`; undefined without users or without a replica. */
-  readonly flow: Flow | undefined;
+  readonly flow: DetailedFlow | undefined;
 }
 
 /**
@@ -45,7 +45,7 @@ export interface Served {
 }
 
 /** What each chosen site serves, by position in `choice.open`. */
-export function servedOf(problem: Problem, choice: Choice, flow: Flow | undefined): Served[] {
+export function servedOf(problem: Problem, choice: Choice, flow: DetailedFlow | undefined): Served[] {
   const open = chosen(problem, choice);
   const rows = open.map(({ candidate }) => problem.users.row(candidate.ordinal));
   const ms = new Float64Array(open.length);
@@ -63,12 +63,11 @@ export function servedOf(problem: Problem, choice: Choice, flow: Flow | undefine
   });
 }
 
-function serve(problem: Problem, choice: Choice): Flow | undefined {
+function serve(problem: Problem, choice: Choice): DetailedFlow | undefined {
   if (problem.users.count === 0 || choice.total === 0) return undefined;
   const open = chosen(problem, choice);
-  return transport(
+  return new Transport(problem.users.weight).solveInDetail(
     open.map(({ candidate }) => pairCosts(problem, candidate)),
-    problem.users.weight,
     Float64Array.from(open, ({ replicas }) => replicas * problem.carries),
   );
 }

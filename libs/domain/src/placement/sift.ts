@@ -3,8 +3,8 @@ import { preparedChecks, resultOf, type PreparedCheck } from './checks/index.js'
 import { lacking } from './checks/labels.js';
 import { spreadDomain } from './checks/spread-label.js';
 import { replicaPrice } from './price.js';
-import { SiteIndex } from './site-index.js';
-import type { Candidate, PlaceRequest, SiteFacts, Snapshot } from './types.js';
+import { SiteIndex, type SiteClasses } from './site-index.js';
+import type { Candidate, Limit, PlaceRequest, SiteFacts, Snapshot } from './types.js';
 
 /** A site that failed a check, or is held back by one. */
 export interface Rejection {
@@ -39,11 +39,48 @@ export class Sifted {
     const { sites } = this.index;
     this.ceiling = new Float64Array(sites.length).fill(Number.POSITIVE_INFINITY);
     this.#boundBy = new Int16Array(sites.length).fill(-1);
-    for (const [n, { limit }] of this.#limiting.entries()) if (limit) this.#lower(n, limit);
-    this.feasible = Int32Array.from(sites.keys()).filter((i) => (this.ceiling[i] ?? 0) > 0);
+    for (const n of this.#limiting.keys()) this.#lower(n);
+    this.feasible = passing(this.ceiling);
   }
 
-  #lower(n: number, limit: NonNullable<PreparedCheck['limit']>): void {
+  #lower(n: number): void {
+    const { check, limit } = this.#limiting[n] ?? {};
+    const facet = check?.reads?.(this.request);
+    const classes = facet && this.index.classes(facet);
+    if (!limit) return;
+    if (classes) this.#lowerByClass(n, limit, classes);
+    else this.#lowerEach(n, limit);
+  }
+
+  /** One of each class is asked, and every site that has replicas. */
+  #lowerByClass(n: number, limit: Limit, { of, examples }: SiteClasses): void {
+    const most = Float64Array.from(examples, (facts) => limit(facts, 0));
+    const { ceiling } = this;
+    const { present } = this.request;
+    const own = [...present].map(([name, replicas]) => {
+      const at = this.index.ordinal(name) ?? -1;
+      const facts = this.index.sites[at];
+      return {
+        at,
+        before: ceiling[at] ?? 0,
+        by: this.#boundBy[at] ?? -1,
+        most: facts ? limit(facts, replicas) : 0,
+      };
+    });
+    for (let i = 0; i < ceiling.length; i += 1) {
+      const limited = most[of[i] ?? 0] ?? 0;
+      if (limited >= (ceiling[i] ?? 0)) continue;
+      ceiling[i] = limited;
+      this.#boundBy[i] = n;
+    }
+    for (const site of own) {
+      if (site.at < 0) continue;
+      ceiling[site.at] = Math.min(site.before, site.most);
+      this.#boundBy[site.at] = site.most < site.before ? n : site.by;
+    }
+  }
+
+  #lowerEach(n: number, limit: Limit): void {
     const { sites } = this.index;
     const { present } = this.request;
     const none = present.size === 0;
@@ -112,4 +149,15 @@ export class Sifted {
     const { request, snapshot } = this;
     return { facts, request, snapshot, present: request.present.get(facts.name) ?? 0 };
   }
+}
+
+function passing(ceiling: Float64Array): Int32Array {
+  const found = new Int32Array(ceiling.length);
+  let n = 0;
+  for (let i = 0; i < ceiling.length; i += 1) {
+    if ((ceiling[i] ?? 0) <= 0) continue;
+    found[n] = i;
+    n += 1;
+  }
+  return found.slice(0, n);
 }

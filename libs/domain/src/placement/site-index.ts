@@ -1,11 +1,24 @@
 import { byName } from './site-facts.js';
 import { SiteGrid } from './site-grid.js';
-import type { SiteFacts } from './types.js';
+import type { Facet, SiteFacts } from './types.js';
 
 /** A measured round trip to another site, by its index. */
 export interface MeasuredRtt {
   readonly site: number;
   readonly ms: number;
+}
+
+/** Texts of one facet that are told apart; of more, every site is asked. */
+const CLASSES_MAX = 512;
+/** Facets kept for an inventory: those asked for first. */
+const FACETS_MAX = 256;
+
+/** Sites by their text of one facet. */
+export interface SiteClasses {
+  /** By site: the number of its class. */
+  readonly of: Uint16Array;
+  /** By class: the first site of it. */
+  readonly examples: readonly SiteFacts[];
 }
 
 /**
@@ -28,6 +41,9 @@ export class SiteIndex {
   readonly y: Float64Array;
   readonly z: Float64Array;
   readonly egressPrice: Float64Array;
+  /** Monthly prices of a core, a GiB of memory and a GPU. */
+  readonly prices: readonly [Float64Array, Float64Array, Float64Array];
+  readonly #facets = new Map<string, SiteClasses | undefined>();
   readonly #ordinals = new Map<string, number>();
   #grid: SiteGrid | undefined;
   #measured: { rtt: MeasuredRtt[][]; anchors: Int32Array; grid: SiteGrid } | undefined;
@@ -37,12 +53,41 @@ export class SiteIndex {
     this.y = Float64Array.from(sites, (s) => s.position[1]);
     this.z = Float64Array.from(sites, (s) => s.position[2]);
     this.egressPrice = Float64Array.from(sites, (s) => s.site.prices.egressGiB);
+    this.prices = [
+      Float64Array.from(sites, (s) => s.site.prices.cpuCoreMonth),
+      Float64Array.from(sites, (s) => s.site.prices.memoryGiBMonth),
+      Float64Array.from(sites, (s) => s.site.prices.gpuMonth),
+    ];
     for (const [i, { name }] of sites.entries()) this.#ordinals.set(name, i);
   }
 
   /** The index of a site by name. */
   ordinal(name: string): number | undefined {
     return this.#ordinals.get(name);
+  }
+
+  /** Sites by their text of a facet; undefined when there are too many different ones. */
+  classes(facet: Facet): SiteClasses | undefined {
+    if (this.#facets.has(facet.key)) return this.#facets.get(facet.key);
+    const classes = this.#classify(facet);
+    if (this.#facets.size < FACETS_MAX) this.#facets.set(facet.key, classes);
+    return classes;
+  }
+
+  #classify(facet: Facet): SiteClasses | undefined {
+    const numbers = new Map<string, number>();
+    const examples: SiteFacts[] = [];
+    const of = new Uint16Array(this.sites.length);
+    for (const [i, facts] of this.sites.entries()) {
+      const text = facet.of(facts);
+      const known = numbers.get(text);
+      of[i] = known ?? examples.length;
+      if (known !== undefined) continue;
+      if (examples.length === CLASSES_MAX) return undefined;
+      numbers.set(text, examples.length);
+      examples.push(facts);
+    }
+    return { of, examples };
   }
 
   /** All sites by where they are. */

@@ -87,9 +87,21 @@ export interface CheckContext {
  */
 export type Limit = (facts: SiteFacts, present: number) => number;
 
+/**
+ * What a check reads of a site, as a text. Sites with the same text have the same limit (without replicas there) and, when
+ * they pass, the same explanation, so that only one of them is asked.
+ */
+export interface Facet {
+  /** Facets with the same key give the same texts for as long as the inventory does not change. */
+  readonly key: string;
+  of(facts: SiteFacts): string;
+}
+
 /** A hard rule; one file each and one line in the registry. */
 export interface Check {
   readonly name: string;
+  /** What the check reads of a site, when that takes few values; without it every site is asked. */
+  reads?(request: PlaceRequest): Facet | undefined;
   /** Once for a decision: what does not depend on the site is worked out here. Undefined when the rule limits no site at all. */
   prepare(request: PlaceRequest, snapshot: Snapshot): Limit | undefined;
   /** The value the site has and the value it needs, and the least change that would make it pass. */

@@ -3,6 +3,7 @@ import type { Check } from '../types.js';
 /** The site's uplink carries at least what is asked for; one that is not known does not pass. */
 export const bandwidth: Check = {
   name: 'bandwidth',
+  reads: () => ({ key: 'bandwidth', of: ({ site }) => String(site.bandwidthMbps) }),
   prepare({ workload }) {
     const { minBandwidthMbps } = workload.spec.placement;
     if (minBandwidthMbps === undefined) return undefined;

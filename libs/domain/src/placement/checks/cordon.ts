@@ -3,6 +3,7 @@ import type { Check } from '../types.js';
 /** A cordoned site takes no new work and keeps what it has. */
 export const cordon: Check = {
   name: 'cordon',
+  reads: () => ({ key: 'cordon', of: ({ site }) => String(site.cordoned) }),
   prepare:
     () =>
     ({ site }, present) =>

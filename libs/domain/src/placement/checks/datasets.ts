@@ -3,6 +3,7 @@ import type { Check } from '../types.js';
 /** Every dataset that the workload needs has a copy at the site. */
 export const datasets: Check = {
   name: 'datasets',
+  reads: () => ({ key: 'datasets', of: ({ site }) => site.datasets.join(' ') }),
   prepare({ workload }) {
     const wanted = workload.spec.placement.datasets;
     if (wanted.length === 0) return undefined;

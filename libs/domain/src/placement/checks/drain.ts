@@ -3,6 +3,7 @@ import type { Check } from '../types.js';
 /** A draining site takes nothing and gives away what it has. */
 export const drain: Check = {
   name: 'drain',
+  reads: () => ({ key: 'drain', of: ({ site }) => String(site.draining === true) }),
   prepare:
     () =>
     ({ site }) =>

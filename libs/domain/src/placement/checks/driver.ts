@@ -3,6 +3,7 @@ import type { Check } from '../types.js';
 /** An agent of the site has the driver. */
 export const driver: Check = {
   name: 'driver',
+  reads: () => ({ key: 'drivers', of: ({ state }) => state?.capacity.drivers.join(' ') ?? '' }),
   prepare({ workload }) {
     const { driver: wanted } = workload.spec.run;
     return ({ state }) => (state?.capacity.drivers.includes(wanted) ? Number.POSITIVE_INFINITY : 0);

@@ -1,12 +1,14 @@
 import type { LabelRule } from '@skerry/contracts';
 import { labelHolds, ruleInWords } from '../label-match.js';
 import type { Check, PlaceRequest, SiteFacts } from '../types.js';
+import { labelFacet } from './facets.js';
 
 type Selector = Readonly<Record<string, string | readonly string[]>>;
 
 /** Every label asked for is there with a value that meets its rule: those of `required` and of `match`. */
 export const labels: Check = {
   name: 'labels',
+  reads: (request) => labelFacet(rulesOf(request).map((rule) => rule.label)),
   prepare(request) {
     const rules = rulesOf(request);
     if (rules.length === 0) return undefined;

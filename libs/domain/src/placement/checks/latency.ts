@@ -2,10 +2,13 @@ import { Users } from '../demand/users.js';
 import { rttMsOfSquaredChord } from '../geo.js';
 import { SiteIndex } from '../site-index.js';
 import type { Check, PlaceRequest, Snapshot } from '../types.js';
+import { UNREAD } from './facets.js';
 
 /** The site is within `maxLatencyMs` of at least one user location. That every user has such a site is a rule of the whole set. */
 export const latency: Check = {
   name: 'latency',
+  reads: ({ workload }) =>
+    workload.spec.placement.maxLatencyMs === undefined || workload.demand.length === 0 ? UNREAD : undefined,
   prepare(request, snapshot) {
     const { maxLatencyMs } = request.workload.spec.placement;
     if (maxLatencyMs === undefined || request.workload.demand.length === 0) return undefined;

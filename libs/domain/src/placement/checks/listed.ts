@@ -26,6 +26,7 @@ function listed(
 ): Check {
   return {
     name,
+    reads: () => ({ key: name, of: ({ site }) => valueOf(site) }),
     prepare(request) {
       const lists = listsOf(request);
       if (!lists) return undefined;

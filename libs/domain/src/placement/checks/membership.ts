@@ -3,6 +3,7 @@ import type { Check } from '../types.js';
 /** Only a site that has joined and is not on its way out holds anything. */
 export const membership: Check = {
   name: 'membership',
+  reads: () => ({ key: 'membership', of: ({ site }) => site.membership }),
   prepare:
     () =>
     ({ site }) =>

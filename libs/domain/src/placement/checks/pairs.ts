@@ -2,10 +2,12 @@ import { workloadKey } from '@skerry/contracts';
 import { partnerOf } from '../partner.js';
 import { SiteIndex } from '../site-index.js';
 import type { Check, CheckContext, PlaceRequest, Snapshot } from '../types.js';
+import { labelFacet } from './facets.js';
 
 /** Within one value of `over` with another workload: where that one is placed. Before it is, nowhere. */
 export const affinity: Check = {
   name: 'affinity',
+  reads: ({ workload }) => labelFacet(workload.spec.placement.affinity.map(({ over }) => over)),
   prepare(request, snapshot) {
     const pairs = pairsOf('affinity', request, snapshot);
     if (pairs.length === 0) return undefined;
@@ -30,6 +32,7 @@ export const affinity: Check = {
 /** In no value of `over` in which the other workload is placed. A site without the label is apart from everything. */
 export const antiAffinity: Check = {
   name: 'anti-affinity',
+  reads: ({ workload }) => labelFacet(workload.spec.placement.antiAffinity.map(({ over }) => over)),
   prepare(request, snapshot) {
     const pairs = pairsOf('antiAffinity', request, snapshot).filter(({ held }) => held.size > 0);
     if (pairs.length === 0) return undefined;

@@ -1,8 +1,10 @@
 import type { Check } from '../types.js';
+import { UNREAD } from './facets.js';
 
 /** The site itself has not said no to this generation. */
 export const refused: Check = {
   name: 'refused',
+  reads: ({ refusals }) => (refusals.size === 0 ? UNREAD : undefined),
   prepare: ({ refusals }) =>
     refusals.size === 0 ? undefined : ({ name }) => (refusals.has(name) ? 0 : Number.POSITIVE_INFINITY),
   explain({ facts, request }) {

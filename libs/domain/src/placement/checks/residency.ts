@@ -6,6 +6,7 @@ type Residency = PlacementRules['residency'];
 /** A wall: at least one of the site's jurisdictions is allowed (when any is named) and none is denied. */
 export const residency: Check = {
   name: 'residency',
+  reads: () => ({ key: 'jurisdictions', of: ({ site }) => site.jurisdictions.join(' ') }),
   prepare({ workload }) {
     const rule = workload.spec.placement.residency;
     return rule && (({ site }) => (mayReside(site, rule) ? Number.POSITIVE_INFINITY : 0));

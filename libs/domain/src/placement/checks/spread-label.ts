@@ -1,8 +1,13 @@
 import type { Check, SiteFacts } from '../types.js';
+import { labelFacet, UNREAD } from './facets.js';
 
 /** A site that does not say where it belongs cannot take part in a spread. */
 export const spreadLabel: Check = {
   name: 'spread',
+  reads({ workload }) {
+    const { spread } = workload.spec.placement;
+    return spread ? labelFacet([spread.over]) : UNREAD;
+  },
   prepare({ workload }) {
     const { spread } = workload.spec.placement;
     return spread && (({ labels }) => (labels.has(spread.over) ? Number.POSITIVE_INFINITY : 0));

@@ -4,6 +4,7 @@ import type { Check, PlaceRequest, SiteFacts } from '../types.js';
 /** Every taint of the site is tolerated. What runs where nothing new may come stays; a `no-run` taint moves it away. */
 export const taints: Check = {
   name: 'taints',
+  reads: () => ({ key: 'taints', of: ({ site }) => site.taints.map(inWords).join(' ') }),
   prepare: (request) => (facts, present) => {
     if (facts.site.taints.length === 0) return Number.POSITIVE_INFINITY;
     const minded = mindedBy(request, facts);

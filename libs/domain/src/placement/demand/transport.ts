@@ -1,9 +1,10 @@
-/** Amounts of demand nearer than this are the same: shares of 1, so a billionth of a millionth of the users. */
+/** Amounts of demand nearer than this are the same: shares of 1, so a millionth of a millionth of the users. */
 const NOTHING = 1e-12;
-/** Paths that demand is sent along for each piece of it; beyond, what is left stays where it is nearest. */
+/** Paths that demand is sent along for each piece of it; beyond, what is left stays where it is cheapest. */
 const PATHS_PER_PIECE_MAX = 32;
+const NO_PIECE = -1;
 
-/** Who is served where: the cheapest way within the capacities. */
+/** The cheapest way to serve all demand within the capacities. */
 export interface Flow {
   /** Sum over all demand of amount times cost. */
   readonly cost: number;
@@ -11,7 +12,10 @@ export interface Flow {
   readonly prices: Float64Array;
   /** Demand at each site. */
   readonly load: Float64Array;
-  /** Pieces of demand: point, site and amount. A point is in more than one piece when it is split. */
+}
+
+/** A flow with who is served where: pieces of demand, by point, site and amount. A point in more than one piece is split. */
+export interface DetailedFlow extends Flow {
   readonly pieces: number;
   readonly point: Int32Array;
   readonly site: Int32Array;
@@ -19,118 +23,136 @@ export interface Flow {
 }
 
 /**
- * Serves all demand at the least cost with no site above its capacity: a transportation problem, solved exactly by
+ * Serves demand at the least cost with no site above its capacity: a transportation problem, solved exactly by
  * successive shortest paths (Ahuja, Magnanti, Orlin, Network Flows, 1993, 9.7) over the graph of the sites alone, whose
  * edges are the cheapest piece that one site can hand to another. A point may be split. Capacities that cannot carry the
- * demand together are raised in proportion: overload comes last and is even. `rows[site][point]` are costs per unit.
+ * demand together are raised in proportion: overload comes last and is even. One solver serves one demand many times.
  */
-export function transport(
-  rows: readonly Float64Array[],
-  weights: Float64Array,
-  capacities: Float64Array,
-): Flow {
-  return new Transport(rows, weights, capacities).solve();
-}
+export class Transport {
+  readonly #points: number;
+  readonly #demand: number;
+  #rows: readonly Float64Array[] = [];
+  #sites = 0;
+  #capacity: Float64Array = new Float64Array(0);
+  #load: Float64Array = new Float64Array(0);
+  #potential = new Float64Array(0);
+  #distance = new Float64Array(0);
+  #from = new Int32Array(0);
+  #settled = new Uint8Array(0);
+  /** By giving and taking site: the piece that costs least more there, and how much. */
+  #edge = new Int32Array(0);
+  #extra = new Float64Array(0);
+  /** Whether the edges of a giving site are worked out. */
+  #known = new Uint8Array(0);
+  /** Pieces of each site as a list: its first, and by piece the next and the one before. */
+  #head = new Int32Array(0);
+  #next: Int32Array;
+  #before: Int32Array;
+  #point: Int32Array;
+  #site: Int32Array;
+  #amount: Float64Array;
+  #pieces = 0;
+  readonly #least: Float64Array;
 
-/** Pieces that a site could hand to another, the least extra cost first: a binary heap that may hold stale entries. */
-class Handover {
-  readonly keys: number[] = [];
-  readonly pieces: number[] = [];
-
-  push(key: number, piece: number): void {
-    const { keys, pieces } = this;
-    let at = keys.length;
-    keys.push(key);
-    pieces.push(piece);
-    while (at > 0) {
-      const up = (at - 1) >> 1;
-      const above = keys[up] ?? 0;
-      if (above <= key) break;
-      keys[at] = above;
-      pieces[at] = pieces[up] ?? 0;
-      at = up;
-    }
-    keys[at] = key;
-    pieces[at] = piece;
+  constructor(private readonly weights: Float64Array) {
+    this.#points = weights.length;
+    let demand = 0;
+    for (let p = 0; p < weights.length; p += 1) demand += weights[p] ?? 0;
+    this.#demand = demand;
+    const size = 2 * this.#points + 64;
+    this.#next = new Int32Array(size);
+    this.#before = new Int32Array(size);
+    this.#point = new Int32Array(size);
+    this.#site = new Int32Array(size);
+    this.#amount = new Float64Array(size);
+    this.#least = new Float64Array(this.#points);
   }
 
-  pop(): void {
-    const { keys, pieces } = this;
-    const key = keys.pop() ?? 0;
-    const piece = pieces.pop() ?? 0;
-    const size = keys.length;
-    if (size === 0) return;
-    let at = 0;
-    for (;;) {
-      let down = 2 * at + 1;
-      if (down >= size) break;
-      if (down + 1 < size && (keys[down + 1] ?? 0) < (keys[down] ?? 0)) down += 1;
-      const below = keys[down] ?? 0;
-      if (below >= key) break;
-      keys[at] = below;
-      pieces[at] = pieces[down] ?? 0;
-      at = down;
-    }
-    keys[at] = key;
-    pieces[at] = piece;
-  }
-}
-
-class Transport {
-  readonly #sites: number;
-  readonly #capacity: Float64Array;
-  readonly #load: Float64Array;
-  readonly #point: number[] = [];
-  readonly #site: number[] = [];
-  readonly #amount: number[] = [];
-  /** By giving site: its pieces for each taking site; made when the site first has something to give. */
-  readonly #handovers: (Handover[] | undefined)[];
-  readonly #potential: Float64Array;
-  readonly #distance: Float64Array;
-  readonly #from: Int32Array;
-  readonly #settled: Uint8Array;
-
-  constructor(
-    private readonly rows: readonly Float64Array[],
-    private readonly weights: Float64Array,
-    capacities: Float64Array,
-  ) {
-    this.#sites = rows.length;
-    const total = capacities.reduce((sum, c) => sum + c, 0);
-    const demand = weights.reduce((sum, w) => sum + w, 0);
-    this.#capacity =
-      total < demand ? capacities.map((c) => (total > 0 ? (c / total) * demand : demand)) : capacities;
-    this.#load = new Float64Array(this.#sites);
-    this.#handovers = Array.from({ length: this.#sites });
-    this.#potential = new Float64Array(this.#sites);
-    this.#distance = new Float64Array(this.#sites);
-    this.#from = new Int32Array(this.#sites);
-    this.#settled = new Uint8Array(this.#sites);
-  }
-
-  solve(): Flow {
+  /** `rows[site][point]` are costs per unit. The answer's arrays are its own. */
+  solve(rows: readonly Float64Array[], capacities: Float64Array): Flow {
+    this.#reset(rows, capacities);
     this.#toCheapest();
-    let pathsLeft = PATHS_PER_PIECE_MAX * (this.weights.length + this.#sites);
+    let pathsLeft = PATHS_PER_PIECE_MAX * (this.#points + this.#sites);
     while (pathsLeft > 0 && this.#sendOne()) pathsLeft -= 1;
     return this.#flow();
   }
 
+  /** As `solve`, with who is served where. */
+  solveInDetail(rows: readonly Float64Array[], capacities: Float64Array): DetailedFlow {
+    const flow = this.solve(rows, capacities);
+    const pieces = this.#pieces;
+    return {
+      ...flow,
+      pieces,
+      point: this.#point.slice(0, pieces),
+      site: this.#site.slice(0, pieces),
+      amount: this.#amount.slice(0, pieces),
+    };
+  }
+
+  #reset(rows: readonly Float64Array[], capacities: Float64Array): void {
+    this.#rows = rows;
+    const n = rows.length;
+    if (n > this.#potential.length) this.#makeRoomFor(n + 8);
+    this.#sites = n;
+    this.#load = new Float64Array(n);
+    this.#capacity = evenly(capacities, this.#demand);
+    this.#potential.fill(0, 0, n);
+    this.#known.fill(0, 0, n);
+    this.#head.fill(NO_PIECE, 0, n);
+    this.#pieces = 0;
+  }
+
+  #makeRoomFor(sites: number): void {
+    this.#potential = new Float64Array(sites);
+    this.#distance = new Float64Array(sites);
+    this.#from = new Int32Array(sites);
+    this.#settled = new Uint8Array(sites);
+    this.#known = new Uint8Array(sites);
+    this.#head = new Int32Array(sites);
+    this.#edge = new Int32Array(sites * sites);
+    this.#extra = new Float64Array(sites * sites);
+  }
+
   #toCheapest(): void {
-    const [first] = this.rows;
-    if (!first) return;
-    for (let p = 0; p < this.weights.length; p += 1) {
-      let best = 0;
-      let cost = first[p] ?? 0;
-      for (let i = 1; i < this.#sites; i += 1) {
-        const other = this.rows[i]?.[p] ?? 0;
-        if (other < cost) [best, cost] = [i, other];
+    const least = this.#least;
+    const site = this.#site;
+    least.fill(Number.POSITIVE_INFINITY);
+    for (let i = 0; i < this.#sites; i += 1) {
+      const row = this.#rows[i];
+      if (!row) continue;
+      for (let p = 0; p < this.#points; p += 1) {
+        const cost = row[p] ?? 0;
+        if (cost >= (least[p] ?? 0)) continue;
+        least[p] = cost;
+        site[p] = i;
       }
-      const amount = this.weights[p] ?? 0;
-      this.#point.push(p);
-      this.#site.push(best);
-      this.#amount.push(amount);
-      this.#load[best] = (this.#load[best] ?? 0) + amount;
     }
+    for (let p = 0; p < this.#points; p += 1) {
+      const amount = this.weights[p] ?? 0;
+      this.#point[p] = p;
+      this.#amount[p] = amount;
+      this.#link(p, site[p] ?? 0);
+      this.#load[site[p] ?? 0] = (this.#load[site[p] ?? 0] ?? 0) + amount;
+    }
+    this.#pieces = this.#points;
+  }
+
+  #link(piece: number, site: number): void {
+    const first = this.#head[site] ?? NO_PIECE;
+    this.#next[piece] = first;
+    this.#before[piece] = NO_PIECE;
+    if (first >= 0) this.#before[first] = piece;
+    this.#head[site] = piece;
+    this.#site[piece] = site;
+  }
+
+  #unlink(piece: number, site: number): void {
+    const next = this.#next[piece] ?? NO_PIECE;
+    const before = this.#before[piece] ?? NO_PIECE;
+    if (before >= 0) this.#next[before] = next;
+    else this.#head[site] = next;
+    if (next >= 0) this.#before[next] = before;
   }
 
   /** Sends demand along the shortest path from any overloaded site to any with room; false when none is left. */
@@ -140,13 +162,13 @@ class Transport {
     let amount = this.#room(to);
     let at = to;
     for (let from = this.#from[at] ?? -1; from >= 0; at = from, from = this.#from[at] ?? -1) {
-      amount = Math.min(amount, this.#amount[this.#cheapestPiece(from, at)] ?? 0);
+      amount = Math.min(amount, this.#amount[this.#edge[from * this.#sites + at] ?? 0] ?? 0);
     }
     amount = Math.min(amount, -this.#room(at));
     const source = at;
     at = to;
     for (let from = this.#from[at] ?? -1; from >= 0; at = from, from = this.#from[at] ?? -1) {
-      this.#handOver(this.#cheapestPiece(from, at), at, amount);
+      this.#handOver(from, at, amount);
     }
     this.#load[source] = (this.#load[source] ?? 0) - amount;
     this.#load[to] = (this.#load[to] ?? 0) + amount;
@@ -155,10 +177,12 @@ class Transport {
 
   /** Dijkstra's algorithm on reduced costs from all overloaded sites at once, ended by the first site with room. */
   #nearestWithRoom(): number {
-    const distance = this.#distance.fill(Number.POSITIVE_INFINITY);
-    this.#settled.fill(0);
+    const distance = this.#distance;
+    const settled = this.#settled;
     let overloaded = false;
     for (let i = 0; i < this.#sites; i += 1) {
+      settled[i] = 0;
+      distance[i] = Number.POSITIVE_INFINITY;
       if (this.#room(i) >= -NOTHING) continue;
       distance[i] = 0;
       this.#from[i] = -1;
@@ -169,29 +193,28 @@ class Transport {
       let at = -1;
       let least = Number.POSITIVE_INFINITY;
       for (let i = 0; i < this.#sites; i += 1) {
-        const d = distance[i] ?? 0;
-        if (this.#settled[i] === 0 && d < least) [at, least] = [i, d];
+        if (settled[i] !== 0 || (distance[i] ?? 0) >= least) continue;
+        at = i;
+        least = distance[i] ?? 0;
       }
       if (at < 0) return -1;
       if (this.#room(at) > NOTHING) {
         this.#raise(least);
         return at;
       }
-      this.#settled[at] = 1;
+      settled[at] = 1;
       this.#relax(at, least);
     }
   }
 
   #relax(from: number, base: number): void {
+    if (this.#known[from] === 0) this.#findEdges(from);
     const here = this.#potential[from] ?? 0;
+    const row = from * this.#sites;
     for (let to = 0; to < this.#sites; to += 1) {
       if (this.#settled[to] === 1) continue;
-      const piece = this.#cheapestPiece(from, to);
-      if (piece < 0) continue;
-      const p = this.#point[piece] ?? 0;
-      const extra = (this.rows[to]?.[p] ?? 0) - (this.rows[from]?.[p] ?? 0);
       // Rounding may leave a reduced cost a hair below zero.
-      const reduced = Math.max(0, extra + here - (this.#potential[to] ?? 0));
+      const reduced = Math.max(0, (this.#extra[row + to] ?? 0) + here - (this.#potential[to] ?? 0));
       if (base + reduced >= (this.#distance[to] ?? 0)) continue;
       this.#distance[to] = base + reduced;
       this.#from[to] = from;
@@ -204,51 +227,80 @@ class Transport {
     }
   }
 
-  #cheapestPiece(from: number, to: number): number {
-    if (from === to) return -1;
-    const heap = this.#handoversOf(from)[to];
-    if (!heap) return -1;
-    for (;;) {
-      const piece = heap.pieces[0];
-      if (piece === undefined) return -1;
-      if (this.#site[piece] === from && (this.#amount[piece] ?? 0) > 0) return piece;
-      heap.pop();
+  #findEdges(from: number): void {
+    this.#known[from] = 1;
+    for (let to = 0; to < this.#sites; to += 1) this.#findEdge(from, to);
+  }
+
+  #findEdge(from: number, to: number): void {
+    const at = from * this.#sites + to;
+    this.#edge[at] = NO_PIECE;
+    this.#extra[at] = Number.POSITIVE_INFINITY;
+    const here = this.#rows[from];
+    const there = this.#rows[to];
+    if (from === to || !here || !there) return;
+    let best = NO_PIECE;
+    let least = Number.POSITIVE_INFINITY;
+    for (let piece = this.#head[from] ?? NO_PIECE; piece >= 0; piece = this.#next[piece] ?? NO_PIECE) {
+      const p = this.#point[piece] ?? 0;
+      const extra = (there[p] ?? 0) - (here[p] ?? 0);
+      if (extra >= least || (this.#amount[piece] ?? 0) <= 0) continue;
+      least = extra;
+      best = piece;
+    }
+    this.#edge[at] = best;
+    this.#extra[at] = least;
+  }
+
+  #handOver(from: number, to: number, amount: number): void {
+    const piece = this.#edge[from * this.#sites + to] ?? 0;
+    const has = this.#amount[piece] ?? 0;
+    if (has - amount > NOTHING) {
+      this.#amount[piece] = has - amount;
+      this.#arrive(this.#split(piece, amount), to);
+      return;
+    }
+    this.#unlink(piece, from);
+    this.#arrive(piece, to);
+    // Only edges that this piece was the cheapest of have changed.
+    for (let other = 0; other < this.#sites; other += 1) {
+      if (this.#edge[from * this.#sites + other] === piece) this.#findEdge(from, other);
     }
   }
 
-  #handoversOf(from: number): Handover[] {
-    const known = this.#handovers[from];
-    if (known) return known;
-    const made = Array.from({ length: this.#sites }, () => new Handover());
-    this.#handovers[from] = made;
-    for (let piece = 0; piece < this.#point.length; piece += 1) {
-      if (this.#site[piece] === from) this.#offer(made, from, piece);
-    }
+  #split(piece: number, amount: number): number {
+    if (this.#pieces === this.#point.length) this.#growPieces();
+    const made = this.#pieces;
+    this.#point[made] = this.#point[piece] ?? 0;
+    this.#amount[made] = amount;
+    this.#pieces += 1;
     return made;
   }
 
-  #offer(handovers: Handover[], from: number, piece: number): void {
-    const p = this.#point[piece] ?? 0;
-    const own = this.rows[from]?.[p] ?? 0;
-    for (let to = 0; to < this.#sites; to += 1) {
-      if (to !== from) handovers[to]?.push((this.rows[to]?.[p] ?? 0) - own, piece);
-    }
+  #growPieces(): void {
+    const size = 2 * this.#point.length;
+    this.#next = grown(this.#next, size);
+    this.#before = grown(this.#before, size);
+    this.#point = grown(this.#point, size);
+    this.#site = grown(this.#site, size);
+    const amount = new Float64Array(size);
+    amount.set(this.#amount);
+    this.#amount = amount;
   }
 
-  #handOver(piece: number, to: number, amount: number): void {
-    const has = this.#amount[piece] ?? 0;
-    let moved = piece;
-    if (has - amount > NOTHING) {
-      this.#amount[piece] = has - amount;
-      moved = this.#point.length;
-      this.#point.push(this.#point[piece] ?? 0);
-      this.#amount.push(amount);
-      this.#site.push(to);
-    } else {
-      this.#site[piece] = to;
+  #arrive(piece: number, at: number): void {
+    this.#link(piece, at);
+    if (this.#known[at] === 0) return;
+    const p = this.#point[piece] ?? 0;
+    const here = this.#rows[at]?.[p] ?? 0;
+    const row = at * this.#sites;
+    for (let to = 0; to < this.#sites; to += 1) {
+      if (to === at) continue;
+      const extra = (this.#rows[to]?.[p] ?? 0) - here;
+      if (extra >= (this.#extra[row + to] ?? 0)) continue;
+      this.#extra[row + to] = extra;
+      this.#edge[row + to] = piece;
     }
-    const offers = this.#handovers[to];
-    if (offers) this.#offer(offers, to, moved);
   }
 
   #room(site: number): number {
@@ -257,19 +309,28 @@ class Transport {
 
   #flow(): Flow {
     let cost = 0;
-    for (let piece = 0; piece < this.#point.length; piece += 1) {
-      cost +=
-        (this.#amount[piece] ?? 0) * (this.rows[this.#site[piece] ?? 0]?.[this.#point[piece] ?? 0] ?? 0);
+    for (let piece = 0; piece < this.#pieces; piece += 1) {
+      const row = this.#rows[this.#site[piece] ?? 0];
+      cost += (this.#amount[piece] ?? 0) * (row?.[this.#point[piece] ?? 0] ?? 0);
     }
-    const highest = this.#potential.reduce((most, p) => Math.max(most, p), 0);
-    return {
-      cost,
-      prices: this.#potential.map((p) => highest - p),
-      load: this.#load,
-      pieces: this.#point.length,
-      point: Int32Array.from(this.#point),
-      site: Int32Array.from(this.#site),
-      amount: Float64Array.from(this.#amount),
-    };
+    let highest = 0;
+    for (let i = 0; i < this.#sites; i += 1) highest = Math.max(highest, this.#potential[i] ?? 0);
+    const prices = new Float64Array(this.#sites);
+    for (let i = 0; i < this.#sites; i += 1) prices[i] = highest - (this.#potential[i] ?? 0);
+    return { cost, prices, load: this.#load };
   }
+}
+
+/** Capacities that carry the demand together; those that do not are raised in proportion. */
+function evenly(capacities: Float64Array, demand: number): Float64Array {
+  let total = 0;
+  for (let i = 0; i < capacities.length; i += 1) total += capacities[i] ?? 0;
+  if (total >= demand) return capacities;
+  return capacities.map((c) => (total > 0 ? (c / total) * demand : demand));
+}
+
+function grown(old: Int32Array, size: number): Int32Array {
+  const made = new Int32Array(size);
+  made.set(old);
+  return made;
 }

@@ -72,11 +72,22 @@ export class Users {
     const known = this.#rows.get(site);
     if (known) return known;
     const row = { ms: new Float64Array(this.count), measured: new Uint8Array(this.count) };
+    this.#fill(site, row);
+    this.#rows.set(site, row);
+    return row;
+  }
+
+  /** Fills `ms` with the round trips to a site, without keeping them. */
+  fillMs(site: number, ms: Float64Array): void {
+    this.#unread ??= new Uint8Array(this.count);
+    this.#fill(site, { ms, measured: this.#unread });
+  }
+  #unread: Uint8Array | undefined;
+
+  #fill(site: number, row: UserRow): void {
     this.#estimate(site, row);
     this.#anchored(site, row);
     this.#ownMeasured(site, row);
-    this.#rows.set(site, row);
-    return row;
   }
 
   #estimate(site: number, { ms, measured }: UserRow): void {

@@ -1,5 +1,5 @@
-import { transport, type Flow } from '../demand/transport.js';
-import { marginalCost, pairCosts } from '../terms/index.js';
+import { Transport, type Flow } from '../demand/transport.js';
+import { marginalCost, toPairCosts } from '../terms/index.js';
 import type { Problem } from '../types.js';
 
 /**
@@ -16,14 +16,25 @@ export class Space {
   /** More than any user costs anywhere. */
   readonly dearest: number;
   readonly #siteCosts: number[][] = [];
+  readonly #transport: Transport;
 
   constructor(readonly problem: Problem) {
     this.size = problem.candidates.length;
     this.users = problem.users.count;
     this.weight = problem.users.weight;
-    this.rows = problem.candidates.map((c) => pairCosts(problem, c));
+    this.#transport = new Transport(this.weight);
+    // One array for all: thousands of small ones would cost more than what is in them.
+    const costs = new Float64Array(this.size * this.users);
+    this.rows = problem.candidates.map((c, i) => {
+      const row = costs.subarray(i * this.users, (i + 1) * this.users);
+      problem.users.fillMs(c.ordinal, row);
+      toPairCosts(problem, c, row);
+      return row;
+    });
     this.carries = problem.carries;
-    this.dearest = this.rows.reduce((most, row) => row.reduce((m, c) => Math.max(m, c), most), 0) + 1;
+    let dearest = 0;
+    for (let n = 0; n < costs.length; n += 1) dearest = Math.max(dearest, costs[n] ?? 0);
+    this.dearest = dearest + 1;
     this.price = Float64Array.from(problem.candidates, (c) => c.price);
   }
 
@@ -47,9 +58,8 @@ export class Space {
   /** The cheapest way to serve all users from the open candidates. */
   serve(open: readonly number[], counts: Int32Array): Flow | undefined {
     if (this.users === 0 || open.length === 0) return undefined;
-    return transport(
+    return this.#transport.solve(
       open.map((i) => this.rows[i] ?? new Float64Array(this.users)),
-      this.weight,
       Float64Array.from(open, (i) => (counts[i] ?? 0) * this.carries),
     );
   }

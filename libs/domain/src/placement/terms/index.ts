@@ -35,25 +35,30 @@ export function baseCost(problem: Problem): number {
 
 /** What serving all users from a candidate would cost if all were at the same location, by location. */
 export function pairCosts(problem: Problem, candidate: Candidate): Float64Array {
-  const { ms } = problem.users.row(candidate.ordinal);
-  const costs = new Float64Array(ms.length);
-  addPairCosts(problem, candidate, ms, costs);
+  const costs = problem.users.row(candidate.ordinal).ms.slice();
+  toPairCosts(problem, candidate, costs);
   return costs;
 }
 
-/** Adds to `costs` what serving all users over each of the round trips would cost, in currency units a month. */
-export function addPairCosts(
-  problem: Problem,
-  candidate: Candidate,
-  ms: Float64Array,
-  costs: Float64Array,
-): void {
+/** Puts in place of each round trip what serving all users over it would cost, in currency units a month. */
+export function toPairCosts(problem: Problem, candidate: Candidate, ms: Float64Array): void {
   let same = 0;
+  const each: { weight: number; of: (ms: number) => number }[] = [];
   for (const term of DEMAND_TERMS) {
     const weight = term.weight(problem.weights);
     const of = term.ofAll(problem, candidate);
     if (typeof of === 'number') same += weight * of;
-    else for (let p = 0; p < ms.length; p += 1) costs[p] = (costs[p] ?? 0) + weight * of(ms[p] ?? 0);
+    else each.push({ weight, of });
   }
-  if (same !== 0) for (let p = 0; p < ms.length; p += 1) costs[p] = (costs[p] ?? 0) + same;
+  const [first, ...others] = each;
+  if (!first) {
+    ms.fill(same);
+    return;
+  }
+  for (let p = 0; p < ms.length; p += 1) {
+    const way = ms[p] ?? 0;
+    let cost = same + first.weight * first.of(way);
+    for (let n = 0; n < others.length; n += 1) cost += (others[n]?.weight ?? 0) * (others[n]?.of(way) ?? 0);
+    ms[p] = cost;
+  }
 }

@@ -1,0 +1,52 @@
+import { performance } from 'node:perf_hooks';
+import { explain, place } from '@skerry/domain';
+import { largestCities } from './placement-cities.js';
+import { requestOf } from './placement-cloud.js';
+import { fleetOf, freshWorkload } from './placement-fleet.js';
+import { percentile, type Report } from './report.js';
+
+const REPLICAS = 20;
+const USERS = 2_000;
+const WARM = 40;
+const SAMPLES = 400;
+
+/**
+ * How long one decision takes: a fresh workload with fresh users each time, over a fleet that does not change (its index is
+ * made once, in the first decision, which is not counted).
+ */
+export async function speed(report: Report, { quick }: { quick: boolean }): Promise<void> {
+  const cities = largestCities(20_000);
+  const samples = quick ? SAMPLES / 4 : SAMPLES;
+  const many = fleetOf(10_000, 1);
+  const few = fleetOf(100, 2);
+  const decide = (snapshot: typeof many, replicas: number, users: number) =>
+    measure(samples, (n) => {
+      const request = requestOf(freshWorkload(n, { replicas, users }, cities));
+      return () => place(request, snapshot).shares.length;
+    });
+  const decided = decide(many, REPLICAS, USERS);
+  report.add('placement.10k_sites_ms_p50', percentile(decided, 0.5), 'ms');
+  report.add('placement.10k_sites_ms_p99', percentile(decided, 0.99), 'ms');
+  const explained = measure(samples / 4, (n) => {
+    const request = requestOf(freshWorkload(n, { replicas: REPLICAS, users: USERS }, cities));
+    return () => explain(request, many).length;
+  });
+  report.add('placement.10k_sites_explained_ms_p50', percentile(explained, 0.5), 'ms');
+  report.add('placement.10k_sites_explained_ms_p99', percentile(explained, 0.99), 'ms');
+  const hundred = decide(few, REPLICAS, USERS);
+  report.add('placement.100_sites_ms_p50', percentile(hundred, 0.5), 'ms');
+  report.add('placement.100_sites_ms_p99', percentile(hundred, 0.99), 'ms');
+  await Promise.resolve();
+}
+
+/** Milliseconds of each run; what is prepared before it is not counted. */
+function measure(samples: number, prepare: (n: number) => () => number): number[] {
+  const times: number[] = [];
+  for (let n = 0; n < WARM + samples; n += 1) {
+    const run = prepare(n);
+    const began = performance.now();
+    if (run() === 0) throw new Error(`decision ${n} placed nothing`);
+    if (n >= WARM) times.push(performance.now() - began);
+  }
+  return times;
+}
