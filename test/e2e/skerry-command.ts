@@ -18,14 +18,23 @@ export async function runSkerry(
   env: Record<string, string> = {},
   input = '',
 ): Promise<CommandResult> {
+  const { home, context } = under.cloud.paths;
+  return run(home, args, { env: { SKERRY_CONTEXT: context, ...env }, input });
+}
+
+/** The same where only `SKERRY_HOME` says which cloud is meant. */
+export async function runSkerryOf(home: string, args: readonly string[]): Promise<CommandResult> {
+  return run(home, args, { env: { SKERRY_HOME: home }, input: '' });
+}
+
+async function run(
+  cwd: string,
+  args: readonly string[],
+  { env, input }: { env: Record<string, string>; input: string },
+): Promise<CommandResult> {
   const child = spawn(process.execPath, [CLI, ...args], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: under.cloud.paths.home,
-      SKERRY_CONTEXT: under.cloud.paths.context,
-      ...env,
-    },
-    cwd: under.cloud.paths.home,
+    env: { PATH: process.env['PATH'] ?? '', HOME: cwd, ...env },
+    cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
   });

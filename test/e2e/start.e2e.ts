@@ -8,6 +8,7 @@ import { SERVICES } from '@skerry/local';
 import { z } from 'zod';
 import { eventually } from './cloud-under-test.js';
 import { clientOfHome, isAlive, LocalRunner, processesOf } from './local-runner.js';
+import { runSkerryOf } from './skerry-command.js';
 import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
 import { httpService } from './workloads.js';
 
@@ -202,6 +203,31 @@ describe('npm start', () => {
     expect(await again.ended()).toBe(0);
     expect(await processesOf(home)).toEqual([]);
   }, 90_000);
+});
+
+describe('npm start with the examples', () => {
+  it('places them where they belong, lets the command line find the cloud, and undoes nothing at the next start', async () => {
+    const home = join(folder, 'examples');
+    const first = await LocalRunner.start(home);
+    await first.up();
+    expect(first.output).toMatch(/^demo\/hello +running +jp-tok /m);
+    expect(first.output).toMatch(/^demo\/ledger +running +eu-de /m);
+    expect(first.output).toMatch(/^demo\/census +completed /m);
+    expect(first.output).toMatch(`export SKERRY_HOME=${home}`);
+    for (const args of [
+      ['scale', 'demo/hello', '3'],
+      ['rm', 'demo/census'],
+    ])
+      expect(await runSkerryOf(home, args)).toMatchObject({ code: 0, stderr: '' });
+    first.signal('SIGINT');
+    expect(await first.ended()).toBe(0);
+    const second = await LocalRunner.start(home);
+    await second.up();
+    expect(second.output).not.toMatch(/census/);
+    expect(second.output.match(/^demo\/hello +running /gm)).toHaveLength(3);
+    second.signal('SIGINT');
+    expect(await second.ended()).toBe(0);
+  }, 120_000);
 });
 
 function only(replicas: Replica[]): Replica {

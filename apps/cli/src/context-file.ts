@@ -25,11 +25,12 @@ export interface ContextOptions {
 }
 
 /**
- * The context: the file given, else `SKERRY_CONTEXT`, else `.skerry/context.json` in this folder or the nearest above
- * it, else `~/.config/skerry/context.json`. `SKERRY_URL` and `SKERRY_TOKEN` win over the file. Throws `CommandFailed`.
+ * The context: the file given, else `SKERRY_CONTEXT`, else that of the local cloud in `SKERRY_HOME`, else
+ * `.skerry/context.json` in this folder or the nearest above it, else `~/.config/skerry/context.json`. `SKERRY_URL` and
+ * `SKERRY_TOKEN` win over the file. Throws `CommandFailed`.
  */
 export function loadContext(options: ContextOptions, env: NodeJS.ProcessEnv, cwd: string): Context {
-  const path = options.context ?? (env['SKERRY_CONTEXT'] || found(cwd));
+  const path = options.context ?? (env['SKERRY_CONTEXT'] || ofLocalCloud(env) || found(cwd));
   const url = options.url ?? env['SKERRY_URL'];
   const token = env['SKERRY_TOKEN'];
   if (path === undefined && url !== undefined && token !== undefined)
@@ -38,6 +39,14 @@ export function loadContext(options: ContextOptions, env: NodeJS.ProcessEnv, cwd
   const file = readContext(path);
   const over = { ...(url === undefined ? {} : { url }), ...(token === undefined ? {} : { token }) };
   return { ...checked({ ...file, ...over }, path), path };
+}
+
+/** As `npm start` takes it, so that both mean the same cloud. */
+function ofLocalCloud(env: NodeJS.ProcessEnv): string | undefined {
+  const home = env['SKERRY_HOME'];
+  return home === undefined || home === ''
+    ? undefined
+    : join(resolve(home.replace(/^~(?=\/|$)/, homedir())), 'context.json');
 }
 
 function found(cwd: string): string | undefined {

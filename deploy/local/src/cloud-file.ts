@@ -18,6 +18,8 @@ const cloudFileSchema = z.strictObject({
   ports: z.strictObject({ api: port, hub: port, leaf: port, monitor: port, join: port }),
   /** The sites that this machine runs itself. */
   sites: z.array(z.strictObject({ description: siteDescriptionSchema, port, monitor: port })),
+  /** The examples were applied once; from then on they are the owner's, changed or removed. */
+  examplesApplied: z.boolean().optional(),
 });
 export type CloudFile = z.infer<typeof cloudFileSchema>;
 

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { SkerryClient } from '@skerry/client';
 import type { Status } from '@skerry/contracts';
 import type { LocalCloud } from './cloud.js';
+import { writeCloudFile } from './cloud-file.js';
 import { accepts } from './ports.js';
 
 const APPLY_TIMEOUT_MS = 30_000;
+const SITES_TIMEOUT_MS = 20_000;
 const RUN_TIMEOUT_MS = 90_000;
 /** A workload that keeps ending, or listens where nobody can connect, holds nobody up for longer. */
 const PATIENCE_MS = 15_000;
@@ -28,23 +30,59 @@ export async function clientOf(cloud: LocalCloud): Promise<SkerryClient> {
   return new SkerryClient({ url: cloud.apiUrl, token: context.token });
 }
 
-/** Applies every YAML file of a folder as one command. Applying what is there already changes nothing. */
-export async function applyExamples(cloud: LocalCloud, folder: string, stopped: AbortSignal): Promise<void> {
+/**
+ * Applies every YAML file of a folder as one command, once in the life of a cloud: what was changed or removed since
+ * stays so. Answers whether it did. Waits before until the sites are there (20 s at most), so that all can be chosen.
+ */
+export async function applyExamples(
+  cloud: LocalCloud,
+  folder: string,
+  options: { say: (line: string) => void; stopped: AbortSignal },
+): Promise<boolean> {
+  if (cloud.file.examplesApplied === true) return false;
+  const { say, stopped } = options;
   const client = await clientOf(cloud);
+  await patiently(
+    SITES_TIMEOUT_MS,
+    stopped,
+    async () => await client.sites(),
+    (views) => {
+      const ready = new Set(views.filter((v) => v.state?.phase === 'ready').map((v) => v.site.name));
+      const missing = cloud.siteNames.filter((name) => !ready.has(name));
+      if (missing.length > 0) say(`waiting for the sites: ${missing.join(', ')}`);
+      return missing.length === 0;
+    },
+  );
+  say('applying the examples');
   const names = (await readdir(folder)).filter((n) => /\.ya?ml$/.test(n)).toSorted();
   const files = await Promise.all(
     names.map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })),
   );
-  const deadline = Date.now() + APPLY_TIMEOUT_MS;
+  await patiently(APPLY_TIMEOUT_MS, stopped, async () => await client.apply({ sources: files }));
+  cloud.file.examplesApplied = true;
+  await writeCloudFile(cloud.paths.cloudFile, cloud.file);
+  return true;
+}
+
+/**
+ * Asks until the answer is as wanted, or the time is over; what passes by itself while a cloud comes up is asked again.
+ * Throws what else goes wrong, and what still does when the time is over.
+ */
+async function patiently<T>(
+  forMs: number,
+  stopped: AbortSignal,
+  ask: () => Promise<T>,
+  isAsWanted: (answer: T) => boolean = () => true,
+): Promise<void> {
+  const deadline = Date.now() + forMs;
   for (;;) {
     stopped.throwIfAborted();
     try {
-      await client.apply({ sources: files });
-      return;
+      if (isAsWanted(await ask()) || Date.now() > deadline) return;
     } catch (cause) {
       if (Date.now() > deadline || !isPassing(cause)) throw cause;
-      await pause(POLL_MS);
     }
+    await pause(POLL_MS);
   }
 }
 

@@ -94,15 +94,15 @@ async function run(options: Options, root: string, stopped: AbortSignal): Promis
     onProgress: (line) => (/ ended \(| removed: /.test(line) ? progress.note(line) : progress.update(line)),
   });
   try {
-    if (options.examples) {
-      progress.begin('applying the examples');
-      await applyExamples(cloud, resolve(examples, 'workloads'), stopped);
-    }
-    progress.begin('waiting until the workloads run');
     const say = (line: string) => progress.update(line);
-    const statuses = await waitUntilRunning(cloud, { say, stopped, some: options.examples });
+    progress.begin('the services are up');
+    const some =
+      options.examples && (await applyExamples(cloud, resolve(examples, 'workloads'), { say, stopped }));
+    progress.begin('waiting until the workloads run');
+    const statuses = await waitUntilRunning(cloud, { say, stopped, some });
     progress.end();
-    process.stdout.write(`\n${placementTable(statuses)}\n\n${nextCommands(statuses, cloud)}\n`);
+    const table = statuses.length === 0 ? 'no workloads' : placementTable(statuses);
+    process.stdout.write(`\n${table}\n\n${nextCommands(statuses, cloud, root)}\n`);
   } catch (cause) {
     progress.end();
     await cloud.stop();

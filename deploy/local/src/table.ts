@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import type { Status } from '@skerry/contracts';
 import pc from 'picocolors';
 import type { LocalCloud } from './cloud.js';
+import { cloudHome } from './paths.js';
 
 const PLAIN = {
   chars: {
@@ -44,32 +45,53 @@ function rowsOf(status: Status): string[][] {
 
 const addressOf = (addresses: Readonly<Record<string, string>>) => Object.values(addresses)[0] ?? '-';
 
-/** A URL to curl for every replica that listens, and what to try next. */
-export function nextCommands(statuses: readonly Status[], cloud: LocalCloud): string {
-  const urls = statuses.flatMap((status) =>
-    status.sites.flatMap((site) =>
-      site.replicas.flatMap((r) =>
-        Object.values(r.addresses)
-          .slice(0, 1)
-          .map((a) => `  curl http://${a}/   ${pc.dim(`# ${status.name} at ${site.site}`)}`),
-      ),
-    ),
-  );
-  const tries: [string, string][] = [
-    ['./skerry status', 'what runs where'],
-    ['./skerry why demo/hello', 'why there, and not elsewhere'],
-    ['./skerry why demo/ledger --not-on us-east', 'the rule that keeps it out'],
-    ['./skerry logs demo/hello -f', 'logs of all sites, merged'],
-    ['./skerry events -f', 'the life of every workload'],
-    ['./skerry doctor', 'the health of the cloud'],
-  ];
-  const width = Math.max(...tries.map(([command]) => command.length));
-  const next = tries.map(([command, what]) => `  ${command.padEnd(width)}   ${pc.dim(`# ${what}`)}`);
+/** A URL to curl for every replica that runs and listens, and what to try next; `root` is the clone. */
+export function nextCommands(statuses: readonly Status[], cloud: LocalCloud, root: string): string {
+  const { home } = cloud.paths;
+  const elsewhere = home !== cloudHome(root, {});
+  const name: Command[] = elsewhere ? [[`export SKERRY_HOME=${home}`, 'in every other terminal']] : [];
+  const next = columns([...name, ...commandsFor(statuses)]);
   return [
     `Try:`,
-    ...urls,
+    ...statuses.flatMap(urlsOf),
     ...next,
     '',
-    `The cloud is in ${cloud.paths.home}. Ctrl-C stops all of it; npm start resumes it.`,
+    `The cloud is in ${home}. Ctrl-C stops all of it; npm start resumes it.`,
   ].join('\n');
+}
+
+function urlsOf(status: Status): string[] {
+  return status.sites.flatMap(({ site, replicas }) =>
+    replicas
+      .filter(({ phase }) => phase === 'running')
+      .flatMap((r) => Object.values(r.addresses).slice(0, 1))
+      .map((address) => `  curl http://${address}/   ${pc.dim(`# ${status.name} at ${site}`)}`),
+  );
+}
+
+type Command = readonly [command: string, what: string];
+
+function commandsFor(statuses: readonly Status[]): Command[] {
+  const names = statuses.map((s) => `${s.project}/${s.name}`);
+  const name = names.find((n) => n === 'demo/hello') ?? names[0];
+  if (name === undefined)
+    return [['./skerry apply -f deploy/examples/workloads', 'something to run'], ...GENERAL];
+  const law: Command = ['./skerry why demo/ledger --not-on us-east', 'the rule that keeps it out'];
+  return [
+    ['./skerry status', 'what runs where'],
+    [`./skerry why ${name}`, 'why there, and not elsewhere'],
+    ...(names.includes('demo/ledger') ? [law] : []),
+    [`./skerry logs ${name} -f`, 'logs of all sites, merged'],
+    ...GENERAL,
+  ];
+}
+
+const GENERAL: readonly Command[] = [
+  ['./skerry events -f', 'the life of every workload'],
+  ['./skerry doctor', 'the health of the cloud'],
+];
+
+function columns(commands: readonly Command[]): string[] {
+  const width = Math.max(...commands.map(([command]) => command.length));
+  return commands.map(([command, what]) => `  ${command.padEnd(width)}   ${pc.dim(`# ${what}`)}`);
 }
