@@ -15,7 +15,12 @@ interface SiteRoom {
   capacity: CapacityDigest | undefined;
   bins: NodeBins;
   holdings: Map<string, Holding>;
+  /** Where its summary is; stale when something was taken or given back since. */
+  readonly slot: number;
 }
+
+/** Numbers of a site's summary: what `mostFree` says. */
+const SUMMARY = 6;
 
 const NO_HOLDINGS: ReadonlyMap<string, Holding> = new Map();
 const NOTHING: Use = [0, 0, 0, 0];
@@ -28,6 +33,10 @@ const NOTHING: Use = [0, 0, 0, 0];
 export class Ledger implements LedgerView {
   readonly #rooms = new Map<string, SiteRoom>();
   readonly #sitesOf = new Map<string, string[]>();
+  /** By slot: the freest of each site's nodes, and whether that is still so; for answers about all sites at once. */
+  #summaries = new Float64Array(0);
+  #stale = new Uint8Array(0);
+  readonly #slots = new WeakMap<readonly { name: string }[], { rooms: number; of: Int32Array }>();
 
   /** Sets the nodes of a site; what is held there is packed anew. Returns false when they were the same already. */
   setCapacity(site: string, capacity: CapacityDigest): boolean {
@@ -35,6 +44,7 @@ export class Ledger implements LedgerView {
     if (room.capacity && sameShapes(room.capacity.shapes, capacity.shapes)) return false;
     room.capacity = capacity;
     room.bins = new NodeBins(capacity.shapes);
+    this.#stale[room.slot] = 1;
     // Largest first, then by key: the packing depends on what is held, not on the order in which it came.
     for (const [key, { need, replicas }] of [...room.holdings].toSorted(largestFirst)) {
       room.holdings.set(key, { need, replicas, packing: room.bins.take(need, replicas) });
@@ -49,6 +59,7 @@ export class Ledger implements LedgerView {
     for (const { site, replicas } of shares) {
       const room = this.#room(site);
       room.holdings.set(key, { need, replicas, packing: room.bins.take(need, replicas) });
+      this.#stale[room.slot] = 1;
     }
     this.#sitesOf.set(
       key,
@@ -64,6 +75,7 @@ export class Ledger implements LedgerView {
       const holding = room.holdings.get(key);
       if (!holding) continue;
       room.bins.giveBack(holding);
+      this.#stale[room.slot] = 1;
       room.holdings.delete(key);
     }
     this.#sitesOf.delete(key);
@@ -87,6 +99,7 @@ export class Ledger implements LedgerView {
     for (const [site, holding] of holdings) {
       const room = this.#room(site);
       room.bins.putBack(holding);
+      this.#stale[room.slot] = 1;
       room.holdings.set(key, holding);
     }
     if (holdings.size > 0) this.#sitesOf.set(key, [...holdings.keys()]);
@@ -130,6 +143,42 @@ export class Ledger implements LedgerView {
     return room.bins.fitting(need, limit, this.#own(room, except));
   }
 
+  /** By index of site: 1 where at least one replica of `need` fits, 0 elsewhere. As `fitting`, for all at once and without `except`. */
+  haveRoom(sites: readonly { name: string }[], need: Resources): Uint8Array {
+    const found = new Uint8Array(sites.length);
+    const slots = this.#slotsOf(sites);
+    const { cpuMillicores: cpu, memoryMiB: memory, diskMiB: disk } = need;
+    const some = this.#summaries;
+    for (let i = 0; i < sites.length; i += 1) {
+      const slot = slots[i] ?? -1;
+      if (slot < 0) continue;
+      if (this.#stale[slot] === 1) this.#summarise(sites[i]?.name ?? '', slot);
+      const at = slot * SUMMARY;
+      if (cpu > (some[at + 3] ?? 0) || memory > (some[at + 4] ?? 0) || disk > (some[at + 5] ?? 0)) continue;
+      const fits =
+        need.gpu === undefined &&
+        cpu + memory + disk > 0 &&
+        cpu <= (some[at] ?? 0) &&
+        memory <= (some[at + 1] ?? 0) &&
+        disk <= (some[at + 2] ?? 0);
+      found[i] = fits || this.fitting(sites[i]?.name ?? '', need, 1) > 0 ? 1 : 0;
+    }
+    return found;
+  }
+
+  #slotsOf(sites: readonly { name: string }[]): Int32Array {
+    const known = this.#slots.get(sites);
+    if (known?.rooms === this.#rooms.size) return known.of;
+    const of = Int32Array.from(sites, ({ name }) => this.#rooms.get(name)?.slot ?? -1);
+    this.#slots.set(sites, { rooms: this.#rooms.size, of });
+    return of;
+  }
+
+  #summarise(site: string, slot: number): void {
+    this.#rooms.get(site)?.bins.mostFree(this.#summaries, slot * SUMMARY);
+    this.#stale[slot] = 0;
+  }
+
   use(site: string, need: Resources, except?: string): { taken: Use; perReplica: Use } {
     const room = this.#rooms.get(site);
     if (!room) return { taken: NOTHING, perReplica: NOTHING };
@@ -144,9 +193,20 @@ export class Ledger implements LedgerView {
   #room(site: string): SiteRoom {
     const known = this.#rooms.get(site);
     if (known) return known;
-    const made: SiteRoom = { capacity: undefined, bins: new NodeBins([]), holdings: new Map() };
+    const slot = this.#rooms.size;
+    const made: SiteRoom = { capacity: undefined, bins: new NodeBins([]), holdings: new Map(), slot };
     this.#rooms.set(site, made);
+    if (slot >= this.#stale.length) this.#makeSlots(2 * slot + 64);
+    this.#stale[slot] = 1;
     return made;
+  }
+
+  #makeSlots(size: number): void {
+    const [summaries, stale] = [this.#summaries, this.#stale];
+    this.#summaries = new Float64Array(size * SUMMARY);
+    this.#summaries.set(summaries);
+    this.#stale = new Uint8Array(size);
+    this.#stale.set(stale);
   }
 }
 

@@ -83,6 +83,11 @@ export class NodeBins {
     return Math.min(sum, limit);
   }
 
+  /** What `NodeRoom.mostFree` says. */
+  mostFree(into: Float64Array, start: number): void {
+    this.#nodes.mostFree(into, start);
+  }
+
   /** Fractions of all nodes together that are taken (not counting `own`), and that one replica would take. */
   use(need: Resources, own?: Packed): { taken: Use; perReplica: Use } {
     const mine = own?.replicas ?? 0;

@@ -4,6 +4,7 @@ import { preparedChecks, resultOf } from './checks/index.js';
 import { servedOf } from './evaluate.js';
 import { spreadDomain } from './checks/spread-label.js';
 import { Users } from './demand/users.js';
+import { everyMatching, whereItIs, type Fixed } from './fixed-choice.js';
 import { problemAmong } from './problem.js';
 import { worthSearching } from './prune.js';
 import { Sifted, type Rejection } from './sift.js';
@@ -36,6 +37,8 @@ export function work(request: PlaceRequest, snapshot: Snapshot): Worked {
   const sifted = new Sifted(request, snapshot);
   const groups = groupsOf(sifted);
   const users = new Users(request.workload.demand, sifted.index, request.measuredMs);
+  const fixed = fixedChoice(sifted, users);
+  if (fixed) return { decision: decisionOf(fixed.problem, fixed.chosen, sifted), ...fixed, sifted };
   const gathered = gather(users);
   const kept = worthSearching(sifted, gathered);
   let problem = problemAmong(sifted, kept, users);
@@ -45,6 +48,22 @@ export function work(request: PlaceRequest, snapshot: Snapshot): Worked {
     chosen = choose(problem, groups, gathered);
   }
   return { decision: decisionOf(problem, chosen, sifted), problem, chosen, sifted };
+}
+
+/** What the type of a workload leaves no choice of. */
+function fixedChoice(sifted: Sifted, users: Users): Fixed | undefined {
+  switch (sifted.request.workload.spec.type) {
+    case 'daemon':
+      return everyMatching(problemAmong(sifted, sifted.feasible, users), sifted);
+    case 'singleton':
+      return sifted.request.present.size === 0
+        ? undefined
+        : whereItIs(problemAmong(sifted, sifted.feasible, users));
+    case 'service':
+    case 'job':
+    case 'cron':
+      return undefined;
+  }
 }
 
 /** Every value of the spread's label over the sites that passed; none without a spread. */

@@ -1,3 +1,4 @@
+import { runningBudgetOf } from './budget-of.js';
 import { Users } from './demand/users.js';
 import { replicaRange } from './replica-range.js';
 import { Sifted } from './sift.js';
@@ -35,10 +36,10 @@ export function problemAmong(sifted: Sifted, sites: Iterable<number>, users?: Us
 }
 
 /** Over all sites, whether they are searched or not: replicas that could stay where they are. */
-function presentTotal({ request, index, ceiling }: Sifted): number {
+function presentTotal(sifted: Sifted): number {
   let total = 0;
-  for (const [site, replicas] of request.present) {
-    total += Math.min(replicas, ceiling[index.ordinal(site) ?? -1] ?? 0);
+  for (const [site, replicas] of sifted.request.present) {
+    total += Math.min(replicas, sifted.ceilingOf(sifted.index.ordinal(site) ?? -1));
   }
   return total;
 }
@@ -74,7 +75,7 @@ export interface Numbers {
 
 /** States a problem in numbers. */
 export function asNumbers(problem: Problem): Numbers {
-  const { candidates, range, carries, users, request } = problem;
+  const { candidates, range, carries, users } = problem;
   const ceilings = Float64Array.from(candidates, (c) => Math.min(c.ceiling, range.max));
   return {
     sites: candidates.map((c) => c.facts.name),
@@ -85,7 +86,7 @@ export function asNumbers(problem: Problem): Numbers {
       Float64Array.from({ length: ceilings[i] ?? 0 }, (_, n) => marginalCost(problem, c, n + 1)),
     ),
     prices: Float64Array.from(candidates, (c) => c.price),
-    budget: request.workload.spec.placement.budgetPerMonth ?? Number.POSITIVE_INFINITY,
+    budget: runningBudgetOf(problem),
     demand: users.weight,
     costs: candidates.map((c) => pairCosts(problem, c)),
     carries,

@@ -107,12 +107,19 @@ class Pruning {
   #forUsers(): void {
     const near = this.#nearest();
     const pool = new Set([...this.#kept, ...near, ...this.#cellBest()]);
-    const sites = Int32Array.from(pool).toSorted();
+    const sites = Int32Array.from(pool).toSorted(
+      (a, b) => (this.#score[a] ?? 0) - (this.#score[b] ?? 0) || a - b,
+    );
     const places = new Users(clusterUsers(this.users, PLACES), this.users.index);
     const best = new BestOf(BEST_PER_PLACE);
     for (let p = 0; p < places.count; p += 1) {
       best.clear();
-      for (const i of sites) best.offer(i, (this.#score[i] ?? 0) + this.#perMs * msBetween(places, p, i));
+      for (const i of sites) {
+        const score = this.#score[i] ?? 0;
+        // Sorted by score: from here on even no way at all would not make up for it.
+        if (score >= best.highest) break;
+        best.offer(i, score + this.#perMs * msBetween(places, p, i));
+      }
       for (const i of best.items) this.#kept.add(i);
     }
   }
@@ -148,14 +155,17 @@ class Pruning {
   /** In every cell of the globe the sites that cost least. */
   #cellBest(): number[] {
     const { feasible, index } = this.sifted;
-    const cells = new Map<number, BestOf>();
+    const best = new Int32Array(CELLS ** 3 * BEST_PER_CELL).fill(-1);
+    const cost = (i: number) => (i < 0 ? Number.POSITIVE_INFINITY : (this.#score[i] ?? 0));
     for (const i of feasible) {
       const cell = (cellOf(index.x[i]) * CELLS + cellOf(index.y[i])) * CELLS + cellOf(index.z[i]);
-      const best = cells.get(cell) ?? new BestOf(BEST_PER_CELL);
-      cells.set(cell, best);
-      best.offer(i, this.#score[i] ?? 0);
+      let at = (cell + 1) * BEST_PER_CELL - 1;
+      if (cost(i) >= cost(best[at] ?? -1)) continue;
+      for (; at > cell * BEST_PER_CELL && cost(best[at - 1] ?? -1) > cost(i); at -= 1)
+        best[at] = best[at - 1] ?? -1;
+      best[at] = i;
     }
-    return [...cells.values()].flatMap((best) => [...best.items]);
+    return [...best.filter((i) => i >= 0)];
   }
 
   #forGroups(): void {
@@ -192,17 +202,17 @@ class Pruning {
 
   /** Together the kept have room for twice what is wanted, if all have. */
   #forRoom(): void {
-    const { request, feasible, ceiling } = this.sifted;
+    const { request, feasible } = this.sifted;
     const { max } = replicaRange(request.workload.spec.placement);
     let room = 0;
-    for (const i of this.#kept) room += Math.min(max, ceiling[i] ?? 0);
+    for (const i of this.#kept) room += Math.min(max, this.sifted.ceilingOf(i));
     if (room >= 2 * max) return;
     const byScore = feasible.toSorted((a, b) => (this.#score[a] ?? 0) - (this.#score[b] ?? 0) || a - b);
     for (const i of byScore) {
       if (room >= 2 * max) return;
       if (this.#kept.has(i)) continue;
       this.#kept.add(i);
-      room += Math.min(max, ceiling[i] ?? 0);
+      room += Math.min(max, this.sifted.ceilingOf(i));
     }
   }
 }

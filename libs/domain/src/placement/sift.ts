@@ -19,7 +19,7 @@ export interface Rejection {
 export class Sifted {
   readonly index: SiteIndex;
   readonly checks: readonly PreparedCheck[];
-  /** The most replicas that each site may hold. */
+  /** No less than the most replicas that each site may hold, and 0 where it may hold none; see `ceilingOf`. */
   readonly ceiling: Float64Array;
   /** Sites that may hold at least one, ascending. */
   readonly feasible: Int32Array;
@@ -27,6 +27,9 @@ export class Sifted {
   readonly #boundBy: Int16Array;
   readonly #limiting: readonly PreparedCheck[];
   readonly #key: string;
+  /** Checks whose limit is asked for when it matters, and the sites where it was. */
+  readonly #later: { n: number; limit: Limit }[] = [];
+  readonly #asked: Uint8Array;
 
   constructor(
     readonly request: PlaceRequest,
@@ -38,6 +41,7 @@ export class Sifted {
     this.#key = `${request.workload.project}.${request.workload.name}`;
     const { sites } = this.index;
     this.ceiling = new Float64Array(sites.length).fill(Number.POSITIVE_INFINITY);
+    this.#asked = new Uint8Array(sites.length);
     this.#boundBy = new Int16Array(sites.length).fill(-1);
     for (const n of this.#limiting.keys()) this.#lower(n);
     this.feasible = passing(this.ceiling);
@@ -47,9 +51,49 @@ export class Sifted {
     const { check, limit } = this.#limiting[n] ?? {};
     const facet = check?.reads?.(this.request);
     const classes = facet && this.index.classes(facet);
-    if (!limit) return;
-    if (classes) this.#lowerByClass(n, limit, classes);
+    if (!check || !limit) return;
+    const screened = check.screen?.(this.request, this.snapshot, this.index.sites);
+    if (screened) this.#screen(n, limit, screened);
+    else if (classes) this.#lowerByClass(n, limit, classes);
     else this.#lowerEach(n, limit);
+  }
+
+  /** Sites that fail are told at once; of the others, only those that hold something are asked now. */
+  #screen(n: number, limit: Limit, screened: Uint8Array): void {
+    const { ceiling, request, snapshot, index } = this;
+    this.#later.push({ n, limit });
+    const holding = new Set([
+      ...request.present.keys(),
+      ...snapshot.ledger.heldBy(this.#key).map((h) => h.site),
+    ]);
+    for (const site of holding) {
+      const at = index.ordinal(site);
+      const facts = at === undefined ? undefined : index.sites[at];
+      if (at !== undefined && facts) screened[at] = limit(facts, request.present.get(site) ?? 0) > 0 ? 1 : 0;
+    }
+    for (let i = 0; i < ceiling.length; i += 1) {
+      if (screened[i] === 1 || (ceiling[i] ?? 0) <= 0) continue;
+      ceiling[i] = 0;
+      this.#boundBy[i] = n;
+    }
+  }
+
+  /** The most replicas that a site may hold. */
+  ceilingOf(site: number): number {
+    const facts = this.index.sites[site];
+    const before = this.ceiling[site] ?? 0;
+    if (!facts || before <= 0 || this.#asked[site] === 1) return before;
+    this.#asked[site] = 1;
+    let ceiling = before;
+    for (const { n, limit } of this.#later) {
+      const most = limit(facts, this.request.present.get(facts.name) ?? 0);
+      // In the order of the checks the first of equal limits is the one that binds.
+      if (most > ceiling || (most === ceiling && (this.#boundBy[site] ?? -1) <= n)) continue;
+      ceiling = most;
+      this.#boundBy[site] = n;
+    }
+    this.ceiling[site] = ceiling;
+    return ceiling;
   }
 
   /** One of each class is asked, and every site that has replicas. */
@@ -134,7 +178,7 @@ export class Sifted {
     return {
       facts,
       ordinal,
-      ceiling: this.ceiling[ordinal] ?? 0,
+      ceiling: this.ceilingOf(ordinal),
       boundBy: this.boundBy(ordinal)?.check.name,
       present: this.request.present.get(facts.name) ?? 0,
       price: replicaPrice(facts.site.prices, resources),

@@ -23,6 +23,8 @@ export type Use = readonly [cpu: number, memory: number, disk: number, gpu: numb
 export interface LedgerView {
   /** How many replicas of `need` fit into the site's nodes, at most `limit`. */
   fitting(site: string, need: Resources, limit: number, except?: string): number;
+  /** By index of site: 1 where `fitting` is at least 1, 0 elsewhere; for all at once. Without it each is asked. */
+  haveRoom?(sites: readonly { readonly name: string }[], need: Resources): Uint8Array;
   /** What is taken at the site, and the fraction that one replica of `need` would take. */
   use(site: string, need: Resources, except?: string): { taken: Use; perReplica: Use };
   /** Where a workload (`<project>.<name>`) holds replicas, at most one entry a site; empty for one that holds nothing. */
@@ -95,6 +97,8 @@ export interface Facet {
   /** Facets with the same key give the same texts for as long as the inventory does not change. */
   readonly key: string;
   of(facts: SiteFacts): string;
+  /** When only the limit is the same for equal texts, and not the explanation. */
+  readonly limitOnly?: boolean;
 }
 
 /** A hard rule; one file each and one line in the registry. */
@@ -104,6 +108,11 @@ export interface Check {
   reads?(request: PlaceRequest): Facet | undefined;
   /** Once for a decision: what does not depend on the site is worked out here. Undefined when the rule limits no site at all. */
   prepare(request: PlaceRequest, snapshot: Snapshot): Limit | undefined;
+  /**
+   * By index of site: 0 where the limit of a site without replicas is 0, 1 where it is more. Where this is given, the limit
+   * of a site is asked for only when it matters.
+   */
+  screen?(request: PlaceRequest, snapshot: Snapshot, sites: readonly SiteFacts[]): Uint8Array | undefined;
   /** The value the site has and the value it needs, and the least change that would make it pass. */
   explain(context: CheckContext): { has: string; needs: string; remedy?: string };
 }

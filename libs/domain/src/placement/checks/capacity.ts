@@ -16,6 +16,7 @@ export const capacity: Check = {
       return fits === most && most < LIMITS.replicasPerAssignment ? Number.POSITIVE_INFINITY : fits;
     };
   },
+  screen: ({ workload }, { ledger }, sites) => ledger.haveRoom?.(sites, workload.spec.resources),
   explain(context) {
     const { facts, request, snapshot, present } = context;
     const { cpuMillicores, memoryMiB, diskMiB } = request.workload.spec.resources;

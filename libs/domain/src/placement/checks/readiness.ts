@@ -1,9 +1,18 @@
 import type { Workload } from '@skerry/contracts';
-import type { Check, PlaceRequest, SiteFacts } from '../types.js';
+import { CUT_OFF_MARGIN_MS, CUT_OFF_MS } from '../../liveness/timings.js';
+import type { Check, Facet, PlaceRequest, SiteFacts } from '../types.js';
+
+/** Lost sites differ by when they were lost. */
+const PHASES: Facet = {
+  key: 'phase',
+  of: ({ state, name }) => (state?.phase === 'lost' ? `lost ${name}` : (state?.phase ?? 'pending')),
+  limitOnly: true,
+};
 
 /** A ready site takes work; a suspect one keeps what it has; a lost one loses it when its workload's time has come. */
 export const readiness: Check = {
   name: 'readiness',
+  reads: () => PHASES,
   prepare: (request) => (facts, present) => mostAt(facts, present, request),
   explain: ({ facts, request, present }) => ({
     has: `${facts.state?.phase ?? 'pending'}${facts.state ? ` since ${facts.state.since}` : ''}`,
@@ -31,11 +40,22 @@ function mostAt(facts: SiteFacts, present: number, { workload, now }: PlaceReque
 
 /**
  * When a workload's replicas at a lost site are to be placed elsewhere, in ms since the epoch: `replaceAfterMs` after the
- * last heartbeat, and never before the site was declared lost. Infinity while it is not lost.
+ * last heartbeat, and never before the site was declared lost; for a singleton not before the site has stopped it by
+ * itself. Infinity while it is not lost, and for a daemon.
  */
 export function replaceDueAt(facts: SiteFacts, workload: Workload): number {
-  if (facts.state?.phase !== 'lost') return Number.POSITIVE_INFINITY;
+  // A daemon belongs to its site: it is placed nowhere else, and is still there when the site is back.
+  if (facts.state?.phase !== 'lost' || workload.spec.type === 'daemon') return Number.POSITIVE_INFINITY;
   const since = Date.parse(facts.state.since);
   const heard = facts.state.lastHeartbeatAt === undefined ? since : Date.parse(facts.state.lastHeartbeatAt);
-  return Math.max(since, heard + (workload.spec.placement.onSiteLoss.replaceAfterMs ?? 0));
+  return Math.max(
+    since,
+    heard + Math.max(workload.spec.placement.onSiteLoss.replaceAfterMs ?? 0, gone(workload)),
+  );
+}
+
+/** After how long without a heartbeat a site has stopped a singleton by itself; 0 for what may run twice. */
+function gone({ spec }: Workload): number {
+  if (spec.type !== 'singleton') return 0;
+  return CUT_OFF_MS + spec.run.stop.graceMs + CUT_OFF_MARGIN_MS;
 }

@@ -77,6 +77,23 @@ export class NodeRoom {
     return n;
   }
 
+  /** The freest node (by cpu, then memory) as cpu, memory and disk, then the most that any node has of each, into `into` from `start`. */
+  mostFree(into: Float64Array, start: number): void {
+    into.fill(0, start, start + 2 * STRIDE);
+    for (let base = 0; base < this.size * STRIDE; base += STRIDE) {
+      const [cpu, memory, disk] = [at(this.#free, base), at(this.#free, base + 1), at(this.#free, base + 2)];
+      const most = at(into, start);
+      if (cpu > most || (cpu === most && memory > at(into, start + 1))) {
+        into[start] = cpu;
+        into[start + 1] = memory;
+        into[start + 2] = disk;
+      }
+      into[start + 3] = Math.max(at(into, start + 3), cpu);
+      into[start + 4] = Math.max(at(into, start + 4), memory);
+      into[start + 5] = Math.max(at(into, start + 5), disk);
+    }
+  }
+
   /** How many replicas of the need fit on the node now; Infinity for a need of nothing. Zero or less when it is overfull. */
   fitting(node: number, need: Resources): number {
     const base = node * STRIDE;

@@ -26,6 +26,11 @@ export class BestOf {
     if (this.#size < this.most) this.#size += 1;
   }
 
+  /** What is not below this is not kept. */
+  get highest(): number {
+    return this.#size < this.most ? Number.POSITIVE_INFINITY : (this.#costs[this.#size - 1] ?? 0);
+  }
+
   /** The lowest first. */
   get items(): Int32Array {
     return this.#items.subarray(0, this.#size);

@@ -33,7 +33,8 @@ class Greedy {
   ) {
     this.#worth = new Float64Array(space.size).fill(Number.POSITIVE_INFINITY);
     this.#fresh = new Uint8Array(space.size);
-    this.#gains = new GainSelection();
+    // Each portion splits one piece at most.
+    this.#gains = new GainSelection(space.users + space.problem.range.max + 1);
     const unserved = 2 * space.dearest;
     for (let p = 0; p < space.users; p += 1) {
       this.#point.push(p);
@@ -144,9 +145,9 @@ class Greedy {
 
 /** The pieces that gain most, up to an amount: a fractional knapsack, by selection and not by sorting. */
 export class GainSelection {
-  readonly piece: number[] = [];
-  readonly #gain: number[] = [];
-  readonly #amount: number[] = [];
+  piece: Int32Array;
+  #gain: Float64Array;
+  #amount: Float64Array;
   /** How many pieces are taken whole: the first of `piece`. */
   count = 0;
   /** The piece taken in part, or -1, and how much of it. */
@@ -157,6 +158,12 @@ export class GainSelection {
   /** The gain per amount of the last that was taken when not all were; 0 when all were. */
   price = 0;
   #offered = 0;
+
+  constructor(size: number) {
+    this.piece = new Int32Array(size);
+    this.#gain = new Float64Array(size);
+    this.#amount = new Float64Array(size);
+  }
 
   clear(): this {
     this.#offered = 0;
@@ -226,10 +233,12 @@ export class GainSelection {
   }
 
   #exchange(a: number, b: number): void {
-    for (const list of [this.piece, this.#gain, this.#amount]) {
-      const kept = list[a] ?? 0;
-      list[a] = list[b] ?? 0;
-      list[b] = kept;
-    }
+    const [piece, gain, amount] = [this.piece[a] ?? 0, this.#gain[a] ?? 0, this.#amount[a] ?? 0];
+    this.piece[a] = this.piece[b] ?? 0;
+    this.#gain[a] = this.#gain[b] ?? 0;
+    this.#amount[a] = this.#amount[b] ?? 0;
+    this.piece[b] = piece;
+    this.#gain[b] = gain;
+    this.#amount[b] = amount;
   }
 }

@@ -37,7 +37,7 @@ export class Improve {
   readonly #first: Int32Array;
   readonly #cost1: Float64Array;
   readonly #cost2: Float64Array;
-  readonly #selection = new GainSelection();
+  readonly #selection: GainSelection;
 
   constructor(
     private readonly space: Space,
@@ -46,6 +46,7 @@ export class Improve {
     private work: WorkLeft,
   ) {
     this.#price = new Float64Array(space.size);
+    this.#selection = new GainSelection(space.users);
     this.#first = new Int32Array(space.users);
     this.#cost1 = new Float64Array(space.users);
     this.#cost2 = new Float64Array(space.users);

@@ -1,4 +1,5 @@
 import type { PlacementRules } from '@skerry/contracts';
+import { runningBudgetOf } from '../budget-of.js';
 import type { Candidate, Problem } from '../types.js';
 
 const EPSILON = 1e-9;
@@ -29,7 +30,7 @@ export class SetRules {
     const { candidates, range, request, carries } = problem;
     const { placement } = request.workload.spec;
     this.counts = new Int32Array(candidates.length);
-    this.budget = (placement.budgetPerMonth ?? Number.POSITIVE_INFINITY) + EPSILON;
+    this.budget = runningBudgetOf(problem) + EPSILON;
     this.#ceiling = Float64Array.from(candidates, (c) => Math.min(c.ceiling, range.max));
     this.#price = Float64Array.from(candidates, (c) => c.price);
     this.#spread = placement.spread && spreadGroups(problem, placement.spread, groups);
