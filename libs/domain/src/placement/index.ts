@@ -25,14 +25,15 @@ export { ENGINE, place, work, type Worked } from './place.js';
 export { asNumbers, problemOf, type Numbers } from './problem.js';
 export {
   rebalance,
+  rebalanceInTurns,
   type Rebalance,
   type Rebalanced,
   type RebalanceFigures,
   type RebalanceLimits,
   type RebalanceState,
   type Running,
-  type TrialLedger,
 } from './rebalance.js';
+export { type TrialLedger } from './rebalance-trial.js';
 export { replicaRange } from './replica-range.js';
 export { replicaPrice } from './price.js';
 export { siteFacts } from './site-facts.js';
