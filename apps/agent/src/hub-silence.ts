@@ -1,10 +1,6 @@
-const LOOK_MS = 500;
-/**
- * The centre gives a site up after 5 s by default and places what ran there elsewhere; after twice that this site
- * takes itself for given up.
- */
-export const CUT_OFF_MS = 10_000;
+import { CUT_OFF_MS } from '@skerry/domain';
 
+const LOOK_MS = 500;
 /** Measures by the monotonic clock for how long the hub was not heard, from the agent's start on. */
 export class HubSilence {
   private heardAt = performance.now();

@@ -93,6 +93,8 @@ export const placementSchema = z.strictObject({
       z.strictObject({ project: nameSchema, name: nameSchema, site: nameSchema, replicas: positiveCount }),
     )
     .optional(),
+  /** Of a singleton: sites where it has to end before it begins elsewhere. */
+  after: z.array(nameSchema).max(LIMITS.sitesPerHub).optional(),
   engine: z.strictObject({ name: z.string(), version: z.string() }),
   seed: count,
   inputs: z.strictObject({

@@ -65,6 +65,8 @@ export class HearReports {
       await this.downlink.drop(sequence);
       this.delivered.forget(key, report.site, sequence);
     });
+    // A singleton may wait for this end.
+    this.deliver.soon(key);
   }
 
   private acknowledged(key: string, report: Observed): number | undefined {

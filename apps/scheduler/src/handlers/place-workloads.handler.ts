@@ -136,6 +136,8 @@ export class PlaceWorkloads {
     this.record(input, next);
     this.world.placements.send(next);
     if (this.world.settle(key, true)) this.agenda.mayHelp();
+    // Those that want to be near to it or apart from it.
+    for (const other of this.world.workloads.mindful(key)) this.agenda.soon(other);
     const fresh = input.previous?.version.generation !== next.version.generation;
     // A decision that a site or a refusal made necessary is no part of the trace of the apply.
     const headers = fresh ? known.headers : {};
@@ -177,7 +179,8 @@ export class PlaceWorkloads {
   private note(workload: Workload, placement: Placement | undefined, now: number): void {
     const key = keyOf(workload);
     const lacks = placement?.state === 'partial' || placement?.state === 'unplaceable';
-    this.agenda.lacking(key, lacks);
+    // Every site that comes may be one that a daemon matches.
+    this.agenda.lacking(key, lacks || workload.spec.type === 'daemon');
     const review = reviewAt(workload, placement?.shares ?? [], this.world.snapshot(), now);
     const retry = lacks ? this.world.reports.refusals.nextUntil(key, now) : Number.POSITIVE_INFINITY;
     this.agenda.at(key, Math.min(review, retry));

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { BucketChange, Headers } from '@skerry/bus';
 import { workloadKey, type Quota, type Workload } from '@skerry/contracts';
+import { partnerOf } from '@skerry/domain';
 
 interface KnownWorkload {
   readonly workload: Workload;
@@ -16,13 +17,16 @@ export const QUOTA_KEYS = `${QUOTA}*`;
 @Injectable()
 export class WorkloadsStore {
   private readonly known = new Map<string, KnownWorkload>();
+  private readonly minding = new Map<string, Set<string>>();
   private readonly quotas = new Map<string, Quota>();
 
   apply(change: BucketChange<Workload>): void {
     // A removed workload stays as a tombstone; a value that cannot be read leaves what was known.
+    if (change.kind === 'malformed') return;
+    this.mind(change.key, change.kind === 'put' ? change.value : undefined);
     if (change.kind === 'put')
       this.known.set(change.key, { workload: change.value, headers: change.headers });
-    else if (change.kind === 'gone') this.known.delete(change.key);
+    else this.known.delete(change.key);
   }
 
   get(key: string): KnownWorkload | undefined {
@@ -42,9 +46,28 @@ export class WorkloadsStore {
     return this.quotas.get(project)?.budgetPerMonth;
   }
 
+  /** Workloads that want to be near to this one, or apart from it. */
+  mindful(key: string): Iterable<string> {
+    return this.minding.get(key) ?? [];
+  }
+
   keys(): IterableIterator<string> {
     return this.known.keys();
   }
+
+  private mind(key: string, workload: Workload | undefined): void {
+    for (const partner of partnersOf(this.known.get(key)?.workload)) this.minding.get(partner)?.delete(key);
+    for (const partner of partnersOf(workload)) {
+      const minding = this.minding.get(partner) ?? new Set();
+      this.minding.set(partner, minding.add(key));
+    }
+  }
+}
+
+function partnersOf(workload: Workload | undefined): string[] {
+  if (workload === undefined || workload.removed) return [];
+  const { affinity, antiAffinity } = workload.spec.placement;
+  return [...affinity, ...antiAffinity].map((rule) => keyOf(partnerOf(rule.workload, workload.project)));
 }
 
 /** The key of a workload in every bucket. */

@@ -33,3 +33,11 @@ export const LIVENESS_TIMINGS: LivenessTimings = {
   flapWindowMs: 60_000,
   holdDownMs: 10_000,
 };
+
+/**
+ * The centre gives a site up after `lostAfterMs`; a site that has not heard the hub for twice that takes itself for given
+ * up, and stops what must not run elsewhere too.
+ */
+export const CUT_OFF_MS = 10_000;
+/** How much later than that, by its own clock, a site may begin to stop: it looks twice a second, and a heartbeat is up to a second old. */
+export const CUT_OFF_MARGIN_MS = 3_000;

@@ -84,6 +84,8 @@ export interface WorkloadExample {
   users?: { lat: number; lon: number; weight: number }[];
   cpuMillicores?: number;
   memoryMiB?: number;
+  /** Any further field of `spec`. */
+  more?: Record<string, unknown>;
 }
 
 /** A workload of the mock driver; weights of users are made to add up to 1. */
@@ -102,6 +104,7 @@ export function workload(example: WorkloadExample = {}): Workload {
         memoryMiB: example.memoryMiB ?? 64,
       },
       placement: example.rules ?? {},
+      ...example.more,
     }),
     specDigest: `sha256:${'0'.repeat(64)}`,
     demand: (example.users ?? []).map((u, i) => ({ ...u, label: `users ${i}`, weight: u.weight / sum })),

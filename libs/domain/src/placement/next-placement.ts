@@ -46,11 +46,25 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
     version: { term, generation: workload.generation, revision: (previous?.version.revision ?? 0) + 1 },
     specDigest: workload.specDigest,
     ...decision,
+    ...breakFirst(decision, input),
     inputs: input.inputs(),
     decidedAt: new Date(input.now).toISOString(),
     epoch: input.epoch,
     requestId: workload.requestId,
   };
+}
+
+/** A singleton moves to a site only when it has ended at the one before, unless that one is lost and has ended it by itself. */
+function breakFirst(decision: Decision, input: NextPlacementInput): Pick<Placement, 'after'> {
+  const { previous, workload, snapshot } = input;
+  if (workload.spec.type !== 'singleton' || previous === undefined || decision.shares.length === 0) return {};
+  const chosen = new Set(decision.shares.map((s) => s.site));
+  const before = new Set([...previous.shares.map((s) => s.site), ...(previous.after ?? [])]);
+  const after = snapshot.sites
+    .filter(({ name, state }) => before.has(name) && !chosen.has(name) && state?.phase !== 'lost')
+    .map(({ name }) => name)
+    .toSorted();
+  return after.length === 0 ? {} : { after };
 }
 
 /** A request that knows what is placed now. */
@@ -92,8 +106,10 @@ export function reviewAt(
 
 /** What is wanted by the placement there is, when it is in full and every share of it still passes every check. */
 function standingOf(previous: Placement, request: PlaceRequest, snapshot: Snapshot): Decision | undefined {
-  const { removed, stopped } = request.workload;
-  if (removed || stopped || previous.state !== 'placed') return undefined;
+  const { removed, stopped, spec } = request.workload;
+  const { type } = spec;
+  // Sites may have come that a daemon matches; what it has is kept anyway.
+  if (removed || stopped || previous.state !== 'placed' || type === 'daemon') return undefined;
   const wanted: Decision = { ...decisionIn(previous), shares: wantedPart(previous.shares) };
   // What is wanted is judged alone: what has to stay beside it is added anew.
   const { healthy: _healthy, ...alone } = request;

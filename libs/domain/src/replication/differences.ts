@@ -35,7 +35,8 @@ export interface DesiredWrite {
 /**
  * The writes that bring what lies in `DL` of one workload to what its placement wants. The newest version wins: an
  * object that is as new or newer is left alone. What is no longer wanted becomes a tombstone; absence never means
- * delete. Undefined: the inputs do not fit each other yet.
+ * delete. A singleton is given to a site only when those of `after` have ended it. Undefined: the inputs do not fit each
+ * other yet.
  */
 export function differences(input: DifferenceInput): DesiredWrite[] | undefined {
   const { placement, delivered } = input;
@@ -43,10 +44,13 @@ export function differences(input: DifferenceInput): DesiredWrite[] | undefined 
   if (wanted === undefined) return undefined;
   const writes: DesiredWrite[] = [];
   const kept = new Set<string>();
+  // What lies there for a site goes when the site has said that nothing is left.
+  const waits = placement.after?.some((site) => delivered.has(site)) === true;
   for (const object of wanted) {
     if (!input.mayReceive(object.site)) continue;
     kept.add(object.site);
     const there = delivered.get(object.site);
+    if (waits && !placement.after?.includes(object.site)) continue;
     if (isNewer(object.version, there)) writes.push({ object, expected: there?.sequence ?? 0 });
   }
   for (const [site, there] of delivered) {

@@ -27,7 +27,8 @@ function assignmentOf(placement: Placement, workload: Workload, site: string, re
     resources,
     ...(health === undefined ? {} : { health }),
     update,
-    orphan: workload.spec.placement.onSiteLoss.orphan,
+    // What must never run twice ends where nobody can tell it to.
+    orphan: type === 'singleton' ? 'stop' : workload.spec.placement.onSiteLoss.orphan,
     requestId: placement.requestId,
   };
 }
