@@ -11,10 +11,12 @@ import { lockFolder } from './files/agent-lock.js';
 import { HealthChecks } from './health/health-checks.js';
 import { HubSilence } from './hub-silence.js';
 import { makeLog, type Log } from './log.js';
+import { gpusOf } from './gpus.js';
 import { allocatableOf } from './node-facts.js';
 import { Cgroups } from './process/cgroups.js';
 import { ProcessDriver } from './process/process-driver.js';
 import { Admission } from './replicas/admission.js';
+import type { GpuPlan } from './replicas/gpu-holders.js';
 import { ReplicaRunner } from './replicas/replica-runner.js';
 import { ReplicaStore } from './replicas/replica-store.js';
 import { Supervisor } from './replicas/supervisor.js';
@@ -73,18 +75,18 @@ export class NodeAgent {
     const tracing = await makeTracing(site.site);
     const health = new HealthChecks();
     const place = { site: site.site, node: site.node, address: site.address };
+    const { room, admission, gpus } = takeStock(site, dir, drivers);
     const runner = new ReplicaRunner({
       ...place,
       workRoot: places.work,
       portRange: site.portRange,
       drivers,
+      gpus,
       store: replicas,
       health,
       tracing,
       log,
     });
-    const room = allocatableOf(site, dir);
-    const admission = new Admission(room, offered(site, drivers));
     const supervisor = new Supervisor({ store, runner, admission, place, log });
     const reporter = new Reporter({
       report: (key) => supervisor.report(key),
@@ -219,6 +221,15 @@ export class NodeAgent {
 
 /** Steps under way may finish for this long; a stop with a longer grace is taken up by the next agent. */
 const CLOSE_MS = 2_000;
+
+/** What there is to give on this machine, and who decides what of it is given. */
+function takeStock(site: SiteFile, dir: string, drivers: Drivers) {
+  const { model, devices } = gpusOf(site);
+  const room = allocatableOf(site, dir, { model, devices });
+  const admission = new Admission(room, offered(site, drivers));
+  const gpus: GpuPlan = { devices, planned: (key, slot) => admission.gpusOf(key, slot) };
+  return { room, admission, gpus };
+}
 
 function offered(site: SiteFile, drivers: Drivers): DriverName[] {
   return drivers.names().filter((name) => site.drivers.includes(name));

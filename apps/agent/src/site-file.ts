@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { driverNameSchema, nameSchema, parse } from '@skerry/contracts';
+import { driverNameSchema, gpuModelSchema, LIMITS, nameSchema, parse } from '@skerry/contracts';
 import { z } from 'zod';
 
 const port = z.number().int().min(1).max(65_535);
@@ -22,6 +22,9 @@ export const siteFileSchema = z.strictObject({
       cpuMillicores: z.number().int().min(0),
       memoryMiB: z.number().int().min(0),
       diskMiB: z.number().int().min(0),
+      /** GPUs of one model; default what SKERRY_AGENT_GPUS says, else what the NVIDIA driver shows. */
+      gpus: z.number().int().min(0).max(LIMITS.gpusPerNode),
+      gpuModel: gpuModelSchema,
     })
     .partial()
     .default({}),

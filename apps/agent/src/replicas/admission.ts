@@ -1,5 +1,5 @@
 import type { Assignment, CheckResult, DriverName } from '@skerry/contracts';
-import { Given, type Need, type Room } from '@skerry/domain';
+import { Given, type GpusBySlot, type Need, type Room } from '@skerry/domain';
 
 /** What an assignment needs of this node. */
 export function needOf(assignment: Assignment): Need {
@@ -15,23 +15,26 @@ export function needOf(assignment: Assignment): Need {
   };
 }
 
-/** Decides whether an assignment fits on this node beside what it has taken on. */
+/** Decides whether an assignment fits on this node beside what it has taken on, and which GPUs each replica gets. */
 export class Admission {
-  private readonly given = new Given();
+  private readonly given: Given;
 
-  constructor(
-    private readonly allocatable: Room,
-    private readonly drivers: readonly DriverName[],
-  ) {}
+  constructor(allocatable: Room, drivers: readonly DriverName[]) {
+    this.given = new Given({ allocatable, drivers });
+  }
 
-  /** What the node has taken on for a workload from now on; undefined for nothing. */
-  take(key: string, assignment: Assignment | undefined): void {
-    this.given.set(key, assignment && needOf(assignment));
+  /** What the node has taken on for a workload from now on; undefined for nothing. What runs keeps its GPUs: `held` by slot. */
+  take(key: string, assignment: Assignment | undefined, held?: GpusBySlot): void {
+    this.given.set(key, assignment && needOf(assignment), held);
   }
 
   /** The first check it fails beside all other workloads, or undefined. */
   misfit(key: string, assignment: Assignment): CheckResult | undefined {
-    const node = { allocatable: this.allocatable, drivers: this.drivers };
-    return this.given.misfit(key, needOf(assignment), node);
+    return this.given.misfit(key, needOf(assignment));
+  }
+
+  /** GPUs of a replica by index on this node; undefined when none is left for it. */
+  gpusOf(key: string, slot: number): readonly number[] | undefined {
+    return this.given.gpusOf(key, slot);
   }
 }

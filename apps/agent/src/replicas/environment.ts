@@ -1,5 +1,12 @@
 import { formatVersion, type Assignment } from '@skerry/contracts';
 
+/** GPUs of a replica by their number on the machine; none for one that asked for none. */
+export interface GpuGrant {
+  devices: readonly number[];
+  /** Thousandths of the one GPU, for a share. */
+  shareMilli?: number | undefined;
+}
+
 /** What a replica is told of itself. */
 export interface Surroundings {
   id: string;
@@ -9,6 +16,8 @@ export interface Surroundings {
   /** Where its users reach it: what it has to listen on. */
   address: string;
   ports: Readonly<Record<string, number>>;
+  /** What it gets of the machine's GPUs; undefined on a machine without any. */
+  gpus?: GpuGrant | undefined;
   /** Trace of the change that started it, so that its own spans hang below. */
   traceparent?: string | undefined;
 }
@@ -33,6 +42,7 @@ export function environmentOf(assignment: Assignment, around: Surroundings): Rec
     ...(first === undefined ? {} : { HOST: around.address, PORT: String(around.ports[first.name]) }),
     ...Object.fromEntries(ports),
     ...assignment.run.env,
+    ...gpuEnvironment(around.gpus),
     SKERRY_SITE: around.site,
     SKERRY_NODE: around.node,
     SKERRY_PROJECT: assignment.project,
@@ -41,5 +51,17 @@ export function environmentOf(assignment: Assignment, around: Surroundings): Rec
     SKERRY_SLOT: String(around.slot),
     SKERRY_VERSION: formatVersion(assignment.version),
     ...(trace === undefined ? {} : { SKERRY_TRACEPARENT: trace }),
+  };
+}
+
+/** Numbers are by bus address, whatever is the fastest; without GPUs of its own a replica shall see none of others. */
+function gpuEnvironment(gpus: GpuGrant | undefined): Record<string, string> {
+  if (gpus === undefined) return {};
+  const list = gpus.devices.join(',');
+  return {
+    CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
+    CUDA_VISIBLE_DEVICES: list,
+    NVIDIA_VISIBLE_DEVICES: list === '' ? 'void' : list,
+    ...(gpus.shareMilli === undefined ? {} : { SKERRY_GPU_SHARE_MILLI: String(gpus.shareMilli) }),
   };
 }

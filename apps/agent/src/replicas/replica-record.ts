@@ -42,6 +42,10 @@ export const replicaRecordSchema = z.strictObject({
   message: z.string().optional(),
   /** Port numbers by name: the slot keeps them over restarts. */
   ports: z.record(z.string(), z.number().int()),
+  /** GPUs it was started with, by index among those of the node, and how many thousandths it has of each. */
+  gpus: z
+    .strictObject({ indices: z.array(z.number().int().min(0)), milli: z.number().int().min(1).max(1_000) })
+    .optional(),
   live: liveSchema.optional(),
 });
 export type ReplicaRecord = z.infer<typeof replicaRecordSchema>;

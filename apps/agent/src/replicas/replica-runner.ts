@@ -9,6 +9,7 @@ import { reason, type Log } from '../log.js';
 import { workFolder } from '../process/work-folder.js';
 import type { Tracing } from '../tracing.js';
 import { environmentOf } from './environment.js';
+import { GpuHolders, type GpuPlan } from './gpu-holders.js';
 import { findPorts } from './ports.js';
 import { isUp, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaStore } from './replica-store.js';
@@ -24,6 +25,7 @@ export interface RunnerOptions {
   workRoot: string;
   portRange: { from: number; to: number };
   drivers: Drivers;
+  gpus: GpuPlan;
   store: ReplicaStore;
   health: HealthChecks;
   tracing: Tracing;
@@ -41,7 +43,10 @@ export class ReplicaRunner {
   private readonly ports = new Map<string, Set<number>>();
   private changed: (workload: Workload) => void = () => undefined;
 
+  private readonly gpus: GpuHolders;
+
   constructor(private readonly options: RunnerOptions) {
+    this.gpus = new GpuHolders(options.gpus);
     for (const driver of options.drivers.all()) driver.onEnded((id, ended) => this.ended(id, ended));
   }
 
@@ -133,6 +138,8 @@ export class ReplicaRunner {
     const ports = await this.portsFor(record, assignment, driver);
     if (!ports.ok) return ports;
     record.ports = ports.ports;
+    const gpus = this.gpus.grant(record, assignment, this.records());
+    if (!gpus.ok) return gpus;
     const env = environmentOf(assignment, {
       id: record.id,
       site,
@@ -140,6 +147,7 @@ export class ReplicaRunner {
       slot: record.slot,
       address,
       ports: ports.ports,
+      gpus: gpus.grant,
       traceparent,
     });
     const { run, resources } = assignment;
@@ -160,6 +168,10 @@ export class ReplicaRunner {
       delete: (port: number) => void mine.delete(port),
     };
     return await findPorts(wanted, { range: this.options.portRange, before: record.ports, taken });
+  }
+
+  private *records(): Iterable<ReplicaRecord> {
+    for (const { record } of this.byId.values()) yield record;
   }
 
   private isTaken(port: number): boolean {
@@ -249,7 +261,15 @@ export class ReplicaRunner {
       address,
       ports,
       cwd: assignment.run.workingDir === undefined ? cwd : join(cwd, assignment.run.workingDir),
-      env: environmentOf(assignment, { id, site, node, slot, address, ports }),
+      env: environmentOf(assignment, {
+        id,
+        site,
+        node,
+        slot,
+        address,
+        ports,
+        gpus: this.gpus.granted(record),
+      }),
     };
     const onChange = (probed: { healthy: boolean; reason?: string }) => {
       if (!isUp(record) || record.phase === 'stopping') return;

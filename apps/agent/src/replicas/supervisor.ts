@@ -1,5 +1,5 @@
 import type { Assignment, CheckResult, Observed } from '@skerry/contracts';
-import { reconcile } from '@skerry/domain';
+import { reconcile, type GpusBySlot } from '@skerry/domain';
 import type { DesiredStore } from '../desired/desired-store.js';
 import type { HeldObject } from '../desired/held-object.js';
 import { reason, type Log } from '../log.js';
@@ -232,7 +232,7 @@ export class Supervisor {
 
   private assign(workload: Workload, assignment: Assignment | undefined): void {
     assign(workload, assignment);
-    this.options.admission.take(workload.key, assignment);
+    this.options.admission.take(workload.key, assignment, gpusHeld(workload));
   }
 
   /** Keeps on the disk what runs in place of a refused version. */
@@ -305,4 +305,11 @@ export class Supervisor {
       record.stop = assignment.run.stop;
     }
   }
+}
+
+/** GPUs that its replicas run on: an agent that starts anew leaves them there. */
+function gpusHeld({ replicas }: Workload): GpusBySlot {
+  return new Map(
+    [...replicas].flatMap(([slot, { gpus }]) => (gpus === undefined ? [] : [[slot, gpus.indices]])),
+  );
 }

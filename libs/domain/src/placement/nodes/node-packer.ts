@@ -1,6 +1,6 @@
 import type { CheckResult, LabelRule, Resources } from '@skerry/contracts';
 import { labelHolds, ruleInWords } from '../label-match.js';
-import type { NodeSize } from './node-room.js';
+import { WHOLE_GPU, type NodeSize } from './node-room.js';
 import { changed, emptyNode, fitsOn, gpuChoices, misfitOn, stateKey, type NodeState } from './node-state.js';
 import type { PackingPolicy } from './packing-policy.js';
 import { leastStranded } from './policies/least-stranded.js';
@@ -101,6 +101,20 @@ export class NodePacker {
   /** Takes room as given: for what runs already. The caller has seen to it that it fits. */
   take({ node, need, gpus }: Omit<PlacedReplica, 'score'>): void {
     this.#change(node, need, gpus, -1);
+  }
+
+  /** Takes these GPUs and the rest of the need on a node, unless something of it is taken; returns whether it did. */
+  takeIfFree(node: number, need: Resources, gpus: readonly number[]): boolean {
+    const state = this.#cells[node]?.state;
+    const milli = need.gpu?.shareMilli ?? WHOLE_GPU;
+    const free =
+      state !== undefined &&
+      fitsOn(state, need) &&
+      gpus.length === (need.gpu?.count ?? 0) &&
+      new Set(gpus).size === gpus.length &&
+      gpus.every((gpu) => (state.gpus[gpu] ?? 0) >= milli);
+    if (free) this.#change(node, need, gpus, -1);
+    return free;
   }
 
   /** Gives back what `place` or `take` took. */

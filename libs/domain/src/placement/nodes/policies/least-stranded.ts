@@ -1,5 +1,5 @@
 import type { Resources } from '@skerry/contracts';
-import { freeGpuMilli, type NodeState } from '../node-state.js';
+import type { NodeState } from '../node-state.js';
 import type { PackingPolicy, PackingSetup } from '../packing-policy.js';
 import { holeUse } from '../hole-use.js';
 import { needKey, TaskMix, type TaskClass } from '../task-classes.js';
@@ -38,9 +38,7 @@ export function leastStranded({ nodes }: Pick<PackingSetup, 'nodes'>): PackingPo
     name: 'least-stranded',
     unit: 'GPUs stranded',
     score(before, after) {
-      const left =
-        after.cpu / largest.cpu + after.memory / largest.memory + freeGpuMilli(after) / largest.gpuMilli;
-      return (stranded(after) - stranded(before)) / WHOLE_GPU + left * TIE;
+      return (stranded(after) - stranded(before)) / WHOLE_GPU + TIE * leftOver(after, largest);
     },
     saw(need) {
       const key = needKey(need);
@@ -54,6 +52,13 @@ export function leastStranded({ nodes }: Pick<PackingSetup, 'nodes'>): PackingPo
       return true;
     },
   };
+}
+
+/** How much is free, in parts of the largest node; free GPUs count less the more whole they are. */
+function leftOver(state: NodeState, largest: ReturnType<typeof largestOf>): number {
+  let holes = 0;
+  for (const free of state.gpus) holes += free * (2 - free / WHOLE_GPU);
+  return state.cpu / largest.cpu + state.memory / largest.memory + holes / largest.gpuMilli;
 }
 
 /** Thousandths of the node's free GPUs that count as stranded, remembered by state. */
