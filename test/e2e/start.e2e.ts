@@ -42,6 +42,12 @@ describe('npm start, asked for what cannot be', () => {
     expect(output.trim().split('\n').length).toBe(1);
   });
 
+  it('refuses an option that npm took for its own, and says how to write it', async () => {
+    const { code, output } = await refused(join(folder, 'none'), [], { npm_config_wan: 'true' });
+    expect(code).toBe(2);
+    expect(output).toMatch('npm took --wan for an option of its own: write `npm start -- --wan`');
+  });
+
   it('refuses a nats-server that is too old and names the ways to mend it', async () => {
     const old = join(folder, 'old-nats-server');
     await writeFile(old, '#!/bin/sh\necho "nats-server: v2.9.25"\n');

@@ -39,12 +39,23 @@ class Usage extends Error {
 }
 
 function readOptions(argv: string[]): Options | 'help' {
+  requireNotSwallowed(process.env);
   const values = parsedOptions(argv);
   if (values.help) return 'help';
   if (values.redis !== undefined && !/^rediss?:$/.test(protocolOf(values.redis))) {
     throw new Usage('--redis wants an address such as redis://127.0.0.1:6379');
   }
   return { wan: values.wan, listen: values.listen, examples: !values['no-examples'], redis: values.redis };
+}
+
+/** Without `--` npm takes an option for its own, and tells it only by the environment. */
+function requireNotSwallowed(env: NodeJS.ProcessEnv): void {
+  const [swallowed] = ['wan', 'listen', 'examples', 'redis'].filter(
+    (name) => env[`npm_config_${name}`] !== undefined,
+  );
+  if (swallowed === undefined) return;
+  const option = swallowed === 'examples' ? 'no-examples' : swallowed;
+  throw new Usage(`npm took --${option} for an option of its own: write \`npm start -- --${option}\``);
 }
 
 function parsedOptions(args: string[]) {
