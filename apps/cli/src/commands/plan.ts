@@ -75,7 +75,7 @@ function titleOf(scenario: Scenario): string {
     case 'drain':
       return `if ${scenario.site} were drained:`;
     case 'rebalance':
-      return `moves that gain more than they cost, at most ${scenario.maxMoves} replicas:`;
+      return `moves that gain more than they cost, at most ${scenario.maxMoves} ${scenario.maxMoves === 1 ? 'replica' : 'replicas'}:`;
     default:
       return scenario satisfies never;
   }

@@ -105,13 +105,12 @@ function showOne({ placement, sites }: Why, terminal: Terminal): void {
   const name = `${placement.project}/${placement.name}`;
   terminal.say(`${bold(name)} at ${bold(site.site)}: ${fateOf(site)}`);
   terminal.table(
-    ['CHECK', '', 'HAS', 'NEEDS', 'REMEDY'],
+    ['CHECK', '', 'HAS', 'NEEDS'],
     site.checks.map((check) => [
       check.check,
       check.ok ? green('ok') : red('fails'),
       plain(check.has),
       plain(check.needs),
-      plain(check.remedy ?? ''),
     ]),
   );
   if (site.terms.length > 0) {
@@ -125,8 +124,8 @@ function showOne({ placement, sites }: Why, terminal: Terminal): void {
   if (failed.length === 0) return;
   terminal.say();
   terminal.say('it would fit there if:');
-  for (const { check, needs, remedy } of failed)
-    terminal.say(`  ${plain(remedy ?? `${check} were ${needs}`)}`);
+  for (const { check, has, needs, remedy } of failed)
+    terminal.say(`  ${plain(remedy ?? `${check}, which is ${has}, were ${needs}`)}`);
 }
 
 function fateOf({ chosen, feasible, rank }: SiteExplanation): string {

@@ -10,8 +10,13 @@ export function showPlan(plan: Plan, terminal: Terminal): void {
   for (const item of plan.items) showItem(item, terminal);
   const { before, after, untouched, omitted = 0 } = plan;
   if (omitted > 0) terminal.say(`and ${omitted} more changes, which the figures count`);
-  const others = untouched > 0 ? `; ${untouched} other workloads stay as they are` : '';
-  terminal.say(`over ${plan.items.length + omitted}: ${figuresText(before, after)}${others}`);
+  const count = plan.items.length + omitted;
+  if (count === 0) terminal.say('nothing would change');
+  else if (count > 1) terminal.say(`in all ${count} workloads: ${figuresText(before, after)}`);
+  if (untouched > 0)
+    terminal.say(
+      `${untouched} other ${untouched === 1 ? 'workload stays as it is' : 'workloads stay as they are'}`,
+    );
 }
 
 /** Whether anything would change; whether something wanted would not be placed. */
@@ -35,8 +40,8 @@ function showItem(item: Item, terminal: Terminal): void {
     .map(({ site, before, after }) => row(terminal, { site, before, after }));
   if (stay.length + leave.length > 0)
     terminal.table(['  SITE', 'NOW', 'THEN', 'WHY', 'LATENCY', 'A MONTH'], [...stay, ...leave]);
-  const { before } = item;
-  if (before) {
+  const { before = { replicas: 0, costPerMonth: 0 } } = item;
+  if (placement.shares.length > 0 || before.replicas > 0) {
     const replicas = placement.shares.reduce((sum, share) => sum + share.replicas, 0);
     const { costPerMonth, latencyMs } = placement;
     const after = { replicas, costPerMonth, ...(latencyMs === undefined ? {} : { latencyMs }) };

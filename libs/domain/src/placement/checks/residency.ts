@@ -11,10 +11,15 @@ export const residency: Check = {
     const rule = workload.spec.placement.residency;
     return rule && (({ site }) => (mayReside(site, rule) ? Number.POSITIVE_INFINITY : 0));
   },
-  explain: ({ facts, request }) => ({
-    has: facts.site.jurisdictions.join(', ') || 'no jurisdiction',
-    needs: ruleInWords(request.workload.spec.placement.residency),
-  }),
+  explain({ facts: { site }, request }) {
+    const rule = request.workload.spec.placement.residency;
+    const remedies = remediesFor(site, rule);
+    return {
+      has: site.jurisdictions.join(', ') || 'no jurisdiction',
+      needs: ruleInWords(rule),
+      ...(remedies.length === 0 ? {} : { remedy: remedies.join(' and ') }),
+    };
+  },
 };
 
 /** Whether a residency rule lets something be at the site. A site that names no jurisdiction passes no `allow`. */
@@ -22,6 +27,25 @@ export function mayReside(site: Pick<Site, 'jurisdictions'>, rule: Residency): b
   if (rule === undefined) return true;
   if (rule.deny?.some((j) => site.jurisdictions.includes(j))) return false;
   return rule.allow === undefined || rule.allow.some((j) => site.jurisdictions.includes(j));
+}
+
+/** What would let it be there, if the law does: the rule says what was meant, not what is lawful. */
+function remediesFor(
+  { name, jurisdictions }: Pick<Site, 'name' | 'jurisdictions'>,
+  rule: Residency,
+): string[] {
+  const denied = rule?.deny?.filter((j) => jurisdictions.includes(j)) ?? [];
+  const [first] = jurisdictions;
+  const remedies: string[] = [];
+  if (denied.length > 0) remedies.push(`take ${denied.join(', ')} out of spec.placement.residency.deny`);
+  if (rule?.allow && !rule.allow.some((j) => jurisdictions.includes(j))) {
+    remedies.push(
+      first === undefined
+        ? `name the jurisdictions of ${name}`
+        : `allow ${first} in spec.placement.residency.allow`,
+    );
+  }
+  return remedies;
 }
 
 function ruleInWords(rule: Residency): string {
