@@ -166,6 +166,30 @@ describe('a scheduler with the permissions of its own user', () => {
 });
 
 describe('schedulers on a real hub', () => {
+  it('explain a decision that another one made before it was killed, from what it recorded', async () => {
+    const first = start('h0');
+    await started(first);
+    await holds(first);
+    await putSite('noted', 3);
+    for (const name of names('note', 3)) await putWorkload(name, 'noted');
+    await until(() => running(newest('note')) === 3, 'all are placed', 15_000);
+    await hub.end(first.child, 'SIGKILL');
+    const second = start('h1');
+    await started(second);
+    await holds(second);
+    await putSite('noted-too', 1);
+    await putWorkload('note3', 'noted-too');
+    await until(() => newest('note3').length === 1, 'the next one is decided', 15_000);
+    const api = await hub.bus('api');
+    for (const { name } of newest('note')) {
+      const answer = await api.request(RPC.why, { project: 'shop', name, revision: 1 });
+      const why = whySchema.parse(answer.json());
+      expect([name, why.from, why.reproduced]).toEqual([name, 'recorded', true]);
+      expect(why.inputsChanged).toBe(name !== 'note3');
+    }
+    await hub.end(second.child, 'SIGTERM');
+  });
+
   it('give the last free capacity to exactly as many as fit, while the active one is killed in the middle', async () => {
     await putSite('small', 5);
     let active = start('k0');

@@ -46,8 +46,8 @@ const decidedEntrySchema = z.strictObject({
   now: count,
   /** Where the decision before this one is kept. */
   before: z.string().max(64).optional(),
-  /** Chosen again though what was placed stood: a rebalance. */
-  anew: z.boolean().optional(),
+  /** Where it was to go, when that was not chosen but given: a rebalance weighs all workloads against each other. */
+  given: z.array(replicasAtSchema).optional(),
 });
 export const historyEntrySchema = z.discriminatedUnion('kind', [
   siteEntrySchema,

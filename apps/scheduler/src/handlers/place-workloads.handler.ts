@@ -53,13 +53,13 @@ export class PlaceWorkloads {
   }
 
   /**
-   * Commits new decisions for workloads whose placement stands, all of them or none: none when deciding again gives another
-   * result for any of them, or when one of them is being committed.
+   * Moves workloads to given sites, all of them or none: none when one of the decisions does not hold any more, or when one of
+   * the workloads is being committed.
    */
   move(items: readonly PlanItem[]): boolean {
     const { fence } = this;
     if (fence === undefined || !this.isActive() || !this.wouldMove(items)) return false;
-    for (const item of items) this.look(keyOf(item), fence, true);
+    for (const item of items) this.look(keyOf(item), fence, givenIn(item));
     return true;
   }
 
@@ -70,7 +70,7 @@ export class PlaceWorkloads {
       return items.every((item) => {
         const workload = this.world.workloads.get(keyOf(item))?.workload;
         if (!workload || this.inFlight.has(keyOf(item))) return false;
-        const { placement } = trial.decide({ workload, change: item.change, anew: true });
+        const { placement } = trial.decide({ workload, change: item.change, given: givenIn(item) });
         return sameSites(placement, item.placement);
       });
     } finally {
@@ -118,11 +118,11 @@ export class PlaceWorkloads {
     }
   }
 
-  private look(key: string, fence: number, anew = false): void {
+  private look(key: string, fence: number, given?: ReadonlyMap<string, number>): void {
     const known = this.world.workloads.get(key);
     if (!known) return;
     const now = Date.now();
-    const input = { ...this.inputFor(known.workload, now, fence), ...(anew ? { anew } : {}) };
+    const input = { ...this.inputFor(known.workload, now, fence), ...(given ? { given } : {}) };
     let next: Placement | undefined;
     try {
       next = nextPlacement(input);
@@ -159,7 +159,7 @@ export class PlaceWorkloads {
 
   /** At the position that its inputs name: nothing was logged in between. */
   private record(input: NextPlacementInput, placement: Placement): void {
-    const { workload, previous, refusals, healthy, projectBudgetLeft, anew, now } = input;
+    const { workload, previous, refusals, healthy, projectBudgetLeft, given, now } = input;
     const before = previous?.inputs.log;
     this.history.decided(
       {
@@ -169,7 +169,7 @@ export class PlaceWorkloads {
         ...(previous ? { previous } : {}),
         ...(healthy ? { healthy: Object.fromEntries(healthy) } : {}),
         ...(projectBudgetLeft === undefined ? {} : { projectBudgetLeft }),
-        ...(anew === undefined ? {} : { anew }),
+        ...(given ? { given: [...given].map(([site, replicas]) => ({ site, replicas })) } : {}),
         ...(before === undefined ? {} : { before }),
       },
       workload,
@@ -226,6 +226,10 @@ export class PlaceWorkloads {
       setTimeout(() => this.again(), RETRY_MAX_MS / 5).unref();
     });
   }
+}
+
+function givenIn({ placement }: PlanItem): ReadonlyMap<string, number> {
+  return new Map(placement.shares.map((s) => [s.site, s.replicas]));
 }
 
 function sameSites(a: Placement, b: Placement): boolean {

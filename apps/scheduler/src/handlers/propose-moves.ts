@@ -10,7 +10,7 @@ import { Trial } from './trial.js';
 import { Turns } from './turns.js';
 
 /** Workloads that are weighed against each other in one go; more are taken slice by slice, each with what is left of the budget. */
-const SLICE = 64;
+const SLICE = 128;
 
 export interface Proposal {
   readonly plan: Plan;
@@ -45,7 +45,8 @@ export class ProposeMoves {
       const workloads = running.slice(first, first + SLICE);
       const { changes } = rebalance({ workloads, snapshot, now }, { maxMoves: left });
       for (const change of changes) {
-        items.push(trial.decide({ workload: change.workload, change: 'update', anew: true }));
+        const given = new Map(change.decision.shares.map((s) => [s.site, s.replicas]));
+        items.push(trial.decide({ workload: change.workload, change: 'update', given }));
         left -= change.moved;
       }
     }

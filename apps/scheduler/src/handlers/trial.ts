@@ -7,8 +7,8 @@ import { figuresOf, movesOf, type PlanItem } from './plan-of.js';
 interface Asked {
   readonly workload: Workload;
   readonly change: PlanItem['change'];
-  /** Chooses again though what is placed stands. */
-  readonly anew?: boolean;
+  /** Replicas by site, when they are not to be chosen. */
+  readonly given?: ReadonlyMap<string, number>;
 }
 interface On {
   /** Whose ledger is used to try: the live one is put back by `undo`. */
@@ -30,7 +30,7 @@ export class Trial {
     private readonly on: On,
   ) {}
 
-  decide({ workload, change, anew }: Asked): PlanItem {
+  decide({ workload, change, given }: Asked): PlanItem {
     const { snapshot, now, term } = this.on;
     const { healthy: _healthy, projectBudgetLeft: left, ...input } = this.world.inputFor(workload, now);
     const { previous } = input;
@@ -38,7 +38,7 @@ export class Trial {
     const next = nextPlacement({
       ...input,
       ...(left === undefined ? {} : { projectBudgetLeft: left - spent }),
-      ...(anew === undefined ? {} : { anew }),
+      ...(given ? { given } : {}),
       snapshot,
       term,
       epoch: Math.max(1, this.world.placements.epoch),

@@ -3,7 +3,7 @@ import type { Placement, Workload } from '@skerry/contracts';
 import {
   type Ledger,
   type NextPlacementInput,
-  type PlaceRequest,
+  type Running,
   type SiteFacts,
   type Snapshot,
 } from '@skerry/domain';
@@ -34,14 +34,14 @@ export class World {
   }
 
   /** Everything that is placed, by key, with what a decision about it needs. */
-  running(): { workload: Workload; placement: Placement; refusals: PlaceRequest['refusals'] }[] {
+  running(): (Running & { placement: Placement })[] {
     const now = Date.now();
     return [...this.placements.keys()].toSorted().flatMap((key) => {
       const workload = this.workloads.get(key)?.workload;
       const placement = this.placements.get(key);
       if (!workload || !placement || workload.removed || workload.stopped) return [];
       const refusals = this.reports.refusals.of(key, workload.generation, placement, now);
-      return [{ workload, placement, refusals }];
+      return [{ workload, placement, refusals, ...this.budgetLeft(workload) }];
     });
   }
 

@@ -93,7 +93,7 @@ export function decideAgain(entry: DecidedEntry, workload: Workload, past: Past)
     previous: entry.previous,
     refusals: new Map(Object.entries(entry.refusals)),
     ...(entry.healthy ? { healthy: new Map(Object.entries(entry.healthy)) } : {}),
-    ...(entry.anew === undefined ? {} : { anew: entry.anew }),
+    ...(entry.given ? { given: new Map(entry.given.map((g) => [g.site, g.replicas])) } : {}),
     ...(entry.projectBudgetLeft === undefined ? {} : { projectBudgetLeft: entry.projectBudgetLeft }),
     snapshot: past.snapshot(),
     now: entry.now,

@@ -1,6 +1,7 @@
 import type { Placement, Share, Workload } from '@skerry/contracts';
 import { replaceDueAt } from './checks/readiness.js';
 import { handoverEndsAt, wantedPart, withHandover } from './handover.js';
+import { placeGiven } from './given.js';
 import { lint } from './lint.js';
 import { ENGINE, place } from './place.js';
 import type { Decision, PlaceRequest, Snapshot } from './types.js';
@@ -23,8 +24,8 @@ export interface NextPlacementInput {
   readonly epoch: number;
   /** Digests of the inputs; asked for only when there is something to commit. */
   readonly inputs: () => Placement['inputs'];
-  /** Chooses again though what is placed stands: rebalancing. */
-  readonly anew?: boolean;
+  /** Replicas by site that are given and not chosen, though what is placed may stand: rebalancing. Linted like any decision. */
+  readonly given?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -35,7 +36,8 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
   const { workload, previous, term } = input;
   const request = placeRequest(input);
   const current = previous?.version.term === term && previous.version.generation === workload.generation;
-  const standing = current && input.anew !== true ? standingOf(previous, request, input.snapshot) : undefined;
+  const standing =
+    current && input.given === undefined ? standingOf(previous, request, input.snapshot) : undefined;
   const decision = decide(standing, request, input);
   if (current && sameDecision(previous, decision)) return undefined;
   return {
@@ -119,11 +121,12 @@ function standingOf(previous: Placement, request: PlaceRequest, snapshot: Snapsh
 function decide(
   standing: Decision | undefined,
   request: PlaceRequest,
-  { snapshot, previous }: NextPlacementInput,
+  { snapshot, previous, given }: NextPlacementInput,
 ): Decision {
   const { removed, stopped } = request.workload;
   if (removed || stopped) return nothing(removed ? 'removed' : 'stopped');
-  const decision = withHandover(standing ?? place(request, snapshot), { request, previous, snapshot });
+  const wanted = given ? placeGiven(request, snapshot, given) : (standing ?? place(request, snapshot));
+  const decision = withHandover(wanted, { request, previous, snapshot });
   const broken = lint(decision, request, snapshot);
   if (broken.length > 0) {
     const said = broken.map((v) => `${v.invariant}: ${v.site ?? ''} ${v.detail}`).join('; ');

@@ -7,7 +7,7 @@ import {
   type SiteStatus,
   type Workload,
 } from '@skerry/contracts';
-import { replicaRange } from '../placement/index.js';
+import { replicaRange, wantedPart } from '../placement/index.js';
 
 export interface StatusInput {
   workload: Workload;
@@ -48,15 +48,19 @@ export function gather(input: StatusInput): StatusFacts {
   const sites = sitesOf(input);
   const decided = input.placement?.version.generation === workload.generation;
   const ends = workload.removed || workload.stopped;
+  const wanted = ends ? 0 : Math.max(input.placement?.wanted ?? 0, replicaRange(workload.spec.placement).min);
+  const counted = sites.map(({ status }) =>
+    ends ? status.running : Math.min(status.running, status.wanted),
+  );
+  const placed = wantedPart(input.placement?.shares ?? []).map((s) => s.replicas);
   return {
     workload,
     placement: decided ? input.placement : undefined,
     sites,
-    running: sum(
-      sites.map(({ status }) => (ends ? status.running : Math.min(status.running, status.wanted))),
-    ),
+    // What stays at a site until it is replaced runs beside its replacement, and is not one more.
+    running: ends ? sum(counted) : Math.min(sum(counted), Math.max(wanted, sum(placed))),
     completed: sum(sites.map((s) => s.completed)),
-    wanted: ends ? 0 : Math.max(input.placement?.wanted ?? 0, replicaRange(workload.spec.placement).min),
+    wanted,
   };
 }
 

@@ -188,6 +188,23 @@ describe('the status of a workload', () => {
     expect(s.running).toBe(1);
   });
 
+  it('counts what stays until it is replaced, and not more than is wanted in all', () => {
+    const shares = placed({ us: 1, eu: 1 }).shares;
+    const moving = {
+      wanted: 1,
+      shares: shares.map((s) => (s.site === 'eu' ? { ...s, until: 'replaced' as const } : s)),
+    };
+    const handing = (us: 'starting' | 'running') =>
+      status({
+        placement: { ...placed({ us: 1 }), ...moving },
+        observed: [report('us', [us]), report('eu', ['running'])],
+      });
+    expect([handing('starting'), handing('running')].map((s) => [s.phase, s.running, s.wanted])).toEqual([
+      ['running', 1, 1],
+      ['running', 1, 1],
+    ]);
+  });
+
   it('shows a site that is being left, without counting it', () => {
     const s = status({
       placement: placed({ us: 1 }, { version: version(1, 2) }),
