@@ -1,4 +1,4 @@
-import { LIMITS } from '@skerry/contracts';
+import { LIMITS, type Resources } from '@skerry/contracts';
 import { replicaRange } from '../replica-range.js';
 import type { Check, PlaceRequest } from '../types.js';
 
@@ -19,9 +19,8 @@ export const capacity: Check = {
   screen: ({ workload }, { ledger }, sites) => ledger.haveRoom?.(sites, workload.spec.resources),
   explain(context) {
     const { facts, request, snapshot, present } = context;
-    const { cpuMillicores, memoryMiB, diskMiB } = request.workload.spec.resources;
     const room = capacity.prepare(request, snapshot)?.(facts, present) ?? 0;
-    const need = `${cpuMillicores} millicores, ${memoryMiB} MiB${diskMiB > 0 ? `, ${diskMiB} MiB disk` : ''}`;
+    const need = needInWords(request.workload.spec.resources);
     return {
       has: `room for ${Number.isFinite(room) ? room : 'all'} of ${replicaRange(request.workload.spec.placement).max} on ${facts.state?.nodes ?? 0} nodes`,
       needs: `${need} free on one node for each replica`,
@@ -29,6 +28,17 @@ export const capacity: Check = {
     };
   },
 };
+
+function needInWords({ cpuMillicores, memoryMiB, diskMiB, gpu }: Resources): string {
+  const disk = diskMiB > 0 ? `, ${diskMiB} MiB disk` : '';
+  if (gpu === undefined) return `${cpuMillicores} millicores, ${memoryMiB} MiB${disk}`;
+  const models = gpu.models === undefined ? '' : ` of ${gpu.models.join(' or ')}`;
+  const gpus =
+    gpu.shareMilli === undefined
+      ? `${gpu.count} whole ${gpu.count === 1 ? 'GPU' : 'GPUs'}${models}`
+      : `${gpu.shareMilli} thousandths of one GPU${models}`;
+  return `${cpuMillicores} millicores, ${memoryMiB} MiB${disk}, ${gpus}`;
+}
 
 /** Asking for more than can be used would only cost time. */
 function mostAsked({ workload }: PlaceRequest): number {
