@@ -7,23 +7,30 @@ import { lint } from './lint.js';
 import { place } from './place.js';
 import { problemOf } from './problem.js';
 import { rebalance, type Rebalance, type RebalanceState, type Running } from './rebalance.js';
+import { DEFAULT_WEIGHTS } from './weights.js';
 import { choiceOf, movedBetween, type Counts } from './rebalance-steps.js';
+
+/** Moving costs little, so that much is moved. */
+const WEIGHTS = { ...DEFAULT_WEIGHTS, perMove: 0.5 };
 
 const lat = fc.integer({ min: -60, max: 60 });
 const lon = fc.integer({ min: -180, max: 180 });
-const users = fc.array(fc.record({ lat, lon, weight: fc.integer({ min: 1, max: 9 }) }), { maxLength: 4 });
+const users = fc.array(fc.record({ lat, lon, weight: fc.integer({ min: 1, max: 9 }) }), {
+  minLength: 1,
+  maxLength: 4,
+});
 const JURISDICTIONS = ['eu', 'us'];
 
 const siteExample = fc.record({
   lat,
   lon,
   jurisdictions: fc.subarray(JURISDICTIONS, { minLength: 1 }),
-  nodes: fc.integer({ min: 1, max: 3 }),
-  cpuMillicores: fc.integer({ min: 1, max: 4 }).map((n) => n * 1_000),
+  nodes: fc.integer({ min: 1, max: 4 }),
+  cpuMillicores: fc.integer({ min: 2, max: 6 }).map((n) => n * 1_000),
   cpuCoreMonth: fc.integer({ min: 0, max: 30 }),
   labels: fc.constantFrom({ zone: 'x' }, { zone: 'y' }),
 });
-const rules: fc.Arbitrary<Rules> = fc.record(
+const strict: fc.Arbitrary<Rules> = fc.record(
   {
     replicas: fc.oneof(
       fc.integer({ min: 1, max: 6 }),
@@ -37,11 +44,14 @@ const rules: fc.Arbitrary<Rules> = fc.record(
   },
   { requiredKeys: ['replicas'] },
 );
+const lenient: fc.Arbitrary<Rules> = fc.record({ replicas: fc.integer({ min: 1, max: 3 }) });
+const rules = fc.oneof(lenient, strict);
 const scene = fc
   .record({
-    old: fc.array(siteExample, { minLength: 1, maxLength: 5 }),
-    joined: fc.array(siteExample, { maxLength: 3 }),
+    old: fc.array(siteExample, { minLength: 2, maxLength: 5 }),
+    joined: fc.array(siteExample, { minLength: 1, maxLength: 5 }),
     workloads: fc.array(fc.record({ rules, users, cpuMillicores: fc.constantFrom(500, 1_000, 1_500) }), {
+      minLength: 1,
       maxLength: 5,
     }),
     maxMoves: fc.integer({ min: 0, max: 12 }),
@@ -66,7 +76,7 @@ function build(old: Sites, joined: Sites, asked: Asked[]): { state: RebalanceSta
     snapshot.ledger.hold(`default.w${i}`, made.spec.resources, decision.shares);
     return { workload: made, placement: decision, refusals: new Map() };
   });
-  return { state: { workloads, snapshot, now: NOW } };
+  return { state: { workloads, snapshot, now: NOW, weights: WEIGHTS } };
 }
 
 const countsOf = (shares: readonly Pick<Share, 'site' | 'replicas'>[]): Counts =>
@@ -96,7 +106,7 @@ function objectives(state: RebalanceState, changed: ReadonlyMap<string, Counts>)
   }, 0);
 }
 
-const RUNS = { numRuns: 120 };
+const RUNS = { numRuns: 60 };
 
 describe('every rebalancing', () => {
   it('keeps every invariant, with all changes made', () => {
@@ -140,7 +150,7 @@ describe('every rebalancing', () => {
         expect(made.before.objective).toBeCloseTo(before, 5);
         expect(made.after.objective).toBeCloseTo(after, 5);
         expect(made.changes.every((c) => c.gain > 0)).toBe(true);
-        if (made.changes.length > 0) expect(after).toBeLessThan(before);
+        expect(after < before || made.changes.length === 0).toBe(true);
       }),
       RUNS,
     );
