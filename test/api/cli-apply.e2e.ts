@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { liveStatusSubject } from '@skerry/contracts';
 import { OtlpReceiver } from '../e2e/otlp-receiver.js';
+import { until } from '../service/plain-server.js';
 import type { ApiCloud } from './api-cloud.js';
 import { committedIn, expectWell, startWithApps } from './cli-under-test.js';
 import { statusOf, yamlOf } from './stand-ins.js';
@@ -64,14 +65,15 @@ describe('apply', () => {
 
   it('waits with visible progress until it runs', async () => {
     const path = await cloud.file('waited.yaml', yamlOf('waited'));
-    const timer = setTimeout(() => {
-      const status = statusOf('waited', { phase: 'running' });
-      cloud.standIns.put(status);
-      cloud.bus.say(liveStatusSubject('shop', 'waited'), status);
-    }, 1_000);
     cloud.standIns.put(statusOf('waited', { phase: 'starting', running: 0 }));
-    const ran = await cloud.skerry(['apply', '-f', path, '--wait']);
-    clearTimeout(timer);
+    const running = cloud.skerry(['apply', '-f', path, '--wait']);
+    await until(async () => (await committed('waited')) !== undefined, 'it is applied', 20_000);
+    // Time to show how it was; it looks for changes as soon as it is applied.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const status = statusOf('waited', { phase: 'running' });
+    cloud.standIns.put(status);
+    cloud.bus.say(liveStatusSubject('shop', 'waited'), status);
+    const ran = await running;
     expect(ran.code).toBe(0);
     expect(ran.err).toMatch(/shop\/waited starting 0\/1 at eu-de[\s\S]+shop\/waited running 1\/1 at eu-de/);
   });

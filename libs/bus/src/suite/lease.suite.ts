@@ -31,7 +31,8 @@ export function leaseSuite(open: OpenMeeting): void {
     });
 
     test('given back are taken over at once, with a higher epoch, after the holder has stopped', async () => {
-      const [a, b] = candidates(buses, 'given');
+      // With this life the next look comes after 2 s: too late to be taken for "at once" on a busy machine, too.
+      const [a, b] = candidates(buses, 'given', { ttlMs: 6_000 });
       a.run();
       await until('one holds it', () => a.lease.epoch !== undefined);
       const first = a.lease.epoch ?? 0;
@@ -42,7 +43,7 @@ export function leaseSuite(open: OpenMeeting): void {
       await a.lease.release();
       expect(a.log).toEqual([`acquired ${first}`, 'lost']);
       await until('the other holds it', () => b.lease.epoch !== undefined);
-      expect(performance.now() - began).toBeLessThan(500);
+      expect(performance.now() - began).toBeLessThan(1_500);
       expect(b.lease.epoch).toBeGreaterThan(first);
       await b.lease.release();
       expect(b.lease.epoch).toBeUndefined();
@@ -126,9 +127,9 @@ interface Candidate {
   run: () => void;
 }
 
-function candidates(buses: [Bus, Bus], name: string): [Candidate, Candidate] {
+function candidates(buses: [Bus, Bus], name: string, options?: { ttlMs: number }): [Candidate, Candidate] {
   const [one, two] = buses;
-  return [candidate(one.lease(name, 'one')), candidate(two.lease(name, 'two'))];
+  return [candidate(one.lease(name, 'one', options)), candidate(two.lease(name, 'two', options))];
 }
 
 function candidate(lease: Lease): Candidate {
