@@ -1,4 +1,4 @@
-import type { Placement, Share } from '@skerry/contracts';
+import { workloadKey, type Placement, type Share } from '@skerry/contracts';
 import { preparedChecks } from './checks/index.js';
 import { mayReside } from './checks/residency.js';
 import type { Violation } from './lint.js';
@@ -100,6 +100,7 @@ function stayRule(request: PlaceRequest, snapshot: Snapshot): (facts: SiteFacts)
   const { workload, present, refusals, generationBefore } = request;
   const changed = generationBefore !== undefined && generationBefore !== workload.generation;
   const limits = changed ? preparedChecks(request, snapshot) : [];
+  const key = workloadKey(workload.project, workload.name);
   return (facts) => {
     const { name, site, state } = facts;
     const here = present.get(name) ?? 0;
@@ -108,7 +109,9 @@ function stayRule(request: PlaceRequest, snapshot: Snapshot): (facts: SiteFacts)
     const driver = state?.capacity.drivers.includes(workload.spec.run.driver) === true;
     if (!alive || !member || !driver || refusals.has(name)) return 0;
     if (!mayReside(site, workload.spec.placement.residency)) return 0;
-    return limits.reduce((most, { limit }) => Math.min(most, limit ? limit(facts, here) : most), here);
+    // What was preempted has given its room away: it cannot stay.
+    const room = here > 0 ? snapshot.ledger.fitting(name, workload.spec.resources, here, key) : 0;
+    return limits.reduce((most, { limit }) => Math.min(most, limit ? limit(facts, here) : most), room);
   };
 }
 

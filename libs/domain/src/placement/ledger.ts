@@ -2,12 +2,14 @@ import type { CapacityDigest, Resources } from '@skerry/contracts';
 import { NodeBins, replicasIn, type Packing } from './node-bins.js';
 import { gpuMilliOf } from './nodes/node-room.js';
 import { sameShapes } from './nodes/same-shapes.js';
-import type { LedgerView, Use } from './types.js';
+import type { HeldThere, LedgerView, Use } from './types.js';
 
 /** One workload's part of a site: what it needs a replica and where the replicas fit. */
 export interface Holding {
   readonly need: Resources;
   readonly replicas: number;
+  /** Of the workload; 0 when absent. A higher one may take its room. */
+  readonly priority?: number;
   /** On which nodes, and on which GPUs of them; fewer than `replicas` when the site has shrunk below what it holds. */
   readonly packing: Packing;
 }
@@ -46,25 +48,47 @@ export class Ledger implements LedgerView {
     room.bins = new NodeBins(capacity.shapes);
     this.#stale[room.slot] = 1;
     // Largest first, then by key: the packing depends on what is held, not on the order in which it came.
-    for (const [key, { need, replicas }] of [...room.holdings].toSorted(largestFirst)) {
-      room.holdings.set(key, { need, replicas, packing: room.bins.take(need, replicas) });
+    for (const [key, held] of [...room.holdings].toSorted(largestFirst)) {
+      room.holdings.set(key, { ...held, packing: room.bins.take(held.need, held.replicas) });
     }
     return true;
   }
 
   /** Replaces everything that `key` holds. */
-  hold(key: string, need: Resources, shares: readonly { site: string; replicas: number }[]): void {
+  hold(
+    key: string,
+    need: Resources,
+    shares: readonly { site: string; replicas: number }[],
+    priority = 0,
+  ): void {
     this.release(key);
     if (shares.length === 0) return;
     for (const { site, replicas } of shares) {
       const room = this.#room(site);
-      room.holdings.set(key, { need, replicas, packing: room.bins.take(need, replicas) });
+      const packing = room.bins.take(need, replicas);
+      room.holdings.set(key, { need, replicas, packing, ...(priority > 0 ? { priority } : {}) });
       this.#stale[room.slot] = 1;
     }
     this.#sitesOf.set(
       key,
       shares.map((s) => s.site),
     );
+  }
+
+  /** Replaces what `key` holds at one site; none when `replicas` is 0. */
+  holdAt(site: string, key: string, held: HeldThere): void {
+    const room = this.#room(site);
+    const before = room.holdings.get(key);
+    if (before) room.bins.giveBack(before);
+    room.holdings.delete(key);
+    const { need, replicas, priority } = held;
+    if (replicas > 0) {
+      const packing = room.bins.take(need, replicas);
+      room.holdings.set(key, { need, replicas, packing, ...(priority ? { priority } : {}) });
+    }
+    this.#stale[room.slot] = 1;
+    const others = (this.#sitesOf.get(key) ?? []).filter((other) => other !== site);
+    this.#sitesOf.set(key, replicas > 0 ? [...others, site] : others);
   }
 
   /** Gives back everything that `key` holds; returns the sites where that was. */

@@ -4,6 +4,7 @@ import { handoverEndsAt, wantedPart, withHandover } from './handover.js';
 import { placeGiven } from './given.js';
 import { lint } from './lint.js';
 import { ENGINE, place } from './place.js';
+import { preempt } from './preempt.js';
 import type { Decision, PlaceRequest, Snapshot } from './types.js';
 
 export interface NextPlacementInput {
@@ -125,14 +126,27 @@ function decide(
 ): Decision {
   const { removed, stopped } = request.workload;
   if (removed || stopped) return nothing(removed ? 'removed' : 'stopped');
-  const wanted = given ? placeGiven(request, snapshot, given) : (standing ?? place(request, snapshot));
-  const decision = withHandover(wanted, { request, previous, snapshot });
-  const broken = lint(decision, request, snapshot);
+  const made = given
+    ? { decision: placeGiven(request, snapshot, given), snapshot }
+    : standing
+      ? { decision: standing, snapshot }
+      : placeOrPreempt(request, snapshot);
+  const decision = withHandover(made.decision, { request, previous, snapshot: made.snapshot });
+  const broken = lint(decision, request, made.snapshot);
   if (broken.length > 0) {
     const said = broken.map((v) => `${v.invariant}: ${v.site ?? ''} ${v.detail}`).join('; ');
     throw new Error(`decision for ${request.workload.project}/${request.workload.name} breaks ${said}`);
   }
   return decision;
+}
+
+/** With the sites as they are for it: once what is preempted has given way. */
+function placeOrPreempt(
+  request: PlaceRequest,
+  snapshot: Snapshot,
+): { decision: Decision; snapshot: Snapshot } {
+  const decision = place(request, snapshot);
+  return preempt(request, snapshot, decision) ?? { decision, snapshot };
 }
 
 function nothing(state: 'removed' | 'stopped'): Decision {

@@ -29,6 +29,17 @@ export interface LedgerView {
   use(site: string, need: Resources, except?: string): { taken: Use; perReplica: Use };
   /** Where a workload (`<project>.<name>`) holds replicas, at most one entry a site; empty for one that holds nothing. */
   heldBy(key: string): readonly { readonly site: string; readonly replicas: number }[];
+  /** What each workload holds at the site. Without it nothing can be preempted. */
+  holdingsAt?(site: string): ReadonlyMap<string, HeldThere>;
+}
+
+/** What a workload holds at one site. */
+export interface HeldThere {
+  /** Of each replica. */
+  readonly need: Resources;
+  readonly replicas: number;
+  /** 0 when absent. */
+  readonly priority?: number;
 }
 
 /** Everything a decision may look at beyond the workload itself. */
@@ -70,6 +81,7 @@ export type Decision = Pick<
   | 'runnerUp'
   | 'failedChecks'
   | 'rejected'
+  | 'preempted'
   | 'engine'
   | 'seed'
 >;
