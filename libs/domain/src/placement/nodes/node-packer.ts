@@ -157,7 +157,7 @@ export class NodePacker {
     const known = cell.scores[kind];
     if (known !== undefined) return known;
     const scored = this.#score(cell.state, need);
-    if (kind >= 0 && this.#policy.draws !== true) cell.scores[kind] = scored;
+    if (kind >= 0 && (scored === null || this.#policy.draws !== true)) cell.scores[kind] = scored;
     return scored;
   }
 

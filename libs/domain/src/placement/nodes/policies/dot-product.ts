@@ -3,9 +3,12 @@ import type { NodeState } from '../node-state.js';
 import type { PackingPolicy, PackingSetup } from '../packing-policy.js';
 import { largestOf } from './largest.js';
 
+const STEPS = 100;
+
 /**
  * The node whose free cpu and GPUs, as a vector, have the least product with what is wanted. For a share the GPU that is
- * taken counts alone, as the GPU-sharing extension of the FGD paper has it; else all whole ones together.
+ * taken counts alone, as the simulator of the FGD paper has it; else all whole ones together. In whole steps of a
+ * hundredth, as there: nodes that differ by less count as equal.
  */
 export function dotProduct({ nodes }: PackingSetup): PackingPolicy {
   const largest = largestOf(nodes);
@@ -17,7 +20,7 @@ export function dotProduct({ nodes }: PackingSetup): PackingPolicy {
       const gpu =
         (offered(before, after, need.gpu?.shareMilli) / largest.gpuMilli) *
         (gpuMilliOf(need.gpu) / largest.gpuMilli);
-      return (cpu + gpu) / 2;
+      return Math.ceil(STEPS * ((cpu + gpu) / 2));
     },
   };
 }
