@@ -73,6 +73,10 @@ export class PlaceWorkloads {
         const { placement } = trial.decide({ workload, change: item.change, given: givenIn(item) });
         return sameSites(placement, item.placement);
       });
+    } catch (error) {
+      // What was given breaks an invariant by now.
+      this.log.warn('moves do not hold any more', error);
+      return false;
     } finally {
       trial.undo();
     }
@@ -136,6 +140,7 @@ export class PlaceWorkloads {
     this.record(input, next);
     this.world.placements.send(next);
     if (this.world.settle(key, true)) this.agenda.mayHelp();
+    for (const victim of this.world.giveWay(next)) this.agenda.soon(victim);
     // Those that want to be near to it or apart from it.
     for (const other of this.world.workloads.mindful(key)) this.agenda.soon(other);
     const fresh = input.previous?.version.generation !== next.version.generation;

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Plan, PlanFigures } from '@skerry/contracts';
-import { rebalance, withOwnLedger } from '@skerry/domain';
-import { CONFIG } from '@skerry/service';
+import { rebalance, withOwnLedger, type Rebalanced } from '@skerry/domain';
+import { CONFIG, JsonLog } from '@skerry/service';
 import type { SchedulerConfig } from '../config.js';
 import { keyOf } from '../stores/workloads.store.js';
 import { World } from '../stores/world.js';
@@ -24,6 +24,7 @@ export class ProposeMoves {
   constructor(
     private readonly world: World,
     @Inject(CONFIG) private readonly config: SchedulerConfig,
+    @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
   /** How many replicas so many percent of all are; at least one, unless it is none. */
@@ -45,12 +46,24 @@ export class ProposeMoves {
       const workloads = running.slice(first, first + SLICE);
       const { changes } = rebalance({ workloads, snapshot, now }, { maxMoves: left });
       for (const change of changes) {
-        const given = new Map(change.decision.shares.map((s) => [s.site, s.replicas]));
-        items.push(trial.decide({ workload: change.workload, change: 'update', given }));
+        const item = this.tried(trial, change);
+        if (!item) continue;
+        items.push(item);
         left -= change.moved;
       }
     }
     return { plan: this.planFor(maxMoves, running, items), moves: items };
+  }
+
+  /** Undefined for a change that does not hold after those before it: it is left out. */
+  private tried(trial: Trial, { workload, decision }: Rebalanced): PlanItem | undefined {
+    const given = new Map(decision.shares.map((s) => [s.site, s.replicas]));
+    try {
+      return trial.decide({ workload, change: 'update', given });
+    } catch (error) {
+      this.log.warn(`a proposed move of ${keyOf(workload)} does not hold`, error);
+      return undefined;
+    }
   }
 
   private planFor(maxMoves: number, running: readonly Placed[], items: readonly PlanItem[]): Plan {

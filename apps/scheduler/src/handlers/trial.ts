@@ -69,6 +69,6 @@ export class Trial {
     const { ledger } = this.on.snapshot;
     const key = keyOf(workload);
     if (!this.detached.has(key)) this.detached.set(key, ledger.detach(key));
-    ledger.hold(key, workload.spec.resources, shares);
+    ledger.hold(key, workload.spec.resources, shares, workload.spec.placement.priority);
   }
 }

@@ -6,11 +6,11 @@ import {
   type DecidedEntry,
   type DecisionBatch,
   type HistoryEntry,
-  type Resources,
   type Workload,
 } from '@skerry/contracts';
 import type { Ledger } from '@skerry/domain';
 import { BUS, JsonLog } from '@skerry/service';
+import type { Holder } from './holdings.store.js';
 import { SitesStore } from './sites.store.js';
 import { SnapshotsStore, type SnapshotName } from './snapshots.store.js';
 import { keyOf } from './workloads.store.js';
@@ -106,22 +106,24 @@ export class DecisionLogStore {
   }
 
   /** A workload holds something else from now on, other than by a decision. `before`: where it held something. */
-  held(key: string, holds: Shares & { need?: Resources | undefined }, before: Iterable<string>): void {
+  held(key: string, holds: Shares & Partial<Holder>, before: Iterable<string>): void {
     if (!this.opened) return;
     const shares = holds.shares.map(({ site, replicas }) => ({ site, replicas }));
-    const need = holds.need && shares.length > 0 ? { need: holds.need } : {};
-    this.append({ kind: 'held', key, ...need, shares }, [...before, ...shares.map((s) => s.site)]);
+    const { need, priority = 0 } = holds;
+    const holder = need && shares.length > 0 ? { need, ...(priority > 0 ? { priority } : {}) } : {};
+    this.append({ kind: 'held', key, ...holder, shares }, [...before, ...shares.map((s) => s.site)]);
   }
 
   /** A decision; at the position that was told last. */
-  decided(entry: Omit<DecidedEntry, 'kind' | 'workload' | 'need'>, workload: Workload): void {
+  decided(entry: Omit<DecidedEntry, 'kind' | 'workload' | 'need' | 'priority'>, workload: Workload): void {
     const position = this.position();
     if (position === undefined) return;
     const { placement, previous } = entry;
     const touched = [...placement.shares, ...(previous?.shares ?? [])].map((s) => s.site);
-    const need = workload.spec.resources;
+    const { resources: need, placement: rules } = workload.spec;
+    const priority = rules.priority > 0 ? { priority: rules.priority } : {};
     const where = this.workloadAt(workload, placement.inputs.workload, position);
-    this.append({ kind: 'decided', ...entry, need, workload: where ?? workload }, touched);
+    this.append({ kind: 'decided', ...entry, need, ...priority, workload: where ?? workload }, touched);
   }
 
   /** Where the workload was written out before; undefined when it has to be now. */

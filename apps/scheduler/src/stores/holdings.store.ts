@@ -5,6 +5,12 @@ import { DecisionLogStore } from './decision-log.store.js';
 
 type Shares = readonly { readonly site: string; readonly replicas: number }[];
 
+/** Whose replicas they are: what each needs, and its priority. */
+export interface Holder {
+  readonly need: Resources;
+  readonly priority: number;
+}
+
 /** The ledger of what is taken where. Whatever it goes through is logged while this instance decides. */
 @Injectable()
 export class HoldingsStore {
@@ -18,18 +24,20 @@ export class HoldingsStore {
   }
 
   /**
-   * Replaces what a workload holds; without `need` it holds nothing. Returns whether anything was given back at any site.
+   * Replaces what a workload holds; without `holder` it holds nothing. Returns whether anything was given back at any site.
    * `logged`: the decision that it follows is in the log.
    */
-  settle(key: string, need: Resources | undefined, shares: Shares, logged: boolean): boolean {
+  settle(key: string, holder: Holder | undefined, shares: Shares, logged: boolean): boolean {
     const before = this.ledger.heldBy(key);
-    const holds = need ? shares : [];
+    const holds = holder ? shares : [];
     const after = new Map(holds.map((s) => [s.site, s.replicas]));
     const freed = before.some((h) => h.replicas > (after.get(h.site) ?? 0));
     const sites = before.map((h) => h.site);
-    if (need) this.ledger.hold(key, need, holds);
+    if (holder) this.ledger.hold(key, holder.need, holds, holder.priority);
     else this.ledger.release(key);
-    if (!logged) this.log.held(key, { need, shares: holds }, sites);
+    // A workload that is new holds nothing yet: nothing has happened.
+    const nothing = before.length === 0 && holds.length === 0;
+    if (!logged && !nothing) this.log.held(key, { ...holder, shares: holds }, sites);
     return freed;
   }
 }

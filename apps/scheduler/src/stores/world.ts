@@ -8,7 +8,7 @@ import {
   type Snapshot,
 } from '@skerry/domain';
 import { digestOf } from './digest.js';
-import { HoldingsStore } from './holdings.store.js';
+import { HoldingsStore, type Holder } from './holdings.store.js';
 import { PlacementsStore } from './placements.store.js';
 import { ReportsStore } from './reports.store.js';
 import { SitesStore } from './sites.store.js';
@@ -79,9 +79,32 @@ export class World {
    * decision that it follows is in the log.
    */
   settle(key: string, logged = false): boolean {
-    // Without its workload (it comes by another follow) the need is not known: the workload's own coming settles it.
-    const need = this.workloads.get(key)?.workload.spec.resources;
-    return this.holdings.settle(key, need, this.placements.get(key)?.shares ?? [], logged);
+    return this.holdings.settle(key, this.holderOf(key), this.placements.get(key)?.shares ?? [], logged);
+  }
+
+  /**
+   * Has workloads give up what was preempted of them, and who preempts take it: each is to be decided on anew. Returns the
+   * keys of those that gave way.
+   */
+  giveWay(placement: Placement): string[] {
+    const gone = placement.preempted ?? [];
+    for (const { project, name, site, replicas } of gone) {
+      const key = keyOf({ project, name });
+      const left = this.ledger.heldBy(key).flatMap((held) => {
+        const n = held.site === site ? held.replicas - replicas : held.replicas;
+        return n > 0 ? [{ site: held.site, replicas: n }] : [];
+      });
+      this.holdings.settle(key, this.holderOf(key), left, false);
+    }
+    // Only now there is room for it.
+    if (gone.length > 0) this.settle(keyOf(placement));
+    return [...new Set(gone.map(keyOf))];
+  }
+
+  /** Without its workload (it comes by another follow) the need is not known: the workload's own coming settles it. */
+  private holderOf(key: string): Holder | undefined {
+    const spec = this.workloads.get(key)?.workload.spec;
+    return spec && { need: spec.resources, priority: spec.placement.priority };
   }
 
   /** Digests of what a decision reads: the workload and every site. What others hold there is in the log. */
