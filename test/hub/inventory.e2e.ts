@@ -82,10 +82,11 @@ describe('who is there', () => {
 
   it('is written again when it tells another capacity, without another event', async () => {
     fake('a').silence();
-    const capacity = { shapes: [{ nodes: 2, cpuMillicores: 9, memoryMiB: 9, diskMiB: 9 }], drivers: [] };
+    const shape = { nodes: 2, cpuMillicores: 9, memoryMiB: 9, diskMiB: 9, gpus: 8, gpuModel: 'A100' };
+    const capacity = { shapes: [shape], drivers: [] };
     fake('a').beat({ capacity, nodes: 2 });
     await until('it is written', async () => (await states.get('a'))?.value.nodes === 2);
-    expect((await states.get('a'))?.value.phase).toBe('ready');
+    expect((await states.get('a'))?.value).toMatchObject({ phase: 'ready', capacity });
   });
 
   it('is suspect, then lost when it falls silent, and ready again when it is heard; each said once', async () => {
@@ -150,7 +151,7 @@ describe('the intake', () => {
       agentVersion: '1',
       os: 'linux',
       arch: 'x64',
-      allocatable: { cpuMillicores: 1, memoryMiB: 1, diskMiB: 1 },
+      allocatable: { cpuMillicores: 1, memoryMiB: 1, diskMiB: 1, gpus: 2, gpuModel: 'A100' },
       drivers: ['mock'],
       cgroup: 'none',
       address: '127.0.0.1',
