@@ -5,7 +5,9 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { million } from './placement-million.js';
+import { pruning } from './placement-pruning.js';
 import { quality } from './placement-quality.js';
+import { rebalancing } from './placement-rebalance.js';
 import { speed } from './placement-speed.js';
 import { Report } from './report.js';
 
@@ -19,8 +21,10 @@ type Part = (report: Report, options: PartOptions) => Promise<void>;
 
 const PARTS: Readonly<Record<string, Part>> = {
   speed,
+  pruning,
   quality,
   million,
+  rebalancing,
 };
 
 const { values } = parseArgs({

@@ -22,7 +22,7 @@ export function advise(terminal: Terminal, options: AdviseOptions): void {
   const { sitesFrom: sites, users, rtt, cores, memoryGib: memoryGiB } = options;
   const tables = readTables({ sites, users, rtt }, { cores, memoryGiB });
   for (const note of tables.notes) terminal.note(note);
-  const advice = decide(requestOf(tables, options));
+  const advice = terminal.stepwise('searching', (onStep) => decide(requestOf(tables, options), onStep));
   const { chosen } = advice;
   if (chosen === undefined) {
     const lines = advice.rejected.map(({ site, failed }) => `${site}: ${failed.check}: ${failed.has}`);

@@ -93,6 +93,21 @@ export class Terminal {
     }
   }
 
+  /** Does work that lets nothing else happen; when it takes longer than 2 s, says at each step how far it is. */
+  stepwise<T>(what: string, work: (onStep: (done: number, of: number) => void) => T): T {
+    const began = performance.now();
+    const { err } = this.streams;
+    let told = false;
+    const result = work((done, of) => {
+      if (performance.now() - began < PROGRESS_AFTER_MS) return;
+      if (err.isTTY) err.write(`\r${what} … ${done} of ${of}`);
+      else if (!told) err.write(`${what} …\n`);
+      told = true;
+    });
+    if (told && err.isTTY) err.write('\r\u001b[K');
+    return result;
+  }
+
   /** Draws over what was drawn before (on a terminal that can). */
   redraw(draw: () => void): void {
     this.streams.out.write('\u001b[H\u001b[2J');

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { advise, type AdviceRequest, type SiteProspect } from './advise.js';
-import { PLACES } from './example-cloud.suite.js';
-import { distanceKm, estimatedRttMs, positionOf } from './geo.js';
+import { PLACES } from '../example-cloud.suite.js';
+import { distanceKm, estimatedRttMs, positionOf } from '../geo.js';
+import { advise } from './advise.js';
+import type { AdviceRequest, SiteProspect } from './prospects.js';
 
 const prospect = (
   name: string,
@@ -113,7 +114,7 @@ describe('advise', () => {
     lat: fc.double({ min: -90, max: 90, noNaN: true }),
     lon: fc.double({ min: -180, max: 180, noNaN: true }),
   });
-  it('finds the best of all sets of three, or one at most 2 % worse, whatever the order', () => {
+  it('finds the best of all sets of three, or one at most 1 % worse, whatever the order', () => {
     fc.assert(
       fc.property(
         fc.array(place, { minLength: 4, maxLength: 9 }),
@@ -127,12 +128,12 @@ describe('advise', () => {
           });
           const { curve } = advise(asked);
           const third = curve[2];
-          expect(third?.meanMs).toBeLessThanOrEqual(bestMeanOfThree(asked) * 1.02 + 1e-9);
+          expect(third?.meanMs).toBeLessThanOrEqual(bestMeanOfThree(asked) * 1.01 + 1e-9);
           const reversed = advise({ ...asked, prospects: prospects.toReversed() });
           expect(reversed.curve).toEqual(curve);
         },
       ),
-      { numRuns: 60, seed: 20_261_122 },
+      { numRuns: 40, seed: 20_261_122 },
     );
   });
 });
