@@ -1,11 +1,6 @@
-export {
-  advise,
-  type Advice,
-  type AdviceRequest,
-  type Advised,
-  type AdvisedSite,
-  type SiteProspect,
-} from './advise.js';
+export { advise, type Advice } from './advise/advise.js';
+export type { Advised, AdvisedSite } from './advise/figures.js';
+export type { AdviceRequest, SiteProspect } from './advise/prospects.js';
 export { CHECKS } from './checks/index.js';
 export { replaceDueAt } from './checks/readiness.js';
 export { mayReside } from './checks/residency.js';
