@@ -1,6 +1,14 @@
 import type { LabelRule, Resources } from '@skerry/contracts';
 import { NodePacker, type NodeExplanation, type PackingNode, type PlacedReplica } from './node-packer.js';
 import type { PackingPolicy } from './packing-policy.js';
+import { needKey } from './task-classes.js';
+
+/** One replica that a node holds. */
+export interface HeldOnNode {
+  readonly node: string;
+  readonly need: Resources;
+  readonly gpus: readonly number[];
+}
 
 export interface PlaceOnNodesRequest {
   /** In any order; the answer does not depend on it. Names are used once each. */
@@ -42,7 +50,8 @@ export function placeOnNodes(request: PlaceOnNodesRequest): PlacedOnNodes {
   const nodes = request.nodes.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const packer = new NodePacker(nodes, request.policy);
   const indexOf = new Map(nodes.map(({ name }, i) => [name, i]));
-  for (const { node, need: each, gpus } of held) {
+  // In one order, whatever was told: what is learned depends on it.
+  for (const { node, need: each, gpus } of held.toSorted(byNodeAndNeed)) {
     const index = indexOf.get(node);
     if (index === undefined) continue;
     packer.learn(each);
@@ -59,4 +68,9 @@ export function placeOnNodes(request: PlaceOnNodesRequest): PlacedOnNodes {
     missing: replicas - placed.length,
     explained: packer.explain(need, rules),
   };
+}
+
+function byNodeAndNeed(a: HeldOnNode, b: HeldOnNode): number {
+  const [x, y] = [a, b].map(({ node, need }) => `${node} ${needKey(need)}`);
+  return x === y ? 0 : (x ?? '') < (y ?? '') ? -1 : 1;
 }
