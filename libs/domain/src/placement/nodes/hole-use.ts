@@ -18,22 +18,25 @@ export function holeUse(classes: readonly TaskClass[]): Float64Array {
     shares.set(milli, (shares.get(milli) ?? 0) + count);
     all += count;
   }
-  const odds = [...shares].map(([milli, count]) => ({ milli, part: count / all }));
+  const millis = Int32Array.from([...shares.keys()].toSorted((a, b) => a - b));
+  const parts = Float64Array.from(millis, (milli) => (shares.get(milli) ?? 0) / all);
   let use = new Float64Array(WHOLE_GPU + 1);
-  for (let offer = 0; offer < OFFERS; offer += 1) use = afterOneMore(use, odds);
+  for (let offer = 0; offer < OFFERS; offer += 1) use = afterOneMore(use, millis, parts);
   return use;
 }
 
-function afterOneMore(
-  use: Float64Array,
-  odds: readonly { milli: number; part: number }[],
-): Float64Array<ArrayBuffer> {
-  return Float64Array.from(use, (left, free) => {
+function afterOneMore(use: Float64Array, millis: Int32Array, parts: Float64Array): Float64Array<ArrayBuffer> {
+  const next = new Float64Array(use.length);
+  for (let free = 0; free < use.length; free += 1) {
+    const left = use[free] ?? 0;
     let expected = left;
-    for (const { milli, part } of odds) {
-      if (milli > free) continue;
-      expected += part * Math.max(0, milli + (use[free - milli] ?? 0) - left);
+    for (let k = 0; k < millis.length; k += 1) {
+      const milli = millis[k] ?? 0;
+      if (milli > free) break;
+      const gain = milli + (use[free - milli] ?? 0) - left;
+      if (gain > 0) expected += gain * (parts[k] ?? 0);
     }
-    return expected;
-  });
+    next[free] = expected;
+  }
+  return next;
 }
