@@ -35,6 +35,7 @@ export interface WorkloadExample {
   cpuMillicores?: number;
   generation?: number;
   rules?: Record<string, unknown>;
+  type?: Workload['spec']['type'];
   change?: Partial<Workload>;
 }
 
@@ -74,6 +75,7 @@ export function workloadOf(name: string, example: WorkloadExample = {}): Workloa
     labels: {},
     generation: example.generation ?? 1,
     spec: workloadSpecSchema.parse({
+      type: example.type ?? 'service',
       run: { driver: 'mock' },
       resources: { cpuMillicores: example.cpuMillicores ?? 1_000, memoryMiB: 1 },
       placement: { replicas: example.replicas ?? 1, ...example.rules },

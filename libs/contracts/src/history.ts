@@ -34,6 +34,8 @@ const decidedEntrySchema = z.strictObject({
   kind: z.literal('decided'),
   placement: placementSchema,
   need: resourcesSchema,
+  /** Of the workload; 0 when absent. */
+  priority: count.optional(),
   /** Here, or where it was put by an earlier decision: `<epoch>.<batch>.<entry>`. */
   workload: z.union([workloadSchema, z.string().max(64)]),
   /** What was placed before. */

@@ -28,7 +28,9 @@ export function snapshotSite(
     ...(state ? { state } : {}),
     held: [...holdings]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, { need, replicas, packing }]) => ({ key, need, replicas, packed: [...packing] })),
+      .map(([key, { need, replicas, packing, priority }]) => {
+        return { key, need, replicas, packed: [...packing], ...(priority === undefined ? {} : { priority }) };
+      }),
   };
 }
 
@@ -42,9 +44,10 @@ export class Past {
     const holdings = new Map<string, Map<string, Holding>>();
     for (const { name, site, state, held } of sites) {
       this.#site(name, site, state);
-      for (const { key, need, replicas, packed } of held) {
+      for (const { key, need, replicas, packed, priority } of held) {
         const bySite = holdings.get(key) ?? new Map<string, Holding>();
-        bySite.set(name, { need, replicas, packing: Int32Array.from(packed) });
+        const packing = Int32Array.from(packed);
+        bySite.set(name, { need, replicas, packing, ...(priority === undefined ? {} : { priority }) });
         holdings.set(key, bySite);
       }
     }
@@ -57,11 +60,11 @@ export class Past {
       case 'site':
         return this.#site(entry.name, entry.site, entry.state);
       case 'held':
-        if (entry.need) this.ledger.hold(entry.key, entry.need, entry.shares);
+        if (entry.need) this.ledger.hold(entry.key, entry.need, entry.shares, entry.priority);
         else this.ledger.release(entry.key);
         return undefined;
       case 'decided':
-        return this.ledger.hold(keyOf(entry.placement), entry.need, entry.placement.shares);
+        return this.ledger.hold(keyOf(entry.placement), entry.need, entry.placement.shares, entry.priority);
     }
   }
 

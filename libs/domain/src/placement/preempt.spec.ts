@@ -22,7 +22,8 @@ const asked = (rules: Rules, cores = 1) =>
   request(workload({ rules: { priority: 10, preempts: true, ...rules }, cpuMillicores: cores * 1_000 }));
 function taken(snapshot: ReturnType<typeof scene>, wants: ReturnType<typeof asked>) {
   const found = preempt(wants, snapshot, place(wants, snapshot));
-  if (found) expect(lint(found.decision, wants, found.snapshot)).toEqual([]);
+  const broken = found ? lint(found.decision, wants, found.snapshot) : [];
+  expect(broken).toEqual([]);
   return found?.decision.preempted?.map((p) => `${p.replicas} ${p.name} at ${p.site}`);
 }
 
