@@ -220,6 +220,26 @@ describe('the scheduler', () => {
     await expect(ask({ at: '2020-01-01T00:00:00.000Z' })).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it('goes on when the log of decisions is lost, and says that it explains by what is known now', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    const first = await placed('web', { a: 1 });
+    const ask = async (query: object) =>
+      whySchema.parse((await cloud.bus.request(RPC.why, { project: 'shop', name: 'web', ...query })).json());
+    await until('it is written', async () => (await ask({})).from === 'recorded');
+    await cloud.bus.purge('KV_decisions', '$KV.decisions.>');
+    await cloud.bus.purge('KV_inputs', '$KV.inputs.>');
+    await cloud.putWorkload('web', { generation: 2 });
+    const second = await until('the next generation is decided', async () => {
+      const placement = await cloud.placement('web');
+      return placement?.version.generation === 2 && placement;
+    });
+    const why = await ask({ revision: second.version.revision });
+    expect([why.from, why.reproduced, why.sites.map((s) => s.site)]).toEqual(['current', undefined, ['a']]);
+    const gone = ask({ revision: first.version.revision });
+    await expect(gone).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   it('passes over a value that is not what it should be, and goes on', async () => {
     await cloud.bus.publish('$KV.workloads.shop.broken', { kind: 'Workload' });
     await cloud.putSite('a');

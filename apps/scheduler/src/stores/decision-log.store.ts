@@ -84,6 +84,7 @@ export class DecisionLogStore {
   end(): void {
     if (this.opened) this.seal(this.opened);
     this.opened = undefined;
+    this.write();
   }
 
   /** Resolves when all that was logged is written or given up. */

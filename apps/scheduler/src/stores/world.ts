@@ -61,12 +61,21 @@ export class World {
       previous,
       refusals: this.reports.refusals.of(key, workload.generation, previous, now),
       // What runs matters to what is placed already: it stays until what replaces it runs.
-      ...(previous && previous.shares.length > 0 ? { healthy: this.reports.health.of(key) } : {}),
+      ...(previous && previous.shares.length > 0 ? { healthy: this.healthyOf(key) } : {}),
       ...this.budgetLeft(workload),
       snapshot: this.snapshot(),
       now,
       inputs: () => this.digests(workload),
     };
+  }
+
+  /** Healthy replicas by site; what a site said before it fell silent does not count. */
+  private healthyOf(key: string): ReadonlyMap<string, number> {
+    const heard = [...this.reports.health.of(key)].filter(([site]) => {
+      const phase = this.sites.get(site)?.state?.phase;
+      return phase === 'ready' || phase === 'suspect';
+    });
+    return new Map(heard);
   }
 
   /** Whether something of the workload stays only until what replaces it is healthy. */
