@@ -106,7 +106,10 @@ describe('whether an assignment fits on a node', () => {
     given.set('b', gpuNeed(2, { count: 1, shareMilli: 600 }));
     expect(given.gpusOf('b', 0)).toEqual([1]);
     expect(given.gpusOf('b', 1)).toEqual([0]);
-    expect(given.gpusOf('b', 2)).toBeUndefined();
+    // A further run of a cron waits for the GPU of an earlier one.
+    expect(given.gpusOf('b', 2)).toEqual([1]);
+    given.set('d', share);
+    expect(given.gpusOf('d', 0)).toBeUndefined();
     const again = new Given(gpuNode);
     again.set('b', share, new Map([[0, [1]]]));
     again.set('c', share, new Map([[0, [1]]]));

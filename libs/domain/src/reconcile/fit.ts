@@ -56,10 +56,14 @@ export class Given {
     this.placeGpus(key, need, held);
   }
 
-  /** GPUs of a replica, by index on this node; none for one that wants none. Undefined when there are none left for it. */
+  /**
+   * GPUs of a replica, by index on this node; none for one that wants none. Undefined when there are none left for it. Slots
+   * beyond the replicas (runs of a cron that overlap) take turns at the GPUs of those.
+   */
   gpusOf(key: string, slot: number): readonly number[] | undefined {
-    if (this.needs.get(key)?.each.gpu === undefined) return [];
-    return this.placed.get(key)?.get(slot)?.gpus;
+    const need = this.needs.get(key);
+    if (need?.each.gpu === undefined) return [];
+    return this.placed.get(key)?.get(slot % Math.max(1, need.replicas))?.gpus;
   }
 
   /** The first check that `need` of `key` fails on the node beside all others; undefined when it fits. */
@@ -106,7 +110,8 @@ export class Given {
     if (need?.each.gpu === undefined) return { placed, short: undefined };
     const wanted = { ...NOTHING, gpu: need.each.gpu };
     for (let slot = 0; slot < need.replicas; slot += 1) {
-      const same = held.get(slot) ?? before.get(slot)?.gpus;
+      const running = [...held].find(([other]) => other % need.replicas === slot)?.[1];
+      const same = running ?? before.get(slot)?.gpus;
       if (same === undefined || !this.gpus.takeIfFree(0, wanted, same)) continue;
       placed.set(slot, { node: 0, need: wanted, gpus: same, score: 0 });
     }
