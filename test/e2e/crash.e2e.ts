@@ -89,10 +89,25 @@ describe('processes that are killed', () => {
     expect(after?.pid).toBe(before?.pid);
   }, 90_000);
 
-  it('leaves nothing of a site that was removed', async () => {
+  it('leaves nothing of a site that was removed, and ends nothing before what replaces it is healthy', async () => {
     await client.apply({ documents: [httpService('mover', { replicas: 2 })] });
     await untilPhase(client, 'mover', ['running']);
+    await client.cordon('one', true);
+    await client.apply({ documents: [httpService('only')] });
+    const [before] = replicasOf(await untilPhase(client, 'only', ['running']));
+    await client.cordon('one', false);
     await client.removeSite('two');
+    await eventually(async () => (isAlive(before?.pid) ? undefined : true), {
+      withinMs: 60_000,
+      what: 'the replica that had to go has ended',
+      everyMs: 20,
+    });
+    // It ended because another was healthy: that one answers by now.
+    const now = replicasOf(await untilPhase(client, 'only', ['running'], 1_000));
+    const answering = await Promise.all(
+      now.filter((r) => r.pid !== before?.pid).map((r) => whoAnswers(r.addresses['http'])),
+    );
+    expect(answering.map((a) => a.site)).toEqual(['one']);
     await eventually(() => (existsSync(under.cloud.paths.site('two')) ? undefined : true), {
       withinMs: 40_000,
       what: 'the folder of the site is gone',
@@ -186,4 +201,13 @@ async function placementOf(under: CloudUnderTest, name: string): Promise<Placeme
     .get(`test.${name}`);
   if (entry === undefined) throw new Error(`no placement of ${name}`);
   return entry.value;
+}
+
+function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined) throw new Error('it had no process');
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
