@@ -1,6 +1,7 @@
 import { Users } from './demand/users.js';
 import { emptyChoice, withMore } from './choice.js';
 import { evaluate, type Evaluation } from './evaluate.js';
+import { CANDIDATES_MAX } from './prune.js';
 import { clusterUsers } from './search/cluster-users.js';
 import { grow } from './search/greedy.js';
 import { Improve, type Move } from './search/improve.js';
@@ -10,7 +11,7 @@ import { WorkLeft } from './search/work-left.js';
 import type { Choice, Problem } from './types.js';
 
 /** User locations that the search tells apart; more are gathered into so many. */
-export const USERS_SEARCHED_MAX = 256;
+export const USERS_SEARCHED_MAX = 192;
 /** Replicas beyond this many are placed in equal portions, so that the work does not grow with them. */
 const STEPS_MAX = 128;
 /** Looks at one user location at one site in one search (about 2 ns each); then what was found so far stands. */
@@ -31,11 +32,25 @@ export interface Chosen {
 
 /** How much of a problem the search looks at; by default as much as a decision in milliseconds can. */
 export interface SearchLimits {
+  /** Sites that are pruned when more pass the checks. */
+  readonly candidates: number;
+  /** User locations; more are gathered into so many. */
   readonly users: number;
+  /** Looks at one user location at one site. */
   readonly work: number;
 }
 
-const DEFAULT_LIMITS: SearchLimits = { users: USERS_SEARCHED_MAX, work: WORK_MAX };
+export const DEFAULT_LIMITS: SearchLimits = {
+  candidates: CANDIDATES_MAX,
+  users: USERS_SEARCHED_MAX,
+  work: WORK_MAX,
+};
+/** Everything is looked at, however long it takes: what the default's decisions are measured against. */
+export const UNPRUNED: SearchLimits = {
+  candidates: Number.POSITIVE_INFINITY,
+  users: Number.POSITIVE_INFINITY,
+  work: Number.POSITIVE_INFINITY,
+};
 
 /**
  * Chooses counts by greedy addition and then by moves to a local optimum; see `grow` and `Improve`. It begins with what is

@@ -1,6 +1,7 @@
 export { advise, type Advice } from './advise/advise.js';
 export type { Advised, AdvisedSite } from './advise/figures.js';
 export type { AdviceRequest, SiteProspect } from './advise/prospects.js';
+export { DEFAULT_LIMITS, UNPRUNED, type SearchLimits } from './choose.js';
 export { CHECKS } from './checks/index.js';
 export { replaceDueAt } from './checks/readiness.js';
 export { mayReside } from './checks/residency.js';
@@ -31,6 +32,7 @@ export {
 export { type TrialLedger } from './rebalance-trial.js';
 export { replicaRange } from './replica-range.js';
 export { replicaPrice } from './price.js';
+export { quotasOf } from './search/set-rules.js';
 export { siteFacts } from './site-facts.js';
 export { TERMS } from './terms/index.js';
 export * from './types.js';

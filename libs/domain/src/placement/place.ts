@@ -1,5 +1,5 @@
 import { LIMITS, type CheckResult, type Share } from '@skerry/contracts';
-import { choose, gather, type Chosen } from './choose.js';
+import { choose, DEFAULT_LIMITS, gather, type Chosen, type SearchLimits } from './choose.js';
 import { preparedChecks, resultOf } from './checks/index.js';
 import { servedOf } from './evaluate.js';
 import { spreadDomain } from './checks/spread-label.js';
@@ -33,19 +33,23 @@ export function place(request: PlaceRequest, snapshot: Snapshot): Decision {
 }
 
 /** As `place`, with the problem and the choice it solved. */
-export function work(request: PlaceRequest, snapshot: Snapshot): Worked {
+export function work(
+  request: PlaceRequest,
+  snapshot: Snapshot,
+  limits: SearchLimits = DEFAULT_LIMITS,
+): Worked {
   const sifted = new Sifted(request, snapshot);
   const groups = groupsOf(sifted);
   const users = new Users(request.workload.demand, sifted.index, request.measuredMs);
   const fixed = fixedChoice(sifted, users);
   if (fixed) return { decision: decisionOf(fixed.problem, fixed.chosen, sifted), ...fixed, sifted };
-  const gathered = gather(users);
-  const kept = worthSearching(sifted, gathered);
+  const gathered = gather(users, limits);
+  const kept = worthSearching(sifted, gathered, limits.candidates);
   let problem = problemAmong(sifted, kept, users);
-  let chosen = choose(problem, groups, gathered);
+  let chosen = choose(problem, groups, gathered, limits);
   if (chosen.choice.total < problem.wanted && kept.length < sifted.feasible.length) {
     problem = problemAmong(sifted, sifted.feasible, users);
-    chosen = choose(problem, groups, gathered);
+    chosen = choose(problem, groups, gathered, limits);
   }
   return { decision: decisionOf(problem, chosen, sifted), problem, chosen, sifted };
 }

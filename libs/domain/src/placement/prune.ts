@@ -13,11 +13,11 @@ import { DEFAULT_WEIGHTS } from './weights.js';
 /** Sites are pruned when more than this pass the checks. */
 export const CANDIDATES_MAX = 256;
 /** Places among the users for which the best sites are sought, and how many for each. */
-const PLACES = 48;
-const BEST_PER_PLACE = 3;
+const PLACES = 32;
+const BEST_PER_PLACE = 2;
 /** Kept for costing least, wherever they are, and for being nearest to the heaviest users. */
-const CHEAPEST = 32;
-const NEAREST_TO = 64;
+const CHEAPEST = 24;
+const NEAREST_TO = 24;
 /** Cells along one edge of the cube around the globe: in each, the sites that cost least are looked at for every place. */
 const CELLS = 16;
 const BEST_PER_CELL = 2;
@@ -32,8 +32,8 @@ const AROUND_MAX = 512;
  * group of a spread. What this costs in the objective is measured in test/bench (`placement.10k_gap_pct`). `places`: the
  * users, gathered.
  */
-export function worthSearching(sifted: Sifted, users: Users): Int32Array {
-  if (sifted.feasible.length <= CANDIDATES_MAX) return sifted.feasible;
+export function worthSearching(sifted: Sifted, users: Users, most = CANDIDATES_MAX): Int32Array {
+  if (sifted.feasible.length <= most) return sifted.feasible;
   return new Pruning(sifted, users).kept();
 }
 
@@ -165,7 +165,7 @@ class Pruning {
         best[at] = best[at - 1] ?? -1;
       best[at] = i;
     }
-    return [...best.filter((i) => i >= 0)];
+    return Array.from(best.filter((i) => i >= 0));
   }
 
   #forGroups(): void {

@@ -1,9 +1,11 @@
 import { replicaPrice } from '../price.js';
+import { UNREAD } from './facets.js';
 import type { Check } from '../types.js';
 
 /** The budget pays for at least one replica here; what all of them cost together is kept by the search. */
 export const budget: Check = {
   name: 'budget',
+  reads: ({ workload }) => (workload.spec.placement.budgetPerMonth === undefined ? UNREAD : undefined),
   prepare({ workload }) {
     const { resources, placement } = workload.spec;
     const { budgetPerMonth } = placement;
@@ -15,11 +17,12 @@ export const budget: Check = {
   },
   explain({ facts, request }) {
     const { budgetPerMonth } = request.workload.spec.placement;
+    if (budgetPerMonth === undefined) return { has: 'any price', needs: 'no budget' };
     const price = replicaPrice(facts.site.prices, request.workload.spec.resources);
-    const short = budgetPerMonth !== undefined && price > budgetPerMonth;
+    const short = price > budgetPerMonth;
     return {
       has: `${price.toFixed(2)} a month for each replica`,
-      needs: budgetPerMonth === undefined ? 'any price' : `at most ${budgetPerMonth} a month in all`,
+      needs: `at most ${budgetPerMonth} a month in all`,
       ...(short ? { remedy: `budgetPerMonth: ${(Math.ceil(price * 100) / 100).toString()}` } : {}),
     };
   },

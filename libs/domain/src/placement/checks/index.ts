@@ -56,12 +56,16 @@ export function preparedChecks(request: PlaceRequest, snapshot: Snapshot): reado
   return CHECKS.map((check) => ({ check, limit: check.prepare(request, snapshot) }));
 }
 
-/** The result of one check as it is shown and stored. */
-export function resultOf({ check, limit }: PreparedCheck, context: CheckContext): CheckResult {
+/** The result of one check as it is shown and stored. `ok`: whether the site passes, when that is known. */
+export function resultOf(
+  { check, limit }: PreparedCheck,
+  context: CheckContext,
+  ok = limit === undefined || limit(context.facts, context.present) > 0,
+): CheckResult {
   const { has, needs, remedy } = check.explain(context);
   return {
     check: check.name,
-    ok: limit === undefined || limit(context.facts, context.present) > 0,
+    ok,
     has: has.slice(0, 300),
     needs: needs.slice(0, 300),
     ...(remedy === undefined ? {} : { remedy: remedy.slice(0, 300) }),

@@ -1,9 +1,11 @@
 import { replicaPrice } from '../price.js';
+import { UNREAD } from './facets.js';
 import type { Check } from '../types.js';
 
 /** The project's quota leaves enough for at least one replica here; what all of them cost together is kept by the search. */
 export const projectBudget: Check = {
   name: 'project-budget',
+  reads: ({ projectBudgetLeft }) => (projectBudgetLeft === undefined ? UNREAD : undefined),
   prepare({ workload, projectBudgetLeft: left }) {
     if (left === undefined) return undefined;
     return ({ site }) => {
@@ -13,9 +15,8 @@ export const projectBudget: Check = {
   },
   explain({ facts, request }) {
     const { workload, projectBudgetLeft: left } = request;
+    if (left === undefined) return { has: 'any price', needs: 'no quota of the budget' };
     const price = replicaPrice(facts.site.prices, workload.spec.resources);
-    if (left === undefined)
-      return { has: `${price.toFixed(2)} a month for each replica`, needs: 'any price' };
     const short = price > left;
     return {
       has: `${price.toFixed(2)} a month for each replica`,

@@ -52,6 +52,9 @@ export class Transport {
   #site: Int32Array;
   #amount: Float64Array;
   #pieces = 0;
+  /** Of what is sent so far, and how much is still above the capacities. */
+  #cost = 0;
+  #excess = 0;
   readonly #least: Float64Array;
 
   constructor(private readonly weights: Float64Array) {
@@ -68,21 +71,29 @@ export class Transport {
     this.#least = new Float64Array(this.#points);
   }
 
-  /** `rows[site][point]` are costs per unit. The answer's arrays are its own. */
-  solve(rows: readonly Float64Array[], capacities: Float64Array): Flow {
+  /**
+   * `rows[site][point]` are costs per unit. The answer's arrays are its own. Undefined as soon as it is sure that the cost
+   * is `limit` or more: paths only grow longer, so what is left to send costs at least as much as the last path.
+   */
+  solve(
+    rows: readonly Float64Array[],
+    capacities: Float64Array,
+    limit = Number.POSITIVE_INFINITY,
+  ): Flow | undefined {
     this.#reset(rows, capacities);
     this.#toCheapest();
+    if (this.#cost >= limit) return undefined;
     let pathsLeft = PATHS_PER_PIECE_MAX * (this.#points + this.#sites);
-    while (pathsLeft > 0 && this.#sendOne()) pathsLeft -= 1;
-    return this.#flow();
+    while (pathsLeft > 0 && this.#sendOne(limit)) pathsLeft -= 1;
+    return this.#cost >= limit ? undefined : this.#flow();
   }
 
   /** As `solve`, with who is served where. */
   solveInDetail(rows: readonly Float64Array[], capacities: Float64Array): DetailedFlow {
-    const flow = this.solve(rows, capacities);
+    this.solve(rows, capacities);
     const pieces = this.#pieces;
     return {
-      ...flow,
+      ...this.#flow(),
       pieces,
       point: this.#point.slice(0, pieces),
       site: this.#site.slice(0, pieces),
@@ -101,6 +112,8 @@ export class Transport {
     this.#known.fill(0, 0, n);
     this.#head.fill(NO_PIECE, 0, n);
     this.#pieces = 0;
+    this.#cost = 0;
+    this.#excess = 0;
   }
 
   #makeRoomFor(sites: number): void {
@@ -134,8 +147,10 @@ export class Transport {
       this.#amount[p] = amount;
       this.#link(p, site[p] ?? 0);
       this.#load[site[p] ?? 0] = (this.#load[site[p] ?? 0] ?? 0) + amount;
+      this.#cost += amount * (least[p] ?? 0);
     }
     this.#pieces = this.#points;
+    for (let i = 0; i < this.#sites; i += 1) this.#excess += Math.max(0, -this.#room(i));
   }
 
   #link(piece: number, site: number): void {
@@ -156,9 +171,15 @@ export class Transport {
   }
 
   /** Sends demand along the shortest path from any overloaded site to any with room; false when none is left. */
-  #sendOne(): boolean {
+  #sendOne(limit: number): boolean {
     const to = this.#nearestWithRoom();
     if (to < 0) return false;
+    // What is too much is still at its first site, whose potential is 0: that of the other end is the way's length.
+    const length = this.#potential[to] ?? 0;
+    if (this.#cost + this.#excess * length >= limit) {
+      this.#cost = limit;
+      return false;
+    }
     let amount = this.#room(to);
     let at = to;
     for (let from = this.#from[at] ?? -1; from >= 0; at = from, from = this.#from[at] ?? -1) {
@@ -172,6 +193,8 @@ export class Transport {
     }
     this.#load[source] = (this.#load[source] ?? 0) - amount;
     this.#load[to] = (this.#load[to] ?? 0) + amount;
+    this.#cost += amount * length;
+    this.#excess -= amount;
     return true;
   }
 

@@ -7,8 +7,9 @@ import type { WorkLeft } from './work-left.js';
 /** Objectives nearer than this are ties: nothing moves for less. */
 export const EPSILON = 1e-9;
 const ROUNDS_MAX = 48;
-/** Moves worked out exactly in one round; the others wait for the next. */
-const EXACT_PER_ROUND = 24;
+/** Moves of one round that are worked out exactly and do not gain, at least; more as long as they take little work. */
+const FAILED_PER_ROUND = 8;
+const FAILED_WORK_PER_ROUND = 100_000;
 /** Moves kept of one round, the most promising first. */
 const PROMISING_MAX = 96;
 
@@ -38,6 +39,8 @@ export class Improve {
   readonly #cost1: Float64Array;
   readonly #cost2: Float64Array;
   readonly #selection: GainSelection;
+  /** What `gainOfOpening` answers with: valid until the next candidate. */
+  readonly #saved: Float64Array;
 
   constructor(
     private readonly space: Space,
@@ -47,6 +50,7 @@ export class Improve {
   ) {
     this.#price = new Float64Array(space.size);
     this.#selection = new GainSelection(space.users);
+    this.#saved = new Float64Array(space.size);
     this.#first = new Int32Array(space.users);
     this.#cost1 = new Float64Array(space.users);
     this.#cost2 = new Float64Array(space.users);
@@ -72,14 +76,16 @@ export class Improve {
   #round(): boolean {
     const moves = this.#promising(-EPSILON);
     let gained = false;
-    let exact = 0;
+    const tries = FAILED_WORK_PER_ROUND / Math.max(1, this.#open.length * this.space.users);
+    const patience = this.work.unlimited ? moves.length : Math.max(FAILED_PER_ROUND, tries);
+    let failed = 0;
     for (const move of moves) {
-      if (exact >= EXACT_PER_ROUND || this.work.spent) break;
+      if (failed >= patience || this.work.spent) break;
       if (move.from >= 0 && (this.rules.counts[move.from] ?? 0) < move.replicas) continue;
       if (!this.rules.allows(move.from, move.to, move.replicas)) continue;
-      exact += 1;
       // After a move the other bounds are old: they still say which moves to try, and each is tried exactly.
       if (this.#tried(move)) gained = true;
+      else failed += 1;
     }
     return gained;
   }
@@ -117,7 +123,7 @@ export class Improve {
   #tried(move: Move): boolean {
     const [before, flow, open] = [this.#objective, this.#flow, this.#open];
     this.#apply(move, 1);
-    this.#settle();
+    this.#settle(before - EPSILON);
     if (this.#objective < before - EPSILON) return true;
     this.#apply(move, -1);
     [this.#objective, this.#flow, this.#open] = [before, flow, open];
@@ -129,14 +135,16 @@ export class Improve {
     if (to >= 0) this.rules.change(to, sign * replicas);
   }
 
-  #settle(): void {
+  /** Works out the objective of the counts; Infinity as soon as it is sure to be `limit` or more. */
+  #settle(limit = Number.POSITIVE_INFINITY): void {
     const { space, rules } = this;
     this.#open = openOf(rules.counts);
-    this.#flow = space.serve(this.#open, rules.counts);
-    this.work.take(this.#open.length * space.users);
-    let cost = this.#flow?.cost ?? 0;
+    let cost = 0;
     for (const at of this.#open) cost += space.siteCost(at, 0, rules.counts[at] ?? 0);
-    this.#objective = cost;
+    this.work.take(this.#open.length * space.users);
+    this.#flow = cost < limit ? space.serve(this.#open, rules.counts, limit - cost) : undefined;
+    const served = this.#flow !== undefined || space.users === 0 || this.#open.length === 0;
+    this.#objective = served ? cost + (this.#flow?.cost ?? 0) : Number.POSITIVE_INFINITY;
   }
 
   /** Moves whose bound is below `most`, the lowest first. `toEmpty`: only to candidates that have nothing, all of a site's. */
@@ -176,7 +184,7 @@ export class Improve {
     const total = rules.total;
     if (!toEmpty && total < space.problem.range.max) {
       const added = space.siteCost(to, has, step) - (gain ? gain.gain : lambda * step);
-      moves.offer({ from: -1, to, replicas: step, bound: added });
+      moves.offer(-1, to, step, added);
     }
     for (let n = 0; n < this.#open.length; n += 1) {
       const from = this.#open[n] ?? 0;
@@ -188,21 +196,16 @@ export class Improve {
         const users = own === 1 ? closed : -(gain?.gain ?? 0);
         const sites = (replicas === 1 ? addOne : space.siteCost(to, has, replicas)) + this.#less(n, replicas);
         const prices = ((this.#price[from] ?? 0) * space.carries - (gain ? 0 : lambda)) * replicas;
-        moves.offer({ from, to, replicas, bound: users + sites + prices });
+        moves.offer(from, to, replicas, users + sites + prices);
       }
       if (own > 1) {
         const sites = space.siteCost(to, has, own) + space.siteCost(from, own, -own);
         const prices = ((this.#price[from] ?? 0) * space.carries - (gain ? 0 : lambda)) * own;
         const users = gain ? closed - gain.beyond : closed;
-        moves.offer({ from, to, replicas: own, bound: users + sites + prices });
+        moves.offer(from, to, own, users + sites + prices);
       } else if (toEmpty) {
         const sites = addOne + this.#less(n, 1);
-        moves.offer({
-          from,
-          to,
-          replicas: 1,
-          bound: closed + sites + (this.#price[from] ?? 0) * space.carries,
-        });
+        moves.offer(from, to, 1, closed + sites + (this.#price[from] ?? 0) * space.carries);
       }
     }
   }
@@ -220,7 +223,7 @@ export class Improve {
       const users = replicas === own ? (losses[n] ?? 0) : 0;
       const bound =
         users + this.#less(n, replicas) + (this.#price[from] ?? 0) * this.space.carries * replicas;
-      moves.offer({ from, to: -1, replicas, bound });
+      moves.offer(from, -1, replicas, bound);
     }
   }
 
@@ -266,7 +269,7 @@ export class Improve {
   #gainOfOpening(to: number): Opening {
     const { space } = this;
     const row = space.rows[to];
-    const saved = new Float64Array(this.#open.length);
+    const saved = this.#saved.fill(0, 0, this.#open.length);
     if (!row) return { gain: 0, beyond: 0, saved };
     this.work.take(space.users);
     let [gain, amount] = [0, 0];
@@ -341,9 +344,9 @@ class Promising {
     this.#highest = most;
   }
 
-  offer(move: Move): void {
-    if (move.bound >= this.#highest) return;
-    this.#moves.push(move);
+  offer(from: number, to: number, replicas: number, bound: number): void {
+    if (bound >= this.#highest) return;
+    this.#moves.push({ from, to, replicas, bound });
     if (this.#moves.length < 2 * PROMISING_MAX) return;
     this.#moves = this.sorted();
     this.#highest = this.#moves.at(-1)?.bound ?? this.#highest;

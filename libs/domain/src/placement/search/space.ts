@@ -55,12 +55,16 @@ export class Space {
     return sums;
   }
 
-  /** The cheapest way to serve all users from the open candidates. */
-  serve(open: readonly number[], counts: Int32Array): Flow | undefined {
+  /** The cheapest way to serve all users from the open candidates; undefined when it costs `limit` or more. */
+  serve(open: readonly number[], counts: Int32Array, limit = Number.POSITIVE_INFINITY): Flow | undefined {
     if (this.users === 0 || open.length === 0) return undefined;
-    return this.#transport.solve(
-      open.map((i) => this.rows[i] ?? new Float64Array(this.users)),
-      Float64Array.from(open, (i) => (counts[i] ?? 0) * this.carries),
-    );
+    const rows: Float64Array[] = [];
+    const capacities = new Float64Array(open.length);
+    for (let n = 0; n < open.length; n += 1) {
+      const row = this.rows[open[n] ?? 0];
+      if (row) rows.push(row);
+      capacities[n] = (counts[open[n] ?? 0] ?? 0) * this.carries;
+    }
+    return this.#transport.solve(rows, capacities, limit);
   }
 }

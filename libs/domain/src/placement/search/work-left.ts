@@ -6,6 +6,10 @@ export class WorkLeft {
     this.left -= looks;
   }
 
+  get unlimited(): boolean {
+    return this.left === Number.POSITIVE_INFINITY;
+  }
+
   get spent(): boolean {
     return this.left <= 0;
   }
