@@ -2,6 +2,7 @@ import { emptyChoice, withMore } from './choice.js';
 import type { Chosen } from './choose.js';
 import { evaluate } from './evaluate.js';
 import { budgetOf } from './budget-of.js';
+import { SetRules } from './search/set-rules.js';
 import type { Sifted } from './sift.js';
 import type { Candidate, Problem, SiteFacts } from './types.js';
 
@@ -49,6 +50,10 @@ export function everyMatching(problem: Problem, sifted: Sifted): Fixed {
 export function whereItIs(problem: Problem): Fixed | undefined {
   const at = problem.candidates.findIndex((c) => c.present > 0);
   if (at < 0 || problem.wanted !== 1) return undefined;
+  // Rules of the whole set may have changed so that it has to leave.
+  const rules = new SetRules(problem, new Set());
+  rules.change(at, 1);
+  if (!rules.holds) return undefined;
   return {
     problem,
     chosen: chosenOf(problem, withMore(emptyChoice(problem.candidates.length), at, 1), undefined),

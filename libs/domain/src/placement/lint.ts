@@ -2,6 +2,8 @@ import type { Decision, PlaceRequest, SiteFacts, Snapshot } from './types.js';
 import { budgetOf } from './budget-of.js';
 import { preparedChecks } from './checks/index.js';
 import { lastCopyGone, wantedPart } from './handover.js';
+import { replicaRange } from './replica-range.js';
+import { quotasOf } from './search/set-rules.js';
 import { spreadDomain } from './checks/spread-label.js';
 
 export interface Violation {
@@ -30,17 +32,23 @@ const knownSites: Invariant = {
       .map((s) => ({ invariant: 'known-sites', site: s.site, detail: 'no such site' })),
 };
 
-/** Each site is named once, and no more is placed than wanted; the state says whether it is all. */
+/** Each site is named once, and no more is placed than asked for; the state says whether it is all. */
 const totals: Invariant = {
   name: 'totals',
-  broken({ shares, state, wanted }) {
+  broken({ shares, state, wanted }, { workload }) {
+    const most = Math.max(
+      wanted,
+      workload.spec.type === 'daemon' ? 0 : replicaRange(workload.spec.placement).max,
+    );
     const total = shares.reduce((sum, s) => sum + s.replicas, 0);
-    const said = total >= wanted ? 'placed' : total > 0 ? 'partial' : 'unplaceable';
+    // All are placed, and yet some users are farther than they may be.
+    const far = state === 'partial' && workload.spec.placement.maxLatencyMs !== undefined;
+    const said = total >= wanted && !far ? 'placed' : total > 0 ? 'partial' : 'unplaceable';
     const found: Violation[] = [];
     if (new Set(shares.map((s) => s.site)).size < shares.length) {
       found.push({ invariant: 'totals', detail: 'a site is named twice' });
     }
-    if (total > wanted) found.push({ invariant: 'totals', detail: `${total} placed, ${wanted} wanted` });
+    if (total > most) found.push({ invariant: 'totals', detail: `${total} placed, ${most} asked for` });
     if (state !== said)
       found.push({ invariant: 'totals', detail: `${state}, but ${total} of ${wanted} are placed` });
     return found;
@@ -68,24 +76,84 @@ const checksHold: Invariant = {
 };
 
 /** Groups with a share differ by at most `maxSkew`. Groups without one are judged by the search, which knows who could take more. */
-const spreadHeld: Invariant = {
+const skewHeld: Invariant = {
   name: 'spread',
   broken({ shares }, { workload }, sites) {
     const { spread } = workload.spec.placement;
-    if (spread === undefined) return [];
-    const groups = new Map<string, number>();
-    for (const { site, replicas } of shares) {
-      const facts = sites.get(site);
-      const group = facts ? spreadDomain(facts, spread.over) : '';
-      groups.set(group, (groups.get(group) ?? 0) + replicas);
-    }
-    const counts = [...groups.values()];
+    if (spread === undefined || spread.targets !== undefined) return [];
+    const counts = [...countBy(shares, sites, spread.over).values()];
     const skew = counts.length === 0 ? 0 : Math.max(...counts) - Math.min(...counts);
-    return skew <= (spread.maxSkew ?? 1)
-      ? []
-      : [{ invariant: 'spread', detail: `groups differ by ${skew}, at most ${spread.maxSkew ?? 1} allowed` }];
+    const most = spread.maxSkew ?? 1;
+    if (skew <= most) return [];
+    return [{ invariant: 'spread', detail: `groups differ by ${skew}, at most ${most} allowed` }];
   },
 };
+
+/** No group has more than its target share of all replicas, in whole ones. */
+const targetsHeld: Invariant = {
+  name: 'spread',
+  broken({ shares }, { workload }, sites) {
+    const { spread } = workload.spec.placement;
+    if (spread?.targets === undefined) return [];
+    const { targets } = spread;
+    const quotas = quotasOf(targets, replicaRange(workload.spec.placement).max);
+    const groups = new Map<string, number>();
+    for (const [value, n] of countBy(shares, sites, spread.over)) {
+      const group = value in targets ? value : '*';
+      groups.set(group, (groups.get(group) ?? 0) + n);
+    }
+    return [...groups].flatMap(([group, n]) => {
+      const most = quotas.get(group) ?? 0;
+      if (n <= most) return [];
+      return [
+        { invariant: 'spread', detail: `${n} in ${spread.over} ${group}, at most ${most} by its target` },
+      ];
+    });
+  },
+};
+
+/** At most one replica for each value of the label. */
+const distinctHeld: Invariant = {
+  name: 'distinct',
+  broken({ shares }, { workload }, sites) {
+    const over = workload.spec.placement.distinct;
+    if (over === undefined) return [];
+    return [...countBy(shares, sites, over)].flatMap(([value, n]) =>
+      n <= 1 ? [] : [{ invariant: 'distinct', detail: `${n} replicas in ${over} ${value}` }],
+    );
+  },
+};
+
+/** After the loss of any one site the replicas elsewhere carry all users. What could not be placed in full says so itself. */
+const survives: Invariant = {
+  name: 'survive',
+  broken({ shares, state }, { workload }) {
+    const { placement } = workload.spec;
+    if (placement.survive === undefined || state !== 'placed') return [];
+    const total = shares.reduce((sum, s) => sum + s.replicas, 0);
+    const parts = Math.max(1, replicaRange(placement).min);
+    return shares.flatMap(({ site, replicas }) => {
+      const carried = ((total - replicas) * placement.traffic.headroom) / parts;
+      if (carried >= 1 - 1e-9) return [];
+      const detail = `without it ${total - replicas} replicas carry ${(100 * carried).toFixed(0)}% of the users`;
+      return [{ invariant: 'survive', site, detail }];
+    });
+  },
+};
+
+function countBy(
+  shares: Decision['shares'],
+  sites: ReadonlyMap<string, SiteFacts>,
+  over: string,
+): Map<string, number> {
+  const groups = new Map<string, number>();
+  for (const { site, replicas } of shares) {
+    const facts = sites.get(site);
+    const group = facts ? spreadDomain(facts, over) : '';
+    groups.set(group, (groups.get(group) ?? 0) + replicas);
+  }
+  return groups;
+}
 
 /** All replicas together cost no more than the budget. */
 const budgetHeld: Invariant = {
@@ -113,7 +181,10 @@ export const INVARIANTS: readonly Invariant[] = [
   knownSites,
   totals,
   checksHold,
-  spreadHeld,
+  skewHeld,
+  targetsHeld,
+  distinctHeld,
+  survives,
   budgetHeld,
   lastCopy,
 ];

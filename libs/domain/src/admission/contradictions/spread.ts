@@ -1,5 +1,5 @@
-import type { Issue } from '@skerry/contracts';
-import { replicaRange } from '../../placement/index.js';
+import { LIMITS, type Issue } from '@skerry/contracts';
+import { quotasOf, replicaRange } from '../../placement/index.js';
 import type { Around, Draft } from '../contradictions.js';
 import { barOf, possibleValues } from './possible-values.js';
 
@@ -15,9 +15,8 @@ export function spreadFaults({ spec: { type, placement } }: Draft, around: Aroun
     const bar = value === '*' || percent === 0 ? undefined : barOf(placement, over, value, around);
     if (bar !== undefined)
       issues.push({ path, problem: `${bar}: these replicas could never be placed`, value: `${percent}%` });
-    // A share below half a replica is rounded to none, and the target is missed for ever.
-    const least = Math.ceil(50 / percent - 1e-9);
-    if (value !== '*' && percent > 0 && max > 0 && max < least) {
+    const least = value !== '*' && percent > 0 && max > 0 ? leastFor(value, spread.targets, max) : max;
+    if (least > max) {
       const allowed = `at least ${least} replicas, or a larger share`;
       issues.push({ path, problem: `${percent}% of ${max} replicas is none`, value: `${percent}%`, allowed });
     }
@@ -33,4 +32,12 @@ function nowhereElse(placement: Draft['spec']['placement'], over: string): Issue
   if (rest === 0 || values === undefined || values.some((v) => targets[v] === undefined)) return [];
   const problem = `no value of ${over} is left beside those named`;
   return [{ path: 'spec.placement.spread.targets.*', problem, value: `${rest}%`, allowed: 'left out' }];
+}
+
+/** The least number of replicas, from `max` on, of which the value gets one: whole replicas are dealt out by the largest remainder. */
+function leastFor(value: string, targets: Readonly<Record<string, number>>, max: number): number {
+  for (let n = max; n < max + LIMITS.replicasPerWorkload; n += 1) {
+    if ((quotasOf(targets, n).get(value) ?? 0) > 0) return n;
+  }
+  return max + LIMITS.replicasPerWorkload;
 }
