@@ -7,16 +7,24 @@ const SIGN = { create: '+', update: '~', none: '=' } as const;
 
 /** What a plan would change: each workload with its sites before and after, then the figures over all of them. */
 export function showPlan(plan: Plan, terminal: Terminal): void {
-  for (const item of plan.items) showItem(item, terminal);
-  const { before, after, untouched, omitted = 0 } = plan;
-  if (omitted > 0) terminal.say(`and ${omitted} more changes, which the figures count`);
-  const count = plan.items.length + omitted;
-  if (count === 0) terminal.say('nothing would change');
-  else if (count > 1) terminal.say(`in all ${count} workloads: ${figuresText(before, after)}`);
-  if (untouched > 0)
-    terminal.say(
-      `${untouched} other ${untouched === 1 ? 'workload stays as it is' : 'workloads stay as they are'}`,
-    );
+  for (const [i, item] of plan.items.entries()) {
+    if (i > 0) terminal.say();
+    showItem(item, terminal);
+  }
+  const totals = totalsOf(plan);
+  if (plan.items.length > 0 && totals.length > 0) terminal.say();
+  for (const line of totals) terminal.say(line);
+}
+
+function totalsOf({ items, before, after, untouched, omitted = 0 }: Plan): string[] {
+  const count = items.length + omitted;
+  const stay = untouched === 1 ? 'workload stays as it is' : 'workloads stay as they are';
+  return [
+    omitted > 0 ? `and ${omitted} more changes, which the figures count` : '',
+    count === 0 ? 'nothing would change' : '',
+    count > 1 ? `in all ${count} workloads: ${figuresText(before, after)}` : '',
+    untouched > 0 ? `${untouched} other ${stay}` : '',
+  ].filter((line) => line !== '');
 }
 
 /** Whether anything would change; whether something wanted would not be placed. */
@@ -54,7 +62,6 @@ function showItem(item: Item, terminal: Terminal): void {
     terminal.say(
       `  takes the room of ${given.project}/${given.name} at ${given.site}: ${given.replicas} replicas`,
     );
-  terminal.say();
 }
 
 function shareRow(share: Share, before: number | undefined, terminal: Terminal): string[] {
