@@ -99,6 +99,22 @@ describe('the client', () => {
     await expect(client({ timeoutMs: 100, tries: 1 }).sites()).rejects.toThrow(/nothing within 100 ms/);
   });
 
+  it('does not wait for ever for the rest of an answer, and asks again when it breaks off', async () => {
+    const half = (response: ServerResponse) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write('[');
+    };
+    answer = (_request, response) => half(response);
+    await expect(client({ timeoutMs: 200, tries: 1 }).sites()).rejects.toThrow(/nothing within 200 ms/);
+    answer = (request, response) => {
+      if (requests.length > 2) return send(response, 200, []);
+      half(response);
+      setImmediate(() => request.socket.destroy());
+    };
+    expect(await client().sites()).toEqual([]);
+    expect(requests).toHaveLength(3);
+  });
+
   it.each([
     ['HTML', 200, '<html>', 'text/html'],
     ['JSON of another shape', 200, '{"sites":1}', 'application/json'],

@@ -53,12 +53,11 @@ export class Transport {
   /** One call whose answer is parsed by `schema`. Throws `ProblemError`, `Unreachable` or `NotSkerry`. */
   async call<T>(call: Call, schema: z.ZodType<T>): Promise<Answer<T>> {
     const trace = this.options.trace ?? newTraceParent();
-    const response = await this.retried(call, trace);
-    const text = await bounded(response);
+    const { text, traceId } = await this.retried(call, trace);
     const value = parseJson(text, this.options.url);
     const parsed = parse(schema, value);
     if (!parsed.ok) throw strange(this.options.url, parsed.issues[0]);
-    return { value: parsed.value, traceId: response.headers.get('x-trace-id') ?? trace.traceId };
+    return { value: parsed.value, traceId: traceId ?? trace.traceId };
   }
 
   /** Opens a stream of server-sent events; tried once. `lastEventId` says where to go on. */
@@ -66,16 +65,17 @@ export class Transport {
     const trace = this.options.trace ?? newTraceParent();
     const extra: Record<string, string> = { accept: 'text/event-stream' };
     if (lastEventId !== undefined) extra['last-event-id'] = lastEventId;
-    const response = await this.fetch(call, trace, extra);
+    // A stream lives as long as it is wanted: only its beginning is bounded.
+    const response = await this.fetch(call, trace, extra, async (begun) => begun);
     if (!response.ok) throw await problemOf(response, this.options.url);
     return response;
   }
 
-  private async retried(call: Call, trace: TraceParent): Promise<Response> {
+  private async retried(call: Call, trace: TraceParent): Promise<Received> {
     const tries = this.options.tries ?? BACKOFF_MS.length + 1;
     for (let done = 1; ; done += 1) {
       const tried = await this.attempt(call, trace);
-      if (tried.ok) return tried.response;
+      if (tried.ok) return tried.received;
       if (tried.waitMs === undefined || done >= tries || call.signal?.aborted === true) throw tried.error;
       this.options.onRetry?.(tried.error.message, done);
       const backoffMs = BACKOFF_MS[Math.min(done, BACKOFF_MS.length) - 1] ?? 0;
@@ -86,25 +86,36 @@ export class Transport {
   /** One try; `waitMs` is there when another makes sense. */
   private async attempt(call: Call, trace: TraceParent): Promise<Tried> {
     try {
-      const response = await this.fetch(call, trace, {});
-      if (response.ok) return { ok: true, response };
-      const error = await problemOf(response, this.options.url);
-      return RETRIED_STATUS.has(response.status)
-        ? { ok: false, error, waitMs: retryAfterMs(response) }
-        : { ok: false, error };
+      return await this.fetch(call, trace, {}, async (response) => await this.judged(response));
     } catch (error) {
       if (error instanceof Unreachable) return { ok: false, error, waitMs: 0 };
       throw error;
     }
   }
 
-  private async fetch(call: Call, trace: TraceParent, extra: Record<string, string>): Promise<Response> {
+  private async judged(response: Response): Promise<Tried> {
+    if (response.ok) {
+      const traceId = response.headers.get('x-trace-id') ?? undefined;
+      return { ok: true, received: { text: await bounded(response), traceId } };
+    }
+    const error = await problemOf(response, this.options.url);
+    return RETRIED_STATUS.has(response.status)
+      ? { ok: false, error, waitMs: retryAfterMs(response) }
+      : { ok: false, error };
+  }
+
+  /** Sends it, and answers what `take` makes of the response; both within the time for one try. */
+  private async fetch<T>(
+    call: Call,
+    trace: TraceParent,
+    extra: Record<string, string>,
+    take: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const { url, token, timeoutMs = 15_000 } = this.options;
-    // A stream lives as long as it is wanted: only its beginning is bounded.
     const limit = linkedAbort(call.signal);
     const timer = setTimeout(() => limit.abort(new Error(`nothing within ${timeoutMs} ms`)), timeoutMs);
     try {
-      return await fetch(target(url, call), {
+      const response = await fetch(target(url, call), {
         method: call.method,
         headers: {
           authorization: `Bearer ${token}`,
@@ -118,8 +129,9 @@ export class Transport {
         redirect: 'error',
         signal: limit.signal,
       });
+      return await take(response);
     } catch (cause) {
-      if (call.signal?.aborted === true) throw cause;
+      if (call.signal?.aborted === true || cause instanceof NotSkerry) throw cause;
       throw new Unreachable(url, reasonOf(cause), { cause });
     } finally {
       clearTimeout(timer);
@@ -127,7 +139,12 @@ export class Transport {
   }
 }
 
-type Tried = { ok: true; response: Response } | { ok: false; error: Error; waitMs?: number };
+/** A whole answer that came in time. */
+interface Received {
+  text: string;
+  traceId: string | undefined;
+}
+type Tried = { ok: true; received: Received } | { ok: false; error: Error; waitMs?: number };
 
 const RETRIED_STATUS = new Set([429, 502, 503, 504]);
 
