@@ -14,8 +14,6 @@ const CLASSES_MAX = 1_024;
 /** Between nodes that strand the same: small enough to decide nothing else. */
 const TIE = 1e-6;
 
-/** What fragmentation counts beside the two others. */
-const AHEAD = 0.3;
 /** Power by which a class weighs more the smaller it is when nodes are filled up. */
 const SMALLNESS = 3;
 
@@ -24,8 +22,8 @@ const SMALLNESS = 3;
  * up with one class, which sees early that cpu or memory ends before the GPUs do (small classes weigh most: in the end it is
  * they who fill what large ones leave); what no series of shares is likely to use of each GPU; and fragmentation as FGD has
  * it, which keeps room for the large. The mix of tasks is learned from arrivals; nothing is known beforehand. Between equals
- * the node that is filled best wins, so that without GPUs this is best fit, and whole nodes stay whole. The two constants
- * were chosen on the openb trace and on changed copies of it; test/bench/README.md has the figures.
+ * the node that is filled best wins, so that without GPUs this is best fit, and whole nodes stay whole. The power
+ * was chosen on the openb trace and on changed copies of it; test/bench/README.md has the figures.
  */
 export function leastStranded({ nodes }: Pick<PackingSetup, 'nodes'>): PackingPolicy {
   const largest = largestOf(nodes);
@@ -73,7 +71,7 @@ function measure(classes: readonly TaskClass[]): (state: NodeState) => number {
   return (state) => {
     const before = known.get(state);
     if (before !== undefined) return before;
-    let value = AHEAD * mix.fragmentation(state) + small.leftByFilling(state);
+    let value = mix.fragmentation(state) + small.leftByFilling(state);
     for (const free of state.gpus) value += free - (use[free] ?? 0);
     known.set(state, value);
     return value;
