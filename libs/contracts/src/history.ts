@@ -88,6 +88,8 @@ export const historyBlobSchema = z.discriminatedUnion('kind', [
     name: nameSchema,
     site: siteSchema.optional(),
     state: siteStateSchema.optional(),
+    /** Of a site that holds more than fits one message, what else it holds: in further parts from 1 on, without `site` and `state`. */
+    part: positiveCount.optional(),
     held: z.array(heldPartSchema),
   }),
 ]);

@@ -19,8 +19,12 @@ import { keyOf } from './workloads.store.js';
 const BATCH_BYTES = 128 * 1024;
 /** Batches that wait to be written; more means that the log is lost from there on, never that placing waits. */
 const QUEUE_MAX = 32;
-/** Entries after which a snapshot is taken: what has to be replayed for one answer. */
-const SNAPSHOT_ENTRIES = 2_000;
+/**
+ * Entries after which a snapshot is taken: what has to be replayed for one answer. As many as there are holdings to write
+ * out again, between these bounds, so that snapshots never cost more than the log itself.
+ */
+const SNAPSHOT_ENTRIES_MIN = 2_000;
+const SNAPSHOT_ENTRIES_MAX = 10_000;
 const DAY_MS = 86_400_000;
 /** A workload is written out again after this, so that nobody leans on what is about to go. */
 const WORKLOAD_KEPT_MS = 15 * DAY_MS;
@@ -152,7 +156,8 @@ export class DecisionLogStore {
   private snapshotDue(opened: OpenLog): boolean {
     const now = Date.now();
     if (this.brokenAt !== undefined && now - this.brokenAt > MEND_EVERY_MS) return true;
-    return opened.logged >= SNAPSHOT_ENTRIES || now - opened.snapshotAt > DAY_MS;
+    const enough = Math.min(SNAPSHOT_ENTRIES_MAX, Math.max(SNAPSHOT_ENTRIES_MIN, this.snapshots.holdings));
+    return opened.logged >= enough || now - opened.snapshotAt > DAY_MS;
   }
 
   private takeSnapshot(opened: OpenLog): void {

@@ -39,9 +39,10 @@ const REWRITE_MS = 10 * 86_400_000;
 @Injectable()
 export class SnapshotsStore {
   private readonly bucket: Bucket<HistoryBlob>;
-  private readonly siteDigests = new Map<string, string>();
+  private readonly kept = new Map<string, { digests: readonly string[]; holdings: number }>();
   private readonly writtenAt = new Map<string, number>();
   private busy: Promise<void> | undefined;
+  private era = 0;
 
   constructor(
     @Inject(BUS) bus: Bus,
@@ -53,27 +54,42 @@ export class SnapshotsStore {
 
   /** Nothing of an earlier time counts: others may have decided since. */
   forget(): void {
-    this.siteDigests.clear();
+    this.era += 1;
+    this.kept.clear();
     this.writtenAt.clear();
+  }
+
+  /** How much the newest one holds: workloads at sites. */
+  get holdings(): number {
+    let sum = 0;
+    for (const { holdings } of this.kept.values()) sum += holdings;
+    return sum;
   }
 
   /** Takes one; `named` is told its name as soon as that is known, and nothing when it could not be written. */
   take(wanted: Wanted, named: (name: SnapshotName | undefined) => void): void {
     const old = Date.now() - REWRITE_MS;
-    const aged = [...this.siteDigests].flatMap(([n, digest]) =>
-      (this.writtenAt.get(digest) ?? 0) < old ? [n] : [],
+    const aged = [...this.kept].flatMap(([n, { digests }]) =>
+      digests.some((digest) => (this.writtenAt.get(digest) ?? 0) < old) ? [n] : [],
     );
     const parts = [...new Set([...wanted.touched, ...aged])].map((name): Part => ({
       name,
       known: this.sites.parts(name),
       holdings: [...wanted.ledger.holdingsAt(name)],
     }));
-    const made = this.make(parts, wanted.before, named);
-    const all = Promise.all([this.busy, made]).then(() => undefined);
-    this.busy = all.catch((error: unknown) => {
-      this.log.warn('a snapshot for the decision log could not be written', error);
-      named(undefined);
-    });
+    const { era } = this;
+    const make = () => (this.era === era ? this.make(parts, wanted.before, named) : Promise.resolve());
+    // One after the other: each goes on from what the one before it kept.
+    const made = this.busy ? this.busy.then(make) : make();
+    const ended = made
+      .catch((error: unknown) => {
+        this.log.warn('a snapshot for the decision log could not be written', error);
+        named(undefined);
+      })
+      .finally(() => {
+        if (this.busy === ended) this.busy = undefined;
+      });
+    this.busy = ended;
   }
 
   /** Resolves when every snapshot begun is written or given up. */
@@ -84,10 +100,11 @@ export class SnapshotsStore {
   /** The sites of a snapshot, or undefined when a part of it is not there any more. */
   async read(root: string): Promise<SnapshotSite[] | undefined> {
     const [top] = await this.blobs([root], 'SnapshotRoot');
-    const chunks = top && (await this.blobs(top.chunks, 'SnapshotChunk'));
-    const digests = chunks?.flatMap((chunk) => chunk.sites);
-    const sites = digests && (await this.blobs(digests, 'SnapshotSite'));
-    return sites?.length === digests?.length ? sites : undefined;
+    if (!top) return undefined;
+    const chunks = await this.blobs(top.chunks, 'SnapshotChunk');
+    const digests = chunks.flatMap((chunk) => chunk.sites);
+    const sites = await this.blobs(digests, 'SnapshotSite');
+    return chunks.length === top.chunks.length && sites.length === digests.length ? sites : undefined;
   }
 
   private async make(
@@ -95,6 +112,7 @@ export class SnapshotsStore {
     before: number,
     named: (name: SnapshotName) => void,
   ): Promise<void> {
+    const { era } = this;
     const blobs = new Map<string, HistoryBlob>();
     const add = (blob: HistoryBlob) => {
       const digest = digestOf(blob);
@@ -105,12 +123,16 @@ export class SnapshotsStore {
     for (const { name, known, holdings } of parts) {
       if (performance.now() > end) {
         await new Promise(setImmediate);
+        if (this.era !== era) return;
         end = performance.now() + TURN_MS;
       }
-      if (!known.site && !known.state && holdings.length === 0) this.siteDigests.delete(name);
-      else this.siteDigests.set(name, add(snapshotSite(name, known, holdings)));
+      if (!known.site && !known.state && holdings.length === 0) this.kept.delete(name);
+      else {
+        const made = snapshotSite(name, known, holdings).map(add);
+        this.kept.set(name, { digests: made, holdings: holdings.length });
+      }
     }
-    const digests = [...this.siteDigests].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, d]) => d);
+    const digests = [...this.kept].toSorted(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, k]) => k.digests);
     const chunks = slices(digests, CHUNK).map((sites) => add({ kind: 'SnapshotChunk', sites }));
     named({ before, root: add({ kind: 'SnapshotRoot', chunks }) });
     await this.writeAll(blobs);
@@ -124,7 +146,7 @@ export class SnapshotsStore {
       for (const [digest] of slice) this.writtenAt.set(digest, Date.now());
     }
     // Chunks and roots of the past are never named again.
-    const named = new Set([...this.siteDigests.values(), ...blobs.keys()]);
+    const named = new Set([...[...this.kept.values()].flatMap((k) => k.digests), ...blobs.keys()]);
     for (const digest of this.writtenAt.keys()) if (!named.has(digest)) this.writtenAt.delete(digest);
   }
 

@@ -202,12 +202,14 @@ class Recorder {
   }
 
   #snapshot(): void {
-    const sites = SITES.map((name) => {
+    const sites = SITES.flatMap((name) => {
       const { site: spec, state } = this.#sites.get(name) ?? { site: undefined, state: undefined };
       const made = snapshotSite(name, { site: spec, state }, this.#ledger.holdingsAt(name));
-      const blob = historyBlobSchema.parse(JSON.parse(JSON.stringify(made)));
-      if (blob.kind !== 'SnapshotSite') throw new Error('parsed as something else');
-      return blob;
+      return made.map((part) => {
+        const blob = historyBlobSchema.parse(JSON.parse(JSON.stringify(part)));
+        if (blob.kind !== 'SnapshotSite') throw new Error('parsed as something else');
+        return blob;
+      });
     });
     this.snapshots.push({ before: this.log.length, sites });
   }
@@ -238,6 +240,25 @@ describe('the decision log', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('keeps a site that holds more than a message in parts that fit one, and packs it the same', () => {
+    const facts = site({ name: 'a', nodes: 3_000 });
+    const ledger = new Ledger();
+    if (facts.state) ledger.setCapacity('a', facts.state.capacity);
+    const need = workload().spec.resources;
+    for (let i = 0; i < 5_000; i += 1)
+      ledger.hold(`default.w${i}`, need, [{ site: 'a', replicas: 1 + (i % 3) }]);
+    const parts = snapshotSite('a', { site: facts.site, state: facts.state }, ledger.holdingsAt('a'));
+    expect(parts.length).toBeGreaterThan(1);
+    for (const part of parts) expect(JSON.stringify(part).length).toBeLessThan(512 * 1024);
+    const past = new Past(
+      parts.map((part) => historyBlobSchema.parse(part)).filter((b) => b.kind === 'SnapshotSite'),
+    );
+    const packed = (l: Ledger) =>
+      [...l.holdingsAt('a')].map(([key, h]) => `${key} ${h.replicas} ${h.packing.join()}`).toSorted();
+    expect(packed(past.ledger)).toEqual(packed(ledger));
+    expect(past.ledger.fitting('a', need, 20_000)).toBe(ledger.fitting('a', need, 20_000));
   });
 
   it('says that another version of the engine decided', () => {

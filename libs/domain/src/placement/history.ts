@@ -14,24 +14,48 @@ import { ENGINE } from './place.js';
 import { byName, siteFacts } from './site-facts.js';
 import type { PlaceRequest, SiteFacts, Snapshot } from './types.js';
 
-/** What a site is and who holds what there, as it is kept: replaying from it packs the ledger exactly as it was. */
+/** About as many bytes of holdings go into one part of a site. */
+const PART_BYTES = 256 * 1024;
+const HELD_BYTES = 160;
+const PACKED_BYTES = 6;
+
+/**
+ * What a site is and who holds what there, as it is kept: replaying from it packs the ledger exactly as it was. In parts, so
+ * that each fits a message; all of one site belong together.
+ */
 export function snapshotSite(
   name: string,
   known: { site: Site | undefined; state: SiteState | undefined },
   holdings: Iterable<readonly [string, Holding]>,
-): SnapshotSite {
+): SnapshotSite[] {
   const { site, state } = known;
-  return {
+  const first = { ...(site ? { site } : {}), ...(state ? { state } : {}) };
+  const sorted = [...holdings].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return slicesOf(sorted).map((slice, part) => ({
     kind: 'SnapshotSite',
     name,
-    ...(site ? { site } : {}),
-    ...(state ? { state } : {}),
-    held: [...holdings]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, { need, replicas, packing, priority }]) => {
-        return { key, need, replicas, packed: [...packing], ...(priority === undefined ? {} : { priority }) };
-      }),
-  };
+    ...(part === 0 ? first : { part }),
+    held: slice.map(([key, { need, replicas, packing, priority }]) => {
+      return { key, need, replicas, packed: [...packing], ...(priority === undefined ? {} : { priority }) };
+    }),
+  }));
+}
+
+/** At least one, which may be empty. */
+function slicesOf(holdings: readonly (readonly [string, Holding])[]): (readonly [string, Holding])[][] {
+  let last: (readonly [string, Holding])[] = [];
+  const slices = [last];
+  let bytes = 0;
+  for (const held of holdings) {
+    bytes += HELD_BYTES + held[1].packing.length * PACKED_BYTES;
+    if (bytes > PART_BYTES && last.length > 0) {
+      last = [];
+      slices.push(last);
+      bytes = 0;
+    }
+    last.push(held);
+  }
+  return slices;
 }
 
 /** Sites and ledger at one moment of the past: a snapshot of them, and all that was logged since, in order. */
@@ -42,8 +66,8 @@ export class Past {
 
   constructor(sites: readonly SnapshotSite[]) {
     const holdings = new Map<string, Map<string, Holding>>();
-    for (const { name, site, state, held } of sites) {
-      this.#site(name, site, state);
+    for (const { name, site, state, part, held } of sites) {
+      if (part === undefined) this.#site(name, site, state);
       for (const { key, need, replicas, packed, priority } of held) {
         const bySite = holdings.get(key) ?? new Map<string, Holding>();
         const packing = Int32Array.from(packed);
