@@ -86,7 +86,8 @@ function groupsOf(sifted: Sifted): ReadonlySet<string> {
 export function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): Decision {
   const { choice, objective, runnerUp } = chosen;
   const { wanted } = problem;
-  const bound = choice.total < wanted ? boundSites(problem, chosen, sifted) : [];
+  const far = tooFar(problem, chosen);
+  const bound = choice.total < wanted ? boundSites(problem, chosen, sifted) : far;
   const from = runnerUp && problem.candidates[runnerUp.from];
   const to = runnerUp && problem.candidates[runnerUp.to];
   const { shares, latencyMs } = sharesOf(problem, chosen, sifted);
@@ -94,7 +95,8 @@ export function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): De
   for (const { check } of bound) failedChecks[check] = (failedChecks[check] ?? 0) + 1;
   const shown = bound.slice(0, LIMITS.rejectedSitesPerDecision);
   return {
-    state: choice.total >= wanted ? 'placed' : choice.total > 0 ? 'partial' : 'unplaceable',
+    state:
+      choice.total >= wanted && far.length === 0 ? 'placed' : choice.total > 0 ? 'partial' : 'unplaceable',
     wanted,
     shares,
     ...(latencyMs === undefined ? {} : { latencyMs }),
@@ -140,6 +142,32 @@ function sharesOf(
   });
   const hasUsers = problem.users.count > 0 && choice.total > 0;
   return { shares, latencyMs: hasUsers ? served.reduce((sum, s) => sum + s.share * s.ms, 0) : undefined };
+}
+
+/** Chosen sites that serve users from farther than `maxLatencyMs`: nobody nearer can. */
+function tooFar(problem: Problem, { choice, evaluation: { flow } }: Chosen): Rejection[] {
+  const { maxLatencyMs } = problem.request.workload.spec.placement;
+  if (maxLatencyMs === undefined || !flow) return [];
+  const far = new Float64Array(choice.open.length);
+  for (let n = 0; n < flow.pieces; n += 1) {
+    const at = flow.site[n] ?? 0;
+    const candidate = problem.candidates[choice.open[at] ?? -1];
+    const ms = candidate ? (problem.users.row(candidate.ordinal).ms[flow.point[n] ?? 0] ?? 0) : 0;
+    if (ms > maxLatencyMs) far[at] = (far[at] ?? 0) + (flow.amount[n] ?? 0);
+  }
+  return choice.open.flatMap((i, at) => {
+    const facts = problem.candidates[i]?.facts;
+    const share = far[at] ?? 0;
+    if (!facts || share <= 0) return [];
+    const has = `${(100 * share).toFixed(1)} % of the users are served from farther`;
+    const result = (): CheckResult => ({
+      check: 'latency',
+      ok: false,
+      has,
+      needs: `all users within ${maxLatencyMs} ms of a replica that can carry them`,
+    });
+    return [{ facts, check: 'latency', result }];
+  });
 }
 
 /** Sites that hold as much as they may while more is wanted, and what stops them. */

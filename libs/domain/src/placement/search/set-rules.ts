@@ -60,6 +60,8 @@ export class SetRules {
   /** Whether so many replicas may move (`from` or `to` below 0: from or to nowhere). */
   allows(from: number, to: number, replicas: number): boolean {
     const total = this.total + (from < 0 ? replicas : 0) - (to < 0 ? replicas : 0);
+    const { min, max } = this.problem.range;
+    if ((to < 0 && total < min) || (from < 0 && total > max)) return false;
     if (
       to >= 0 &&
       (this.counts[to] ?? 0) + replicas > Math.min(this.#ceiling[to] ?? 0, this.#lossLimit(total))
