@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import type { Replica } from '@skerry/contracts';
 import { gpusOf } from './gpus.js';
 import { NodeAgent } from './node-agent.js';
 import { capacityOf } from './node-facts.js';
+import { workFolder } from './process/work-folder.js';
 import { assignment, eventually, QUIET, SiteUnderTest, tombstone } from './site-under-test.suite.js';
 
 describe('GPUs of a machine', () => {
@@ -137,11 +139,13 @@ describe('replicas with GPUs', () => {
 
   it('wait for a GPU that a replica on its way out still holds', async () => {
     const slow = {
-      command: ['sh', '-c', 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.05; done'],
+      command: ['sh', '-c', 'trap "sleep 1; exit 0" TERM; touch ready; while :; do sleep 0.05; done'],
       stop: { graceMs: 5_000 },
     };
     await agent.take(assignment('slow', with_({ count: 3 }, { run: slow })));
-    await running('slow');
+    const [first] = await running('slow');
+    const ready = join(workFolder(join(site.dir, 'work'), first?.id ?? '').cwd, 'ready');
+    await eventually('it minds the signal', () => existsSync(ready));
     await agent.take(tombstone('slow'));
     await agent.take(assignment('next', with_({ count: 3 })));
     await eventually('it waits', () => replicas('next')[0]?.message?.includes('still held by') === true);
