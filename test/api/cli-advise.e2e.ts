@@ -96,6 +96,8 @@ describe('advise', () => {
     const best = all.reduce((least, opened) => Math.min(least, mean(opened)), Number.POSITIVE_INFINITY);
     expect(advice.meanMs).toBeCloseTo(mean(advice.sites.map(({ name }) => name)), 6);
     expect(advice.meanMs).toBeCloseTo(best, 6);
+    const byName = await table('by-name.csv', 'region,weight', ...names.map((name, i) => `${name},${i + 1}`));
+    expect(await adviceOf(REGIONS, byName, '--max-sites', '3', '--rtt', RTT)).toEqual(advice);
     expect(advice.measuredShare).toBeCloseTo(1, 9);
     expect(advice.curve.map(({ count }) => count)).toEqual([1, 2, 3]);
     expect(advice.next?.gainMs).toBeGreaterThan(0);

@@ -256,7 +256,8 @@ const TABLES = `
 Tables are comma-separated with a first line that names the columns; case and "_" in the names do not count.
   sites  id or name; lat and lon, or city; optional country, jurisdictions (eu|eea),
          pricePerMonth of the site, or cpuCoreMonth, memoryGiBMonth; egressGiB
-  users  lat and lon, or city (and country), or country; weight or population; optional name
+  users  lat and lon, or city (and country), or country; weight or population; optional name,
+         which alone will do when it is a site's
   rtt    from,to,rtt_ms: directed; of both directions the mean counts; what is not measured is estimated`;
 
 function addOperatorCommands(program: Command, run: Act): void {

@@ -32,7 +32,7 @@ export function readTables(
   const issues: Issue[] = [];
   const places = new Places();
   const { sites, unused } = readSites(paths.sites, places, issues);
-  const users = readUsers(paths.users, places, issues);
+  const users = readUsers(paths.users, { places, sites }, issues);
   const trips = paths.rtt === undefined ? undefined : RoundTrips.read(paths.rtt, issues);
   const strange = trips === undefined ? [] : strangeTo(trips, sites, users);
   if (trips && issues.length === 0 && strange.length === trips.places().size)
