@@ -81,13 +81,13 @@ function stepOf(now: Advised, before: Advised | undefined) {
 }
 
 function jsonOf({ curve, next, rejected }: Advice, chosen: Advised, options: AdviseOptions) {
-  const { sites, meanMs, p95Ms, costPerMonth, measuredShare, objective } = chosen;
+  const { sites, meanMs, p95Ms, costPerMonth, objective } = chosen;
   return {
     sites,
     meanMs,
     p95Ms,
     costPerMonth,
-    measuredShare,
+    measuredShare: measuredShare(chosen, options),
     objective,
     maxSites: options.maxSites,
     weights: { perLatencyMs: options.latencyWeight, perPrice: options.priceWeight },
@@ -105,7 +105,7 @@ function show(terminal: Terminal, advice: Advice, chosen: Advised, options: Advi
   terminal.say(
     `open ${bold(chosen.sites.map(({ name }) => name).join(', '))}: the mean user at ${ms(chosen.meanMs)}, 95 of 100 within ${ms(chosen.p95Ms)}${cost}`,
   );
-  terminal.say(measuredText(chosen.measuredShare));
+  terminal.say(measuredText(measuredShare(chosen, options)));
   terminal.say();
   terminal.table(
     ['SITE', 'USERS', 'LATENCY', ...(priced ? ['A MONTH'] : [])],
@@ -153,6 +153,11 @@ function nextLines({ curve, next }: Advice, chosen: Advised, options: AdviseOpti
     first,
     `that does not pay at ${options.latencyWeight} a month for a millisecond of the mean user (--latency-weight) and ${options.priceWeight} for a unit of cost (--price-weight)`,
   ];
+}
+
+/** Users at a site count as measured, since nothing is nearer; but without a table nothing was measured. */
+function measuredShare(chosen: Advised, { rtt }: AdviseOptions): number {
+  return rtt === undefined ? 0 : chosen.measuredShare;
 }
 
 function measuredText(share: number): string {
