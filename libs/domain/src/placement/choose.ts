@@ -4,7 +4,7 @@ import { evaluate, type Evaluation } from './evaluate.js';
 import { CANDIDATES_MAX } from './prune.js';
 import { clusterUsers } from './search/cluster-users.js';
 import { grow } from './search/greedy.js';
-import { Improve, type Move } from './search/improve.js';
+import { EPSILON, Improve, type Move } from './search/improve.js';
 import { SetRules, type SetRule } from './search/set-rules.js';
 import { Space } from './search/space.js';
 import { WorkLeft } from './search/work-left.js';
@@ -18,6 +18,10 @@ const STEPS_MAX = 128;
 const WORK_MAX = 8_000_000;
 /** Of them, kept back for the runner-up. */
 const RUNNER_UP_WORK = 200_000;
+/** Of all kicks together. */
+const KICKS_WORK = 1_500_000;
+/** A choice of more sites is not kicked: the more there are, the nearer a local optimum is to the best. */
+const KICKED_SITES_MAX = 10;
 
 export interface Chosen {
   readonly choice: Choice;
@@ -65,11 +69,12 @@ export function choose(
 ): Chosen {
   const space = new Space({ ...problem, users: gathered });
   const step = Math.max(1, Math.ceil(problem.range.max / STEPS_MAX));
-  const run = (counts: Int32Array) => {
-    const rules = new SetRules(space.problem, groups);
+  const rulesOf = (counts: Int32Array, closed?: number) => {
+    const rules = new SetRules(closed === undefined ? space.problem : without(space.problem, closed), groups);
     for (const [at, n] of counts.entries()) if (n > 0) rules.change(at, n);
-    return solve(space, rules, step, limits);
+    return rules;
   };
+  const run = (counts: Int32Array) => solve(space, rulesOf(counts), step, new WorkLeft(limits.work));
   const none = new Int32Array(space.size);
   let best = run(startOf(space, groups));
   // What is placed now may stand in the way of the rest: by its price, or by the spread.
@@ -77,7 +82,39 @@ export function choose(
     const anew = run(none);
     if (anew.rules.total > best.rules.total) best = anew;
   }
+  if (best.rules.total >= problem.wanted) best = kicked(space, best, { rulesOf, step });
   return chosenOf(problem, best);
+}
+
+/**
+ * Looks for a better local optimum (iterated local search; Lourenço, Martin and Stützle 2003): each time without one of the
+ * sites that were chosen, until there is an optimum without it, and then with it again. While it gains, or the work is done.
+ */
+function kicked(
+  space: Space,
+  first: Solved,
+  { rulesOf, step }: { rulesOf: (counts: Int32Array, closed?: number) => SetRules; step: number },
+): Solved {
+  const work = new WorkLeft(KICKS_WORK);
+  let best = first;
+  let waiting = best.improve.open.length > KICKED_SITES_MAX ? [] : [...best.improve.open];
+  for (let closed = waiting.shift(); closed !== undefined && !work.spent; closed = waiting.shift()) {
+    const counts = best.rules.counts.slice();
+    counts[closed] = 0;
+    const other = solve(space, rulesOf(counts, closed), step, work);
+    const again = solve(space, rulesOf(other.rules.counts), step, work);
+    const full = again.rules.total >= space.problem.wanted && again.rules.holds;
+    if (!full || again.improve.objective >= best.improve.objective - EPSILON) continue;
+    best = again;
+    waiting = [...best.improve.open];
+  }
+  return best;
+}
+
+/** The problem with one candidate that takes nothing. */
+function without(problem: Problem, closed: number): Problem {
+  const candidates = problem.candidates.map((c, at) => (at === closed ? { ...c, ceiling: 0 } : c));
+  return { ...problem, candidates };
 }
 
 interface Solved {
@@ -86,8 +123,7 @@ interface Solved {
 }
 
 /** A local optimum from the counts that the rules hold. A move may make room, in the budget or the spread, for what was left over. */
-function solve(space: Space, rules: SetRules, step: number, limits: SearchLimits): Solved {
-  const work = new WorkLeft(limits.work);
+function solve(space: Space, rules: SetRules, step: number, work: WorkLeft): Solved {
   for (;;) {
     grow(space, rules, step, work);
     const before = rules.total;
