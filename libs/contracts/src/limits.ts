@@ -31,7 +31,8 @@ export const LIMITS = {
   gpusPerNode: 64,
   /** Links that a site describes. */
   linksPerSite: 256,
-  usersPerWorkload: 256,
+  /** A user location takes about 100 bytes of a workload, which has to fit a message. */
+  usersPerWorkload: 2_048,
   /** Tables of `skerry advise`: bytes and lines of each, sites to choose from, user locations, and sites to open. */
   adviseFileBytes: 32 * 1024 * 1024,
   adviseRttLines: 1_000_000,

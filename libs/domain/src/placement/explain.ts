@@ -100,6 +100,7 @@ class ExplainedChecks {
 class TermsAlone {
   readonly #problem: Problem;
   readonly #ms: Float64Array;
+  readonly #last = new Map<string, Term>();
 
   constructor(
     private readonly sifted: Sifted,
@@ -117,13 +118,22 @@ class TermsAlone {
     const { weights } = this.#problem;
     for (const term of DEMAND_TERMS) {
       const value = this.#overUsers(term.ofAll(this.#problem, candidate));
-      terms.push({ term: term.name, value, unit: term.unit, cost: value * term.weight(weights) });
+      terms.push(this.#said(term.name, term.unit, value, value * term.weight(weights)));
     }
     for (const term of SITE_TERMS) {
       const value = (term.withoutAny?.(this.#problem) ?? 0) + term.marginal(this.#problem, candidate, 1);
-      terms.push({ term: term.name, value, unit: term.unit, cost: value * term.weight(weights) });
+      terms.push(this.#said(term.name, term.unit, value, value * term.weight(weights)));
     }
     return terms;
+  }
+
+  /** Most terms are the same at most sites: one object for all of them. */
+  #said(term: string, unit: string, value: number, cost: number): Term {
+    const last = this.#last.get(term);
+    if (last?.value === value) return last;
+    const said = { term, value, unit, cost };
+    this.#last.set(term, said);
+    return said;
   }
 
   #overUsers(of: number | ((ms: number) => number)): number {
