@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { planSchema, RPC, type Placement, type Plan } from '@skerry/contracts';
-import { MemoryCloud, runningAt, until } from './cloud.suite.js';
+import { MemoryCloud, runningAt, until, workloadOf } from './cloud.suite.js';
 
 let cloud: MemoryCloud;
 beforeEach(async () => {
@@ -35,6 +35,26 @@ async function whatIfChanges(scenario: object): Promise<Plan> {
     return plan.items.length > 0 && plan;
   });
 }
+
+describe('a plan', () => {
+  it('shows what gives way to a higher priority, and leaves everything as it is', async () => {
+    await cloud.putSite('a', { cpuMillicores: 1_000 });
+    await cloud.putWorkload('low');
+    await placed('low', { a: 1 });
+    const workload = workloadOf('high', { rules: { priority: 10, preempts: true } });
+    const ask = async () =>
+      planSchema.parse(
+        (await cloud.bus.request(RPC.plan, { items: [{ change: 'create', workload }] })).json(),
+      );
+    const plan = await ask();
+    expect(plan.items.map((i) => [i.name, i.change, i.placement.state, i.moves])).toEqual([
+      ['high', 'create', 'placed', [{ site: 'a', before: 0, after: 1 }]],
+      ['low', 'update', 'unplaceable', [{ site: 'a', before: 1, after: 0 }]],
+    ]);
+    expect((await ask()).id).toBe(plan.id);
+    expect(await cloud.where('low')).toEqual({ a: 1 });
+  });
+});
 
 describe('a what-if', () => {
   it('says where the work of a site would go without it, and moves nothing', async () => {

@@ -1,11 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
-import { parse, planRequestSchema, Refusal, type Plan } from '@skerry/contracts';
+import { parse, planRequestSchema, Refusal, type Plan, type PlanRequest } from '@skerry/contracts';
 import { CONFIG } from '@skerry/service';
 import type { SchedulerConfig } from '../config.js';
+import { keyOf } from '../stores/workloads.store.js';
 import { World } from '../stores/world.js';
-import { figuresOf, planOf, together } from './plan-of.js';
+import { figuresOf, planOf, together, type PlanItem } from './plan-of.js';
 import { Trial } from './trial.js';
+
+/** Rounds in which what gives way may have others give way in turn. */
+const ROUNDS_MAX = 8;
 
 /** Decides as an apply would, one workload after the other, each on what those before it would take; commits nothing. */
 @Injectable()
@@ -22,7 +26,7 @@ export class AnswerPlan {
     const on = { snapshot: this.world.snapshot(), now: Date.now(), term: this.config.hubTerm };
     const trial = new Trial(this.world, on);
     try {
-      const decided = items.map((item) => trial.decide(item));
+      const decided = decideAll(trial, items);
       const asked = items.map(({ workload: w }) => [w.project, w.name, w.labels, w.specDigest]);
       return planOf({ kind: 'apply' }, asked, decided, {
         before: together(decided.flatMap((i) => i.before ?? [])),
@@ -34,4 +38,16 @@ export class AnswerPlan {
       trial.undo();
     }
   }
+}
+
+/** What was asked, in order, then what gives way to it and has to go elsewhere. */
+function decideAll(trial: Trial, items: PlanRequest['items']): PlanItem[] {
+  const decided = new Map(items.map((item) => [keyOf(item.workload), trial.decide(item)]));
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    for (const workload of trial.gaveWay()) {
+      const change = decided.get(keyOf(workload))?.change ?? 'update';
+      decided.set(keyOf(workload), trial.decide({ workload, change }));
+    }
+  }
+  return [...decided.values()];
 }

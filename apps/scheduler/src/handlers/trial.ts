@@ -24,6 +24,7 @@ interface On {
 export class Trial {
   private readonly detached = new Map<string, ReadonlyMap<string, Holding>>();
   private readonly costs = new Map<string, number>();
+  private readonly victims = new Map<string, Workload>();
 
   constructor(
     private readonly world: World,
@@ -65,7 +66,30 @@ export class Trial {
     this.detached.clear();
   }
 
-  private take(workload: Workload, { shares }: Placement): void {
+  /** What gave way to others since this was asked last: to be decided on anew. */
+  gaveWay(): Workload[] {
+    const victims = [...this.victims.values()];
+    this.victims.clear();
+    return victims;
+  }
+
+  private take(workload: Workload, { shares, preempted = [] }: Placement): void {
+    this.hold(workload, shares);
+    for (const { project, name, site, replicas } of preempted) {
+      const victim = this.world.workloads.get(keyOf({ project, name }))?.workload;
+      if (!victim) continue;
+      const left = this.on.snapshot.ledger.heldBy(keyOf(victim)).flatMap((held) => {
+        const n = held.site === site ? held.replicas - replicas : held.replicas;
+        return n > 0 ? [{ site: held.site, replicas: n }] : [];
+      });
+      this.hold(victim, left);
+      this.victims.set(keyOf(victim), victim);
+    }
+    // Only now there is room for it.
+    if (preempted.length > 0) this.hold(workload, shares);
+  }
+
+  private hold(workload: Workload, shares: readonly { site: string; replicas: number }[]): void {
     const { ledger } = this.on.snapshot;
     const key = keyOf(workload);
     if (!this.detached.has(key)) this.detached.set(key, ledger.detach(key));
