@@ -11,6 +11,9 @@ import { ProposeMoves } from './propose-moves.js';
 import { Turns } from './turns.js';
 import { Trial } from './trial.js';
 
+/** Rounds in which what gives way may have others give way in turn. */
+const WAVES_MAX = 8;
+
 type SiteScenario = Extract<Scenario, { site: string }>;
 
 /** Says what would be placed where in a scenario; commits nothing. Tried on a ledger of its own, in turns with everything else. */
@@ -44,12 +47,15 @@ export class AnswerWhatIf {
     const on = { snapshot: { ...snapshot, sites }, now: Date.now(), term: this.config.hubTerm };
     const trial = new Trial(this.world, on);
     const turns = new Turns();
-    const items: PlanItem[] = [];
-    for (const workload of touched) {
-      await turns.next();
-      const item = trial.decide({ workload, change: 'none' });
-      if (item.moves.length > 0) items.push({ ...item, change: 'update' });
+    const decided = new Map<string, PlanItem>();
+    // What gives way to what has to move joins the end.
+    for (let wave = touched, n = 0; wave.length > 0 && n < WAVES_MAX; wave = trial.gaveWay(), n += 1) {
+      for (const workload of wave) {
+        await turns.next();
+        decided.set(keyOf(workload), trial.decide({ workload, change: 'update' }));
+      }
     }
+    const items = [...decided.values()].filter((item) => item.moves.length > 0);
     return planOf(scenario, undefined, items, {
       before: together(items.flatMap((i) => i.before ?? [])),
       after: together(items.map((i) => figuresOf(i.placement))),
