@@ -43,7 +43,7 @@ export const VARIANTS: readonly Variant[] = [
 
 /** User locations of the two families. */
 export const REGION_USERS = 200;
-export const CITY_USERS = 100;
+export const CITY_USERS = 60;
 export const CITY_SITES = 200;
 const HEADROOM = 1.5;
 const EGRESS_GIB_MONTH = 500;
