@@ -43,9 +43,16 @@ export function statusRow(status: Status, terminal: Terminal): string[] {
   ];
 }
 
-/** Why a workload is not as wanted, one line each. */
+/** Why a workload is not as wanted, one line each; of a cron also when it ran and will run. */
 export function reasonLines(status: Status): string[] {
-  return status.reasons.map((reason) => `${status.project}/${status.name}: ${plain(reason)}`);
+  const lines = [...status.reasons, ...status.sites.flatMap(runLine)];
+  return lines.map((line) => `${status.project}/${status.name}: ${plain(line)}`);
+}
+
+function runLine({ site, runs }: SiteStatus): string[] {
+  if (runs === undefined) return [];
+  const last = runs.last === undefined ? 'has not run yet' : `last run ${runs.last}`;
+  return [`${site}: ${last}, ${runs.next === undefined ? 'no further run' : `next ${runs.next}`}`];
 }
 
 /** What a placement says in a sentence. */

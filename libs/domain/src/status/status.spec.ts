@@ -271,6 +271,30 @@ describe('the status of a workload', () => {
   });
 });
 
+describe('a cron', () => {
+  const cron: Partial<Workload> = {
+    spec: workloadSpecSchema.parse({
+      type: 'cron',
+      cron: { schedule: '0 3 * * *' },
+      run: { command: ['true'] },
+    }),
+  };
+  const runs = { last: '2026-02-02T03:00:00.000Z', next: '2026-02-03T03:00:00.000Z' };
+  const at = (phases: Replica['phase'][]) =>
+    status({ workload: cron, observed: [report('eu', phases, { wanted: 1, runs })] });
+
+  it('is well between its runs, and says when it ran and will run', () => {
+    expect(at(['completed'])).toMatchObject({ phase: 'running', running: 0, sites: [{ runs }] });
+    expect(at([])).toMatchObject({ phase: 'running' });
+    expect(at(['running'])).toMatchObject({ phase: 'running', running: 1 });
+  });
+
+  it('is degraded when its newest run failed, and starting until its site has heard of it', () => {
+    expect(at(['failed']).phase).toBe('degraded');
+    expect(status({ workload: cron }).phase).toBe('starting');
+  });
+});
+
 describe('what is announced', () => {
   it('is what people wait for, once it is so', () => {
     expect(announcedAs('running')).toBe('workload.running');
