@@ -82,8 +82,8 @@ export class Rebalancing {
   }
 
   result(): Rebalance {
+    // In the order in which they were first made: a later one may need the room that an earlier one leaves.
     const changes = [...this.#changed.keys()].map((key) => this.#change(key));
-    changes.sort((a, b) => gainPerMove(b) - gainPerMove(a) || (keyOf(a) < keyOf(b) ? -1 : 1));
     const before = together([...this.#before.values()]);
     const after = [...this.#before].map(([key, figures]) => {
       const decision = this.#changed.get(key)?.decision;

@@ -54,7 +54,7 @@ export interface RebalanceFigures {
 }
 
 export interface Rebalance {
-  /** The best gain per moved replica first. They hold together, and each before the next. */
+  /** The best gain per moved replica first, but for those that need the room of one before them. All hold together. */
   readonly changes: readonly Rebalanced[];
   /** Over all changes; at most `maxMoves`. */
   readonly moved: number;
