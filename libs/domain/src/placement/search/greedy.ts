@@ -42,9 +42,11 @@ class Greedy {
       this.#cost.push(unserved);
     }
     for (const [at, n] of rules.counts.entries()) if (n > 0) this.#serve(at, n);
+    // At most: as if all that a replica carries were at the nearest users.
+    const carried = Math.min(1, space.carries);
     for (let at = 0; at < space.size; at += 1) {
-      const portion = this.#portion(at, false);
-      if (portion > 0) this.#worth[at] = this.#worthOf(at, portion);
+      const gain = space.users === 0 ? 0 : carried * (unserved - (space.least[at] ?? 0));
+      this.#worth[at] = gain - space.siteCost(at, rules.counts[at] ?? 0, 1);
     }
   }
 

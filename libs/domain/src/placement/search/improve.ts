@@ -157,11 +157,29 @@ export class Improve {
       const has = counts[to] ?? 0;
       if (toEmpty && has > 0) continue;
       if (this.rules.room(to) < 1 && !this.#mayTrade(to)) continue;
-      const gain = has > 0 ? undefined : this.#gainOfOpening(to);
-      this.#pairs(to, losses, gain, moves, toEmpty);
+      const open = has > 0 ? undefined : this.#gainOfOpening(to);
+      // What replicas carry is worked out only where it would gain without that limit.
+      if (open?.over && this.#lowest(to, losses, open) >= moves.highest) continue;
+      this.#pairs(to, losses, open?.over ? this.#limited(to, open) : open, moves, toEmpty);
     }
     if (!toEmpty && this.rules.total > this.space.problem.range.min) this.#drops(losses, moves);
     return moves.sorted();
+  }
+
+  /** No bound of a move to an empty candidate is below this. */
+  #lowest(to: number, losses: Float64Array, { gain, saved }: Opening): number {
+    const { space, step } = this;
+    const portion = space.siteCost(to, 0, step);
+    let least = this.rules.total < space.problem.range.max ? portion : Number.POSITIVE_INFINITY;
+    for (let n = 0; n < this.#open.length; n += 1) {
+      const from = this.#open[n] ?? 0;
+      const own = this.rules.counts[from] ?? 0;
+      const price = (this.#price[from] ?? 0) * space.carries;
+      const users = (losses[n] ?? 0) - (saved[n] ?? 0) + price * own;
+      least = Math.min(least, users + space.siteCost(from, own, -own) + space.siteCost(to, 0, own));
+      if (own > step) least = Math.min(least, this.#less(n, step) + price * step + portion);
+    }
+    return least - gain;
   }
 
   /** A full group or set may still exchange one replica for another. */
@@ -270,7 +288,7 @@ export class Improve {
     const { space } = this;
     const row = space.rows[to];
     const saved = this.#saved.fill(0, 0, this.#open.length);
-    if (!row) return { gain: 0, beyond: 0, saved };
+    if (!row) return { gain: 0, beyond: 0, saved, over: false };
     this.work.take(space.users);
     let [gain, amount] = [0, 0];
     for (let p = 0; p < space.users; p += 1) {
@@ -287,19 +305,19 @@ export class Improve {
       const highest = second === Number.POSITIVE_INFINITY ? this.space.dearest : second;
       saved[n] = (saved[n] ?? 0) + w * (highest - Math.max(cost, first));
     }
-    const carried = this.step * space.carries;
-    const limited = amount > carried ? this.#limited(row, carried) : gain;
-    return { gain: limited, beyond: gain - limited, saved };
+    return { gain, beyond: 0, saved, over: amount > this.step * space.carries };
   }
 
-  #limited(row: Float64Array, carried: number): number {
+  #limited(to: number, { gain: unlimited, saved }: Opening): Opening {
+    const row = this.space.rows[to] ?? new Float64Array(this.space.users);
     const selection = this.#selection.clear();
     for (let p = 0; p < this.space.users; p += 1) {
       const gain = (this.#cost1[p] ?? 0) - (row[p] ?? 0);
       if (gain > 0) selection.offer(p, gain, this.space.weight[p] ?? 0);
     }
     this.work.take(this.space.users);
-    return selection.limit(carried).gain;
+    const { gain } = selection.limit(this.step * this.space.carries);
+    return { gain, beyond: unlimited - gain, saved, over: false };
   }
 
   /** The best choice with all replicas of one site at one that has none instead, among the most promising. */
@@ -326,6 +344,8 @@ interface Opening {
   /** What more it would be without that limit. */
   readonly beyond: number;
   readonly saved: Float64Array;
+  /** More users would gain than one portion carries, and `gain` does not heed that yet. */
+  readonly over: boolean;
 }
 
 /** Candidates with at least one replica, ascending. */
@@ -350,6 +370,11 @@ class Promising {
     if (this.#moves.length < 2 * PROMISING_MAX) return;
     this.#moves = this.sorted();
     this.#highest = this.#moves.at(-1)?.bound ?? this.#highest;
+  }
+
+  /** What is not below this is not kept. */
+  get highest(): number {
+    return this.#highest;
   }
 
   sorted(): Move[] {

@@ -13,6 +13,8 @@ export class Space {
   readonly rows: readonly Float64Array[];
   readonly carries: number;
   readonly price: Float64Array;
+  /** By candidate: what the user nearest to it costs. */
+  readonly least: Float64Array;
   /** More than any user costs anywhere. */
   readonly dearest: number;
   readonly #siteCosts: number[][] = [];
@@ -32,8 +34,17 @@ export class Space {
       return row;
     });
     this.carries = problem.carries;
+    this.least = new Float64Array(this.size);
     let dearest = 0;
-    for (let n = 0; n < costs.length; n += 1) dearest = Math.max(dearest, costs[n] ?? 0);
+    for (let i = 0; i < this.size; i += 1) {
+      let least = Number.POSITIVE_INFINITY;
+      for (let n = i * this.users; n < (i + 1) * this.users; n += 1) {
+        const cost = costs[n] ?? 0;
+        if (cost < least) least = cost;
+        if (cost > dearest) dearest = cost;
+      }
+      this.least[i] = least;
+    }
     this.dearest = dearest + 1;
     this.price = Float64Array.from(problem.candidates, (c) => c.price);
   }
