@@ -87,7 +87,13 @@ describe('a singleton', () => {
   const next = (snapshot: ReturnType<typeof sites>, before: Placement, generation = 1) =>
     nextPlacement({
       workload: { ...one, generation },
-      ...{ refusals: new Map(), now: NOW, term: 1, epoch: 1, inputs, snapshot, previous: before },
+      refusals: new Map(),
+      now: NOW,
+      term: 1,
+      epoch: 1,
+      inputs,
+      snapshot,
+      previous: before,
     });
 
   it('is not moved by a mere gain, not even with a new generation', () => {
