@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Plan, PlanFigures } from '@skerry/contracts';
-import { rebalance, withOwnLedger, type Rebalanced } from '@skerry/domain';
+import { rebalanceInTurns, withOwnLedger, type Rebalanced } from '@skerry/domain';
 import { CONFIG, JsonLog } from '@skerry/service';
 import type { SchedulerConfig } from '../config.js';
 import { keyOf } from '../stores/workloads.store.js';
@@ -40,17 +40,12 @@ export class ProposeMoves {
     const trial = new Trial(this.world, { snapshot, now, term: this.config.hubTerm });
     const turns = new Turns();
     const items: PlanItem[] = [];
-    let left = maxMoves;
-    for (let first = 0; first < running.length && left > 0; first += SLICE) {
-      await turns.next();
-      const workloads = running.slice(first, first + SLICE);
-      const { changes } = rebalance({ workloads, snapshot, now }, { maxMoves: left });
-      for (const change of changes) {
-        const item = this.tried(trial, change);
-        if (!item) continue;
-        items.push(item);
-        left -= change.moved;
-      }
+    const search = rebalanceInTurns({ workloads: running, snapshot, now }, { maxMoves });
+    let turn = search.next();
+    for (; turn.done !== true; turn = search.next()) await turns.next();
+    for (const change of turn.value.changes) {
+      const item = this.tried(trial, change);
+      if (item) items.push(item);
     }
     return { plan: this.planFor(maxMoves, running, items), moves: items };
   }
