@@ -22,6 +22,8 @@ const RUNNER_UP_WORK = 200_000;
 const KICKS_WORK = 1_500_000;
 /** A choice of more sites is not kicked: the more there are, the nearer a local optimum is to the best. */
 const KICKED_SITES_MAX = 10;
+/** Nor is a problem of more candidates times user locations, of which kicks would take milliseconds. */
+const KICKED_PAIRS_MAX = 10_000;
 
 export interface Chosen {
   readonly choice: Choice;
@@ -97,7 +99,8 @@ function kicked(
 ): Solved {
   const work = new WorkLeft(KICKS_WORK);
   let best = first;
-  let waiting = best.improve.open.length > KICKED_SITES_MAX ? [] : [...best.improve.open];
+  const small = first.improve.open.length <= KICKED_SITES_MAX && space.size * space.users <= KICKED_PAIRS_MAX;
+  let waiting = small ? [...first.improve.open] : [];
   for (let closed = waiting.shift(); closed !== undefined && !work.spent; closed = waiting.shift()) {
     const counts = best.rules.counts.slice();
     counts[closed] = 0;
