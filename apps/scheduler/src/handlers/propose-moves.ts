@@ -9,9 +9,6 @@ import { figuresOf, planOf, together, type PlanItem } from './plan-of.js';
 import { Trial } from './trial.js';
 import { Turns } from './turns.js';
 
-/** Workloads that are weighed against each other in one go; more are taken slice by slice, each with what is left of the budget. */
-const SLICE = 128;
-
 export interface Proposal {
   readonly plan: Plan;
   /** The same again as what is to be decided, all of it and in order. */
