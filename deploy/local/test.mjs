@@ -1,5 +1,5 @@
-// `npm test [-- jest's arguments]`: all tests, from a fresh clone too. First those that run side by side, then the
-// end-to-end tests, each of which starts a cloud of its own, one after another. The last line is the outcome.
+// `npm test [-- jest's arguments]`: all tests, from a fresh clone too. First those that run side by side, then those
+// that each start a whole cloud of their own, one after another. The last line is the outcome.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,18 @@ const STOP_GRACE_MS = 10_000;
 
 const RUNS = [
   { name: 'tests', args: ['--maxWorkers=2', '--testPathIgnorePatterns=\\.e2e\\.ts$'] },
-  { name: 'end-to-end tests', args: ['--runInBand', '--testPathIgnorePatterns=\\.spec\\.ts$'] },
+  {
+    name: 'tests of single parts on real servers',
+    args: ['--maxWorkers=2', '--testPathIgnorePatterns=\\.spec\\.ts$', '--testPathIgnorePatterns=/test/e2e/'],
+  },
+  {
+    name: 'tests of whole clouds',
+    args: [
+      '--runInBand',
+      '--testPathIgnorePatterns=\\.spec\\.ts$',
+      '--testPathIgnorePatterns=^(?!.*/test/e2e/)',
+    ],
+  },
 ];
 const ALWAYS_IGNORED = ['/node_modules/', '/dist/', '<rootDir>/.cache/', '<rootDir>/.skerry/'];
 
