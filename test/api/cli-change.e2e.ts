@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { deadLetterSubject, HEADERS } from '@skerry/contracts';
+import { until } from '../service/plain-server.js';
 import type { ApiCloud } from './api-cloud.js';
 import { committedIn, expectWell, startWithApps } from './cli-under-test.js';
 import { statusOf, yamlOf } from './stand-ins.js';
@@ -50,6 +51,11 @@ describe('changing', () => {
     [['site', 'add', 'x', '--lat', '0', '--lon', '0', '--address', 'a b'], 1, /host name or IP address/],
     [['site', 'add', 'x', '--lat', '0', '--lon', '0'], 1, /--address/],
     [['site', 'add', 'eu-de', '--lat', '0', '--lon', '0', '--address', '127.0.0.1'], 1, /name-used|conflict/],
+    [['quota', 'set', 'shop'], 2, /no limit is given/],
+    [['quota', 'set', 'shop', '--replicas', '1.5'], 2, /whole number/],
+    [['quota', 'set', 'shop', '--budget-per-month', '-1'], 2, /./],
+    [['quota', 'set', 'Bad Name', '--gpus', '1'], 2, /lower-case/],
+    [['quota', 'rm', 'atlantis'], 3, /has no quota/],
     [['frobnicate'], 2, /unknown command/],
     [['sitting'], 2, /unknown command/],
     [['status', 'extra'], 2, /too many arguments/],
@@ -66,6 +72,42 @@ describe('changing', () => {
     expect(JSON.parse(refused.err)).toMatchObject({
       error: { code: 'invalid', issues: [{ path: 'replicas' }] },
     });
+  });
+});
+
+describe('quotas', () => {
+  it('are set, shown with what is used, and removed, and admission goes by them', async () => {
+    const set = await cloud.skerry(['quota', 'set', 'shop', '--replicas', '1', '--budget-per-month', '12.5']);
+    expectWell(set);
+    expect(set.out).toContain('quota of shop set, generation 1');
+    expect(set.out).toMatch(/replicas: \d+ in use, 1 allowed; what runs stays/);
+    const listed = await cloud.skerry(['quota', 'ls', '--json']);
+    expect(JSON.parse(listed.out)).toContainEqual(
+      expect.objectContaining({ project: 'shop', limits: { replicas: 1, budgetPerMonth: 12.5 } }),
+    );
+    expect(await cloud.skerry(['scale', 'shop/web', '9'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('quota.shop.replicas'),
+    });
+    expectWell(await cloud.skerry(['quota', 'ls']));
+    expectWell(await cloud.skerry(['quota', 'rm', 'shop']));
+    const again = async () => (await cloud.skerry(['scale', 'shop/web', '2'])).code === 0;
+    await until(again, 'nothing limits it');
+    expect((await cloud.skerry(['quota', 'rm', 'shop'])).code).toBe(3);
+    const asked = await cloud.skerry(['quota', 'set', 'shop', '--gpus', '1'], { role: 'operator' });
+    expect(asked).toMatchObject({ code: 1, err: expect.stringContaining('forbidden') });
+  });
+
+  it.each([
+    ['PUT', 'shop', '{}', 'at least one limit'],
+    ['PUT', 'shop', '{"replicas":-1}', 'replicas'],
+    ['PUT', 'shop', '{"replicas":1,"pods":1}', 'pods'],
+    ['PUT', 'shop', '{"budgetPerMonth":1e13}', 'budgetPerMonth'],
+    ['PUT', 'Not%20a%20name', '{"replicas":1}', 'lower-case'],
+  ])('refuse %s of %s %s', async (method, project, body, problem) => {
+    const answer = await cloud.fetch(`/v1/quotas/${project}`, { method, body });
+    expect(answer.status).toBe(422);
+    expect(await answer.text()).toContain(problem);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   joinAnswerSchema,
   joinTicketAnswerSchema,
   outcomeSchema,
+  quotaSchema,
   RPC,
   siteDescriptionSchema,
   siteSchema,
@@ -166,6 +167,19 @@ describe('policy', () => {
     });
   });
 
+  test('has a quota changed by command, and the bootstrap file of the next start does not undo it', async () => {
+    const limits = { replicas: 4 };
+    expect(await ask({ verb: 'quota.set', project: 'small', limits })).toMatchObject({
+      changes: [{ noun: 'quota', name: 'small', change: 'updated', generation: 2 }],
+    });
+    const next = startPolicy('next');
+    await started(next);
+    const bucket = api.bucket(BUCKETS.policies, (v) => quotaSchema.parse(v));
+    expect((await bucket.get('quota.small'))?.value).toMatchObject({ replicas: 4, generation: 2 });
+    await hub.end(next.child, 'SIGTERM');
+    expect((await apply(document('b', {}, 'small'))).ok).toBe(true);
+  });
+
   test('tells each change once as an event', async () => {
     const seen: string[] = [];
     const events = await api.follow(
@@ -177,6 +191,7 @@ describe('policy', () => {
       { filters: [eventFilter()] },
     );
     await apply(document('told'));
+    await ask({ verb: 'quota.set', project: 'told', limits: { replicas: 9 } });
     await ask({ verb: 'workload.stop', project: 'shop', name: 'told' });
     await ask({ verb: 'workload.remove', project: 'shop', name: 'told' });
     const refused = await ask({ verb: 'workload.stop', project: 'shop', name: 'told' });
@@ -186,6 +201,8 @@ describe('policy', () => {
       'workload.removed/shop/told/3',
       `command.rejected/${refused.requestId}/1`,
       'site.joined/founded/1',
+      'quota.changed/small/2',
+      'quota.changed/told/1',
     ];
     await until(() => wanted.every((id) => seen.includes(id)), 'the events');
     expect(new Set(seen).size).toBe(seen.length);

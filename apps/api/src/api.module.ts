@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ApplyDocuments } from './handlers/apply-documents.js';
+import { AskQuotas } from './handlers/ask-quotas.js';
 import { HandleDeadLetters } from './handlers/dead-letters.js';
 import { ReadEvents } from './handlers/read-events.js';
 import { ReadLogs } from './handlers/read-logs.js';
@@ -18,6 +19,7 @@ import { JoinEndpoint } from './join/join-endpoint.js';
 import { JoinRequests } from './join/join-requests.js';
 import { OperationsController } from './operations.controller.js';
 import { PlansController } from './plans.controller.js';
+import { QuotasController } from './quotas.controller.js';
 import { SitesController } from './sites.controller.js';
 import { FleetStore } from './stores/fleet.store.js';
 import { LiveStatusStore } from './stores/live-status.store.js';
@@ -33,6 +35,7 @@ import { WorkloadsController } from './workloads.controller.js';
     PlansController,
     StreamsController,
     SitesController,
+    QuotasController,
     OperationsController,
     HearingController,
   ],
@@ -45,6 +48,7 @@ import { WorkloadsController } from './workloads.controller.js';
     TraceInterceptor,
     Streams,
     AskHub,
+    AskQuotas,
     SendCommand,
     ApplyDocuments,
     MakePlans,

@@ -1,4 +1,4 @@
-import { LIMITS } from '@skerry/contracts';
+import { LIMITS, type QuotaLimits } from '@skerry/contracts';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { AdviseOptions } from './commands/advise.js';
 import { apply } from './commands/apply.js';
@@ -11,6 +11,7 @@ import { events } from './commands/events.js';
 import { get } from './commands/get.js';
 import { logs } from './commands/logs.js';
 import { plan, planRebalance, type PlanOptions } from './commands/plan.js';
+import { listQuotas, removeQuota, setQuota } from './commands/quotas.js';
 import { rebalance } from './commands/rebalance.js';
 import type { Session } from './commands/session.js';
 import { addSite, cordonSite, listNodes, listSites, removeSite, showSite } from './commands/sites.js';
@@ -68,6 +69,7 @@ export function makeProgram(
   addWorkloadCommands(program, run);
   addChangeCommands(program, run);
   addSiteCommands(program, run);
+  addQuotaCommands(program, run);
   addAdvise(program, (work) => actHere(program.opts())(work));
   addOperatorCommands(program, run);
   return program;
@@ -224,6 +226,36 @@ function addSiteCommands(program: Command, run: Act): void {
     .command('ls')
     .description('all nodes')
     .action(() => run((s) => listNodes(s)));
+}
+
+interface QuotaFlags extends Omit<QuotaLimits, 'memoryMiB'> {
+  memoryMib?: number;
+}
+
+function addQuotaCommands(program: Command, run: Act): void {
+  const quota = program.command('quota').description('what projects may have');
+  quota
+    .command('ls')
+    .description('every project: what it uses of what it may have')
+    .action(() => run((s) => listQuotas(s)));
+  quota
+    .command('set <project>')
+    .description('the whole quota: a limit that is not given is none')
+    .option('--workloads <n>', 'workloads', wholeNumber(0, 1e12))
+    .option('--replicas <n>', 'wanted replicas of what is not stopped', wholeNumber(0, 1e12))
+    .option('--cpu-millicores <n>', 'what they ask for together', wholeNumber(0, 1e12))
+    .option('--memory-mib <n>', 'what they ask for together', wholeNumber(0, 1e12))
+    .option('--gpus <n>', 'what they ask for together', wholeNumber(0, 1e12))
+    .option('--budget-per-month <amount>', 'what all that is placed may cost; replicas beyond go', amount)
+    .action((name: string, { memoryMib, ...rest }: QuotaFlags) =>
+      run((s) =>
+        setQuota(s, name, { ...rest, ...(memoryMib === undefined ? {} : { memoryMiB: memoryMib }) }),
+      ),
+    );
+  quota
+    .command('rm <project>')
+    .description('no limits')
+    .action((name: string) => run((s) => removeQuota(s, name)));
 }
 
 function addAdvise(program: Command, run: ActHere): void {

@@ -18,6 +18,13 @@ import { SitesStore } from './stores/sites.store.js';
 
 const { account, userKey } = siteIdentitySchema.shape;
 
+const foundedQuotaSchema = quotaSchema.omit({
+  generation: true,
+  updatedAt: true,
+  requestId: true,
+  commandSequence: true,
+});
+
 /** What has to be there from a cloud's first start: the founder's token, the sites made with it, quotas. */
 export const bootstrapSchema = z.strictObject({
   tokens: z.array(apiTokenSchema).max(64).default([]),
@@ -25,7 +32,7 @@ export const bootstrapSchema = z.strictObject({
     .array(z.strictObject({ description: siteDescriptionSchema, account, userKey }))
     .max(256)
     .default([]),
-  quotas: z.array(quotaSchema).max(1_000).default([]),
+  quotas: z.array(foundedQuotaSchema).max(1_000).default([]),
 });
 type BootstrapSite = z.infer<typeof bootstrapSchema>['sites'][number];
 
@@ -50,7 +57,7 @@ export class Bootstrap implements OnModuleInit {
     }
     const { tokens, sites, quotas } = parsed.value;
     for (const token of tokens) await this.identities.addToken(token);
-    for (const quota of quotas) await this.quotas.write(quota);
+    for (const quota of quotas) await this.quotas.commit(quota, 0).catch(isThere);
     for (const site of sites) await this.found(site);
   }
 

@@ -43,6 +43,10 @@ export class PolicyController {
   admit(message: Message): Promise<object> {
     return this.decisions.trials.handle(message);
   }
+  @OnRequest(RPC.quotas)
+  quotas(message: Message): object {
+    return this.decisions.quotas.handle(message);
+  }
   @OnRequest(RPC.joinTicket)
   ticket(message: Message): Promise<object> {
     return this.membership.tickets.handle(message);
@@ -88,6 +92,10 @@ export class PolicyController {
   @OnStored(bucketStream(BUCKETS.siteSpecs.name), EVENTS)
   siteEvent(message: StoredMessage): Promise<Outcome> {
     return this.events.site(message);
+  }
+  @OnStored(bucketStream(BUCKETS.policies.name), EVENTS)
+  quotaEvent(message: StoredMessage): Promise<Outcome> {
+    return this.events.quota(message);
   }
   @OnStored(bucketStream(BUCKETS.outcomes.name), EVENTS)
   outcomeEvent(message: StoredMessage): Promise<Outcome> {

@@ -9,6 +9,7 @@ import { EventsHandler } from './handlers/events.handler.js';
 import { HubHealthHandler } from './handlers/hub-health.handler.js';
 import { JoinHandler } from './handlers/join.handler.js';
 import { MembershipHandlers } from './handlers/membership.js';
+import { QuotasHandler } from './handlers/quotas.handler.js';
 import { RenewHandler } from './handlers/renew.handler.js';
 import { RetiredHandler } from './handlers/retired.handler.js';
 import { TicketHandler } from './handlers/ticket.handler.js';
@@ -34,6 +35,7 @@ const HANDLERS = [
   HubHealthHandler,
   JoinHandler,
   MembershipHandlers,
+  QuotasHandler,
   RenewHandler,
   RetiredHandler,
   TicketHandler,

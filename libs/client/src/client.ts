@@ -15,6 +15,9 @@ import {
   type PlanApplied,
   planAppliedSchema,
   planSchema,
+  type QuotaLimits,
+  quotaListAnswerSchema,
+  type QuotaView,
   type RedeliverAnswer,
   redeliverAnswerSchema,
   type SiteView,
@@ -162,6 +165,29 @@ export class SkerryClient {
     return this.value(await this.transport.call(get('v1/nodes'), nodesSchema));
   }
 
+  /** Every project that has a quota or workloads, by name, with what it takes; with `project` that one alone, whatever it has. */
+  async quotas(project?: string): Promise<QuotaView[]> {
+    const views: QuotaView[] = [];
+    let after: string | undefined;
+    do {
+      const call: Call = { method: 'GET', path: 'v1/quotas', query: { project, after } };
+      const { value } = await this.transport.call(call, quotaListAnswerSchema);
+      views.push(...value.items);
+      after = value.next;
+    } while (after !== undefined);
+    return views;
+  }
+
+  /** Gives a project these limits and no others, be they below what it uses. */
+  setQuota(project: string, limits: QuotaLimits, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'PUT', path: quotaPath(project), body: limits }, options);
+  }
+
+  /** Takes a project's limits away. */
+  removeQuota(project: string, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'DELETE', path: quotaPath(project) }, options);
+  }
+
   /** The newest events, oldest first; with `follow` also those to come. */
   events(options: Parameters<typeof eventsOf>[1] = {}) {
     return eventsOf(this.transport, options);
@@ -228,6 +254,10 @@ function workloadPath(project: string, name: string): string {
 
 function planPath(id: string): string {
   return `v1/plans/${encodeURIComponent(id)}`;
+}
+
+function quotaPath(project: string): string {
+  return `v1/quotas/${encodeURIComponent(project)}`;
 }
 
 function sitePath(name: string): string {

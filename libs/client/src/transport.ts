@@ -20,7 +20,7 @@ export interface TransportOptions {
 }
 
 export interface Call {
-  method: 'GET' | 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Path below the base, with encoded parts. */
   path: string;
   query?: Record<string, string | number | boolean | undefined>;

@@ -198,6 +198,7 @@ function requests(): Channel[] {
     ask('status', RPC.status, 'api', 'WorkloadRef', 'Status'),
     ask('status list', RPC.statusList, 'api', 'StatusListRequest', 'StatusListAnswer'),
     ask('admit', RPC.admit, 'api', 'AdmitRequest', 'AdmitAnswer'),
+    ask('quotas', RPC.quotas, 'api', 'QuotaListRequest', 'QuotaListAnswer'),
     ask('cut off', RPC.cutOff, 'inventory', 'CutOffRequest', 'CutOffAnswer'),
     ask('join ticket', RPC.joinTicket, 'api', 'JoinTicketRequest', 'JoinTicketAnswer'),
     ask('join', RPC.join, 'api', 'JoinRequest', 'JoinAnswer'),

@@ -33,7 +33,7 @@ import {
   replicaSchema,
 } from './observed.js';
 import { placementSchema } from './placement.js';
-import { quotaSchema } from './policy.js';
+import { quotaLimitsSchema, quotaListAnswerSchema, quotaListRequestSchema, quotaSchema } from './policy.js';
 import * as rpc from './rpc.js';
 import { nodeSchema, siteDescriptionSchema, siteSchema, siteStateSchema } from './site.js';
 import { announcedSchema, statusSchema } from './status.js';
@@ -84,6 +84,9 @@ export const CATALOG = {
   PlanRequest: rpc.planRequestSchema,
   Problem: problemSchema,
   Quota: quotaSchema,
+  QuotaLimits: quotaLimitsSchema,
+  QuotaListAnswer: quotaListAnswerSchema,
+  QuotaListRequest: quotaListRequestSchema,
   RedeliverAnswer: rpc.redeliverAnswerSchema,
   RedeliverRequest: rpc.redeliverRequestSchema,
   RenewRequest: renewRequestSchema,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { LIMITS } from './limits.js';
 import { issueSchema, errorCodeSchema } from './errors.js';
 import { count, instantSchema, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
+import { quotaLimitsSchema } from './policy.js';
 import { siteDescriptionSchema } from './site.js';
 import { workloadDocumentSchema } from './workload.js';
 
@@ -38,6 +39,9 @@ export const commandBodySchema = z.discriminatedUnion('verb', [
     force: z.boolean().optional(),
   }),
   z.strictObject({ verb: z.literal('site.cordon'), name: nameSchema, cordoned: z.boolean() }),
+  /** The whole quota: a limit that is left out is none afterwards. */
+  z.strictObject({ verb: z.literal('quota.set'), project: nameSchema, limits: quotaLimitsSchema }),
+  z.strictObject({ verb: z.literal('quota.remove'), project: nameSchema }),
 ]);
 export type CommandBody = z.infer<typeof commandBodySchema>;
 export type CommandVerb = CommandBody['verb'];
@@ -54,8 +58,9 @@ export type Command = z.infer<typeof commandSchema>;
 
 /** What a command did to one object. */
 export const changeSchema = z.strictObject({
-  noun: z.enum(['workload', 'site']),
+  noun: z.enum(['workload', 'site', 'quota']),
   project: nameSchema.optional(),
+  /** Of a quota, the project that it is for. */
   name: nameSchema,
   change: z.enum(['created', 'updated', 'unchanged', 'removed']),
   generation: positiveCount,

@@ -11,6 +11,7 @@ export const EVENT_TYPES = {
   'site.changed': { by: 'policy', data: 'the Site' },
   'site.removed': { by: 'policy', data: 'the Site' },
   'site.suspended': { by: 'policy', data: 'the Site, cut off for sending more than its quota' },
+  'quota.changed': { by: 'policy', data: 'the Quota; without limits when it was removed' },
   'workload.placed': { by: 'scheduler', data: 'the Placement' },
   'workload.unplaceable': { by: 'scheduler', data: 'the Placement, with the reasons' },
   'workload.moved': { by: 'scheduler', data: 'the Placement' },

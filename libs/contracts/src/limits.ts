@@ -50,6 +50,8 @@ export const LIMITS = {
   rejectedSitesPerDecision: 32,
   /** Bytes of one page of the read model: well below a message. */
   statusPageBytes: 512 * 1024,
+  /** Projects in one page of quotas. */
+  quotasPerPage: 1_000,
   /** Troubles that a heartbeat tells of, and characters of each. */
   troubles: 8,
   troubleChars: 200,

@@ -74,6 +74,8 @@ export const RPC = {
   /** What an apply would be, decided but not committed. */
   admit: 'skerry.rpc.policy.admit',
   cutOff: 'skerry.rpc.policy.cutoff',
+  /** What projects may have, and what they take of it. */
+  quotas: 'skerry.rpc.policy.quotas',
   joinTicket: 'skerry.rpc.policy.ticket',
   join: 'skerry.rpc.policy.join',
   renew: 'skerry.rpc.policy.renew',

@@ -84,7 +84,7 @@ const POLICY: Duties = {
     ...(['CMD', 'EVT', 'DEAD'] as const),
   ],
   follows: ['siteStates', 'placements'],
-  answers: [RPC.admit, RPC.cutOff, RPC.joinTicket, RPC.join, RPC.renew, RPC.retired, RPC.hub],
+  answers: [RPC.admit, RPC.quotas, RPC.cutOff, RPC.joinTicket, RPC.join, RPC.renew, RPC.retired, RPC.hub],
   answersTo: ['api', 'inventory'],
 };
 

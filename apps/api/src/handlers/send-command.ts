@@ -102,6 +102,9 @@ function subjectOf(body: CommandBody): string {
     case 'site.remove':
     case 'site.cordon':
       return commandSubject(body.verb, undefined, body.name);
+    case 'quota.set':
+    case 'quota.remove':
+      return commandSubject(body.verb, undefined, body.project);
     default:
       return body satisfies never;
   }

@@ -107,6 +107,17 @@ describe('the fleet', () => {
     expect(fleet.view('eu')?.replicas).toBe(0);
   });
 
+  it('adds up by project what is placed costs, and forgets what is placed no more', () => {
+    const costing = (costPerMonth: number) => ({ ...placement({ eu: 1 }), costPerMonth });
+    fleet.takePlacement(put('shop.web', costing(3)));
+    fleet.takePlacement(put('shop.api', costing(4)));
+    fleet.takePlacement(put('bank.api', costing(5)));
+    fleet.takePlacement(put('shop.web', costing(2)));
+    expect(Object.fromEntries(fleet.costs())).toEqual({ bank: 5, shop: 6 });
+    fleet.takePlacement(put('bank.api', { ...costing(0), shares: [] }));
+    expect([...fleet.costs().keys()]).toEqual(['shop']);
+  });
+
   it('is not misled by the epoch that lies in the same bucket', () => {
     fleet.takePlacement(put('epoch', { holder: 'x' }));
     fleet.takePlacement({ kind: 'malformed', key: 'epoch', revision: 2, reason: 'no placement' });

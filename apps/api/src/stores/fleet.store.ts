@@ -23,8 +23,11 @@ export interface Heard {
 }
 
 /** The part of a placement that is counted here. */
-const placedSchema = z.object({ shares: z.array(z.object({ site: nameSchema, replicas: positiveCount })) });
-type Shares = z.infer<typeof placedSchema>['shares'];
+const placedSchema = z.object({
+  shares: z.array(z.object({ site: nameSchema, replicas: positiveCount })),
+  costPerMonth: z.number(),
+});
+type Placed = z.infer<typeof placedSchema>;
 
 /** A heartbeat a site is read at least this far apart: one a second tells no more. */
 const HEARTBEAT_EVERY_MS = 2_000;
@@ -37,7 +40,7 @@ export class FleetStore {
   private readonly states = new Map<string, SiteState>();
   private readonly nodesByKey = new Map<string, Node>();
   private readonly heard = new Map<string, Heard>();
-  private readonly shares = new Map<string, Shares>();
+  private readonly placements = new Map<string, Placed>();
   private readonly placed = new Map<string, number>();
 
   takeSite(change: BucketChange<unknown>): void {
@@ -62,10 +65,20 @@ export class FleetStore {
   /** Keeps the sums of replicas by site up to date. The bucket's epoch is no placement and changes nothing. */
   takePlacement(change: BucketChange<unknown>): void {
     const placement = valueOf(change, (value) => placedSchema.safeParse(value));
-    this.count(this.shares.get(change.key) ?? [], -1);
-    this.count(placement?.shares ?? [], 1);
-    if (placement && placement.shares.length > 0) this.shares.set(change.key, placement.shares);
-    else this.shares.delete(change.key);
+    this.count(this.placements.get(change.key), -1);
+    this.count(placement, 1);
+    if (placement && placement.shares.length > 0) this.placements.set(change.key, placement);
+    else this.placements.delete(change.key);
+  }
+
+  /** Currency units a month that what is placed costs, by project. */
+  costs(): Map<string, number> {
+    const costs = new Map<string, number>();
+    for (const [key, { costPerMonth }] of this.placements) {
+      const [project = ''] = key.split('.');
+      costs.set(project, (costs.get(project) ?? 0) + costPerMonth);
+    }
+    return costs;
   }
 
   /** Hears a heartbeat on the request subject of `account`; what it says of its own name does not count. */
@@ -111,8 +124,8 @@ export class FleetStore {
       .filter((node) => this.sites.get(node.site)?.membership !== 'removed');
   }
 
-  private count(shares: Shares, sign: 1 | -1): void {
-    for (const { site, replicas } of shares) {
+  private count(placement: Placed | undefined, sign: 1 | -1): void {
+    for (const { site, replicas } of placement?.shares ?? []) {
       this.placed.set(site, (this.placed.get(site) ?? 0) + sign * replicas);
     }
   }

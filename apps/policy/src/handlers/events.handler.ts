@@ -6,6 +6,7 @@ import {
   makeEvent,
   outcomeSchema,
   parse,
+  quotaSchema,
   siteSchema,
   workloadSchema,
   type EventDraft,
@@ -39,6 +40,18 @@ export class EventsHandler {
       version: String(site.generation),
       at: site.updatedAt,
       data: site,
+    }));
+  }
+
+  /** A write to `policies`. */
+  async quota(message: StoredMessage): Promise<Outcome> {
+    return this.tell(message, quotaSchema, (quota) => ({
+      type: 'quota.changed',
+      name: quota.project,
+      version: String(quota.generation ?? 1),
+      // One of the bootstrap file does not say since when it is so.
+      at: quota.updatedAt ?? new Date(message.storedAt).toISOString(),
+      data: quota,
     }));
   }
 

@@ -43,18 +43,23 @@ export class Desk {
   }
 
   async papersFor(body: CommandBody): Promise<Papers> {
-    const { keys, siteName } = subjectOf(body);
-    const [workloads, site] = await Promise.all([
+    const { keys, siteName, project } = subjectOf(body);
+    const [workloads, site, quota] = await Promise.all([
       this.workloads.read(keys),
       siteName === undefined ? undefined : this.sites.read(siteName),
+      project === undefined ? undefined : this.quotas.read(project),
     ]);
     const partners = body.verb === 'workload.apply' ? await this.partnersOf(body.documents, keys) : NOBODY;
     return {
-      state: this.stateOf(new Map([...partners, ...workloads]), site),
+      state: {
+        ...this.stateOf(new Map([...partners, ...workloads]), site),
+        ...(project === undefined ? {} : { quota: () => quota?.value }),
+      },
       commit: async (writes, headers) => {
         await this.workloads.commit(writes.workloads, workloads, headers);
         for (const next of writes.sites)
           await this.sites.commit(next, site?.revision ?? 0, changeOf(site?.value, next), headers);
+        for (const next of writes.quotas) await this.quotas.commit(next, quota?.revision ?? 0, headers);
       },
     };
   }
@@ -103,7 +108,15 @@ function namedBy(documents: readonly Ruled[]): string[] {
   );
 }
 
-function subjectOf(body: CommandBody): { keys: string[]; siteName?: string } {
+interface Subject {
+  /** Of workloads. */
+  keys: string[];
+  siteName?: string;
+  /** Whose quota it is about. */
+  project?: string;
+}
+
+function subjectOf(body: CommandBody): Subject {
   switch (body.verb) {
     case 'workload.apply': {
       const keys = body.documents.map(({ metadata }) => workloadKey(metadata.project, metadata.name));
@@ -119,6 +132,9 @@ function subjectOf(body: CommandBody): { keys: string[]; siteName?: string } {
     case 'site.remove':
     case 'site.cordon':
       return { keys: [], siteName: body.name };
+    case 'quota.set':
+    case 'quota.remove':
+      return { keys: [], project: body.project };
     default:
       return body satisfies never;
   }

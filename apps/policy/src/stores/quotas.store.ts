@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Bucket, BucketChange, Bus } from '@skerry/bus';
+import type { Bucket, BucketChange, Bus, Headers } from '@skerry/bus';
 import { BUCKETS, quotaSchema, type Quota, type Workload } from '@skerry/contracts';
-import { claimOf, type Claim } from '@skerry/domain';
+import { claimOf, limitsOf, type Claim } from '@skerry/domain';
 import { BUS } from '@skerry/service';
+import type { Held } from './workloads.store.js';
 
 const quotaKey = (project: string) => `quota.${project}`;
 
@@ -40,7 +41,20 @@ export class QuotasStore {
     return this.claims.get(project)?.values() ?? [];
   }
 
-  async write(quota: Quota): Promise<void> {
-    await this.bucket.set(quotaKey(quota.project), quota);
+  /** Every project that has a quota or workloads, by name. */
+  projects(): string[] {
+    const limited = [...this.quotas.values()].filter((quota) => Object.keys(limitsOf(quota)).length > 0);
+    const claiming = [...this.claims].flatMap(([project, claims]) => (claims.size > 0 ? [project] : []));
+    return [...new Set([...limited.map((quota) => quota.project), ...claiming])].toSorted();
+  }
+
+  /** The quota as it is in the bucket now. */
+  async read(project: string): Promise<Held<Quota> | undefined> {
+    return this.bucket.get(quotaKey(project));
+  }
+
+  /** Throws `Conflict` unless the quota is at `revision` (0: there is none). */
+  async commit(quota: Quota, revision: number, headers: Headers = {}): Promise<void> {
+    await this.bucket.put(quotaKey(quota.project), quota, revision, { headers });
   }
 }

@@ -4,6 +4,7 @@ import {
   type Actor,
   type CommandBody,
   type Quota,
+  type QuotaLimits,
   type Site,
   type Workload,
 } from '@skerry/contracts';
@@ -46,6 +47,7 @@ class Cloud {
     if (admission.ok) {
       for (const w of admission.writes.workloads) this.workloads.set(`${w.project}.${w.name}`, w);
       for (const s of admission.writes.sites) this.sites.set(s.name, s);
+      for (const q of admission.writes.quotas) this.quotas.set(q.project, q);
     }
     return admission;
   }
@@ -78,6 +80,8 @@ describe('roles', () => {
     [{ verb: 'site.cordon', name: 'fjord', cordoned: true }, ['operator', 'admin']],
     [{ verb: 'site.add', site: fjord }, ['admin']],
     [{ verb: 'site.remove', name: 'fjord' }, ['admin']],
+    [{ verb: 'quota.set', project: 'shop', limits: { replicas: 1 } }, ['admin']],
+    [{ verb: 'quota.remove', project: 'shop' }, ['admin']],
   ];
   test.each(asks)('only those who may do it: %j', (body, allowed) => {
     for (const role of ['viewer', 'operator', 'admin'] as const) {
@@ -236,6 +240,52 @@ describe('a quota', () => {
     cloud.quotas.set('shop', { kind: 'Quota', project: 'shop', replicas: 2 });
     expect(cloud.apply('a', replicas(4))).toMatchObject({ ok: true });
     expect(cloud.apply('a', replicas(5))).toMatchObject({ code: 'over-quota' });
+  });
+});
+
+describe('setting a quota', () => {
+  const set = (limits: QuotaLimits, more: Parameters<Cloud['ask']>[1] = {}) =>
+    cloud.ask({ verb: 'quota.set', project: 'shop', limits }, more);
+  const remove = () => cloud.ask({ verb: 'quota.remove', project: 'shop' });
+
+  test('replaces the whole of it, one generation a change, and a removal lets everything in again', () => {
+    expect(set({ replicas: 3, workloads: 1 })).toMatchObject({
+      changes: [{ noun: 'quota', name: 'shop', change: 'created', generation: 1 }],
+    });
+    expect(set({ workloads: 1, replicas: 3 })).toMatchObject({
+      changes: [{ change: 'unchanged', generation: 1 }],
+      writes: { quotas: [] },
+    });
+    expect(set({ replicas: 2 })).toMatchObject({ changes: [{ change: 'updated', generation: 2 }] });
+    expect(cloud.apply('a')).toMatchObject({ ok: true });
+    expect(cloud.apply('b')).toMatchObject({ ok: true });
+    expect(cloud.apply('c')).toMatchObject({ code: 'over-quota' });
+    expect(remove()).toMatchObject({ changes: [{ change: 'removed', generation: 3 }] });
+    expect(cloud.apply('c')).toMatchObject({ ok: true });
+    expect(remove()).toMatchObject({ code: 'not-found' });
+    expect(set({ replicas: 3 })).toMatchObject({ changes: [{ change: 'updated', generation: 4 }] });
+  });
+
+  test('below what is used stops nothing and lets nothing more in', () => {
+    cloud.apply('a', { placement: { replicas: 4 } });
+    expect(set({ replicas: 2 })).toMatchObject({ ok: true, writes: { workloads: [] } });
+    expect(cloud.apply('b')).toMatchObject({ issues: [{ allowed: 'at most 2 (in use 4)' }] });
+  });
+
+  test('delivered again answers the same, and an older command does not overwrite a newer one', () => {
+    const once = { requestId: 'once-only', sequence: 5 };
+    expect(set({ gpus: 1 }, once)).toMatchObject({ changes: [{ change: 'created', generation: 1 }] });
+    expect(set({ gpus: 1 }, once)).toMatchObject({
+      changes: [{ change: 'created', generation: 1 }],
+      writes: { quotas: [] },
+    });
+    expect(set({ gpus: 9 }, { sequence: 4 })).toMatchObject({ code: 'conflict' });
+  });
+
+  test('changes one that the bootstrap file gave, of which no command is known', () => {
+    cloud.quotas.set('shop', { kind: 'Quota', project: 'shop', replicas: 1 });
+    expect(set({ replicas: 1 })).toMatchObject({ changes: [{ change: 'unchanged', generation: 1 }] });
+    expect(set({ replicas: 2 })).toMatchObject({ changes: [{ change: 'updated', generation: 2 }] });
   });
 });
 

@@ -1,4 +1,5 @@
 import { admitApply } from './apply.js';
+import { admitQuotaRemove, admitQuotaSet } from './quotas.js';
 import { admitSiteAdd, admitSiteCordon, admitSiteRemove } from './sites.js';
 import { refuseRole } from './roles.js';
 import type { Admission, AdmissionRequest, AdmissionState, AdmissionTools } from './types.js';
@@ -29,6 +30,10 @@ export function admit(request: AdmissionRequest, state: AdmissionState, tools: A
       return admitSiteRemove(body, request, state);
     case 'site.cordon':
       return admitSiteCordon(body, request, state);
+    case 'quota.set':
+      return admitQuotaSet(body, request, state);
+    case 'quota.remove':
+      return admitQuotaRemove(body, request, state);
     default:
       return body satisfies never;
   }

@@ -1,4 +1,4 @@
-import type { Issue, Quota, Workload } from '@skerry/contracts';
+import type { Issue, Quota, QuotaLimits, QuotaUse, Workload } from '@skerry/contracts';
 import { replicaRange } from '../placement/index.js';
 import type { AdmissionState, Claim } from './types.js';
 
@@ -26,19 +26,27 @@ export function overQuota(changed: readonly Workload[], state: AdmissionState): 
   });
 }
 
+/** The limits of a quota alone; none when there is no quota, or when it was removed. */
+export function limitsOf(quota: Quota | undefined): QuotaLimits {
+  if (!quota) return {};
+  const { workloads, replicas, cpuMillicores, memoryMiB, gpus, budgetPerMonth } = quota;
+  const all = { workloads, replicas, cpuMillicores, memoryMiB, gpus, budgetPerMonth };
+  return Object.fromEntries(Object.entries(all).filter(([, limit]) => limit !== undefined));
+}
+
 const LIMITED = ['workloads', 'replicas', 'cpuMillicores', 'memoryMiB', 'gpus'] as const;
-type Usage = Record<(typeof LIMITED)[number], number>;
+type Usage = Omit<QuotaUse, 'budgetPerMonth'>;
 
 function passed(quota: Quota, changed: readonly Workload[], state: AdmissionState): Issue[] {
   const { project } = quota;
   const claims = new Map([...state.claimsOf(project)].map((claim) => [claim.name, claim]));
-  const before = sum(claims.values());
+  const before = useOf(claims.values());
   for (const workload of changed) {
     const claim = workload.project === project ? claimOf(workload) : undefined;
     if (claim) claims.set(claim.name, claim);
     else if (workload.project === project) claims.delete(workload.name);
   }
-  const after = sum(claims.values());
+  const after = useOf(claims.values());
   return LIMITED.flatMap((limit): Issue[] => {
     const most = quota[limit];
     if (most === undefined || after[limit] <= most || after[limit] <= before[limit]) return [];
@@ -53,7 +61,8 @@ function passed(quota: Quota, changed: readonly Workload[], state: AdmissionStat
   });
 }
 
-function sum(claims: Iterable<Claim>): Usage {
+/** What they take together. What is placed of them costs is not known here. */
+export function useOf(claims: Iterable<Claim>): Usage {
   const usage: Usage = { workloads: 0, replicas: 0, cpuMillicores: 0, memoryMiB: 0, gpus: 0 };
   for (const claim of claims) {
     usage.workloads += 1;

@@ -1,6 +1,6 @@
 /** What a noun remembers of the command that changed it last. */
 interface Sequenced {
-  requestId?: string;
+  requestId?: string | undefined;
   commandSequence: number;
 }
 

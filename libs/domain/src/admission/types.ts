@@ -33,6 +33,7 @@ export interface AdmissionState {
   sites(): Iterable<Site>;
   /** What every workload of a project takes, that is not removed. Asked only when the project has a quota. */
   claimsOf(project: string): Iterable<Claim>;
+  /** One without limits was removed. */
   quota(project: string): Quota | undefined;
 }
 
@@ -60,6 +61,7 @@ export interface AdmissionRequest {
 export interface Writes {
   workloads: readonly Workload[];
   sites: readonly Site[];
+  quotas: readonly Quota[];
 }
 
 /** A refusal with every reason, as the asker reads it. */
@@ -74,7 +76,7 @@ export interface Rejected {
 /** The decision on a command: what is written and what the asker is told; or why not. */
 export type Admission = { ok: true; writes: Writes; changes: readonly Change[] } | Rejected;
 
-export const NO_WRITES: Writes = { workloads: [], sites: [] };
+export const NO_WRITES: Writes = { workloads: [], sites: [], quotas: [] };
 
 /** A refusal. */
 export function rejected(
