@@ -92,19 +92,20 @@ export class NodeBins {
   use(need: Resources, own?: Packed): { taken: Use; perReplica: Use } {
     const mine = own?.replicas ?? 0;
     const held = own?.need ?? need;
-    const part = (d: 0 | 1 | 2 | 3, amount: number) => (this.#total[d] > 0 ? amount / this.#total[d] : 0);
+    const [cpu, memory, disk, gpu] = this.#total;
+    const used = this.#used;
     return {
       taken: [
-        part(0, this.#used[0] - mine * held.cpuMillicores),
-        part(1, this.#used[1] - mine * held.memoryMiB),
-        part(2, this.#used[2] - mine * held.diskMiB),
-        part(3, this.#used[3] - mine * gpuMilliOf(held.gpu)),
+        partOf(cpu, used[0] - mine * held.cpuMillicores),
+        partOf(memory, used[1] - mine * held.memoryMiB),
+        partOf(disk, used[2] - mine * held.diskMiB),
+        partOf(gpu, used[3] - mine * gpuMilliOf(held.gpu)),
       ],
       perReplica: [
-        part(0, need.cpuMillicores),
-        part(1, need.memoryMiB),
-        part(2, need.diskMiB),
-        part(3, gpuMilliOf(need.gpu)),
+        partOf(cpu, need.cpuMillicores),
+        partOf(memory, need.memoryMiB),
+        partOf(disk, need.diskMiB),
+        partOf(gpu, gpuMilliOf(need.gpu)),
       ],
     };
   }
@@ -181,6 +182,10 @@ export class NodeBins {
     this.#used[2] += need.diskMiB * replicas;
     this.#used[3] += gpuMilliOf(need.gpu) * replicas;
   }
+}
+
+function partOf(total: number, amount: number): number {
+  return total > 0 ? amount / total : 0;
 }
 
 /** How many replicas a packing places. */

@@ -7,6 +7,7 @@ import { Users } from './demand/users.js';
 import { everyMatching, whereItIs, type Fixed } from './fixed-choice.js';
 import { problemAmong } from './problem.js';
 import { worthSearching } from './prune.js';
+import { replicaRange } from './replica-range.js';
 import { Sifted, type Rejection } from './sift.js';
 import { egressOf } from './terms/egress.js';
 import type { Candidate, Decision, PlaceRequest, Problem, Snapshot } from './types.js';
@@ -22,6 +23,8 @@ export interface Worked {
   readonly problem: Problem;
   readonly chosen: Chosen;
   readonly sifted: Sifted;
+  /** The users as the search saw them; absent when nothing was searched. */
+  readonly gathered?: Users;
 }
 
 /**
@@ -43,7 +46,10 @@ export function work(
   const users = new Users(request.workload.demand, sifted.index, request.measuredMs);
   const fixed = fixedChoice(sifted, users);
   if (fixed) return { decision: decisionOf(fixed.problem, fixed.chosen, sifted), ...fixed, sifted };
-  const gathered = gather(users, limits);
+  const gathered = gather(users, limits, {
+    replicas: replicaRange(request.workload.spec.placement).max,
+    candidates: sifted.feasible.length,
+  });
   const kept = worthSearching(sifted, gathered, limits.candidates);
   let problem = problemAmong(sifted, kept, users);
   let chosen = choose(problem, groups, gathered, limits);
@@ -51,7 +57,7 @@ export function work(
     problem = problemAmong(sifted, sifted.feasible, users);
     chosen = choose(problem, groups, gathered, limits);
   }
-  return { decision: decisionOf(problem, chosen, sifted), problem, chosen, sifted };
+  return { decision: decisionOf(problem, chosen, sifted), problem, chosen, sifted, gathered };
 }
 
 /** What the type of a workload leaves no choice of. */

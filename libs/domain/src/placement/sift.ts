@@ -1,10 +1,27 @@
 import type { CheckResult } from '@skerry/contracts';
 import { preparedChecks, resultOf, type PreparedCheck } from './checks/index.js';
+import { labelFacet } from './checks/facets.js';
 import { lacking } from './checks/labels.js';
 import { spreadDomain } from './checks/spread-label.js';
 import { replicaPrice } from './price.js';
 import { SiteIndex, type SiteClasses } from './site-index.js';
 import type { Candidate, Limit, PlaceRequest, SiteFacts, Snapshot } from './types.js';
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const NO_CLASSES = new Uint16Array(0);
+const NO_CANDIDATE: Omit<Candidate, 'facts'> = {
+  ordinal: -1,
+  ceiling: 0,
+  boundBy: undefined,
+  present: 0,
+  price: 0,
+  lacks: 0,
+  taken: [0, 0, 0, 0],
+  perReplica: [0, 0, 0, 0],
+  domain: '',
+  distinct: '',
+};
 
 /** A site that failed a check, or is held back by one. */
 export interface Rejection {
@@ -13,6 +30,15 @@ export interface Rejection {
   readonly check: string;
   /** Words for it; made only when asked for. */
   readonly result: () => CheckResult;
+}
+
+/** A check whose limit is asked for when it matters. */
+interface Later {
+  /** Its place in `#limiting`. */
+  readonly n: number;
+  readonly limit: Limit;
+  /** By site: what it said; NaN where it was not asked. */
+  readonly said: Float64Array;
 }
 
 /** What the checks say of every site, by its index in the inventory. */
@@ -28,7 +54,7 @@ export class Sifted {
   readonly #limiting: readonly PreparedCheck[];
   readonly #key: string;
   /** Checks whose limit is asked for when it matters, and the sites where it was. */
-  readonly #later: { n: number; limit: Limit }[] = [];
+  readonly #later: Later[] = [];
   readonly #asked: Uint8Array;
 
   constructor(
@@ -61,7 +87,7 @@ export class Sifted {
   /** Sites that fail are told at once; of the others, only those that hold something are asked now. */
   #screen(n: number, limit: Limit, screened: Uint8Array): void {
     const { ceiling, request, snapshot, index } = this;
-    this.#later.push({ n, limit });
+    this.#later.push({ n, limit, said: new Float64Array(ceiling.length).fill(Number.NaN) });
     const holding = new Set([
       ...request.present.keys(),
       ...snapshot.ledger.heldBy(this.#key).map((h) => h.site),
@@ -85,8 +111,9 @@ export class Sifted {
     if (!facts || before <= 0 || this.#asked[site] === 1) return before;
     this.#asked[site] = 1;
     let ceiling = before;
-    for (const { n, limit } of this.#later) {
-      const most = limit(facts, this.request.present.get(facts.name) ?? 0);
+    for (const later of this.#later) {
+      const { n } = later;
+      const most = this.#ask(later, facts, site);
       // In the order of the checks the first of equal limits is the one that binds.
       if (most > ceiling || (most === ceiling && (this.#boundBy[site] ?? -1) <= n)) continue;
       ceiling = most;
@@ -94,6 +121,22 @@ export class Sifted {
     }
     this.ceiling[site] = ceiling;
     return ceiling;
+  }
+
+  #ask({ limit, said }: Later, facts: SiteFacts, site: number): number {
+    const before = said[site] ?? Number.NaN;
+    if (!Number.isNaN(before)) return before;
+    const most = limit(facts, this.request.present.get(facts.name) ?? 0);
+    said[site] = most;
+    return most;
+  }
+
+  /** What one check says of a site: the most replicas, or undefined when it limits none. Each site is asked once at most. */
+  limitAt({ limit }: PreparedCheck, site: number): number | undefined {
+    const facts = this.index.sites[site];
+    if (!limit || !facts) return undefined;
+    for (const later of this.#later) if (later.limit === limit) return this.#ask(later, facts, site);
+    return limit(facts, this.request.present.get(facts.name) ?? 0);
   }
 
   /** One of each class is asked, and every site that has replicas. */
@@ -171,22 +214,47 @@ export class Sifted {
   /** A site as the search sees it. */
   candidate(ordinal: number): Candidate | undefined {
     const facts = this.index.sites[ordinal];
-    if (!facts) return undefined;
-    const { resources, placement } = this.request.workload.spec;
-    const { preferred } = placement.sites;
-    const asked = Object.keys(preferred).length;
-    return {
-      facts,
-      ordinal,
-      ceiling: this.ceilingOf(ordinal),
-      boundBy: this.boundBy(ordinal)?.check.name,
-      present: this.request.present.get(facts.name) ?? 0,
-      price: replicaPrice(facts.site.prices, resources),
-      lacks: asked === 0 ? 0 : lacking(facts, preferred).length / asked,
-      ...this.snapshot.ledger.use(facts.name, resources, this.#key),
-      domain: placement.spread === undefined ? facts.name : spreadDomain(facts, placement.spread.over),
-      distinct: placement.distinct === undefined ? facts.name : (facts.labels.get(placement.distinct) ?? ''),
-    };
+    return facts && this.fill({ ...NO_CANDIDATE, facts }, facts, ordinal);
+  }
+
+  /** As `candidate`, written over one that is not looked at any more. */
+  fill(into: Writable<Candidate>, facts: SiteFacts, ordinal: number): Candidate {
+    const { request, snapshot } = this;
+    const { resources, placement } = request.workload.spec;
+    const use = snapshot.ledger.use(facts.name, resources, this.#key);
+    into.facts = facts;
+    into.ordinal = ordinal;
+    into.ceiling = this.ceilingOf(ordinal);
+    into.boundBy = this.boundBy(ordinal)?.check.name;
+    into.present = request.present.get(facts.name) ?? 0;
+    into.price = replicaPrice(facts.site.prices, resources);
+    into.lacks = this.#lacks(facts, ordinal);
+    into.taken = use.taken;
+    into.perReplica = use.perReplica;
+    into.domain = placement.spread === undefined ? facts.name : spreadDomain(facts, placement.spread.over);
+    into.distinct =
+      placement.distinct === undefined ? facts.name : (facts.labels.get(placement.distinct) ?? '');
+    return into;
+  }
+
+  #lacks(facts: SiteFacts, ordinal: number): number {
+    const { preferred } = this.request.workload.spec.placement.sites;
+    this.#preferred ??= Object.keys(preferred);
+    const asked = this.#preferred.length;
+    if (asked === 0) return 0;
+    this.#lacking ??= this.#lackingByClass(this.#preferred);
+    const { of, lacks } = this.#lacking;
+    return lacks[of[ordinal] ?? 0] ?? lacking(facts, preferred).length / asked;
+  }
+  #preferred: readonly string[] | undefined;
+  #lacking: { of: Uint16Array; lacks: readonly number[] } | undefined;
+
+  /** By class of the preferred labels: the fraction lacking; of no class when there are too many. */
+  #lackingByClass(asked: readonly string[]) {
+    const { preferred } = this.request.workload.spec.placement.sites;
+    const classes = this.index.classes(labelFacet(asked));
+    const lacks = classes?.examples.map((facts) => lacking(facts, preferred).length / asked.length) ?? [];
+    return { of: classes?.of ?? NO_CLASSES, lacks };
   }
 
   #context(facts: SiteFacts) {

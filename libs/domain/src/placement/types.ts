@@ -93,6 +93,8 @@ export interface CheckContext {
   readonly snapshot: Snapshot;
   /** Replicas of the workload that the site has now. */
   readonly present: number;
+  /** What the check's limit says of the site, when that is known already. */
+  readonly limit?: number | undefined;
 }
 
 /**
@@ -103,14 +105,12 @@ export type Limit = (facts: SiteFacts, present: number) => number;
 
 /**
  * What a check reads of a site, as a text. Sites with the same text have the same limit (without replicas there) and, when
- * they pass, the same explanation, so that only one of them is asked.
+ * they pass, the same explanation (unless the check has `shows` for that), so that only one of them is asked.
  */
 export interface Facet {
   /** Facets with the same key give the same texts for as long as the inventory does not change. */
   readonly key: string;
   of(facts: SiteFacts): string;
-  /** When only the limit is the same for equal texts, and not the explanation. */
-  readonly limitOnly?: boolean;
 }
 
 /** A hard rule; one file each and one line in the registry. */
@@ -118,6 +118,10 @@ export interface Check {
   readonly name: string;
   /** What the check reads of a site, when that takes few values; without it every site is asked. */
   reads?(request: PlaceRequest): Facet | undefined;
+  /** What the explanation of a site that passes is made of, when that is more than `reads`. */
+  shows?(request: PlaceRequest): Facet | undefined;
+  /** Where no facet tells: a number that is the same for sites without replicas of which, when they pass, the same is said. */
+  alike?(context: CheckContext): number | undefined;
   /** Once for a decision: what does not depend on the site is worked out here. Undefined when the rule limits no site at all. */
   prepare(request: PlaceRequest, snapshot: Snapshot): Limit | undefined;
   /**

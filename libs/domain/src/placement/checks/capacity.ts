@@ -2,6 +2,9 @@ import { LIMITS, type Resources } from '@skerry/contracts';
 import { replicaRange } from '../replica-range.js';
 import type { Check, PlaceRequest } from '../types.js';
 
+/** More than any finite limit, and so few that times the nodes of a site it is a whole number still. */
+const ROOMS = 2 * LIMITS.replicasPerAssignment;
+
 /** Replicas fit into the site's nodes one by one: a sum over nodes would hide fragmentation. */
 export const capacity: Check = {
   name: 'capacity',
@@ -17,9 +20,13 @@ export const capacity: Check = {
     };
   },
   screen: ({ workload }, { ledger }, sites) => ledger.haveRoom?.(sites, workload.spec.resources),
+  alike: ({ facts, limit }) =>
+    limit === undefined
+      ? undefined
+      : (facts.state?.nodes ?? 0) * ROOMS + (Number.isFinite(limit) ? limit : -1),
   explain(context) {
     const { facts, request, snapshot, present } = context;
-    const room = capacity.prepare(request, snapshot)?.(facts, present) ?? 0;
+    const room = context.limit ?? capacity.prepare(request, snapshot)?.(facts, present) ?? 0;
     const need = needInWords(request.workload.spec.resources);
     return {
       has: `room for ${Number.isFinite(room) ? room : 'all'} of ${replicaRange(request.workload.spec.placement).max} on ${facts.state?.nodes ?? 0} nodes`,

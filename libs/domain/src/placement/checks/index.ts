@@ -45,6 +45,9 @@ export const CHECKS: readonly Check[] = [
   budget,
 ];
 
+/** Characters of one text of a result. */
+const TEXT_MAX = 300;
+
 /** A check of one decision; without `limit` it limits no site. */
 export interface PreparedCheck {
   readonly check: Check;
@@ -63,11 +66,6 @@ export function resultOf(
   ok = limit === undefined || limit(context.facts, context.present) > 0,
 ): CheckResult {
   const { has, needs, remedy } = check.explain(context);
-  return {
-    check: check.name,
-    ok,
-    has: has.slice(0, 300),
-    needs: needs.slice(0, 300),
-    ...(remedy === undefined ? {} : { remedy: remedy.slice(0, 300) }),
-  };
+  const said = { check: check.name, ok, has: has.slice(0, TEXT_MAX), needs: needs.slice(0, TEXT_MAX) };
+  return remedy === undefined ? said : { ...said, remedy: remedy.slice(0, TEXT_MAX) };
 }

@@ -6,22 +6,27 @@ import type { Check, Facet, PlaceRequest, SiteFacts } from '../types.js';
 const PHASES: Facet = {
   key: 'phase',
   of: ({ state, name }) => (state?.phase === 'lost' ? `lost ${name}` : (state?.phase ?? 'pending')),
-  limitOnly: true,
 };
+const SINCE: Facet = { key: 'phase since', of: phaseInWords };
 
 /** A ready site takes work; a suspect one keeps what it has; a lost one loses it when its workload's time has come. */
 export const readiness: Check = {
   name: 'readiness',
   reads: () => PHASES,
+  shows: () => SINCE,
   prepare: (request) => (facts, present) => mostAt(facts, present, request),
   explain: ({ facts, request, present }) => ({
-    has: `${facts.state?.phase ?? 'pending'}${facts.state ? ` since ${facts.state.since}` : ''}`,
+    has: phaseInWords(facts),
     needs:
       present > 0 && replaceDueAt(facts, request.workload) > request.now
         ? 'ready, or what runs there'
         : 'ready',
   }),
 };
+
+function phaseInWords({ state }: SiteFacts): string {
+  return state === undefined ? 'pending' : `${state.phase} since ${state.since}`;
+}
 
 function mostAt(facts: SiteFacts, present: number, { workload, now }: PlaceRequest): number {
   const phase = facts.state?.phase ?? 'pending';
