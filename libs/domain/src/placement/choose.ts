@@ -12,6 +12,11 @@ import type { Choice, Problem } from './types.js';
 
 /** User locations that the search tells apart; more are gathered into so many. */
 export const USERS_SEARCHED_MAX = 192;
+/** Fewer do where there are few replicas: by replica, and in all at least. */
+const PLACES_PER_REPLICA = 12;
+const PLACES_MIN = 64;
+/** Few candidates are looked at for as many locations as this allows, candidates times locations. */
+const PLACES_PAIRS = 6_000;
 /** Replicas beyond this many are placed in equal portions, so that the work does not grow with them. */
 const STEPS_MAX = 128;
 /** Looks at one user location at one site in one search (about 2 ns each); then what was found so far stands. */
@@ -23,7 +28,7 @@ const KICKS_WORK = 1_500_000;
 /** A choice of more sites is not kicked: the more there are, the nearer a local optimum is to the best. */
 const KICKED_SITES_MAX = 10;
 /** Nor is a problem of more candidates times user locations, of which kicks would take milliseconds. */
-const KICKED_PAIRS_MAX = 10_000;
+const KICKED_PAIRS_MAX = 4_000;
 
 export interface Chosen {
   readonly choice: Choice;
@@ -138,10 +143,22 @@ function solve(space: Space, rules: SetRules, step: number, work: WorkLeft): Sol
   }
 }
 
-/** The users as the search sees them: at most so many locations. */
-export function gather(users: Users, limits: SearchLimits = DEFAULT_LIMITS): Users {
+/** The users as the search sees them: as many locations as tell apart where so many replicas go, among so many candidates. */
+export function gather(
+  users: Users,
+  limits: SearchLimits = DEFAULT_LIMITS,
+  of?: { replicas: number; candidates: number },
+): Users {
   if (users.areMeasured) return users;
-  const points = clusterUsers(users, limits.users);
+  const enough =
+    of === undefined || limits.users === Number.POSITIVE_INFINITY
+      ? limits.users
+      : Math.max(
+          PLACES_MIN,
+          PLACES_PER_REPLICA * of.replicas,
+          Math.floor(PLACES_PAIRS / Math.max(1, of.candidates)),
+        );
+  const points = clusterUsers(users, Math.min(limits.users, enough));
   return points === users.points ? users : new Users(points, users.index);
 }
 

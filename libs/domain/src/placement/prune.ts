@@ -61,7 +61,9 @@ class Pruning {
       if ((ceiling[at] ?? 0) > 0) this.#kept.add(at);
     }
     const cheapest = new BestOf(CHEAPEST);
-    for (const i of feasible) cheapest.offer(i, this.#score[i] ?? 0);
+    // By number and not by iterator: thousands of steps, each of which would make an object.
+    for (let n = 0; n < feasible.length; n += 1)
+      cheapest.offer(feasible[n] ?? 0, this.#score[feasible[n] ?? 0] ?? 0);
     for (const i of cheapest.items) this.#kept.add(i);
     if (this.users.count > 0) this.#forUsers();
     this.#forGroups();
@@ -81,7 +83,8 @@ class Pruning {
     const score = new Float64Array(index.sites.length);
     const [cores, memoryGiB, gpus] = pricedParts(resources);
     const [cpuPrice, memoryPrice, gpuPrice] = index.prices;
-    for (const i of feasible) {
+    for (let n = 0; n < feasible.length; n += 1) {
+      const i = feasible[n] ?? 0;
       const price =
         cores * (cpuPrice[i] ?? 0) + memoryGiB * (memoryPrice[i] ?? 0) + gpus * (gpuPrice[i] ?? 0);
       score[i] = perPrice * price + egress * (index.egressPrice[i] ?? 0);
@@ -114,7 +117,8 @@ class Pruning {
     const best = new BestOf(BEST_PER_PLACE);
     for (let p = 0; p < places.count; p += 1) {
       best.clear();
-      for (const i of sites) {
+      for (let n = 0; n < sites.length; n += 1) {
+        const i = sites[n] ?? 0;
         const score = this.#score[i] ?? 0;
         // Sorted by score: from here on even no way at all would not make up for it.
         if (score >= best.highest) break;
@@ -133,21 +137,20 @@ class Pruning {
     );
     const found: number[] = [];
     const around = new Int32Array(AROUND_MAX);
-    const near = new BestOf(1);
-    const good = new BestOf(1);
     for (const [rank, p] of heaviest.entries()) {
-      near.clear();
-      good.clear();
+      let [near, nearMs, good, goodCost] = [-1, Number.POSITIVE_INFINITY, -1, Number.POSITIVE_INFINITY];
       const count = sifted.index.grid.around(users.x[p] ?? 0, users.y[p] ?? 0, users.z[p] ?? 0, around);
       for (let n = 0; n < count; n += 1) {
         const i = around[n] ?? 0;
         if ((sifted.ceiling[i] ?? 0) <= 0) continue;
         const ms = msBetween(users, p, i);
-        near.offer(i, ms);
-        good.offer(i, (this.#score[i] ?? 0) + this.#perMs * ms);
+        const cost = (this.#score[i] ?? 0) + this.#perMs * ms;
+        if (ms < nearMs) [near, nearMs] = [i, ms];
+        if (cost < goodCost) [good, goodCost] = [i, cost];
       }
-      found.push(...near.items, ...good.items);
-      if (rank < NEAREST_TO || maxLatencyMs !== undefined) for (const i of near.items) this.#kept.add(i);
+      if (near < 0) continue;
+      found.push(near, good);
+      if (rank < NEAREST_TO || maxLatencyMs !== undefined) this.#kept.add(near);
     }
     return found;
   }
@@ -157,7 +160,8 @@ class Pruning {
     const { feasible, index } = this.sifted;
     const best = new Int32Array(CELLS ** 3 * BEST_PER_CELL).fill(-1);
     const cost = (i: number) => (i < 0 ? Number.POSITIVE_INFINITY : (this.#score[i] ?? 0));
-    for (const i of feasible) {
+    for (let n = 0; n < feasible.length; n += 1) {
+      const i = feasible[n] ?? 0;
       const cell = (cellOf(index.x[i]) * CELLS + cellOf(index.y[i])) * CELLS + cellOf(index.z[i]);
       let at = (cell + 1) * BEST_PER_CELL - 1;
       if (cost(i) >= cost(best[at] ?? -1)) continue;

@@ -1,7 +1,9 @@
 /** Cells along one edge of the cube around the globe: for few sites fewer, so that building it costs little. */
 const CELLS_FEW = 16;
+const CELLS_SOME = 32;
 const CELLS_MANY = 64;
 const FEW = 256;
+const SOME = 2_048;
 
 /** Places on the unit sphere by cell of a cube around it, so that neighbours are found without looking at all of them. */
 export class SiteGrid {
@@ -17,7 +19,7 @@ export class SiteGrid {
     private readonly z: Float64Array,
     places: Int32Array,
   ) {
-    this.#cells = places.length <= FEW ? CELLS_FEW : CELLS_MANY;
+    this.#cells = places.length <= FEW ? CELLS_FEW : places.length <= SOME ? CELLS_SOME : CELLS_MANY;
     this.#starts = new Int32Array(this.#cells ** 3 + 1);
     this.#places = new Int32Array(places.length);
     const cellOf = places.map((i) => this.#cellOf(x[i] ?? 0, y[i] ?? 0, z[i] ?? 0));

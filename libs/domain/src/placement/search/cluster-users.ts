@@ -1,98 +1,177 @@
 import type { DemandPoint } from '@skerry/contracts';
 import type { Users } from '../demand/users.js';
 
-/** A part of the users and how far it is spread. */
-interface Part {
-  readonly from: number;
-  readonly to: number;
-  /** The axis along which it is widest, and where to cut it. */
-  readonly axis: 0 | 1 | 2;
-  readonly cut: number;
-  /** Weight times squared distance from the middle, along that axis. */
-  readonly spread: number;
-}
-
 /**
  * Gathers users into at most `most` locations, each where the middle of its users is: what the search looks at in place of
  * thousands. Parts are cut in two where it lessens the squared distances most (as k-d trees for k-means: Kanungo et al.
  * 2002), along their widest axis. Returns the users themselves when there are no more than that.
  */
 export function clusterUsers(users: Users, most: number): readonly DemandPoint[] {
-  if (users.count <= most) return users.points;
-  const order = Int32Array.from({ length: users.count }, (_, p) => p);
-  const parts: Part[] = [partOf(users, order, 0, users.count)];
-  while (parts.length < most) {
-    let widest = 0;
-    for (let n = 1; n < parts.length; n += 1) {
-      if ((parts[n]?.spread ?? 0) > (parts[widest]?.spread ?? 0)) widest = n;
-    }
-    const part = parts[widest];
-    if (!part || part.spread <= 0) break;
-    const middle = divide(users, order, part);
+  return users.count <= most ? users.points : new Clusters(users, most).points();
+}
+
+/** Parts of the users in columns, by number of the part: thousands of small objects would cost more than the sums do. */
+class Clusters {
+  readonly #order: Int32Array;
+  #parts = 0;
+  /** Where a part begins in the order, and where the next one does. */
+  readonly #from: Int32Array;
+  readonly #to: Int32Array;
+  readonly #weight: Float64Array;
+  /** Weight times coordinate. */
+  readonly #x: Float64Array;
+  readonly #y: Float64Array;
+  readonly #z: Float64Array;
+  /** The axis along which it is widest, and weight times squared distance from the middle along it. */
+  readonly #axis: Uint8Array;
+  readonly #spread: Float64Array;
+  /** Parts as a heap: the widest first, the lower number among equals. */
+  readonly #heap: Int32Array;
+
+  constructor(
+    private readonly users: Users,
+    private readonly most: number,
+  ) {
+    this.#order = new Int32Array(users.count);
+    for (let p = 0; p < users.count; p += 1) this.#order[p] = p;
+    this.#from = new Int32Array(most);
+    this.#to = new Int32Array(most);
+    this.#weight = new Float64Array(most);
+    this.#x = new Float64Array(most);
+    this.#y = new Float64Array(most);
+    this.#z = new Float64Array(most);
+    this.#axis = new Uint8Array(most);
+    this.#spread = new Float64Array(most);
+    this.#heap = new Int32Array(most);
+    this.#measure(0, 0, users.count);
+    this.#parts = 1;
+    while (this.#parts < most && this.#cutWidest());
+  }
+
+  points(): DemandPoint[] {
+    return Array.from({ length: this.#parts }, (_, part) => this.#middleOf(part));
+  }
+
+  /** False when no part is wider than one place. */
+  #cutWidest(): boolean {
+    const part = this.#heap[0] ?? 0;
+    if ((this.#spread[part] ?? 0) <= 0) return false;
+    const from = this.#from[part] ?? 0;
+    const to = this.#to[part] ?? 0;
+    const middle = this.#divide(part, from, to);
     // All on one side, by rounding: as good as one place.
-    if (middle === part.from || middle === part.to) {
-      parts[widest] = { ...part, spread: 0 };
-      continue;
+    if (middle === from || middle === to) {
+      this.#spread[part] = 0;
+      this.#sink(0);
+      return true;
     }
-    parts[widest] = partOf(users, order, part.from, middle);
-    parts.push(partOf(users, order, middle, part.to));
+    this.#measure(part, from, middle);
+    this.#sink(0);
+    const made = this.#parts;
+    this.#measure(made, middle, to);
+    this.#parts += 1;
+    this.#rise(made);
+    return true;
   }
-  return parts.map((part, n) => middleOf(users, order, part, n));
-}
 
-function partOf(users: Users, order: Int32Array, from: number, to: number): Part {
-  const [weight, x, y, z, xx, yy, zz] = sums(users, order, from, to);
-  const spreads = [xx - (x * x) / weight, yy - (y * y) / weight, zz - (z * z) / weight] as const;
-  const axis = spreads[0] >= spreads[1] && spreads[0] >= spreads[2] ? 0 : spreads[1] >= spreads[2] ? 1 : 2;
-  const cut = ([x, y, z] as const)[axis] / weight;
-  return { from, to, axis, cut, spread: to - from > 1 ? spreads[axis] : 0 };
-}
-
-function sums(users: Users, order: Int32Array, from: number, to: number) {
-  let [weight, x, y, z, xx, yy, zz] = [0, 0, 0, 0, 0, 0, 0];
-  for (let n = from; n < to; n += 1) {
-    const p = order[n] ?? 0;
-    const w = users.weight[p] ?? 0;
-    const px = users.x[p] ?? 0;
-    const py = users.y[p] ?? 0;
-    const pz = users.z[p] ?? 0;
-    weight += w;
-    x += w * px;
-    y += w * py;
-    z += w * pz;
-    xx += w * px * px;
-    yy += w * py * py;
-    zz += w * pz * pz;
-  }
-  return [weight, x, y, z, xx, yy, zz] as const;
-}
-
-/** Puts the users on one side of the cut before the others; returns where the others begin. */
-function divide(users: Users, order: Int32Array, { from, to, axis, cut }: Part): number {
-  const along = [users.x, users.y, users.z][axis] ?? users.x;
-  let low = from;
-  let high = to;
-  while (low < high) {
-    const p = order[low] ?? 0;
-    if ((along[p] ?? 0) < cut) {
-      low += 1;
-      continue;
+  #measure(part: number, from: number, to: number): void {
+    const { x, y, z, weight } = this.users;
+    let [sum, sx, sy, sz, xx, yy, zz] = [0, 0, 0, 0, 0, 0, 0];
+    for (let n = from; n < to; n += 1) {
+      const p = this.#order[n] ?? 0;
+      const w = weight[p] ?? 0;
+      const px = x[p] ?? 0;
+      const py = y[p] ?? 0;
+      const pz = z[p] ?? 0;
+      sum += w;
+      sx += w * px;
+      sy += w * py;
+      sz += w * pz;
+      xx += w * px * px;
+      yy += w * py * py;
+      zz += w * pz * pz;
     }
-    high -= 1;
-    order[low] = order[high] ?? 0;
-    order[high] = p;
+    this.#from[part] = from;
+    this.#to[part] = to;
+    this.#weight[part] = sum;
+    this.#x[part] = sx;
+    this.#y[part] = sy;
+    this.#z[part] = sz;
+    const alongX = xx - (sx * sx) / sum;
+    const alongY = yy - (sy * sy) / sum;
+    const alongZ = zz - (sz * sz) / sum;
+    const widest = Math.max(alongX, alongY, alongZ);
+    this.#axis[part] = alongX === widest ? 0 : alongY === widest ? 1 : 2;
+    this.#spread[part] = to - from > 1 ? widest : 0;
   }
-  return low;
-}
 
-function middleOf(users: Users, order: Int32Array, { from, to }: Part, n: number): DemandPoint {
-  const [only] = to - from === 1 ? [users.points[order[from] ?? 0]] : [];
-  const [weight, x, y, z] = sums(users, order, from, to);
-  if (only) return { ...only, weight };
-  return {
-    label: `users ${n}`,
-    lat: (Math.atan2(z, Math.hypot(x, y)) * 180) / Math.PI,
-    lon: (Math.atan2(y, x) * 180) / Math.PI,
-    weight,
-  };
+  /** Puts the users on one side of the middle before the others; returns where the others begin. */
+  #divide(part: number, from: number, to: number): number {
+    const axis = this.#axis[part] ?? 0;
+    const along = axis === 0 ? this.users.x : axis === 1 ? this.users.y : this.users.z;
+    const sums = axis === 0 ? this.#x : axis === 1 ? this.#y : this.#z;
+    const cut = (sums[part] ?? 0) / (this.#weight[part] ?? 1);
+    const order = this.#order;
+    let low = from;
+    let high = to;
+    while (low < high) {
+      const p = order[low] ?? 0;
+      if ((along[p] ?? 0) < cut) {
+        low += 1;
+        continue;
+      }
+      high -= 1;
+      order[low] = order[high] ?? 0;
+      order[high] = p;
+    }
+    return low;
+  }
+
+  #wider(a: number, b: number): boolean {
+    const more = (this.#spread[a] ?? 0) - (this.#spread[b] ?? 0);
+    return more > 0 || (more === 0 && a < b);
+  }
+
+  /** Puts a part at the end of the heap, and up to where it belongs. */
+  #rise(part: number): void {
+    let at = part;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      const other = this.#heap[above] ?? 0;
+      if (!this.#wider(part, other)) break;
+      this.#heap[at] = other;
+      at = above;
+    }
+    this.#heap[at] = part;
+  }
+
+  #sink(start: number): void {
+    const part = this.#heap[start] ?? 0;
+    let at = start;
+    for (let below = 2 * at + 1; below < this.#parts; below = 2 * at + 1) {
+      if (below + 1 < this.#parts && this.#wider(this.#heap[below + 1] ?? 0, this.#heap[below] ?? 0)) {
+        below += 1;
+      }
+      const other = this.#heap[below] ?? 0;
+      if (!this.#wider(other, part)) break;
+      this.#heap[at] = other;
+      at = below;
+    }
+    this.#heap[at] = part;
+  }
+
+  #middleOf(part: number): DemandPoint {
+    const from = this.#from[part] ?? 0;
+    const only = (this.#to[part] ?? 0) - from === 1 ? this.users.points[this.#order[from] ?? 0] : undefined;
+    const weight = this.#weight[part] ?? 0;
+    if (only) return { ...only, weight };
+    const x = this.#x[part] ?? 0;
+    const y = this.#y[part] ?? 0;
+    return {
+      label: 'users',
+      lat: (Math.atan2(this.#z[part] ?? 0, Math.sqrt(x * x + y * y)) * 180) / Math.PI,
+      lon: (Math.atan2(y, x) * 180) / Math.PI,
+      weight,
+    };
+  }
 }

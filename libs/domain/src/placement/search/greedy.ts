@@ -1,3 +1,4 @@
+import { LimitedGain } from './limited-gain.js';
 import type { SetRules } from './set-rules.js';
 import type { Space } from './space.js';
 import type { WorkLeft } from './work-left.js';
@@ -17,13 +18,15 @@ export function grow(space: Space, rules: SetRules, step: number, work: WorkLeft
 
 class Greedy {
   /** Pieces of the demand: whose users, how many, and what it costs to serve them now. */
-  readonly #point: number[] = [];
-  readonly #amount: number[] = [];
-  readonly #cost: number[] = [];
+  readonly #point: Int32Array;
+  readonly #amount: Float64Array;
+  readonly #cost: Float64Array;
+  #pieces = 0;
   /** Gain less cost of the next portion by candidate, and whether it was worked out in this round. */
   readonly #worth: Float64Array;
   readonly #fresh: Uint8Array;
   readonly #gains: GainSelection;
+  readonly #limited: LimitedGain;
 
   constructor(
     private readonly space: Space,
@@ -34,14 +37,23 @@ class Greedy {
     this.#worth = new Float64Array(space.size).fill(Number.POSITIVE_INFINITY);
     this.#fresh = new Uint8Array(space.size);
     // Each portion splits one piece at most.
-    this.#gains = new GainSelection(space.users + space.problem.range.max + 1);
+    const most = space.users + space.problem.range.max + 1;
+    this.#gains = new GainSelection(most);
+    this.#limited = new LimitedGain(most);
+    this.#point = new Int32Array(most);
+    this.#amount = new Float64Array(most);
+    this.#cost = new Float64Array(most);
     const unserved = 2 * space.dearest;
     for (let p = 0; p < space.users; p += 1) {
-      this.#point.push(p);
-      this.#amount.push(space.weight[p] ?? 0);
-      this.#cost.push(unserved);
+      this.#point[p] = p;
+      this.#amount[p] = space.weight[p] ?? 0;
+      this.#cost[p] = unserved;
     }
-    for (const [at, n] of rules.counts.entries()) if (n > 0) this.#serve(at, n);
+    this.#pieces = space.users;
+    for (let at = 0; at < space.size; at += 1) {
+      const n = rules.counts[at] ?? 0;
+      if (n > 0) this.#serve(at, n);
+    }
     // At most: as if all that a replica carries were at the nearest users.
     const carried = Math.min(1, space.carries);
     for (let at = 0; at < space.size; at += 1) {
@@ -109,16 +121,42 @@ class Greedy {
 
   /** For each replica of the portion: portions may differ in size. */
   #worthOf(at: number, portion: number): number {
-    this.work.take(this.#point.length);
-    const gain = this.#takers(at, portion).gain;
+    this.work.take(this.#pieces);
+    const gain = this.#gainOf(at, portion * this.space.carries);
     return (gain - this.space.siteCost(at, this.rules.counts[at] ?? 0, portion)) / portion;
+  }
+
+  /** What the users gain of whom a candidate carries so many, nearly: to choose among candidates. */
+  #gainOf(at: number, carried: number): number {
+    const row = this.space.rows[at];
+    if (!row) return 0;
+    const { gains, amounts } = this.#limited;
+    const [point, amount, costs] = [this.#point, this.#amount, this.#cost];
+    let count = 0;
+    let all = 0;
+    let total = 0;
+    let lowest = Number.POSITIVE_INFINITY;
+    let highest = 0;
+    for (let n = 0; n < this.#pieces; n += 1) {
+      const gain = (costs[n] ?? 0) - (row[point[n] ?? 0] ?? 0);
+      if (gain <= 0) continue;
+      const users = amount[n] ?? 0;
+      gains[count] = gain;
+      amounts[count] = users;
+      count += 1;
+      all += users;
+      total += users * gain;
+      if (gain < lowest) lowest = gain;
+      if (gain > highest) highest = gain;
+    }
+    return all <= carried ? total : this.#limited.of(count, { lowest, highest }, carried, false);
   }
 
   #takers(at: number, replicas: number): GainSelection {
     const row = this.space.rows[at];
     const selection = this.#gains.clear();
     if (!row) return selection;
-    for (let n = 0; n < this.#point.length; n += 1) {
+    for (let n = 0; n < this.#pieces; n += 1) {
       const gain = (this.#cost[n] ?? 0) - (row[this.#point[n] ?? 0] ?? 0);
       if (gain > 0) selection.offer(n, gain, this.#amount[n] ?? 0);
     }
@@ -137,9 +175,11 @@ class Greedy {
     // The last one is taken in part: the rest stays where it is, as a piece of its own.
     const piece = takers.partOf;
     const has = this.#amount[piece] ?? 0;
-    this.#point.push(this.#point[piece] ?? 0);
-    this.#amount.push(has - takers.part);
-    this.#cost.push(this.#cost[piece] ?? 0);
+    const rest = this.#pieces;
+    this.#point[rest] = this.#point[piece] ?? 0;
+    this.#amount[rest] = has - takers.part;
+    this.#cost[rest] = this.#cost[piece] ?? 0;
+    this.#pieces += 1;
     this.#amount[piece] = takers.part;
     this.#cost[piece] = row[this.#point[piece] ?? 0] ?? 0;
   }

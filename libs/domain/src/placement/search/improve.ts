@@ -1,5 +1,5 @@
 import type { Flow } from '../demand/transport.js';
-import { GainSelection } from './greedy.js';
+import { LimitedGain } from './limited-gain.js';
 import type { SetRules } from './set-rules.js';
 import type { Space } from './space.js';
 import type { WorkLeft } from './work-left.js';
@@ -38,7 +38,7 @@ export class Improve {
   readonly #first: Int32Array;
   readonly #cost1: Float64Array;
   readonly #cost2: Float64Array;
-  readonly #selection: GainSelection;
+  readonly #limitedGain: LimitedGain;
   /** What `gainOfOpening` answers with: valid until the next candidate. */
   readonly #saved: Float64Array;
 
@@ -49,7 +49,7 @@ export class Improve {
     private work: WorkLeft,
   ) {
     this.#price = new Float64Array(space.size);
-    this.#selection = new GainSelection(space.users);
+    this.#limitedGain = new LimitedGain(space.users);
     this.#saved = new Float64Array(space.size);
     this.#first = new Int32Array(space.users);
     this.#cost1 = new Float64Array(space.users);
@@ -248,8 +248,9 @@ export class Improve {
   #toNearest(): void {
     const { space } = this;
     for (const [n, at] of this.#open.entries()) this.#price[at] = this.#flow?.prices[n] ?? 0;
-    this.#cost1.fill(Number.POSITIVE_INFINITY);
-    this.#cost2.fill(Number.POSITIVE_INFINITY);
+    const cost1 = this.#cost1.fill(Number.POSITIVE_INFINITY);
+    const cost2 = this.#cost2.fill(Number.POSITIVE_INFINITY);
+    const first = this.#first;
     for (let n = 0; n < this.#open.length; n += 1) {
       const at = this.#open[n] ?? 0;
       const row = space.rows[at];
@@ -257,11 +258,11 @@ export class Improve {
       if (!row) continue;
       for (let p = 0; p < space.users; p += 1) {
         const cost = (row[p] ?? 0) + price;
-        if (cost < (this.#cost1[p] ?? 0)) {
-          this.#cost2[p] = this.#cost1[p] ?? 0;
-          this.#cost1[p] = cost;
-          this.#first[p] = n;
-        } else if (cost < (this.#cost2[p] ?? 0)) this.#cost2[p] = cost;
+        if (cost < (cost1[p] ?? 0)) {
+          cost2[p] = cost1[p] ?? 0;
+          cost1[p] = cost;
+          first[p] = n;
+        } else if (cost < (cost2[p] ?? 0)) cost2[p] = cost;
       }
     }
     this.work.take(this.#open.length * space.users);
@@ -289,34 +290,47 @@ export class Improve {
     const row = space.rows[to];
     const saved = this.#saved.fill(0, 0, this.#open.length);
     if (!row) return { gain: 0, beyond: 0, saved, over: false };
-    this.work.take(space.users);
-    let [gain, amount] = [0, 0];
-    for (let p = 0; p < space.users; p += 1) {
-      const w = space.weight[p] ?? 0;
+    const { users, weight, dearest } = space;
+    const [cost1, cost2, firstOf] = [this.#cost1, this.#cost2, this.#first];
+    this.work.take(users);
+    let gain = 0;
+    let amount = 0;
+    for (let p = 0; p < users; p += 1) {
+      const w = weight[p] ?? 0;
       const cost = row[p] ?? 0;
-      const first = this.#cost1[p] ?? 0;
+      const first = cost1[p] ?? 0;
       if (cost < first) {
         gain += w * (first - cost);
         amount += w;
       }
-      const second = this.#cost2[p] ?? 0;
+      const second = cost2[p] ?? 0;
       if (cost >= second) continue;
-      const n = this.#first[p] ?? 0;
-      const highest = second === Number.POSITIVE_INFINITY ? this.space.dearest : second;
-      saved[n] = (saved[n] ?? 0) + w * (highest - Math.max(cost, first));
+      const n = firstOf[p] ?? 0;
+      const highest = second === Number.POSITIVE_INFINITY ? dearest : second;
+      saved[n] = (saved[n] ?? 0) + w * (highest - (cost > first ? cost : first));
     }
     return { gain, beyond: 0, saved, over: amount > this.step * space.carries };
   }
 
   #limited(to: number, { gain: unlimited, saved }: Opening): Opening {
-    const row = this.space.rows[to] ?? new Float64Array(this.space.users);
-    const selection = this.#selection.clear();
-    for (let p = 0; p < this.space.users; p += 1) {
-      const gain = (this.#cost1[p] ?? 0) - (row[p] ?? 0);
-      if (gain > 0) selection.offer(p, gain, this.space.weight[p] ?? 0);
+    const { weight, users, rows, carries } = this.space;
+    const row = rows[to] ?? new Float64Array(users);
+    const { gains, amounts } = this.#limitedGain;
+    const cost1 = this.#cost1;
+    let count = 0;
+    let lowest = Number.POSITIVE_INFINITY;
+    let highest = 0;
+    for (let p = 0; p < users; p += 1) {
+      const gain = (cost1[p] ?? 0) - (row[p] ?? 0);
+      if (gain <= 0) continue;
+      gains[count] = gain;
+      amounts[count] = weight[p] ?? 0;
+      count += 1;
+      if (gain < lowest) lowest = gain;
+      if (gain > highest) highest = gain;
     }
-    this.work.take(this.space.users);
-    const { gain } = selection.limit(this.step * this.space.carries);
+    this.work.take(users);
+    const gain = this.#limitedGain.of(count, { lowest, highest }, this.step * carries, true);
     return { gain, beyond: unlimited - gain, saved, over: false };
   }
 
