@@ -1,4 +1,5 @@
 import type { CheckResult, SiteExplanation, Term } from '@skerry/contracts';
+import { ascending } from './ascending.js';
 import { gather } from './choose.js';
 import { ExplainedChecks } from './explained-checks.js';
 import { work } from './place.js';
@@ -71,12 +72,19 @@ class Found {
   }
 
   ranked(): SiteExplanation[] {
-    return this.#order().map((at, n) => this.#said(at, n + 1));
+    const said: SiteExplanation[] = [];
+    const chosen = this.#chosen();
+    for (const { at, count } of chosen) said.push(this.#said(at, said.length + 1, count));
+    const told = new Set(chosen.map(({ at }) => at));
+    for (const feasible of [1, 0]) {
+      const others = ascending(this.#worth, this.#others(feasible, told));
+      for (let n = 0; n < others.length; n += 1) said.push(this.#said(others[n] ?? 0, said.length + 1, 0));
+    }
+    return said;
   }
 
-  #said(at: number, rank: number): SiteExplanation {
+  #said(at: number, rank: number, chosen: number): SiteExplanation {
     const site = this.index.sites[at]?.name ?? '';
-    const chosen = this.counts.get(site) ?? 0;
     const checks = this.#checks[at] ?? [];
     const terms = this.#terms[at] ?? [];
     return this.#isFeasible[at] === 1
@@ -84,19 +92,26 @@ class Found {
       : { site, chosen, feasible: false, checks, terms };
   }
 
-  /** Numbers are compared and nothing else, as typed arrays do it fast. */
-  #order(): number[] {
-    const worth = this.#worth;
-    const byWorth = (a: number, b: number) => (worth[a] ?? 0) - (worth[b] ?? 0) || a - b;
+  /** Those with replicas, most first. */
+  #chosen(): { at: number; count: number }[] {
     const chosen = [...this.counts].flatMap(([site, count]) => {
       const at = count > 0 ? this.index.ordinal(site) : undefined;
-      return at === undefined ? [] : [{ at, count, feasible: this.#isFeasible[at] ?? 0 }];
+      if (at === undefined) return [];
+      return [{ at, count, feasible: this.#isFeasible[at] ?? 0, worth: this.#worth[at] ?? 0 }];
     });
-    chosen.sort((a, b) => b.count - a.count || b.feasible - a.feasible || byWorth(a.at, b.at));
-    const first = new Set(chosen.map(({ at }) => at));
-    const others = [...this.#isFeasible.keys()].filter((at) => !first.has(at));
-    const passed = Int32Array.from(others.filter((at) => this.#isFeasible[at] === 1)).sort(byWorth);
-    const failed = Int32Array.from(others.filter((at) => this.#isFeasible[at] === 0)).sort(byWorth);
-    return [...first, ...passed, ...failed];
+    return chosen.toSorted(
+      (a, b) => b.count - a.count || b.feasible - a.feasible || a.worth - b.worth || a.at - b.at,
+    );
+  }
+
+  #others(feasible: number, chosen: ReadonlySet<number>): Int32Array {
+    const found = new Int32Array(this.#worth.length);
+    let n = 0;
+    for (let at = 0; at < found.length; at += 1) {
+      if (this.#isFeasible[at] !== feasible || chosen.has(at)) continue;
+      found[n] = at;
+      n += 1;
+    }
+    return found.subarray(0, n);
   }
 }

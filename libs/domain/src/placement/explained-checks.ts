@@ -1,7 +1,7 @@
 import type { CheckResult } from '@skerry/contracts';
 import { resultOf, type PreparedCheck } from './checks/index.js';
 import type { Sifted } from './sift.js';
-import type { CheckContext, SiteFacts } from './types.js';
+import type { SiteFacts } from './types.js';
 
 /** A check of which sites have a class each. */
 interface ByClass {
@@ -10,9 +10,19 @@ interface ByClass {
   readonly prepared: PreparedCheck;
   /** By site: the number of its class. */
   readonly of: Uint16Array;
-  /** By class: the result where a site without replicas passes; undefined where it fails. */
-  readonly results: readonly (CheckResult | undefined)[];
+  /** By class: what is said of a site without replicas. */
+  readonly results: readonly Said[];
 }
+
+/** What is said of the sites of one class: the same, but for the site's name in what would mend it. */
+interface Said {
+  readonly result: CheckResult;
+  /** Where the name goes between; absent when it is named nowhere. */
+  readonly remedy?: readonly string[];
+}
+
+/** No site has this name. */
+const NAME = '\u0000';
 
 /** A check of which every site is asked. */
 interface Each {
@@ -33,17 +43,18 @@ export class ExplainedChecks {
     const [first] = sifted.index.sites;
     for (const [n, prepared] of sifted.checks.entries()) {
       if (!first) break;
-      const facet = (prepared.check.shows ?? prepared.check.reads)?.(sifted.request);
+      const { check } = prepared;
+      const facet = check.shows?.(sifted.request) ?? check.reads?.(sifted.request);
       const classes = facet && sifted.index.classes(facet);
       if (!classes) {
         this.#same.push(this.#ask(prepared, first, 0));
         this.#each.push({ n, prepared, passing: new Map() });
         continue;
       }
-      const asked = classes.examples.map((facts) => this.#ask(prepared, facts, 0));
-      const results = asked.map(shareable);
-      this.#same.push(...asked.slice(0, 1));
-      if (results.length > 1 || !results[0]) this.#byClass.push({ n, prepared, of: classes.of, results });
+      const results = classes.examples.map((facts) => this.#saidOf(prepared, facts));
+      this.#same.push(...results.slice(0, 1).map(({ result }) => result));
+      if (results.length > 1 || results[0]?.remedy)
+        this.#byClass.push({ n, prepared, of: classes.of, results });
     }
   }
 
@@ -58,7 +69,8 @@ export class ExplainedChecks {
     if (present > 0) return checks.map((prepared) => this.#ask(prepared, facts, present, passes));
     const results = this.#same.slice();
     for (const { n, prepared, of, results: shared } of this.#byClass) {
-      results[n] = shared[of[at] ?? 0] ?? this.#ask(prepared, facts, 0, passes);
+      const said = shared[of[at] ?? 0];
+      results[n] = said ? named(said, facts) : this.#ask(prepared, facts, 0);
     }
     for (const each of this.#each) results[each.n] = this.#askEach(each, facts, at, passes);
     return results;
@@ -68,15 +80,21 @@ export class ExplainedChecks {
     const { check } = prepared;
     const limit = this.sifted.limitAt(prepared, at);
     const ok = passes ?? (limit === undefined || limit > 0);
-    const { request, snapshot } = this.sifted;
-    const context: CheckContext = { facts, request, snapshot, present: 0, limit };
-    const alike = ok ? check.alike?.(context) : undefined;
-    if (alike === undefined) return resultOf(prepared, context, ok);
-    const known = passing.get(alike);
+    const alike = ok && limit !== undefined ? check.alike?.(facts, limit) : undefined;
+    const known = alike === undefined ? undefined : passing.get(alike);
     if (known) return known;
-    const result = resultOf(prepared, context, ok);
-    passing.set(alike, result);
+    const { request, snapshot } = this.sifted;
+    const result = resultOf(prepared, { facts, request, snapshot, present: 0, limit }, ok);
+    if (alike !== undefined) passing.set(alike, result);
     return result;
+  }
+
+  #saidOf(prepared: PreparedCheck, facts: SiteFacts): Said {
+    const result = this.#ask(prepared, facts, 0);
+    const nameless = { ...facts, name: NAME, site: { ...facts.site, name: NAME } };
+    if (result.remedy === undefined) return { result };
+    const remedy = this.#ask(prepared, nameless, 0, result.ok).remedy?.split(NAME) ?? [];
+    return remedy.length > 1 ? { result, remedy } : { result };
   }
 
   #ask(prepared: PreparedCheck, facts: SiteFacts, present: number, ok?: boolean): CheckResult {
@@ -85,7 +103,8 @@ export class ExplainedChecks {
   }
 }
 
-/** A failure names the site in what would mend it, so only passing is shared. */
-function shareable(result: CheckResult): CheckResult | undefined {
-  return result.ok && result.remedy === undefined ? result : undefined;
+function named({ result, remedy }: Said, { name }: SiteFacts): CheckResult {
+  if (!remedy) return result;
+  const { check, ok, has, needs } = result;
+  return { check, ok, has, needs, remedy: remedy.join(name) };
 }

@@ -1,9 +1,13 @@
-import type { Prices, Resources } from '@skerry/contracts';
+import type { GpuRequest, Prices, Resources } from '@skerry/contracts';
 
 /** Currency units a month of one replica at a site's prices; a share of a GPU costs its part. */
 export function replicaPrice(prices: Prices, need: Resources): number {
-  const [cores, memoryGiB, gpus] = pricedParts(need);
-  return cores * prices.cpuCoreMonth + memoryGiB * prices.memoryGiBMonth + gpus * prices.gpuMonth;
+  const gpus = need.gpu === undefined ? 0 : pricedGpus(need.gpu);
+  return (
+    (need.cpuMillicores / 1_000) * prices.cpuCoreMonth +
+    (need.memoryMiB / 1_024) * prices.memoryGiBMonth +
+    gpus * prices.gpuMonth
+  );
 }
 
 /** What of a replica is paid for: cores, GiB of memory, GPUs. */
@@ -12,9 +16,9 @@ export function pricedParts({
   memoryMiB,
   gpu,
 }: Resources): readonly [cores: number, memoryGiB: number, gpus: number] {
-  return [
-    cpuMillicores / 1_000,
-    memoryMiB / 1_024,
-    gpu ? gpu.count * ((gpu.shareMilli ?? 1_000) / 1_000) : 0,
-  ];
+  return [cpuMillicores / 1_000, memoryMiB / 1_024, gpu ? pricedGpus(gpu) : 0];
+}
+
+function pricedGpus({ count, shareMilli }: GpuRequest): number {
+  return count * ((shareMilli ?? 1_000) / 1_000);
 }

@@ -3,25 +3,13 @@ import { preparedChecks, resultOf, type PreparedCheck } from './checks/index.js'
 import { labelFacet } from './checks/facets.js';
 import { lacking } from './checks/labels.js';
 import { spreadDomain } from './checks/spread-label.js';
-import { replicaPrice } from './price.js';
+import { pricedParts } from './price.js';
 import { SiteIndex, type SiteClasses } from './site-index.js';
 import type { Candidate, Limit, PlaceRequest, SiteFacts, Snapshot } from './types.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const NO_CLASSES = new Uint16Array(0);
-const NO_CANDIDATE: Omit<Candidate, 'facts'> = {
-  ordinal: -1,
-  ceiling: 0,
-  boundBy: undefined,
-  present: 0,
-  price: 0,
-  lacks: 0,
-  taken: [0, 0, 0, 0],
-  perReplica: [0, 0, 0, 0],
-  domain: '',
-  distinct: '',
-};
 
 /** A site that failed a check, or is held back by one. */
 export interface Rejection {
@@ -214,11 +202,28 @@ export class Sifted {
   /** A site as the search sees it. */
   candidate(ordinal: number): Candidate | undefined {
     const facts = this.index.sites[ordinal];
-    return facts && this.fill({ ...NO_CANDIDATE, facts }, facts, ordinal);
+    if (!facts) return undefined;
+    const { request, snapshot } = this;
+    const { resources, placement } = request.workload.spec;
+    const use = snapshot.ledger.use(facts.name, resources, this.#key);
+    // Written out: a copy of an empty one would be made over at every number put into it.
+    return {
+      facts,
+      ordinal,
+      ceiling: this.ceilingOf(ordinal),
+      boundBy: this.boundBy(ordinal)?.check.name,
+      present: request.present.get(facts.name) ?? 0,
+      price: this.#price(ordinal),
+      lacks: this.#lacks(facts, ordinal),
+      taken: use.taken,
+      perReplica: use.perReplica,
+      domain: placement.spread === undefined ? facts.name : spreadDomain(facts, placement.spread.over),
+      distinct: placement.distinct === undefined ? facts.name : (facts.labels.get(placement.distinct) ?? ''),
+    };
   }
 
   /** As `candidate`, written over one that is not looked at any more. */
-  fill(into: Writable<Candidate>, facts: SiteFacts, ordinal: number): Candidate {
+  write(into: Writable<Candidate>, facts: SiteFacts, ordinal: number): Candidate {
     const { request, snapshot } = this;
     const { resources, placement } = request.workload.spec;
     const use = snapshot.ledger.use(facts.name, resources, this.#key);
@@ -227,7 +232,7 @@ export class Sifted {
     into.ceiling = this.ceilingOf(ordinal);
     into.boundBy = this.boundBy(ordinal)?.check.name;
     into.present = request.present.get(facts.name) ?? 0;
-    into.price = replicaPrice(facts.site.prices, resources);
+    into.price = this.#price(ordinal);
     into.lacks = this.#lacks(facts, ordinal);
     into.taken = use.taken;
     into.perReplica = use.perReplica;
@@ -236,6 +241,19 @@ export class Sifted {
       placement.distinct === undefined ? facts.name : (facts.labels.get(placement.distinct) ?? '');
     return into;
   }
+
+  /** As `replicaPrice`, by columns. */
+  #price(ordinal: number): number {
+    this.#paid ??= pricedParts(this.request.workload.spec.resources);
+    const paid = this.#paid;
+    const { prices } = this.index;
+    return (
+      paid[0] * (prices[0][ordinal] ?? 0) +
+      paid[1] * (prices[1][ordinal] ?? 0) +
+      paid[2] * (prices[2][ordinal] ?? 0)
+    );
+  }
+  #paid: ReturnType<typeof pricedParts> | undefined;
 
   #lacks(facts: SiteFacts, ordinal: number): number {
     const { preferred } = this.request.workload.spec.placement.sites;

@@ -4,10 +4,11 @@ import { rttMsOfSquaredChord } from './geo.js';
 import { problemAmong } from './problem.js';
 import type { Sifted } from './sift.js';
 import { DEMAND_TERMS, SITE_TERMS } from './terms/index.js';
+import { roundTrip } from './terms/latency.js';
 import type { Candidate, Problem } from './types.js';
 
 /** Different values of one term that are told apart to share them; with more, most sites have their own. */
-const SHARED_MAX = 64;
+const SHARED_MAX = 256;
 
 /** The terms of the objective with one replica at one site that serves all users. */
 export class TermsAlone {
@@ -29,7 +30,7 @@ export class TermsAlone {
     const facts = this.sifted.index.sites[at];
     if (!facts) return [];
     this.#candidate = this.#candidate
-      ? this.sifted.fill(this.#candidate, facts, at)
+      ? this.sifted.write(this.#candidate, facts, at)
       : this.sifted.candidate(at);
     const candidate = this.#candidate;
     if (!candidate) return [];
@@ -68,30 +69,48 @@ export class TermsAlone {
     const { count, weight } = this.users;
     if (count === 0) return 0;
     if (typeof of === 'number') return of;
+    if (of === roundTrip) return this.#mean;
     const ms = this.#ms;
     let sum = 0;
     for (let p = 0; p < count; p += 1) sum += (weight[p] ?? 0) * of(ms[p] ?? 0);
     return sum;
   }
 
-  /** What is neither measured from the users nor at the site is estimated here, without a look at who measured what. */
+  /** Round trips to a site, and their mean. */
   #fillMs(at: number): void {
     const { users } = this;
-    const { index, count, x, y, z } = users;
-    if (count === 0) return;
-    const ms = this.#ms;
-    if (users.areMeasured || index.rttOf(at).length > 0) {
-      users.fillMs(at, ms);
-      return;
+    if (users.areMeasured || users.index.rttOf(at).length > 0) {
+      users.fillMs(at, this.#ms);
+      this.#mean = this.#meanMs();
+    } else {
+      this.#mean = this.#estimate(at);
     }
+  }
+  #mean = 0;
+
+  #meanMs(): number {
+    const { count, weight } = this.users;
+    let sum = 0;
+    for (let p = 0; p < count; p += 1) sum += (weight[p] ?? 0) * (this.#ms[p] ?? 0);
+    return sum;
+  }
+
+  /** What is measured neither from the users nor from the site, without a look at who measured what. */
+  #estimate(at: number): number {
+    const { index, count, weight, x, y, z } = this.users;
+    const ms = this.#ms;
     const sx = index.x[at] ?? 0;
     const sy = index.y[at] ?? 0;
     const sz = index.z[at] ?? 0;
+    let sum = 0;
     for (let p = 0; p < count; p += 1) {
       const dx = (x[p] ?? 0) - sx;
       const dy = (y[p] ?? 0) - sy;
       const dz = (z[p] ?? 0) - sz;
-      ms[p] = rttMsOfSquaredChord(dx * dx + dy * dy + dz * dz);
+      const way = rttMsOfSquaredChord(dx * dx + dy * dy + dz * dz);
+      ms[p] = way;
+      sum += (weight[p] ?? 0) * way;
     }
+    return sum;
   }
 }

@@ -104,8 +104,9 @@ export interface CheckContext {
 export type Limit = (facts: SiteFacts, present: number) => number;
 
 /**
- * What a check reads of a site, as a text. Sites with the same text have the same limit (without replicas there) and, when
- * they pass, the same explanation (unless the check has `shows` for that), so that only one of them is asked.
+ * What a check reads of a site, as a text. Sites with the same text have the same limit (without replicas there) and,
+ * unless the check has `shows` for that, the same explanation but for the site's name in the remedy, so that only one of
+ * them is asked.
  */
 export interface Facet {
   /** Facets with the same key give the same texts for as long as the inventory does not change. */
@@ -118,10 +119,10 @@ export interface Check {
   readonly name: string;
   /** What the check reads of a site, when that takes few values; without it every site is asked. */
   reads?(request: PlaceRequest): Facet | undefined;
-  /** What the explanation of a site that passes is made of, when that is more than `reads`. */
+  /** What the explanation of a site without replicas is made of, when that is more than `reads`. */
   shows?(request: PlaceRequest): Facet | undefined;
-  /** Where no facet tells: a number that is the same for sites without replicas of which, when they pass, the same is said. */
-  alike?(context: CheckContext): number | undefined;
+  /** Where no facet tells: a number that is the same for sites without replicas of which, when they pass, the same is said; `limit` is the check's own there. */
+  alike?(facts: SiteFacts, limit: number): number;
   /** Once for a decision: what does not depend on the site is worked out here. Undefined when the rule limits no site at all. */
   prepare(request: PlaceRequest, snapshot: Snapshot): Limit | undefined;
   /**

@@ -20,10 +20,7 @@ export const capacity: Check = {
     };
   },
   screen: ({ workload }, { ledger }, sites) => ledger.haveRoom?.(sites, workload.spec.resources),
-  alike: ({ facts, limit }) =>
-    limit === undefined
-      ? undefined
-      : (facts.state?.nodes ?? 0) * ROOMS + (Number.isFinite(limit) ? limit : -1),
+  alike: ({ state }, limit) => (state?.nodes ?? 0) * ROOMS + (Number.isFinite(limit) ? limit : -1),
   explain(context) {
     const { facts, request, snapshot, present } = context;
     const room = context.limit ?? capacity.prepare(request, snapshot)?.(facts, present) ?? 0;

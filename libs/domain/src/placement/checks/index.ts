@@ -66,6 +66,12 @@ export function resultOf(
   ok = limit === undefined || limit(context.facts, context.present) > 0,
 ): CheckResult {
   const { has, needs, remedy } = check.explain(context);
-  const said = { check: check.name, ok, has: has.slice(0, TEXT_MAX), needs: needs.slice(0, TEXT_MAX) };
-  return remedy === undefined ? said : { ...said, remedy: remedy.slice(0, TEXT_MAX) };
+  const name = check.name;
+  return remedy === undefined
+    ? { check: name, ok, has: short(has), needs: short(needs) }
+    : { check: name, ok, has: short(has), needs: short(needs), remedy: short(remedy) };
+}
+
+function short(text: string): string {
+  return text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text;
 }
