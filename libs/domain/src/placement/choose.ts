@@ -16,7 +16,7 @@ export const USERS_SEARCHED_MAX = 192;
 const PLACES_PER_REPLICA = 12;
 const PLACES_MIN = 64;
 /** Few candidates are looked at for as many locations as this allows, candidates times locations. */
-const PLACES_PAIRS = 6_000;
+const PLACES_PAIRS = 4_500;
 /** Replicas beyond this many are placed in equal portions, so that the work does not grow with them. */
 const STEPS_MAX = 128;
 /** Looks at one user location at one site in one search (about 2 ns each); then what was found so far stands. */

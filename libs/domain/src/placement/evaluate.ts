@@ -1,6 +1,6 @@
 import type { Term } from '@skerry/contracts';
 import { Transport, type DetailedFlow } from './demand/transport.js';
-import { baseCost, DEMAND_TERMS, marginalCost, pairCosts, SITE_TERMS } from './terms/index.js';
+import { baseCost, DEMAND_TERMS, marginalCost, SITE_TERMS, toPairCosts } from './terms/index.js';
 import type { Candidate, Choice, Problem } from './types.js';
 
 /** Who is served where by a choice, and what that costs. */
@@ -66,11 +66,22 @@ export function servedOf(problem: Problem, choice: Choice, flow: DetailedFlow | 
 function serve(problem: Problem, choice: Choice): DetailedFlow | undefined {
   if (problem.users.count === 0 || choice.total === 0) return undefined;
   const open = chosen(problem, choice);
+  const { count } = problem.users;
+  if (scratch.length < open.length * count) scratch = new Float64Array(2 * open.length * count);
+  const rows = open.map(({ candidate }, n) => {
+    const row = scratch.subarray(n * count, (n + 1) * count);
+    row.set(problem.users.row(candidate.ordinal).ms);
+    toPairCosts(problem, candidate, row);
+    return row;
+  });
   return new Transport(problem.users.weight).solveInDetail(
-    open.map(({ candidate }) => pairCosts(problem, candidate)),
+    rows,
     Float64Array.from(open, ({ replicas }) => replicas * problem.carries),
   );
 }
+
+/** Costs of the choice that is being evaluated; nothing of it is kept. One for all, as it is large and soon garbage. */
+let scratch = new Float64Array(0);
 
 /** Each term of a choice with its number, its unit and what it adds to the objective: the costs add up to it. */
 export function termsOf(problem: Problem, choice: Choice): Term[] {

@@ -148,24 +148,26 @@ export class Users {
     const squared = new Float64Array(this.count * ANCHORS_MAX);
     const around = new Int32Array(AROUND_MAX);
     let some = false;
-    for (let p = 0; p < this.count; p += 1) {
-      const found = this.index.anchors?.around(this.x[p] ?? 0, this.y[p] ?? 0, this.z[p] ?? 0, around) ?? 0;
+    const { x, y, z, index } = this;
+    const { anchors } = index;
+    const count = anchors ? this.count : 0;
+    for (let p = 0; p < count; p += 1) {
+      const px = x[p] ?? 0;
+      const py = y[p] ?? 0;
+      const pz = z[p] ?? 0;
+      const found = anchors?.around(px, py, pz, around) ?? 0;
       for (let n = 0; n < found; n += 1) {
         const at = around[n] ?? 0;
-        const far = this.#squaredTo(p, at);
+        const dx = px - (index.x[at] ?? 0);
+        const dy = py - (index.y[at] ?? 0);
+        const dz = pz - (index.z[at] ?? 0);
+        const far = dx * dx + dy * dy + dz * dz;
         if (far > ANCHOR_SQUARED) continue;
         some = true;
         insert(site, squared, p * ANCHORS_MAX, { at, far });
       }
     }
     return { site, squared, some };
-  }
-
-  #squaredTo(p: number, site: number): number {
-    const dx = (this.x[p] ?? 0) - (this.index.x[site] ?? 0);
-    const dy = (this.y[p] ?? 0) - (this.index.y[site] ?? 0);
-    const dz = (this.z[p] ?? 0) - (this.index.z[site] ?? 0);
-    return dx * dx + dy * dy + dz * dz;
   }
 }
 
