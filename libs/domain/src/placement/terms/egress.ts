@@ -9,6 +9,6 @@ export const egress: DemandTerm = {
 };
 
 /** Currency units a month if all that is sent to users were sent from a candidate. */
-export function egressOf({ request }: Problem, { facts }: Candidate): number {
-  return request.workload.spec.placement.traffic.egressGiBMonth * facts.site.prices.egressGiB;
+export function egressOf({ request, users }: Problem, { ordinal }: Candidate): number {
+  return request.workload.spec.placement.traffic.egressGiBMonth * (users.index.egressPrice[ordinal] ?? 0);
 }
