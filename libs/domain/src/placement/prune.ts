@@ -1,3 +1,4 @@
+import { ascending } from './ascending.js';
 import { labelFacet } from './checks/facets.js';
 import { lacking } from './checks/labels.js';
 import { spreadDomain } from './checks/spread-label.js';
@@ -108,11 +109,11 @@ class Pruning {
   }
 
   #forUsers(): void {
-    const near = this.#nearest();
-    const pool = new Set([...this.#kept, ...near, ...this.#cellBest()]);
-    const sites = Int32Array.from(pool).toSorted(
-      (a, b) => (this.#score[a] ?? 0) - (this.#score[b] ?? 0) || a - b,
-    );
+    const pool = new Uint8Array(this.#score.length);
+    this.#addNearest(pool);
+    this.#addCellBest(pool);
+    for (const i of this.#kept) pool[i] = 1;
+    const sites = ascending(this.#score, marked(pool));
     const places = new Users(clusterUsers(this.users, PLACES), this.users.index);
     const best = new BestOf(BEST_PER_PLACE);
     for (let p = 0; p < places.count; p += 1) {
@@ -129,37 +130,57 @@ class Pruning {
   }
 
   /** The best of those around each user location, by cost and way together and by the way alone; the heaviest are kept. */
-  #nearest(): number[] {
+  #addNearest(pool: Uint8Array): void {
     const { users, sifted } = this;
+    const { grid } = sifted.index;
     const { maxLatencyMs } = sifted.request.workload.spec.placement;
-    const heaviest = [...users.weight.keys()].toSorted(
-      (a, b) => (users.weight[b] ?? 0) - (users.weight[a] ?? 0) || a - b,
+    const lightness = users.weight.map((w) => -w);
+    const heaviest = ascending(
+      lightness,
+      Int32Array.from(lightness, (_, p) => p),
     );
-    const found: number[] = [];
     const around = new Int32Array(AROUND_MAX);
-    for (const [rank, p] of heaviest.entries()) {
-      let [near, nearMs, good, goodCost] = [-1, Number.POSITIVE_INFINITY, -1, Number.POSITIVE_INFINITY];
-      const count = sifted.index.grid.around(users.x[p] ?? 0, users.y[p] ?? 0, users.z[p] ?? 0, around);
-      for (let n = 0; n < count; n += 1) {
-        const i = around[n] ?? 0;
-        if ((sifted.ceiling[i] ?? 0) <= 0) continue;
-        const ms = msBetween(users, p, i);
-        const cost = (this.#score[i] ?? 0) + this.#perMs * ms;
-        if (ms < nearMs) [near, nearMs] = [i, ms];
-        if (cost < goodCost) [good, goodCost] = [i, cost];
-      }
-      if (near < 0) continue;
-      found.push(near, good);
-      if (rank < NEAREST_TO || maxLatencyMs !== undefined) this.#kept.add(near);
+    for (let rank = 0; rank < heaviest.length; rank += 1) {
+      const p = heaviest[rank] ?? 0;
+      const count = grid.around(users.x[p] ?? 0, users.y[p] ?? 0, users.z[p] ?? 0, around);
+      const near = this.#addBestOf(around, count, p, pool);
+      if (near >= 0 && (rank < NEAREST_TO || maxLatencyMs !== undefined)) this.#kept.add(near);
     }
-    return found;
+  }
+
+  /** Of the first `count` of some sites; returns the nearest, -1 when none passes. */
+  #addBestOf(around: Int32Array, count: number, p: number, pool: Uint8Array): number {
+    const { ceiling } = this.sifted;
+    const score = this.#score;
+    let near = -1;
+    let nearMs = Number.POSITIVE_INFINITY;
+    let good = -1;
+    let goodCost = Number.POSITIVE_INFINITY;
+    for (let n = 0; n < count; n += 1) {
+      const i = around[n] ?? 0;
+      if ((ceiling[i] ?? 0) <= 0) continue;
+      const ms = msBetween(this.users, p, i);
+      const cost = (score[i] ?? 0) + this.#perMs * ms;
+      if (ms < nearMs) {
+        near = i;
+        nearMs = ms;
+      }
+      if (cost < goodCost) {
+        good = i;
+        goodCost = cost;
+      }
+    }
+    if (near >= 0) pool[near] = 1;
+    if (good >= 0) pool[good] = 1;
+    return near;
   }
 
   /** In every cell of the globe the sites that cost least. */
-  #cellBest(): number[] {
+  #addCellBest(pool: Uint8Array): void {
     const { feasible, index } = this.sifted;
     const best = new Int32Array(CELLS ** 3 * BEST_PER_CELL).fill(-1);
-    const cost = (i: number) => (i < 0 ? Number.POSITIVE_INFINITY : (this.#score[i] ?? 0));
+    const score = this.#score;
+    const cost = (i: number) => (i < 0 ? Number.POSITIVE_INFINITY : (score[i] ?? 0));
     for (let n = 0; n < feasible.length; n += 1) {
       const i = feasible[n] ?? 0;
       const cell = (cellOf(index.x[i]) * CELLS + cellOf(index.y[i])) * CELLS + cellOf(index.z[i]);
@@ -169,7 +190,10 @@ class Pruning {
         best[at] = best[at - 1] ?? -1;
       best[at] = i;
     }
-    return Array.from(best.filter((i) => i >= 0));
+    for (let n = 0; n < best.length; n += 1) {
+      const i = best[n] ?? -1;
+      if (i >= 0) pool[i] = 1;
+    }
   }
 
   #forGroups(): void {
@@ -219,6 +243,18 @@ class Pruning {
       room += Math.min(max, this.sifted.ceilingOf(i));
     }
   }
+}
+
+/** The indexes that are not 0, ascending. */
+function marked(marks: Uint8Array): Int32Array {
+  const found = new Int32Array(marks.length);
+  let n = 0;
+  for (let i = 0; i < marks.length; i += 1) {
+    if (marks[i] === 0) continue;
+    found[n] = i;
+    n += 1;
+  }
+  return found.subarray(0, n);
 }
 
 function cellOf(coordinate = 0): number {

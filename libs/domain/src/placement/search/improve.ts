@@ -9,7 +9,7 @@ export const EPSILON = 1e-9;
 const ROUNDS_MAX = 48;
 /** Moves of one round that are worked out exactly and do not gain, at least; more as long as they take little work. */
 const FAILED_PER_ROUND = 8;
-const FAILED_WORK_PER_ROUND = 50_000;
+const FAILED_WORK_PER_ROUND = 100_000;
 /** Moves kept of one round, the most promising first. */
 const PROMISING_MAX = 96;
 
