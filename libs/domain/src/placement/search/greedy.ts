@@ -197,8 +197,6 @@ export class GainSelection {
   part = 0;
   /** What all that is taken gains. */
   gain = 0;
-  /** The gain per amount of the last that was taken when not all were; 0 when all were. */
-  price = 0;
   #offered = 0;
 
   constructor(size: number) {
@@ -223,7 +221,6 @@ export class GainSelection {
   limit(most: number): this {
     let [low, high, left] = [0, this.#offered, most];
     this.gain = 0;
-    this.price = 0;
     this.partOf = -1;
     // All before `low` is taken, nothing from `high` on.
     while (low < high) {
@@ -242,8 +239,7 @@ export class GainSelection {
       } else {
         this.partOf = this.piece[low] ?? -1;
         this.part = left;
-        this.price = this.#gain[low] ?? 0;
-        this.gain += left * this.price;
+        this.gain += left * (this.#gain[low] ?? 0);
         high = low;
       }
     }
