@@ -2,7 +2,7 @@ import { connectBus, type Bus, type StoredMessage, type Subscription } from '@sk
 import {
   JETSTREAM_API,
   outboxStream,
-  parse,
+  parseAcross,
   observedSchema,
   SITE,
   SITE_STREAMS,
@@ -159,7 +159,7 @@ export class Uplink {
   /** A tombstone whose end the hub has stored need not be kept for ever. */
   private delivered(m: StoredMessage, tombstones: Tombstones): void {
     try {
-      const parsed = parse(observedSchema, m.json());
+      const parsed = parseAcross(observedSchema, m.json());
       if (parsed.ok && parsed.value.state === 'absent') tombstones.acknowledged(parsed.value);
     } catch (error) {
       this.agent.log.debug('not a workload report', { subject: m.subject, reason: reason(error) });

@@ -59,3 +59,12 @@ export const desiredSchema = z.discriminatedUnion('kind', [
   retirementSchema,
 ]);
 export type Desired = z.infer<typeof desiredSchema>;
+
+const KINDS: ReadonlySet<string> = new Set(desiredSchema.options.flatMap((o) => [...o.shape.kind.values]));
+const someKindSchema = z.looseObject({ kind: z.string().max(63) });
+
+/** The kind of a desired object that this version does not know and a later one may; a site passes it over. */
+export function laterKind(value: unknown): string | undefined {
+  const parsed = someKindSchema.safeParse(value);
+  return parsed.success && !KINDS.has(parsed.data.kind) ? parsed.data.kind : undefined;
+}

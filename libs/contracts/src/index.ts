@@ -16,6 +16,7 @@ export * from './primitives.js';
 export * from './rpc.js';
 export * from './site-streams.js';
 export * from './site.js';
+export * from './skew.js';
 export * from './status.js';
 export * from './subjects.js';
 export * from './version.js';

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse, type Desired } from '@skerry/contracts';
+import { parseAcross, type Desired } from '@skerry/contracts';
 import { removeDurably, readJson, writeAtomic } from '../files/atomic-file.js';
 import { Limiter } from '../files/limiter.js';
 import { reason, type Log } from '../log.js';
@@ -130,7 +130,7 @@ export class DesiredStore {
   private async load(file: string): Promise<void> {
     const path = join(this.places.desired, file);
     try {
-      const parsed = parse(heldObjectSchema, await readJson(path));
+      const parsed = parseAcross(heldObjectSchema, await readJson(path));
       if (!parsed.ok) throw new Error(`${parsed.issues[0]?.path}: ${parsed.issues[0]?.problem}`);
       if (file !== `${keyOf(parsed.value.object)}.json`) throw new Error('it holds another object');
       this.held.set(keyOf(parsed.value.object), parsed.value);

@@ -2,8 +2,9 @@ import type { Bus } from '@skerry/bus';
 import {
   desiredSchema,
   digestAnswerSchema,
+  laterKind,
   LIMITS,
-  parse,
+  parseAcross,
   SITE,
   workloadKey,
   type Desired,
@@ -102,7 +103,7 @@ export class DigestExchange {
     let last: DigestAnswer = { objects: [], unknown: [], more: false };
     for (const page of pages) {
       const answer = await this.bus.request(SITE.digest, page, { timeoutMs: ANSWER_MS });
-      const parsed = parse(digestAnswerSchema, answer.json());
+      const parsed = parseAcross(digestAnswerSchema, answer.json());
       if (!parsed.ok) throw new Error('an answer to a digest that is none');
       last = parsed.value;
     }
@@ -126,7 +127,9 @@ export class DigestExchange {
   }
 
   private async apply(item: unknown, traces: Readonly<Record<string, string>>): Promise<boolean> {
-    const parsed = parse(desiredSchema, item);
+    const parsed = parseAcross(desiredSchema, item);
+    // One of a later version is passed over: the next agent asks again.
+    if (!parsed.ok && laterKind(item) !== undefined) return false;
     if (!parsed.ok) {
       this.options.log.error('an object in a digest cannot be read', {
         alarm: 'desired-malformed',

@@ -3,7 +3,8 @@ import {
   desiredSchema,
   HEADERS,
   JETSTREAM_API,
-  parse,
+  laterKind,
+  parseAcross,
   SITE_STREAMS,
   SOURCE_HEADER,
   sourceSequence,
@@ -66,6 +67,10 @@ export class Downlink {
   private hear(m: StoredMessage): void {
     this.newest = sourceSequence(m.headers[SOURCE_HEADER]) ?? this.newest;
     const parsed = parseObject(m);
+    if (!parsed.ok && parsed.later !== undefined) {
+      this.options.log.info('a desired object of a later version is passed over', { kind: parsed.later });
+      return;
+    }
     if (!parsed.ok) {
       this.options.log.error('a desired object cannot be read', {
         alarm: 'desired-malformed',
@@ -81,10 +86,15 @@ export class Downlink {
   }
 }
 
-function parseObject(m: StoredMessage): { ok: true; value: Desired } | { ok: false; reason: string } {
+function parseObject(
+  m: StoredMessage,
+): { ok: true; value: Desired } | { ok: false; reason?: string; later?: string } {
   try {
-    const parsed = parse(desiredSchema, m.json());
+    const body = m.json();
+    const parsed = parseAcross(desiredSchema, body);
     if (parsed.ok) return parsed;
+    const later = laterKind(body);
+    if (later !== undefined) return { ok: false, later };
     return { ok: false, reason: `${parsed.issues[0]?.path}: ${parsed.issues[0]?.problem}` };
   } catch (error) {
     return { ok: false, reason: reason(error) };

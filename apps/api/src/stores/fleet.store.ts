@@ -6,6 +6,7 @@ import {
   nameSchema,
   type Node,
   nodeSchema,
+  parseAcross,
   positiveCount,
   type Site,
   siteSchema,
@@ -86,8 +87,8 @@ export class FleetStore {
     const site = this.byAccount.get(account);
     const before = site === undefined ? undefined : this.heard.get(site);
     if (site === undefined || (before && nowMs - before.atMs < HEARTBEAT_EVERY_MS)) return;
-    const parsed = heartbeatSchema.safeParse(read());
-    if (parsed.success) this.heard.set(site, { heartbeat: parsed.data, atMs: nowMs });
+    const parsed = parseAcross(heartbeatSchema, read());
+    if (parsed.ok) this.heard.set(site, { heartbeat: parsed.value, atMs: nowMs });
   }
 
   site(name: string): Site | undefined {

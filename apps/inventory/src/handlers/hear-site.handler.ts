@@ -3,6 +3,7 @@ import type { Body, Bus, Message } from '@skerry/bus';
 import {
   heartbeatSchema,
   liveHeartbeatSubject,
+  parseAcross,
   Refusal,
   RPC,
   type RetiredRequest,
@@ -39,9 +40,9 @@ export class HearSite {
     const now = performance.now();
     const before = this.heartbeats.at(site.name);
     if (before !== undefined && now - before < LEAST_INTERVAL_MS) return;
-    const parsed = heartbeatSchema.safeParse(message.json());
-    if (!parsed.success || parsed.data.site !== site.name) return;
-    this.heartbeats.note(site.name, now, factsOf(parsed.data));
+    const parsed = parseAcross(heartbeatSchema, message.json());
+    if (!parsed.ok || parsed.value.site !== site.name) return;
+    this.heartbeats.note(site.name, now, factsOf(parsed.value));
     this.bus.say(liveHeartbeatSubject(site.account), message.data);
   }
 

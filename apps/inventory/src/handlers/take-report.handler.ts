@@ -6,7 +6,7 @@ import {
   observedNodeSubject,
   observedSchema,
   observedSubject,
-  parse,
+  parseAcross,
   workloadKey,
   type IntakeAnswer,
   type Node,
@@ -99,14 +99,14 @@ function read(message: Message, site: string): Report | { reason: string } {
   if (rest.length > 0) return { reason: 'a subject with too many parts' };
   switch (noun) {
     case 'workload': {
-      const parsed = parse(observedSchema, body);
+      const parsed = parseAcross(observedSchema, body);
       if (!parsed.ok) return { reason: whyNot(parsed.issues) };
       const told = parsed.value;
       if (told.site !== site || told.project !== project || told.name !== name) return MISNAMED;
       return { subject: observedSubject(site, project, name), body: told };
     }
     case 'node': {
-      const parsed = parse(nodeSchema, body);
+      const parsed = parseAcross(nodeSchema, body);
       if (!parsed.ok) return { reason: whyNot(parsed.issues) };
       if (parsed.value.site !== site || parsed.value.node !== name) return MISNAMED;
       return { subject: observedNodeSubject(site, name), body: parsed.value };

@@ -5,6 +5,7 @@ import {
   digestRequestSchema,
   HUB,
   LIMITS,
+  parseAcross,
   workloadKey,
   type Desired,
   type DigestAnswer,
@@ -97,12 +98,12 @@ export class AnswerDigest {
     const site = this.wanted.ofAccount(message.subject.split('.')[1]);
     if (!this.active || message.reply === undefined || site === undefined) return;
     if (!this.wanted.mayReceive(site.name) || !this.hasTurn(site.name)) return;
-    const parsed = digestRequestSchema.safeParse(message.json());
-    if (!parsed.success || parsed.data.site !== site.name) {
+    const parsed = parseAcross(digestRequestSchema, message.json());
+    if (!parsed.ok || parsed.value.site !== site.name) {
       this.log.warn(`digest of site ${site.name} is none`);
       return;
     }
-    message.reply(await this.page(site, parsed.data));
+    message.reply(await this.page(site, parsed.value));
   }
 
   /** A site that asks all the time is answered at the pace that an honest one needs. */
