@@ -25,7 +25,7 @@ import {
 import { DelayRelay } from './relay.js';
 import { takeRunLock } from './run-lock.js';
 import { writeLeafConfig } from './site-folder.js';
-import { Supervisor, type Endings } from './supervisor.js';
+import { Supervisor, type Endings, type ProcessSpec } from './supervisor.js';
 
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
@@ -48,6 +48,8 @@ export interface CloudOptions {
   instances?: Partial<Record<ServiceName, number>>;
   /** Round trip from the hub to a site, put on the link. Default none. */
   wanRttMs?: (site: string) => number;
+  /** Changes how a process of a site is run; tests put sites on machines of their own with it. Default: as it is. */
+  siteProcess?: (site: string, spec: ProcessSpec) => ProcessSpec;
   /** Address that sites on other machines dial. Default loopback, or what the cloud was founded with. */
   listen?: string;
   onProgress?: (line: string) => void;
@@ -156,11 +158,15 @@ export class LocalCloud {
   }
 
   startLeaf(site: string): void {
-    this.supervisor.start(leafProcess(this.options.programs, this.paths, site));
+    this.startAt(site, leafProcess(this.options.programs, this.paths, site));
   }
 
   startAgent(site: string): void {
-    this.supervisor.start(agentProcess(this.options.programs, this.paths, site));
+    this.startAt(site, agentProcess(this.options.programs, this.paths, site));
+  }
+
+  private startAt(site: string, spec: ProcessSpec): void {
+    this.supervisor.start(this.options.siteProcess?.(site, spec) ?? spec);
   }
 
   startHub(): void {
