@@ -60,6 +60,7 @@ describe('looking', () => {
     [['site', 'show', 'eu-de'], /eu-de \(onprem, own\)/],
     [['node', 'ls'], /NODE/],
     [['dlq', 'ls'], /no dead letters/],
+    [['upgrade'], /1\s+centre\s+\d+\.\d+\.\d+\s+done/],
   ])('%j shows it, and the next command', async (args, shown) => {
     const ran = await cloud.skerry(args);
     expectWell(ran);

@@ -1,2 +1,4 @@
+import { VERSION } from '@skerry/contracts';
+
 /** Version of the agent, as it is reported. */
-export const AGENT_VERSION = '0.1.0';
+export const AGENT_VERSION = VERSION;

@@ -8,6 +8,7 @@ import { AskHub } from './handlers/hub-health.js';
 import { RunDoctor } from './handlers/run-doctor.js';
 import { MakePlans } from './handlers/make-plans.js';
 import { SendCommand } from './handlers/send-command.js';
+import { ShowUpgrade } from './handlers/show-upgrade.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { WatchStatus } from './handlers/watch-status.js';
 import { WorkloadViews } from './handlers/workload-view.js';
@@ -58,6 +59,7 @@ import { WorkloadsController } from './workloads.controller.js';
     ReadLogs,
     ReadEvents,
     SiteAdmin,
+    ShowUpgrade,
     JoinEndpoint,
     JoinRequests,
     HandleDeadLetters,

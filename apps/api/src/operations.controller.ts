@@ -14,13 +14,14 @@ import { Refusal, requestIdSchema } from '@skerry/contracts';
 import { z } from 'zod';
 import { HandleDeadLetters } from './handlers/dead-letters.js';
 import { RunDoctor } from './handlers/run-doctor.js';
+import { ShowUpgrade } from './handlers/show-upgrade.js';
 import { Asked, type Caller } from './http/caller.js';
 import { numberText, readInput } from './http/read-input.js';
 import { OutcomesStore } from './stores/outcomes.store.js';
 import { TraceInterceptor } from './http/request-trace.js';
 import { TokenGuard } from './http/token.guard.js';
 
-/** What operators look after, over HTTP: outcomes, dead letters, the doctor. */
+/** What operators look after, over HTTP: outcomes, dead letters, versions, the doctor. */
 @Controller('v1')
 @UseGuards(TokenGuard)
 @UseInterceptors(TraceInterceptor)
@@ -29,6 +30,7 @@ export class OperationsController {
     @Inject(OutcomesStore) private readonly outcomes: OutcomesStore,
     @Inject(HandleDeadLetters) private readonly deadLetters: HandleDeadLetters,
     @Inject(RunDoctor) private readonly checks: RunDoctor,
+    @Inject(ShowUpgrade) private readonly versions: ShowUpgrade,
   ) {}
 
   @Get('outcomes/:requestId')
@@ -65,6 +67,11 @@ export class OperationsController {
   @Delete('dlq/:id')
   dropDeadLetter(@Param() path: unknown, @Asked() caller: Caller) {
     return this.deadLetters.drop(readInput(letterPathSchema, path, 'the path').id, caller);
+  }
+
+  @Get('upgrade')
+  upgrade() {
+    return this.versions.show();
   }
 
   @Get('doctor')

@@ -19,6 +19,7 @@ import { status, watchStatus } from './commands/status.js';
 import { why, type WhyOptions } from './commands/why.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
 import type { Terminal } from './output/terminal.js';
+import { upgrade } from './commands/upgrade.js';
 import { VERSION } from './version.js';
 
 /** Options before or after any command. */
@@ -322,6 +323,10 @@ function addOperatorCommands(program: Command, run: Act): void {
     .command('doctor')
     .description('examine the cloud')
     .action(() => run((s) => doctor(s)));
+  program
+    .command('upgrade')
+    .description('what is at which version, and what to exchange next; changes nothing')
+    .action(() => run((s) => upgrade(s)));
   program
     .command('creds')
     .description("a context for an operator's nats CLI")

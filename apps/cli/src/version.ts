@@ -1,2 +1,2 @@
 /** The version of this CLI, which is the repository's. */
-export const VERSION = '0.1.0';
+export { VERSION } from '@skerry/contracts';

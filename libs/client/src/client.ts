@@ -24,6 +24,8 @@ import {
   siteViewSchema,
   type Status,
   statusListAnswerSchema,
+  type Upgrade,
+  upgradeSchema,
   type WhatIfBody,
   type Why,
   type WhyQuery,
@@ -218,6 +220,11 @@ export class SkerryClient {
   async dropDeadLetter(id: number): Promise<DeadLetter> {
     const call: Call = { method: 'DELETE', path: `v1/dlq/${id}` };
     return this.value(await this.transport.call(call, deadLetterSchema));
+  }
+
+  /** What to upgrade, in which order, and how far that is. */
+  async upgrade(): Promise<Upgrade> {
+    return this.value(await this.transport.call(get('v1/upgrade'), upgradeSchema));
   }
 
   async doctor(): Promise<Doctor> {

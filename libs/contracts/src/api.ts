@@ -218,6 +218,24 @@ export const doctorCheckSchema = z.strictObject({
 export const doctorSchema = z.strictObject({ checks: z.array(doctorCheckSchema) });
 export type Doctor = z.infer<typeof doctorSchema>;
 
+/** One step of an upgrade, in the order in which they are made. */
+export const upgradeStepSchema = z.strictObject({
+  /** `cli`, `centre`, or the name of a site. */
+  what: z.string(),
+  /** Every version found there; of a site, those of its nodes. */
+  versions: z.array(z.string()).max(LIMITS.sitesPerHub),
+  /** `done`: at the centre's version. `too-far`: more than one minor version away, not supported. */
+  state: z.enum(['done', 'behind', 'ahead', 'too-far', 'unknown']),
+  how: z.string().max(300),
+});
+export const upgradeSchema = z.strictObject({
+  /** Version of the centre that answers. */
+  version: z.string(),
+  steps: z.array(upgradeStepSchema),
+});
+export type Upgrade = z.infer<typeof upgradeSchema>;
+export type UpgradeStep = z.infer<typeof upgradeStepSchema>;
+
 export const capacityUseSchema = z.strictObject({
   cpuMillicores: finite,
   memoryMiB: finite,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessSchema } from './access.js';
 import {
   addSiteAnswerSchema,
   addSiteSchema,
@@ -7,6 +8,7 @@ import {
   doctorSchema,
   keptPlanSchema,
   planAppliedSchema,
+  upgradeSchema,
   whatIfBodySchema,
 } from './api.js';
 import {
@@ -19,12 +21,13 @@ import {
 } from './api.js';
 import { workloadViewSchema } from './api.js';
 import { commandSchema, outcomeSchema } from './command.js';
-import { assignmentSchema, desiredSchema, retirementSchema, tombstoneSchema } from './desired.js';
+import { assignmentSchema, desiredSchema, nodeRulesSchema, retirementSchema, tombstoneSchema } from './desired.js';
 import { problemSchema } from './errors.js';
 import { eventSchema } from './event.js';
 import { decisionBatchSchema, historyBlobSchema } from './history.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
 import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
+import { journalEntrySchema, siteReportSchema } from './journal.js';
 import {
   digestAnswerSchema,
   digestRequestSchema,
@@ -35,6 +38,7 @@ import {
 import { placementSchema } from './placement.js';
 import { quotaLimitsSchema, quotaListAnswerSchema, quotaListRequestSchema, quotaSchema } from './policy.js';
 import * as rpc from './rpc.js';
+import * as local from './site-operations.js';
 import { nodeSchema, siteDescriptionSchema, siteSchema, siteStateSchema } from './site.js';
 import { announcedSchema, statusSchema } from './status.js';
 import { versionSchema } from './version.js';
@@ -42,6 +46,7 @@ import { workloadDocumentSchema, workloadSchema } from './workload.js';
 
 /** Every body that crosses a process, by the name under which its JSON Schema is published. */
 export const CATALOG = {
+  Access: accessSchema,
   AddSite: addSiteSchema,
   AddSiteAnswer: addSiteAnswerSchema,
   AdmitAnswer: rpc.admitAnswerSchema,
@@ -70,19 +75,26 @@ export const CATALOG = {
   JoinTicket: joinTicketSchema,
   JoinTicketAnswer: rpc.joinTicketAnswerSchema,
   JoinTicketRequest: rpc.joinTicketRequestSchema,
+  JournalEntry: journalEntrySchema,
   KeptPlan: keptPlanSchema,
   LogLine: logLineSchema,
   LogPage: logPageSchema,
   LogRequest: logRequestSchema,
   MoveRequest: rpc.moveRequestSchema,
   Node: nodeSchema,
+  NodeRules: nodeRulesSchema,
   Observed: observedSchema,
+  OperatorRequest: local.operatorRequestSchema,
   Outcome: outcomeSchema,
+  Override: local.overrideSchema,
   Placement: placementSchema,
   Plan: planSchema,
   PlanApplied: planAppliedSchema,
   PlanRequest: rpc.planRequestSchema,
   Problem: problemSchema,
+  Proposal: local.proposalSchema,
+  ProposalAnswer: local.proposalAnswerSchema,
+  ProposalRequest: local.proposalRequestSchema,
   Quota: quotaSchema,
   QuotaLimits: quotaLimitsSchema,
   QuotaListAnswer: quotaListAnswerSchema,
@@ -95,14 +107,18 @@ export const CATALOG = {
   RetiredRequest: rpc.retiredRequestSchema,
   Retirement: retirementSchema,
   Site: siteSchema,
+  SiteChangeAnswer: local.siteChangeAnswerSchema,
   SiteDescription: siteDescriptionSchema,
   SiteIdentity: siteIdentitySchema,
+  SiteReport: siteReportSchema,
   SiteState: siteStateSchema,
+  SiteStatusPage: local.siteStatusPageSchema,
   SiteView: siteViewSchema,
   Status: statusSchema,
   StatusListAnswer: rpc.statusListAnswerSchema,
   StatusListRequest: rpc.statusListRequestSchema,
   Tombstone: tombstoneSchema,
+  Upgrade: upgradeSchema,
   Version: versionSchema,
   WhatIfBody: whatIfBodySchema,
   Why: whySchema,

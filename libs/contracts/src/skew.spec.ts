@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -20,7 +21,7 @@ describe('one version of difference between the centre and the agents', () => {
   for (const name of keysOf(CROSSING)) {
     const schema = CATALOG[name];
 
-    test(`what this version writes, ${previous} reads: ${name}`, () => {
+    it(`what this version writes, ${previous} reads: ${name}`, () => {
       const reader = z.fromJSONSchema(JSON.parse(JSON.stringify(released(name))));
       for (const example of knownTo(released(name), CROSSING[name])) {
         const read = parseAcross(reader, JSON.parse(JSON.stringify(example)));
@@ -28,7 +29,7 @@ describe('one version of difference between the centre and the agents', () => {
       }
     });
 
-    test(`what ${previous} wrote, this version reads: ${name}`, () => {
+    it(`what ${previous} wrote, this version reads: ${name}`, () => {
       const before = z.fromJSONSchema(JSON.parse(JSON.stringify(released(name))));
       for (const example of knownTo(released(name), CROSSING[name])) {
         const old = parseAcross(before, JSON.parse(JSON.stringify(example)));
@@ -37,7 +38,7 @@ describe('one version of difference between the centre and the agents', () => {
       }
     });
 
-    test(`the examples say every field of ${name}`, () => {
+    it(`the examples say every field of ${name}`, () => {
       const said = new Set<string>();
       for (const example of CROSSING[name]) fieldsOf(example, '', said);
       const known = new Set<string>();
@@ -46,7 +47,7 @@ describe('one version of difference between the centre and the agents', () => {
     });
   }
 
-  test('nothing that a released version must have is optional to it and gone from this one', () => {
+  it('nothing that a released version must have is optional to it and gone from this one', () => {
     for (const name of keysOf(CROSSING)) {
       const gone = new Set<string>();
       const now = new Set<string>();
@@ -65,7 +66,7 @@ describe('fields of the next version', () => {
     either: z.union([z.strictObject({ x: z.string() }), z.strictObject({ y: z.number() })]).optional(),
   });
 
-  test('are left out wherever they are', () => {
+  it('are left out wherever they are', () => {
     const next = {
       kind: 'A',
       later: 1,
@@ -80,7 +81,7 @@ describe('fields of the next version', () => {
     expect(next.later).toBe(1);
   });
 
-  test('do not make a wrong value right, and what is wrong is named alone', () => {
+  it('do not make a wrong value right, and what is wrong is named alone', () => {
     const parsed = parseAcross(schema, { kind: 'A', later: 1, inner: { n: 0 } });
     expect(parsed).toEqual({
       ok: false,
@@ -88,12 +89,12 @@ describe('fields of the next version', () => {
     });
   });
 
-  test('are refused when they are too many to be a newer version', () => {
+  it('are refused when they are too many to be a newer version', () => {
     const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`f${i}`, i]));
     expect(parseAcross(schema, { kind: 'A', ...many }).ok).toBe(false);
   });
 
-  test('a name that objects have by themselves is a field like any other', () => {
+  it('a name that objects have by themselves is a field like any other', () => {
     expect(parseAcross(schema, JSON.parse('{"kind":"A","__proto__":{"x":1},"constructor":2}'))).toMatchObject(
       {
         ok: true,

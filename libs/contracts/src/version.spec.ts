@@ -1,12 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { makeEvent } from './event.js';
 import { parseAccountId, parseWorkloadKey, workloadKey } from './ids.js';
+import { VERSION } from './release.js';
 import { compareVersions, formatVersion, parseVersion, type Version } from './version.js';
 
 const number = fc.integer({ min: 1, max: 4 });
 const version: fc.Arbitrary<Version> = fc.record({ term: number, generation: number, revision: number });
 const sign = (n: number) => Math.sign(n);
+
+describe('the version of Skerry', () => {
+  it('is that of the repository', () => {
+    const root: unknown = JSON.parse(
+      readFileSync(resolve(import.meta.dirname, '../../../package.json'), 'utf8'),
+    );
+    expect(root).toMatchObject({ version: VERSION });
+  });
+});
 
 describe('versions', () => {
   it('are in one order: term before generation before revision', () => {

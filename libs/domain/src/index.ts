@@ -5,3 +5,4 @@ export * from './reconcile/index.js';
 export * from './replication/index.js';
 export * from './schedule/index.js';
 export * from './status/index.js';
+export * from './upgrade/index.js';

@@ -16,6 +16,7 @@ import { BUS, CONFIG } from '@skerry/service';
 import type { ApiConfig } from '../config.js';
 import { FleetStore } from '../stores/fleet.store.js';
 import { AskHub, MAKE_ROOM } from './hub-health.js';
+import { ShowUpgrade } from './show-upgrade.js';
 
 type Check = Doctor['checks'][number];
 
@@ -41,6 +42,7 @@ export class RunDoctor {
     @Inject(CONFIG) private readonly config: ApiConfig,
     @Inject(FleetStore) private readonly fleet: FleetStore,
     @Inject(AskHub) private readonly hub: AskHub,
+    @Inject(ShowUpgrade) private readonly upgrade: ShowUpgrade,
   ) {}
 
   async run(): Promise<Doctor> {
@@ -60,7 +62,7 @@ export class RunDoctor {
       disk(this.config.tlsDir ?? '.'),
     ]);
     const sites = this.fleet.views().flatMap((view) => this.site(view));
-    return { checks: [this.connection(), ...asked, ...sites, ...this.singlePoints()] };
+    return { checks: [this.connection(), ...asked, ...sites, this.versions(), ...this.singlePoints()] };
   }
 
   private connection(): Check {
@@ -177,6 +179,17 @@ export class RunDoctor {
         'the hub does not take them as fast as they come',
       ),
     ];
+  }
+
+  private versions(): Check {
+    const { version, steps } = this.upgrade.show();
+    const tooFar = steps.filter(({ state }) => state === 'too-far').map(({ what }) => what);
+    const behind = steps.filter(({ state }) => state === 'behind').length;
+    const detail =
+      tooFar.length > 0
+        ? `too far from ${version}: ${tooFar.join(', ')}`
+        : `${version}, ${behind} sites behind`;
+    return check('versions', tooFar.length === 0, detail, 'skerry upgrade');
   }
 
   /** Named, not failed: what is single is somebody's decision. */

@@ -1,0 +1,1 @@
+export { skewOf, upgradeOrder, type SiteToUpgrade, type Skew } from './upgrade-order.js';
