@@ -11,7 +11,7 @@ import {
   type WhyRequest,
   type Workload,
 } from '@skerry/contracts';
-import { decideAgain, ENGINE, explain, placeRequest, type Past } from '@skerry/domain';
+import { decideAgain, ENGINE, explanation, placeRequest, type Explanation, type Past } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
 import { DecisionHistoryStore, type Kept } from '../stores/decision-history.store.js';
 import { digestOf } from '../stores/digest.js';
@@ -21,6 +21,9 @@ import { World } from '../stores/world.js';
 
 /** Sites explained in full; of the others only what they failed, so that the answer fits one message. */
 const FULL_MAX = 256;
+
+/** What is answered, before the words are made. */
+type Explained = Omit<Why, 'sites'> & { readonly explained: Explanation };
 
 /** Explains a decision: made again from its recorded inputs, every site of it; where those are gone, by what is known now. */
 @Injectable()
@@ -35,12 +38,13 @@ export class AnswerWhy {
     const request = parse(whyRequestSchema, message.json());
     if (!request.ok) throw new Refusal('malformed', 'not a question why', { issues: request.issues });
     const { site } = request.value;
-    const why = await this.answer(request.value);
-    const sites = site === undefined ? why.sites : why.sites.filter((s) => s.site === site);
-    return { ...why, sites: sites.map((s, i) => (i < FULL_MAX ? s : shortened(s))) };
+    const { explained, ...why } = await this.answer(request.value);
+    if (site === undefined) return { ...why, sites: everySite(explained) };
+    const one = explained.of(site);
+    return { ...why, sites: one ? [one] : [] };
   }
 
-  private async answer(request: WhyRequest): Promise<Why> {
+  private async answer(request: WhyRequest): Promise<Explained> {
     const title = `${request.project}/${request.name}`;
     const newest = this.world.placements.get(keyOf(request));
     const workload = this.world.workloads.get(keyOf(request))?.workload;
@@ -56,7 +60,7 @@ export class AnswerWhy {
   }
 
   /** From what was recorded; undefined when that is not what the decision says that it was made of. */
-  private recorded({ entry, workload, past }: Kept, workloadNow: Workload): Why | undefined {
+  private recorded({ entry, workload, past }: Kept, workloadNow: Workload): Explained | undefined {
     const { placement } = entry;
     if (!past) return undefined;
     const { workload: workloadDigest, sites: sitesDigest } = placement.inputs;
@@ -75,7 +79,7 @@ export class AnswerWhy {
     }
     return {
       placement,
-      sites: explain(request, snapshot, placement.shares),
+      explained: explanation(request, snapshot, placement.shares),
       from: 'recorded',
       reproduced,
       engine: ENGINE.version,
@@ -83,12 +87,12 @@ export class AnswerWhy {
     };
   }
 
-  private current(placement: Placement, workload: Workload): Why {
+  private current(placement: Placement, workload: Workload): Explained {
     const input = this.world.inputFor(workload, Date.now());
     const inputs = input.inputs();
     return {
       placement,
-      sites: explain(placeRequest(input), input.snapshot, placement.shares),
+      explained: explanation(placeRequest(input), input.snapshot, placement.shares),
       from: 'current',
       engine: ENGINE.version,
       inputsChanged: inputs.sites !== placement.inputs.sites || inputs.workload !== placement.inputs.workload,
@@ -108,6 +112,13 @@ export class AnswerWhy {
 function isNewest({ version, decidedAt }: Placement, { revision, at }: WhyRequest): boolean {
   if (revision !== undefined) return version.revision === revision;
   return at === undefined || Date.parse(decidedAt) <= Date.parse(at);
+}
+
+function everySite(explained: Explanation): SiteExplanation[] {
+  return Array.from({ length: explained.size }, (_, i) => {
+    const site = explained.ranked(i + 1);
+    return i < FULL_MAX ? site : shortened(site);
+  });
 }
 
 function shortened(site: SiteExplanation): SiteExplanation {

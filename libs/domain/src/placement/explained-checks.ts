@@ -32,12 +32,14 @@ interface Each {
   readonly passing: Map<number, CheckResult>;
 }
 
-/** The results of all checks by site; what is the same for many sites is one object. */
+/** The results of all checks: by class and by number of every site; the words of a site are made when it is read. */
 export class ExplainedChecks {
   /** Results that are the same at every site without replicas; of the other checks some site's. */
   readonly #same: CheckResult[] = [];
   readonly #byClass: ByClass[] = [];
   readonly #each: Each[] = [];
+  /** Checks that every site without replicas fails. */
+  #failedByAll = 0;
 
   constructor(private readonly sifted: Sifted) {
     const [first] = sifted.index.sites;
@@ -55,17 +57,34 @@ export class ExplainedChecks {
       this.#same.push(...results.slice(0, 1).map(({ result }) => result));
       if (results.length > 1 || results[0]?.remedy)
         this.#byClass.push({ n, prepared, of: classes.of, results });
+      else if (results[0]?.result.ok === false) this.#failedByAll += 1;
     }
+  }
+
+  /** Whether a site passes all of them. */
+  passes(at: number): boolean {
+    return (this.sifted.ceiling[at] ?? 0) > 0;
+  }
+
+  /** How many checks a site fails. */
+  failed(at: number): number {
+    const facts = this.sifted.index.sites[at];
+    const present = facts ? this.#presentAt(facts) : 0;
+    if (present > 0) return this.of(at).reduce((sum, { ok }) => sum + (ok ? 0 : 1), 0);
+    let failed = this.#failedByAll;
+    for (const { of, results } of this.#byClass) if (results[of[at] ?? 0]?.result.ok === false) failed += 1;
+    for (const { prepared } of this.#each) if ((this.sifted.limitAt(prepared, at) ?? 1) <= 0) failed += 1;
+    return failed;
   }
 
   /** In the order of the checks; a new array, of results that may be shared. */
   of(at: number): CheckResult[] {
-    const { checks, request, index } = this.sifted;
+    const { checks, index } = this.sifted;
     const facts = index.sites[at];
     if (!facts) return [];
     // A site that passes them all is not asked again whether it does.
-    const passes = (this.sifted.ceiling[at] ?? 0) > 0 ? true : undefined;
-    const present = request.present.size === 0 ? 0 : (request.present.get(facts.name) ?? 0);
+    const passes = this.passes(at) ? true : undefined;
+    const present = this.#presentAt(facts);
     if (present > 0) return checks.map((prepared) => this.#ask(prepared, facts, present, passes));
     const results = this.#same.slice();
     for (const { n, prepared, of, results: shared } of this.#byClass) {
@@ -74,6 +93,11 @@ export class ExplainedChecks {
     }
     for (const each of this.#each) results[each.n] = this.#askEach(each, facts, at, passes);
     return results;
+  }
+
+  #presentAt({ name }: SiteFacts): number {
+    const { present } = this.sifted.request;
+    return present.size === 0 ? 0 : (present.get(name) ?? 0);
   }
 
   #askEach({ prepared, passing }: Each, facts: SiteFacts, at: number, passes: boolean | undefined) {

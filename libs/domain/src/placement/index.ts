@@ -6,7 +6,7 @@ export { CHECKS } from './checks/index.js';
 export { replaceDueAt } from './checks/readiness.js';
 export { mayReside } from './checks/residency.js';
 export { evaluate, objectiveOf, termsOf, type Evaluation } from './evaluate.js';
-export { explain } from './explain.js';
+export { explain, explanation, type Explanation } from './explain.js';
 export { distanceKm, estimatedRttMs, positionOf } from './geo.js';
 export { compareValues, labelHolds, labelRulesOf, ruleInWords } from './label-match.js';
 export { lastCopyGone, wantedPart } from './handover.js';

@@ -197,6 +197,27 @@ describe('Ledger', () => {
     );
   });
 
+  it('says of all sites at once what it says of each', () => {
+    fc.assert(
+      fc.property(someSite, holdings, needs, fc.integer({ min: 1, max: 40 }), (gpus, list, wanted, limit) => {
+        const ledger = new Ledger();
+        ledger.setCapacity('a', gpuSite(...gpus));
+        ledger.setCapacity('b', gpuSite(...gpus.toReversed(), 2));
+        const sites = ['a', 'nowhere', 'b'].map((name) => ({ name }));
+        const each = () => sites.map(({ name }) => ledger.fitting(name, wanted, limit));
+        for (const [i, { need: one, replicas }] of list.entries()) {
+          ledger.hold(`p.${i}`, one, [{ site: i % 2 === 0 ? 'a' : 'b', replicas }]);
+          expect([...ledger.fittingAll(sites, wanted, limit)]).toEqual(each());
+        }
+        expect([...ledger.haveRoom(sites, wanted)]).toEqual(each().map((n) => (n > 0 ? 1 : 0)));
+        const uses = sites.map(({ name }) => ledger.use(name, wanted));
+        expect([...ledger.usesOf(sites, wanted)]).toEqual(
+          uses.flatMap(({ taken, perReplica }) => [...taken, ...perReplica]),
+        );
+      }),
+    );
+  });
+
   it('packs what is held the same way whatever the order in which it came, when capacity is told last', () => {
     fc.assert(
       fc.property(someSite, holdings, (gpus, list) => {

@@ -24,6 +24,9 @@ interface SiteRoom {
 /** Numbers of a site's summary: what `mostFree` says. */
 const SUMMARY = 6;
 
+/** Numbers of a site's use: four fractions taken, and four that one replica would take. */
+const USES = 8;
+
 const NO_HOLDINGS: ReadonlyMap<string, Holding> = new Map();
 const NOTHING: Use = [0, 0, 0, 0];
 
@@ -34,6 +37,7 @@ const NOTHING: Use = [0, 0, 0, 0];
  */
 export class Ledger implements LedgerView {
   readonly #rooms = new Map<string, SiteRoom>();
+  readonly #bySlot: SiteRoom[] = [];
   readonly #sitesOf = new Map<string, string[]>();
   /** By slot: the freest of each site's nodes, and whether that is still so; for answers about all sites at once. */
   #summaries = new Float64Array(0);
@@ -190,6 +194,17 @@ export class Ledger implements LedgerView {
     return found;
   }
 
+  /** By index of site: as `fitting`, for all at once and without `except`. */
+  fittingAll(sites: readonly { name: string }[], need: Resources, limit: number): Float64Array {
+    const found = new Float64Array(sites.length);
+    const slots = this.#slotsOf(sites);
+    for (let i = 0; i < sites.length; i += 1) {
+      const room = this.#bySlot[slots[i] ?? -1];
+      if (room?.capacity) found[i] = room.bins.fitting(need, limit);
+    }
+    return found;
+  }
+
   #slotsOf(sites: readonly { name: string }[]): Int32Array {
     const known = this.#slots.get(sites);
     if (known?.rooms === this.#rooms.size) return known.of;
@@ -201,6 +216,15 @@ export class Ledger implements LedgerView {
   #summarise(site: string, slot: number): void {
     this.#rooms.get(site)?.bins.mostFree(this.#summaries, slot * SUMMARY);
     this.#stale[slot] = 0;
+  }
+
+  /** By index of site: as `use` for all at once and without `except`, eight numbers each. */
+  usesOf(sites: readonly { name: string }[], need: Resources): Float64Array {
+    const found = new Float64Array(sites.length * USES);
+    const slots = this.#slotsOf(sites);
+    for (let i = 0; i < sites.length; i += 1)
+      this.#bySlot[slots[i] ?? -1]?.bins.usesInto(found, i * USES, need);
+    return found;
   }
 
   use(site: string, need: Resources, except?: string): { taken: Use; perReplica: Use } {
@@ -220,6 +244,7 @@ export class Ledger implements LedgerView {
     const slot = this.#rooms.size;
     const made: SiteRoom = { capacity: undefined, bins: new NodeBins([]), holdings: new Map(), slot };
     this.#rooms.set(site, made);
+    this.#bySlot.push(made);
     if (slot >= this.#stale.length) this.#makeSlots(2 * slot + 64);
     this.#stale[slot] = 1;
     return made;

@@ -110,6 +110,20 @@ export class NodeBins {
     };
   }
 
+  /** As `use` with nothing own: four fractions taken and four of one replica, into `into` from `start`. */
+  usesInto(into: Float64Array, start: number, need: Resources): void {
+    const [cpu, memory, disk, gpu] = this.#total;
+    const used = this.#used;
+    into[start] = partOf(cpu, used[0]);
+    into[start + 1] = partOf(memory, used[1]);
+    into[start + 2] = partOf(disk, used[2]);
+    into[start + 3] = partOf(gpu, used[3]);
+    into[start + 4] = partOf(cpu, need.cpuMillicores);
+    into[start + 5] = partOf(memory, need.memoryMiB);
+    into[start + 6] = partOf(disk, need.diskMiB);
+    into[start + 7] = partOf(gpu, gpuMilliOf(need.gpu));
+  }
+
   #best(need: Resources): number | undefined {
     let best: number | undefined;
     let least = Number.POSITIVE_INFINITY;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { cloud, request, site, workload, type Rules, type SiteExample } from './example-cloud.suite.js';
-import { explain } from './explain.js';
+import { explain, explanation } from './explain.js';
 import { lint } from './lint.js';
 import { nextPlacement } from './next-placement.js';
 import { place } from './place.js';
-import type { PlaceRequest, Snapshot } from './types.js';
+import type { LedgerView, PlaceRequest, Snapshot } from './types.js';
 
 const JURISDICTIONS = ['eu', 'us', 'jp'];
 const lat = fc.integer({ min: -80, max: 80 });
@@ -118,6 +118,24 @@ describe('every decision', () => {
         expect(new Map(chosen.map((s) => [s.site, s.chosen]))).toEqual(
           new Map(decision.shares.map((s) => [s.site, s.replicas])),
         );
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('explains a site alone as among all, and whether the ledger tells of all at once or of each', () => {
+    fc.assert(
+      fc.property(scene, ({ asked, snapshot }) => {
+        const { ledger } = snapshot;
+        const plain: LedgerView = {
+          fitting: (...of) => ledger.fitting(...of),
+          use: (...of) => ledger.use(...of),
+          heldBy: (key) => ledger.heldBy(key),
+        };
+        const all = explanation(asked, snapshot);
+        const sites = explain(asked, { ...snapshot, ledger: plain });
+        expect(sites.map(({ site: name }) => all.of(name))).toEqual(sites);
+        expect(all.of('nowhere')).toBeUndefined();
       }),
       { numRuns: 150 },
     );

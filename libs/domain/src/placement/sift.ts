@@ -75,7 +75,8 @@ export class Sifted {
   /** Sites that fail are told at once; of the others, only those that hold something are asked now. */
   #screen(n: number, limit: Limit, screened: Uint8Array): void {
     const { ceiling, request, snapshot, index } = this;
-    this.#later.push({ n, limit, said: new Float64Array(ceiling.length).fill(Number.NaN) });
+    const said = new Float64Array(ceiling.length).fill(Number.NaN);
+    this.#later.push({ n, limit, said });
     const holding = new Set([
       ...request.present.keys(),
       ...snapshot.ledger.heldBy(this.#key).map((h) => h.site),
@@ -83,7 +84,10 @@ export class Sifted {
     for (const site of holding) {
       const at = index.ordinal(site);
       const facts = at === undefined ? undefined : index.sites[at];
-      if (at !== undefined && facts) screened[at] = limit(facts, request.present.get(site) ?? 0) > 0 ? 1 : 0;
+      if (at === undefined || !facts) continue;
+      const most = limit(facts, request.present.get(site) ?? 0);
+      screened[at] = most > 0 ? 1 : 0;
+      said[at] = most;
     }
     for (let i = 0; i < ceiling.length; i += 1) {
       if (screened[i] === 1 || (ceiling[i] ?? 0) <= 0) continue;
@@ -91,6 +95,24 @@ export class Sifted {
       this.#boundBy[i] = n;
     }
   }
+
+  /** Asks about every site at once what is otherwise asked when it matters: for who looks at all of them. */
+  askAll(): void {
+    const { request, snapshot, index } = this;
+    for (const { n, said } of this.#later) {
+      const all = this.#limiting[n]?.check.limits?.(request, snapshot, index.sites);
+      if (!all) continue;
+      // Sites that hold something were asked one by one.
+      for (let i = 0; i < said.length; i += 1) if (Number.isNaN(said[i])) said[i] = all[i] ?? 0;
+    }
+    this.#uses = snapshot.ledger.usesOf?.(index.sites, request.workload.spec.resources);
+    for (const { site } of this.#uses ? snapshot.ledger.heldBy(this.#key) : []) {
+      const at = index.ordinal(site);
+      const { taken, perReplica } = snapshot.ledger.use(site, request.workload.spec.resources, this.#key);
+      if (at !== undefined) this.#uses?.set([...taken, ...perReplica], 8 * at);
+    }
+  }
+  #uses: Float64Array | undefined;
 
   /** The most replicas that a site may hold. */
   ceilingOf(site: number): number {
@@ -224,9 +246,8 @@ export class Sifted {
 
   /** As `candidate`, written over one that is not looked at any more. */
   write(into: Writable<Candidate>, facts: SiteFacts, ordinal: number): Candidate {
-    const { request, snapshot } = this;
-    const { resources, placement } = request.workload.spec;
-    const use = snapshot.ledger.use(facts.name, resources, this.#key);
+    const { request } = this;
+    const { placement } = request.workload.spec;
     into.facts = facts;
     into.ordinal = ordinal;
     into.ceiling = this.ceilingOf(ordinal);
@@ -234,13 +255,31 @@ export class Sifted {
     into.present = request.present.get(facts.name) ?? 0;
     into.price = this.#price(ordinal);
     into.lacks = this.#lacks(facts, ordinal);
-    into.taken = use.taken;
-    into.perReplica = use.perReplica;
+    this.#writeUse(into, facts, ordinal);
     into.domain = placement.spread === undefined ? facts.name : spreadDomain(facts, placement.spread.over);
     into.distinct =
       placement.distinct === undefined ? facts.name : (facts.labels.get(placement.distinct) ?? '');
     return into;
   }
+
+  #writeUse(into: Writable<Candidate>, { name }: SiteFacts, ordinal: number): void {
+    const { request, snapshot } = this;
+    const uses = this.#uses;
+    if (!uses) {
+      const use = snapshot.ledger.use(name, request.workload.spec.resources, this.#key);
+      into.taken = use.taken;
+      into.perReplica = use.perReplica;
+      return;
+    }
+    for (let d = 0; d < 4; d += 1) {
+      this.#taken[d] = uses[8 * ordinal + d] ?? 0;
+      this.#perReplica[d] = uses[8 * ordinal + 4 + d] ?? 0;
+    }
+    into.taken = this.#taken;
+    into.perReplica = this.#perReplica;
+  }
+  readonly #taken: [number, number, number, number] = [0, 0, 0, 0];
+  readonly #perReplica: [number, number, number, number] = [0, 0, 0, 0];
 
   /** As `replicaPrice`, by columns. */
   #price(ordinal: number): number {

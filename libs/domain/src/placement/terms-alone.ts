@@ -7,110 +7,110 @@ import { DEMAND_TERMS, SITE_TERMS } from './terms/index.js';
 import { roundTrip } from './terms/latency.js';
 import type { Candidate, Problem } from './types.js';
 
-/** Different values of one term that are told apart to share them; with more, most sites have their own. */
-const SHARED_MAX = 256;
+/** In the order of the registry. */
+const ALL = [...DEMAND_TERMS, ...SITE_TERMS];
 
-/** The terms of the objective with one replica at one site that serves all users. */
+/** The terms of the objective with one replica at one site that serves all users: of every site that passes, in columns. */
 export class TermsAlone {
   readonly #problem: Problem;
+  /** By site and then by term. */
+  readonly #values: Float64Array;
+  readonly #costs: Float64Array;
+  /** Currency units a month of one unit of each term. */
+  readonly #weights: Float64Array;
+  /** By user location: where it is, and its share of the demand. Side by side, as they are read for every site. */
+  readonly #places: Float64Array;
+  /** Round trips to one site, when anything but their mean is asked for. */
   readonly #ms: Float64Array;
-  /** By term: what was said of sites before. */
-  readonly #said: readonly Map<number, Term>[] = [...DEMAND_TERMS, ...SITE_TERMS].map(() => new Map());
 
   constructor(
-    private readonly sifted: Sifted,
+    sifted: Sifted,
     private readonly users: Users,
   ) {
     this.#problem = problemAmong(sifted, [], users);
+    this.#values = new Float64Array(sifted.index.sites.length * ALL.length);
+    this.#costs = new Float64Array(sifted.index.sites.length);
+    this.#weights = Float64Array.from(ALL, (term) => term.weight(this.#problem.weights));
     this.#ms = new Float64Array(users.count);
+    this.#places = new Float64Array(4 * users.count);
+    for (let p = 0; p < users.count; p += 1) {
+      this.#places.set([users.x[p] ?? 0, users.y[p] ?? 0, users.z[p] ?? 0, users.weight[p] ?? 0], 4 * p);
+    }
+    let candidate: Candidate | undefined;
+    for (const at of sifted.feasible) {
+      const facts = sifted.index.sites[at];
+      candidate = candidate && facts ? sifted.write(candidate, facts, at) : sifted.candidate(at);
+      if (candidate) this.#work(candidate, at);
+    }
   }
 
-  /** In the order of the registry; a new array, of terms that may be shared. */
+  /** The sum of a site's terms in currency units a month; 0 for one that does not pass. */
+  cost(at: number): number {
+    return this.#costs[at] ?? 0;
+  }
+
+  /** In the order of the registry. */
   of(at: number): Term[] {
-    const facts = this.sifted.index.sites[at];
-    if (!facts) return [];
-    this.#candidate = this.#candidate
-      ? this.sifted.write(this.#candidate, facts, at)
-      : this.sifted.candidate(at);
-    const candidate = this.#candidate;
-    if (!candidate) return [];
-    this.#fillMs(at);
+    // A list of all of them has room for just so many, where one that grows has too much.
+    const terms = this.#empty.slice();
+    for (let n = 0; n < ALL.length; n += 1) {
+      const { name, unit } = ALL[n] ?? NO_TERM;
+      const value = this.#values[at * ALL.length + n] ?? 0;
+      terms[n] = { term: name, value, unit, cost: value * (this.#weights[n] ?? 0) };
+    }
+    return terms;
+  }
+  readonly #empty: Term[] = ALL.map(({ name, unit }) => ({ term: name, value: 0, unit, cost: 0 }));
+
+  #work(candidate: Candidate, at: number): void {
     const problem = this.#problem;
-    // A copy has room for all of them at once, where one that grows has too much.
-    const terms = this.#before.slice();
+    const first = at * ALL.length;
     let n = 0;
     for (const term of DEMAND_TERMS) {
-      const value = this.#overUsers(term.ofAll(problem, candidate));
-      terms[n] = this.#say(n, term.name, term.unit, value, value * term.weight(problem.weights));
+      this.#values[first + n] = this.#overUsers(term.ofAll(problem, candidate), at);
       n += 1;
     }
     for (const term of SITE_TERMS) {
-      const value = (term.withoutAny?.(problem) ?? 0) + term.marginal(problem, candidate, 1);
-      terms[n] = this.#say(n, term.name, term.unit, value, value * term.weight(problem.weights));
+      this.#values[first + n] = (term.withoutAny?.(problem) ?? 0) + term.marginal(problem, candidate, 1);
       n += 1;
     }
-    this.#before = terms;
-    return terms;
-  }
-  #before: Term[] = [];
-  #candidate: Candidate | undefined;
-
-  /** Many terms are the same at many sites: one object for all of them. */
-  #say(n: number, term: string, unit: string, value: number, cost: number): Term {
-    const said = this.#said[n];
-    const known = said?.get(value);
-    if (known) return known;
-    const made = { term, value, unit, cost };
-    if (said && said.size < SHARED_MAX) said.set(value, made);
-    return made;
+    let cost = 0;
+    for (let t = 0; t < n; t += 1) cost += (this.#values[first + t] ?? 0) * (this.#weights[t] ?? 0);
+    this.#costs[at] = cost;
   }
 
-  #overUsers(of: number | ((ms: number) => number)): number {
+  #overUsers(of: number | ((ms: number) => number), at: number): number {
     const { count, weight } = this.users;
     if (count === 0) return 0;
     if (typeof of === 'number') return of;
-    if (of === roundTrip) return this.#mean;
+    if (of === roundTrip && this.#isEstimated(at)) return this.#estimatedMean(at);
+    this.users.fillMs(at, this.#ms);
     const ms = this.#ms;
     let sum = 0;
     for (let p = 0; p < count; p += 1) sum += (weight[p] ?? 0) * of(ms[p] ?? 0);
     return sum;
   }
 
-  /** Round trips to a site, and their mean. */
-  #fillMs(at: number): void {
-    const { users } = this;
-    if (users.areMeasured || users.index.rttOf(at).length > 0) {
-      users.fillMs(at, this.#ms);
-      this.#mean = this.#meanMs();
-    } else {
-      this.#mean = this.#estimate(at);
-    }
-  }
-  #mean = 0;
-
-  #meanMs(): number {
-    const { count, weight } = this.users;
-    let sum = 0;
-    for (let p = 0; p < count; p += 1) sum += (weight[p] ?? 0) * (this.#ms[p] ?? 0);
-    return sum;
+  #isEstimated(at: number): boolean {
+    return !this.users.areMeasured && this.users.index.rttOf(at).length === 0;
   }
 
-  /** What is measured neither from the users nor from the site, without a look at who measured what. */
-  #estimate(at: number): number {
-    const { index, count, weight, x, y, z } = this.users;
-    const ms = this.#ms;
-    const sx = index.x[at] ?? 0;
-    const sy = index.y[at] ?? 0;
-    const sz = index.z[at] ?? 0;
+  /** The mean round trip where nothing is measured, neither from the users nor from the site. */
+  #estimatedMean(at: number): number {
+    const { index } = this.users;
+    const places = this.#places;
+    const x = index.x[at] ?? 0;
+    const y = index.y[at] ?? 0;
+    const z = index.z[at] ?? 0;
     let sum = 0;
-    for (let p = 0; p < count; p += 1) {
-      const dx = (x[p] ?? 0) - sx;
-      const dy = (y[p] ?? 0) - sy;
-      const dz = (z[p] ?? 0) - sz;
-      const way = rttMsOfSquaredChord(dx * dx + dy * dy + dz * dz);
-      ms[p] = way;
-      sum += (weight[p] ?? 0) * way;
+    for (let p = 0; p < places.length; p += 4) {
+      const dx = (places[p] ?? 0) - x;
+      const dy = (places[p + 1] ?? 0) - y;
+      const dz = (places[p + 2] ?? 0) - z;
+      sum += (places[p + 3] ?? 0) * rttMsOfSquaredChord(dx * dx + dy * dy + dz * dz);
     }
     return sum;
   }
 }
+
+const NO_TERM = { name: '', unit: '' };

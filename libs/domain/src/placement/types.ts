@@ -25,8 +25,12 @@ export interface LedgerView {
   fitting(site: string, need: Resources, limit: number, except?: string): number;
   /** By index of site: 1 where `fitting` is at least 1, 0 elsewhere; for all at once. Without it each is asked. */
   haveRoom?(sites: readonly { readonly name: string }[], need: Resources): Uint8Array;
+  /** By index of site: `fitting` of all at once, without an `except`. Without it each is asked. */
+  fittingAll?(sites: readonly { readonly name: string }[], need: Resources, limit: number): Float64Array;
   /** What is taken at the site, and the fraction that one replica of `need` would take. */
   use(site: string, need: Resources, except?: string): { taken: Use; perReplica: Use };
+  /** By index of site: `use` of all at once, without an `except`: four numbers of `taken` and four of `perReplica` each. Without it each is asked. */
+  usesOf?(sites: readonly { readonly name: string }[], need: Resources): Float64Array;
   /** Where a workload (`<project>.<name>`) holds replicas, at most one entry a site; empty for one that holds nothing. */
   heldBy(key: string): readonly { readonly site: string; readonly replicas: number }[];
   /** What each workload holds at the site. Without it nothing can be preempted. */
@@ -130,6 +134,8 @@ export interface Check {
    * of a site is asked for only when it matters.
    */
   screen?(request: PlaceRequest, snapshot: Snapshot, sites: readonly SiteFacts[]): Uint8Array | undefined;
+  /** By index of site: the limit of a site that holds nothing of the workload, for all at once. Undefined where each has to be asked. */
+  limits?(request: PlaceRequest, snapshot: Snapshot, sites: readonly SiteFacts[]): Float64Array | undefined;
   /** The value the site has and the value it needs, and the least change that would make it pass. */
   explain(context: CheckContext): { has: string; needs: string; remedy?: string };
 }

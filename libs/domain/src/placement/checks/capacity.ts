@@ -13,13 +13,14 @@ export const capacity: Check = {
     const { workload } = request;
     const key = `${workload.project}.${workload.name}`;
     const { resources } = workload.spec;
-    return ({ name }) => {
-      const fits = snapshot.ledger.fitting(name, resources, most, key);
-      // Room for all of them does not limit; only a whole assignment's own limit does.
-      return fits === most && most < LIMITS.replicasPerAssignment ? Number.POSITIVE_INFINITY : fits;
-    };
+    return ({ name }) => limitOf(snapshot.ledger.fitting(name, resources, most, key), most);
   },
   screen: ({ workload }, { ledger }, sites) => ledger.haveRoom?.(sites, workload.spec.resources),
+  limits(request, { ledger }, sites) {
+    const most = mostAsked(request);
+    const fits = ledger.fittingAll?.(sites, request.workload.spec.resources, most);
+    return fits?.map((n) => limitOf(n, most));
+  },
   alike: ({ state }, limit) => (state?.nodes ?? 0) * ROOMS + (Number.isFinite(limit) ? limit : -1),
   explain(context) {
     const { facts, request, snapshot, present } = context;
@@ -42,6 +43,11 @@ function needInWords({ cpuMillicores, memoryMiB, diskMiB, gpu }: Resources): str
       ? `${gpu.count} whole ${gpu.count === 1 ? 'GPU' : 'GPUs'}${models}`
       : `${gpu.shareMilli} thousandths of one GPU${models}`;
   return `${cpuMillicores} millicores, ${memoryMiB} MiB${disk}, ${gpus}`;
+}
+
+/** Room for all of them does not limit; only a whole assignment's own limit does. */
+function limitOf(fits: number, most: number): number {
+  return fits === most && most < LIMITS.replicasPerAssignment ? Number.POSITIVE_INFINITY : fits;
 }
 
 /** Asking for more than can be used would only cost time. */
