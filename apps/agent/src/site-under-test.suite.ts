@@ -8,6 +8,7 @@ import {
   assignmentSchema,
   compareVersions,
   digestRequestSchema,
+  isWorkloadObject,
   observedSchema,
   SITE,
   type Assignment,
@@ -248,10 +249,7 @@ export class HubStandIn {
   /** Wants these objects of the site, and has it ask. */
   want(...objects: Desired[]): void {
     for (const object of objects) {
-      this.wanted.set(
-        object.kind === 'Retirement' ? '_retirement' : `${object.project}.${object.name}`,
-        object,
-      );
+      this.wanted.set(isWorkloadObject(object) ? `${object.project}.${object.name}` : object.kind, object);
     }
     this.bus.say(SITE.request('digest'), {});
   }
@@ -285,7 +283,7 @@ export class HubStandIn {
     this.digests.push(request);
     const held = new Map(request.items.map((i) => [`${i.project}.${i.name}`, i.version]));
     const objects = [...this.wanted].flatMap(([key, object]): Desired[] => {
-      if (object.kind === 'Retirement') return [object];
+      if (!isWorkloadObject(object)) return [object];
       const version = held.get(key);
       return version === undefined || compareVersions(object.version, version) > 0 ? [object] : [];
     });

@@ -3,6 +3,7 @@ import { commandBodySchema } from './command.js';
 import { EVENT_TYPES, eventTypeSchema } from './event.js';
 import { keysOf } from './primitives.js';
 import {
+  accessSubject,
   BUCKETS,
   bucketSubject,
   commandSubject,
@@ -15,8 +16,10 @@ import {
   liveStatusSubject,
   observedNodeSubject,
   observedSubject,
+  nodeRulesSubject,
   retirementSubject,
   RPC,
+  siteLogSubject,
   STREAMS,
   type BucketName,
 } from './subjects.js';
@@ -167,9 +170,30 @@ function sites(): Channel[] {
       summary: `stream ${STREAMS.DL.name}: the last word to a site`,
       message: 'Retirement',
     },
+    {
+      name: 'desired access',
+      address: accessSubject('{site}'),
+      by: 'replicator',
+      summary: `stream ${STREAMS.DL.name}: who may act at a site without the hub, and by which rules`,
+      message: 'Access',
+    },
+    {
+      name: 'desired node rules',
+      address: nodeRulesSubject('{site}'),
+      by: 'replicator',
+      summary: `stream ${STREAMS.DL.name}: which nodes of a site are cordoned, draining or removed`,
+      message: 'NodeRules',
+    },
     crossing('intake', HUB.intake, 'a report of a site, from its outbox', 'Observed', 'IntakeAnswer'),
     crossing('heartbeat', HUB.heartbeat, 'one a second and site, never stored', 'Heartbeat'),
     crossing('digest', HUB.digest, 'what a site holds, page by page', 'DigestRequest', 'DigestAnswer'),
+    crossing(
+      'proposal',
+      HUB.proposal,
+      'a local change of a site, to be made a command of',
+      'ProposalRequest',
+      'ProposalAnswer',
+    ),
     {
       name: 'logs',
       address: HUB.request('{account}', 'logs'),
@@ -205,6 +229,7 @@ function requests(): Channel[] {
     ask('renew', RPC.renew, 'api', 'RenewRequest', 'JoinAnswer'),
     ask('retired', RPC.retired, 'inventory', 'RetiredRequest', 'RetiredAnswer'),
     ask('hub health', RPC.hub, 'api', 'HubHealthRequest', 'HubHealth'),
+    ask('proposal', RPC.proposal, 'inventory', 'ProposalRequest', 'ProposalAnswer'),
     ask('redeliver', RPC.redeliver('{app}'), 'api', 'RedeliverRequest', 'RedeliverAnswer'),
   ];
 }
@@ -224,6 +249,13 @@ function others(): Channel[] {
       by: 'inventory',
       summary: `stream ${STREAMS.OBSERVED.name}: newest report of each node`,
       message: 'Node',
+    },
+    {
+      name: 'site log',
+      address: siteLogSubject('{site}', '{class}'),
+      by: 'inventory',
+      summary: `stream ${STREAMS.SITELOG.name}: entries of sites' journals`,
+      message: 'JournalEntry',
     },
     {
       name: 'live status',

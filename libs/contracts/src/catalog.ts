@@ -21,7 +21,13 @@ import {
 } from './api.js';
 import { workloadViewSchema } from './api.js';
 import { commandSchema, outcomeSchema } from './command.js';
-import { assignmentSchema, desiredSchema, nodeRulesSchema, retirementSchema, tombstoneSchema } from './desired.js';
+import {
+  assignmentSchema,
+  desiredSchema,
+  nodeRulesSchema,
+  retirementSchema,
+  tombstoneSchema,
+} from './desired.js';
 import { problemSchema } from './errors.js';
 import { eventSchema } from './event.js';
 import { decisionBatchSchema, historyBlobSchema } from './history.js';
@@ -33,6 +39,7 @@ import {
   digestRequestSchema,
   heartbeatSchema,
   observedSchema,
+  pingAnswerSchema,
   replicaSchema,
 } from './observed.js';
 import { placementSchema } from './placement.js';
@@ -87,6 +94,7 @@ export const CATALOG = {
   OperatorRequest: local.operatorRequestSchema,
   Outcome: outcomeSchema,
   Override: local.overrideSchema,
+  PingAnswer: pingAnswerSchema,
   Placement: placementSchema,
   Plan: planSchema,
   PlanApplied: planAppliedSchema,

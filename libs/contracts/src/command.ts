@@ -22,14 +22,17 @@ export const commandBodySchema = z.discriminatedUnion('verb', [
     documents: z.array(workloadDocumentSchema).min(1).max(LIMITS.documentsPerCommand),
     /** Refuse unless the (only) workload is at this generation; 0 for "must not exist". */
     ifGeneration: count.optional(),
+    /** The same for each document, in their order. */
+    ifGenerations: z.array(count).max(LIMITS.documentsPerCommand).optional(),
   }),
   z.strictObject({
     verb: z.literal('workload.scale'),
     ...workloadRef,
     replicas: z.number().int().min(0).max(LIMITS.replicasPerWorkload),
   }),
-  z.strictObject({ verb: z.literal('workload.stop'), ...workloadRef }),
-  z.strictObject({ verb: z.literal('workload.start'), ...workloadRef }),
+  /** `ifGeneration`: refuse unless the workload is at this generation, as one who decided without the hub knew it. */
+  z.strictObject({ verb: z.literal('workload.stop'), ...workloadRef, ifGeneration: count.optional() }),
+  z.strictObject({ verb: z.literal('workload.start'), ...workloadRef, ifGeneration: count.optional() }),
   z.strictObject({ verb: z.literal('workload.remove'), ...workloadRef }),
   z.strictObject({ verb: z.literal('site.add'), site: siteDescriptionSchema }),
   z.strictObject({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.js';
-import { instantSchema, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
+import { count, instantSchema, millis, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
 import { versionSchema } from './version.js';
 import {
   cronSchema,
@@ -26,6 +26,12 @@ export const assignmentSchema = z.strictObject({
   health: healthSchema.optional(),
   update: updateSchema,
   orphan: z.enum(['keep', 'stop']),
+  /** With `stop`: after how long without the hub; absent: 10 s. */
+  orphanStopAfterMs: millis(LIMITS.orphanStopAfterMinMs, 30 * 86_400_000).optional(),
+  /** Of a singleton: rises whenever it is given to another site. Its owner acts only while the site holds its lease. */
+  epoch: z.number().int().min(1).max(LIMITS.singletonEpoch).optional(),
+  /** Of a singleton: how many losses of this site (`SiteState.losses`) the decision knew of; absent: none. A lease that knows of more does not cover it. */
+  losses: count.optional(),
   requestId: requestIdSchema,
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
@@ -52,11 +58,27 @@ export const retirementSchema = z.strictObject({
 });
 export type Retirement = z.infer<typeof retirementSchema>;
 
+/** What operators want of a site's nodes: `cordoned` takes nothing new, `draining` also gives away what runs, `removed` is for ever. */
+export const nodeRulesSchema = z.strictObject({
+  kind: z.literal('NodeRules'),
+  site: nameSchema,
+  /** Rises with each change; the newest counts, as a whole. A node that is not named is as any other. */
+  generation: positiveCount,
+  nodes: z
+    .record(nameSchema, z.enum(['cordoned', 'draining', 'removed']))
+    .refine(
+      (n) => Object.keys(n).length <= LIMITS.nodesPerSite,
+      `at most ${LIMITS.nodesPerSite} (limit nodesPerSite)`,
+    ),
+});
+export type NodeRules = z.infer<typeof nodeRulesSchema>;
+
 /** Everything that can be wanted of a site. */
 export const desiredSchema = z.discriminatedUnion('kind', [
   assignmentSchema,
   tombstoneSchema,
   retirementSchema,
+  nodeRulesSchema,
 ]);
 export type Desired = z.infer<typeof desiredSchema>;
 
@@ -67,4 +89,14 @@ const someKindSchema = z.looseObject({ kind: z.string().max(63) });
 export function laterKind(value: unknown): string | undefined {
   const parsed = someKindSchema.safeParse(value);
   return parsed.success && !KINDS.has(parsed.data.kind) ? parsed.data.kind : undefined;
+}
+
+/** What is wanted of a site as such; ordered by generation. */
+export type SiteObject = Exclude<Desired, WorkloadObject>;
+/** What is wanted of one workload at a site; ordered by version. */
+export type WorkloadObject = Assignment | Tombstone;
+
+/** Whether it concerns one workload, and so has a project, a name and a version. */
+export function isWorkloadObject(object: Desired): object is WorkloadObject {
+  return object.kind === 'Assignment' || object.kind === 'Tombstone';
 }

@@ -9,6 +9,11 @@ export const apiTokenSchema = z.strictObject({
   kind: z.literal('ApiToken'),
   id: z.string().regex(/^[a-z0-9]{8,32}$/),
   secretSha256: sha256,
+  /** Of the key that is derived from the secret, with which its bearer signs requests to a site that is cut off. Tokens made before it lack it, and count at the api alone. */
+  offlineKey: z
+    .string()
+    .regex(/^U[A-Z2-7]{55}$/)
+    .optional(),
   subject: z.string().min(1).max(128),
   role: roleSchema,
   createdAt: instantSchema,

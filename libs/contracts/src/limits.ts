@@ -17,6 +17,10 @@ export const LIMITS = {
   replicasPerWorkload: 10_000,
   /** Replicas of one workload at one site. */
   replicasPerAssignment: 2_000,
+  /** Shortest `onSiteLoss.replaceAfterMs`: 2 s until a site is suspect, 1 s to see whether others are silent too. */
+  replaceAfterMinMs: 3_000,
+  /** Shortest `onSiteLoss.orphan.stopAfterMs`: the hub is asked every 5 s, and again when an answer was lost. */
+  orphanStopAfterMinMs: 10_000,
   argvItems: 256,
   argvItemChars: 4_096,
   envEntries: 256,
@@ -57,6 +61,23 @@ export const LIMITS = {
   troubleChars: 200,
   /** Items of one page of a digest exchange. */
   digestItemsPerPage: 2_000,
+  /** Nodes of one site, each a machine with an agent. */
+  nodesPerSite: 256,
+  /** Epochs of one singleton; times a million (moves within a site) it still is a whole number everywhere. */
+  singletonEpoch: 9_000_000_000,
   sitesPerHub: 2_000,
+  /** Tokens and quotas in what a site knows of who may act there without the hub. */
+  accessTokens: 500,
+  accessQuotas: 1_000,
+  /** Documents of one apply at a site's own server. */
+  documentsPerSiteApply: 64,
+  /** Local changes of a site that wait for the hub. */
+  openSiteChanges: 1_000,
+  /** Characters of what an entry of a site's journal says; absences and changes in one report. */
+  journalTextChars: 300,
+  absencesPerReport: 50,
+  changesPerReport: 500,
+  /** Entries that a report at the hub is made of, newest. */
+  entriesPerReport: 20_000,
   keysPerBucket: 100_000,
 } as const;

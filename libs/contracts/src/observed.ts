@@ -54,6 +54,8 @@ export const observedSchema = z.strictObject({
   wanted: count,
   replicas: z.array(replicaSchema).max(LIMITS.replicasPerAssignment),
   runs: cronTimesSchema.optional(),
+  /** How many losses of this site it had heard of (`PingAnswer`); what it says is newer than its return from that many. */
+  losses: count.optional(),
   reportedAt: instantSchema,
   /** Rises with each report of this workload at this site, over restarts of the agent too. */
   report: positiveCount,
@@ -80,6 +82,17 @@ export const heartbeatSchema = z.strictObject({
   troubles: z.array(z.string().max(LIMITS.troubleChars)).max(LIMITS.troubles).optional(),
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+/**
+ * What inventory says to a ping. Without `lease` (an older hub) it counts as given. `lease: false`: this instance gives none;
+ * ask again soon. `losses`: how often the site was declared lost; a lease covers singletons whose assignment knows of as many.
+ */
+export const pingAnswerSchema = z.strictObject({
+  at: instantSchema,
+  lease: z.boolean().optional(),
+  losses: count.optional(),
+});
+export type PingAnswer = z.infer<typeof pingAnswerSchema>;
 
 /** One page of what a site holds; the replicator answers with what differs. */
 export const digestRequestSchema = z.strictObject({

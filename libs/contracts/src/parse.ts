@@ -67,13 +67,22 @@ function issuesOf(issue: z.core.$ZodIssue, root: unknown): Issue[] {
         },
       ];
     case 'invalid_union': {
-      const inner = issue.errors.filter((e) => e.length > 0).toSorted((a, b) => a.length - b.length)[0] ?? [];
+      const inner = nearest(issue.errors);
       const nested = inner.flatMap((i) => issuesOf({ ...i, path: [...issue.path, ...i.path] }, root));
       return nested.length > 0 ? nested : [{ path, problem: issue.message, ...valueOf(issue, root) }];
     }
     default:
       return [{ path, problem: 'not allowed', allowed: issue.message, ...valueOf(issue, root) }];
   }
+}
+
+/** What is wrong with the alternative that came nearest: where it went deeper into the value, then with the fewest issues. */
+function nearest(errors: readonly z.core.$ZodIssue[][]): readonly z.core.$ZodIssue[] {
+  const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(...issues.map((i) => i.path.length));
+  const [first] = errors
+    .filter((e) => e.length > 0)
+    .toSorted((a, b) => depth(b) - depth(a) || a.length - b.length);
+  return first ?? [];
 }
 
 function unit(origin: string): string {

@@ -174,10 +174,19 @@ export const placementRulesSchema = z.strictObject({
   budgetPerMonth: finite.min(0).max(1e12).optional(),
   onSiteLoss: z
     .strictObject({
-      /** After how long without a heartbeat its replicas are placed elsewhere; never below the cloud's `lostAfterMs`. */
-      replaceAfterMs: millis(0, 30 * DAY_MS).optional(),
-      /** What a cut-off site does with replicas that may have been replaced. */
-      orphan: z.enum(['keep', 'stop']).default('keep'),
+      /**
+       * After how long without a heartbeat its replicas are placed elsewhere; without it as soon as the site is declared lost. Less
+       * than the 3 s that it takes to see whether the others are silent too would make a fault of the hub move everything.
+       */
+      replaceAfterMs: millis(LIMITS.replaceAfterMinMs, 30 * DAY_MS).optional(),
+      /** What a cut-off site does with replicas that may have been replaced: `stop` after 10 s, or after another time. */
+      orphan: z
+        .union([
+          z.enum(['keep', 'stop']),
+          z.strictObject({ stopAfterMs: millis(LIMITS.orphanStopAfterMinMs, 30 * DAY_MS) }),
+        ])
+        .default('keep'),
+      /** Which stay when the site returns healthy. */
       rejoin: z.enum(['keep-original', 'keep-replacement', 'keep-newest']).default('keep-original'),
     })
     .default({ orphan: 'keep', rejoin: 'keep-original' }),

@@ -54,11 +54,14 @@ export const shareSchema = z.strictObject({
   latencyMs: finite.min(0),
   measured: z.boolean(),
   costPerMonth: finite.min(0),
-  /** Not wanted here any more, but kept until what replaces it is healthy. */
-  until: z.literal('replaced').optional(),
+  /**
+   * Not wanted here any more. `replaced`: kept until what replaces it is healthy. `returned`: the site is silent and what ran
+   * there is placed elsewhere; what the site is told stays as it was until it is heard and is known to be healthy or not.
+   */
+  until: z.enum(['replaced', 'returned']).optional(),
   /** With `until`: how many of `replicas` are not wanted here any more; absent means all of them. */
   surplus: positiveCount.optional(),
-  /** With `until`: when it goes though nothing that replaces it is healthy. The last copy stays. */
+  /** With `until`: when it goes though nothing that replaces it is healthy (the last copy stays), or though the site did not return. */
   deadline: instantSchema.optional(),
 });
 export type Share = z.infer<typeof shareSchema>;
@@ -95,6 +98,13 @@ export const placementSchema = z.strictObject({
     .optional(),
   /** Of a singleton: sites where it has to end before it begins elsewhere. */
   after: z.array(nameSchema).max(LIMITS.sitesPerHub).optional(),
+  /** With a share that waits for its site to return: how many were wanted where before. */
+  origin: z
+    .array(z.strictObject({ site: nameSchema, replicas: positiveCount }))
+    .max(LIMITS.sitesPerHub)
+    .optional(),
+  /** Of a singleton: who may own it. `epoch` rises whenever that is another site; `losses` is that site's at the decision. */
+  owner: z.strictObject({ site: nameSchema, epoch: positiveCount, losses: count }).optional(),
   engine: z.strictObject({ name: z.string(), version: z.string() }),
   seed: count,
   inputs: z.strictObject({

@@ -133,8 +133,24 @@ export const siteStateSchema = z.strictObject({
   hubRttMs: finite.min(0).optional(),
   /** Rises with each change of `phase`. */
   revision: positiveCount,
+  /** How often it was declared lost; absent: never. Leases given to the site since name it. */
+  losses: count.optional(),
+  /** When suspect or lost: how long before this was written it was last heard, or given a lease; ms by inventory's monotonic clock. */
+  silentMs: count.optional(),
+  /** `silentMs` as a moment by the clock of who read this: what the scheduler decides by, never in the bucket. */
+  silentSince: instantSchema.optional(),
+  /**
+   * Why it is not what its silence, or its being heard, would make it: `brake`: too many fell silent at once, and the fault is
+   * taken to be the hub's; `moves`: as many replicas as may were moved within the last minute; `flapping`: it comes and goes,
+   * and has to be heard for a while first.
+   */
+  held: z.strictObject({ by: z.enum(['brake', 'moves', 'flapping']), since: instantSchema }).optional(),
 });
 export type SiteState = z.infer<typeof siteStateSchema>;
+
+/** `lost`: unheard for so long that its replicas are placed on others. `cordoned` and `draining` as its operators want it. */
+export const nodePhaseSchema = z.enum(['ready', 'suspect', 'lost', 'cordoned', 'draining', 'removed']);
+export type NodePhase = z.infer<typeof nodePhaseSchema>;
 
 /** A machine at a site, as its agent reports it: the noun of bucket `nodes`, key `<site>.<node>`. */
 export const nodeSchema = z.strictObject({
@@ -159,5 +175,8 @@ export const nodeSchema = z.strictObject({
   startedAt: instantSchema,
   reportedAt: instantSchema,
   report: positiveCount,
+  /** As the site's controller sees it; absent: its site has no other node, and says by its heartbeat how it fares. */
+  phase: nodePhaseSchema.optional(),
+  labels: labelsSchema.optional(),
 });
 export type Node = z.infer<typeof nodeSchema>;

@@ -40,7 +40,10 @@ const assignment = {
   resources,
   health: { http: { path: '/', port: 'http' }, ...timing },
   update,
-  orphan: 'keep',
+  orphan: 'stop',
+  orphanStopAfterMs: 60_000,
+  losses: 2,
+  epoch: 3,
   requestId,
 } satisfies z.input<typeof assignmentSchema>;
 
@@ -65,6 +68,7 @@ export const CROSSING = {
     },
     { kind: 'Tombstone', ...named, version, removedAt: at, requestId },
     { kind: 'Retirement', site: 'eu-de', generation: 4, at },
+    { kind: 'NodeRules', site: 'eu-de', generation: 2, nodes: { n1: 'draining' } },
   ],
   Observed: [
     {
@@ -90,6 +94,7 @@ export const CROSSING = {
         },
       ],
       runs: { last: at, next: at },
+      losses: 2,
       reportedAt: at,
       report: 9,
     },
@@ -110,6 +115,8 @@ export const CROSSING = {
       startedAt: at,
       reportedAt: at,
       report: 1,
+      phase: 'suspect',
+      labels: { rack: 'a' },
     },
   ],
   Heartbeat: [

@@ -22,6 +22,14 @@ export const deadLetterSubject = (app: string, stream: string) => `skerry.dlq.${
 export const desiredSubject = (site: string, project: string, name: string) =>
   `desired.${site}.assignment.${project}.${name}`;
 export const retirementSubject = (site: string) => `desired.${site}.site.${NONE}.${site}`;
+/** Who may act at a site without the hub: `desired.<site>.access._.<site>`. */
+export const accessSubject = (site: string) => `desired.${site}.access.${NONE}.${site}`;
+/** Whether a subject of `DL` or `DESIRED` is that of an `Access`. */
+export const isAccessSubject = (subject: string) => subject.split('.')[2] === 'access';
+/** Journals of sites as the hub keeps them, stream `SITELOG`. */
+export const siteLogSubject = (site: string, kind: string) => `sitelog.${site}.${kind}`;
+export const siteLogFilter = (site: string) => `sitelog.${site}.>`;
+export const nodeRulesSubject = (site: string) => `desired.${site}.site.${NONE}.nodes`;
 export const desiredFilter = (site: string) => `desired.${site}.>`;
 /** Reports of sites as the hub keeps them, stream `OBSERVED`: one message a subject. */
 export const observedSubject = (site: string, project: string, name: string) =>
@@ -41,12 +49,31 @@ export const SITE = {
   heartbeat: 'rpc.heartbeat',
   ping: 'rpc.ping',
   digest: 'rpc.digest',
+  /** A local change, to be made a command of. */
+  proposal: 'rpc.proposal',
   /** A retired site's last words. */
   retired: 'rpc.retired',
   answer: (id: string) => `rpc.answer.${id}`,
   requests: 'dl.req.>',
   request: (verb: string) => `dl.req.${verb}`,
   delivery: 'dl.d',
+  /** Entries of the site's journal; and where they go up. */
+  journal: (kind: string) => `journal.${kind}`,
+  journalUplink: (kind: string) => `up.journal.${NONE}.${kind}`,
+} as const;
+
+/** At the site alone: no server lets `local.>` past the leaf connection. */
+export const LOCAL = {
+  /** Requests of people at the site; permissions of their user. */
+  operations: 'local.op.>',
+  request: 'local.op.request',
+  /** The user that they connect as, with an inbox of its own; lines of a log come to it. */
+  user: 'operator',
+  /** Among the nodes of a site with several. */
+  beat: 'local.beat',
+  pulse: 'local.pulse',
+  digest: 'local.digest',
+  logPage: (id: string) => `_INBOX_operator.logs.${id}`,
 } as const;
 
 /** The same crossings as the hub hears and says them (account CLOUD); `*` or an account id. */
@@ -55,6 +82,7 @@ export const HUB = {
   heartbeat: 'rpc.*.heartbeat',
   ping: 'rpc.*.ping',
   digest: 'rpc.*.digest',
+  proposal: 'rpc.*.proposal',
   retired: 'rpc.*.retired',
   answer: (account: string, id: string) => `rpc.${account}.answer.${id}`,
   request: (account: string, verb: string) => `dl.${account}.req.${verb}`,
@@ -83,6 +111,8 @@ export const RPC = {
   retired: 'skerry.rpc.policy.retired',
   /** How the hub's server fares that policy is connected to. */
   hub: 'skerry.rpc.policy.hub',
+  /** A site's local change, which inventory has heard and passes on: api checks who made it, and makes a command of it. */
+  proposal: 'skerry.rpc.api.proposal',
   /** Handle a dead letter again: `skerry.rpc.<app>.redeliver`. */
   redeliver: (app: string) => `skerry.rpc.${app}.redeliver`,
 } as const;
@@ -165,6 +195,16 @@ export const STREAMS = {
     discard: 'new',
     duplicateWindowS: 120,
   },
+  /** What happened at sites, from their own journals. */
+  SITELOG: {
+    name: 'SITELOG',
+    subjects: ['sitelog.>'],
+    owner: 'inventory',
+    maxAgeS: 30 * DAY_S,
+    maxBytes: 512 * MIB,
+    discard: 'old',
+    duplicateWindowS: 3_600,
+  },
 } as const satisfies Record<string, StreamDefinition>;
 export type StreamName = keyof typeof STREAMS;
 
@@ -174,9 +214,16 @@ export const SITE_STREAMS = {
   DESIRED: 'DESIRED',
   /** The outbox: bounded, new refused when full, newest report per subject. */
   OUT: 'OUT',
+  /** Audit and state entries: bounded, new refused when full. */
+  JOURNAL: 'JOURNAL',
+  /** Other entries: bounded, the oldest go. */
+  EVENTS: 'EVENTS',
 } as const;
 /** Bytes of a site's outbox. */
 export const OUTBOX_MAX_BYTES = 64 * MIB;
+/** Bytes of a site's journal and of its events, unless its `site.json` says otherwise. */
+export const JOURNAL_MAX_BYTES = 16 * MIB;
+export const EVENTS_MAX_BYTES = 16 * MIB;
 
 export interface BucketDefinition {
   name: string;
@@ -221,6 +268,23 @@ export const BUCKETS = {
   leases: { name: 'leases', owner: 'policy', maxBytes: 16 * MIB, perKeyTtl: true },
 } as const satisfies Record<string, BucketDefinition>;
 export type BucketName = keyof typeof BUCKETS;
+
+/** Buckets of a site's own server. */
+export const SITE_BUCKETS = {
+  /** Nodes of the site, each written by itself. */
+  members: { name: 'members', owner: 'agent', maxBytes: 8 * MIB },
+  /** Which node runs what, written by the controller. */
+  allotments: { name: 'allotments', owner: 'agent', maxBytes: 64 * MIB },
+  /** The newest report of each workload by each node, key `<node>.<project>.<name>`. */
+  seen: { name: 'seen', owner: 'agent', maxBytes: 128 * MIB },
+  /** Local changes and what they put in place of what the hub wants. */
+  overrides: { name: 'overrides', owner: 'agent', maxBytes: 64 * MIB, atomic: true },
+} as const satisfies Record<string, BucketDefinition>;
+
+/** Lease at the site's server by whose holder the site acts as one. */
+export const CONTROLLER_LEASE = 'controller';
+/** Key in `allotments` whose sequence fences what the controller writes. */
+export const SITE_EPOCH_KEY = 'epoch';
 
 /** The stream under a bucket, and the subject of one key. */
 export const bucketStream = (bucket: string) => `KV_${bucket}`;

@@ -28,6 +28,38 @@ describe('a workload document', () => {
     });
   });
 
+  it('says what is allowed of what happens when a site is lost', () => {
+    const refused = (onSiteLoss: unknown) =>
+      issuesOf({ ...good, spec: { ...good.spec, placement: { onSiteLoss } } });
+    const at = (field: string) => `spec.placement.onSiteLoss.${field}`;
+    expect(refused({ replaceAfterMs: 2_999 })).toEqual([
+      { path: at('replaceAfterMs'), problem: 'too small', value: '2999', allowed: 'at least 3000' },
+    ]);
+    expect(refused({ orphan: { stopAfterMs: 9_999 } })).toEqual([
+      { path: at('orphan.stopAfterMs'), problem: 'too small', value: '9999', allowed: 'at least 10000' },
+    ]);
+    expect(refused({ orphan: 'sotp' })).toEqual([
+      {
+        path: at('orphan'),
+        problem: 'not allowed',
+        value: '"sotp"',
+        allowed: 'keep, stop, {stopAfterMs: 10000 to 2592000000}',
+      },
+    ]);
+    expect(refused({ rejoin: 'keep-both' })).toEqual([
+      {
+        path: at('rejoin'),
+        problem: 'not allowed',
+        value: '"keep-both"',
+        allowed: 'keep-original, keep-replacement, keep-newest',
+      },
+    ]);
+    expect(
+      refused({ replaceAfterMs: 3_000, orphan: { stopAfterMs: 10_000 }, rejoin: 'keep-newest' }),
+    ).toEqual([]);
+    expect(refused({ replaceAfterMs: 30 * 86_400_000, orphan: 'stop' })).toEqual([]);
+  });
+
   it('is refused with all that is wrong at once: the path, the value and what is allowed', () => {
     const issues = issuesOf({
       apiVersion: 'skerry/v2',

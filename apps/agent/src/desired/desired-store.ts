@@ -1,10 +1,10 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseAcross, type Desired } from '@skerry/contracts';
+import { isWorkloadObject, parseAcross, type Desired, type NodeRules } from '@skerry/contracts';
 import { removeDurably, readJson, writeAtomic } from '../files/atomic-file.js';
 import { Limiter } from '../files/limiter.js';
 import { reason, type Log } from '../log.js';
-import { compareObjects, heldObjectSchema, keyOf, RETIREMENT, type HeldObject } from './held-object.js';
+import { compareObjects, heldObjectSchema, keyOf, NODE_RULES, RETIREMENT, type HeldObject } from './held-object.js';
 
 /** Files written at once. */
 const WRITES_AT_ONCE = 8;
@@ -43,9 +43,15 @@ export class DesiredStore {
     return this.held.get(key);
   }
 
-  /** Workloads' objects, without a retirement. */
+  /** Workloads' objects, without those of the site as such. */
   entries(): [string, HeldObject][] {
-    return [...this.held].filter(([key]) => key !== RETIREMENT);
+    return [...this.held].filter(([, { object }]) => isWorkloadObject(object));
+  }
+
+  /** What operators want of the site's nodes; undefined when nothing was said. */
+  get nodeRules(): NodeRules | undefined {
+    const object = this.held.get(NODE_RULES)?.object;
+    return object?.kind === 'NodeRules' ? object : undefined;
   }
 
   get size(): number {

@@ -2,6 +2,7 @@ import type { Bus } from '@skerry/bus';
 import {
   desiredSchema,
   digestAnswerSchema,
+  isWorkloadObject,
   laterKind,
   LIMITS,
   parseAcross,
@@ -112,7 +113,7 @@ export class DigestExchange {
 
   private pages(): DigestRequest[] {
     const items = this.options.store.entries().flatMap(([, { object }]) => {
-      if (object.kind === 'Retirement') return [];
+      if (!isWorkloadObject(object)) return [];
       return [{ project: object.project, name: object.name, version: object.version }];
     });
     const size = LIMITS.digestItemsPerPage;
@@ -138,7 +139,7 @@ export class DigestExchange {
       return false;
     }
     const object = parsed.value;
-    const key = object.kind === 'Retirement' ? undefined : workloadKey(object.project, object.name);
+    const key = isWorkloadObject(object) ? workloadKey(object.project, object.name) : undefined;
     await this.options.take(object, key === undefined ? undefined : traces[key]);
     return true;
   }

@@ -1,4 +1,10 @@
-import { assignmentSchema, desiredSchema, type Assignment, type Desired } from '@skerry/contracts';
+import {
+  assignmentSchema,
+  desiredSchema,
+  isWorkloadObject,
+  type Assignment,
+  type Desired,
+} from '@skerry/contracts';
 import { z } from 'zod';
 
 /** What the site holds of one workload: the newest object, and what runs when that one was refused. */
@@ -17,20 +23,27 @@ export type HeldObject = z.infer<typeof heldObjectSchema>;
 
 /** File name and map key of an object: names hold no dots and no slashes. */
 export function keyOf(object: Desired): string {
-  return object.kind === 'Retirement' ? RETIREMENT : `${object.project}.${object.name}`;
+  switch (object.kind) {
+    case 'Retirement':
+      return RETIREMENT;
+    case 'NodeRules':
+      return NODE_RULES;
+    case 'Assignment':
+    case 'Tombstone':
+      return `${object.project}.${object.name}`;
+  }
 }
 
-/** Below 0 when `a` is older than `b`. A retirement is compared by the generation of its site. */
+/** Below 0 when `a` is older than `b`. What is wanted of the site as such is compared by its generation. */
 export function compareObjects(a: Desired, b: Desired): number {
   const [x, y] = [orderOf(a), orderOf(b)];
   return x.term - y.term || x.generation - y.generation || x.revision - y.revision;
 }
 
-/** Begins with a character that no name has. */
+/** Begin with a character that no name has. */
 export const RETIREMENT = '_retirement';
+export const NODE_RULES = '_node-rules';
 
 function orderOf(object: Desired): Assignment['version'] {
-  return object.kind === 'Retirement'
-    ? { term: 1, generation: object.generation, revision: 0 }
-    : object.version;
+  return isWorkloadObject(object) ? object.version : { term: 1, generation: object.generation, revision: 0 };
 }

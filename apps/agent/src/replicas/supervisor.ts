@@ -178,6 +178,7 @@ export class Supervisor {
       case 'Tombstone':
         return this.assign(workload, undefined);
       case 'Retirement':
+      case 'NodeRules':
         return;
     }
   }

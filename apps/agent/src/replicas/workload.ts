@@ -1,4 +1,10 @@
-import type { Assignment, CheckResult, Observed, Version } from '@skerry/contracts';
+import {
+  isWorkloadObject,
+  type Assignment,
+  type CheckResult,
+  type Observed,
+  type Version,
+} from '@skerry/contracts';
 import { runsOf, type Wanted } from '@skerry/domain';
 import type { HeldObject } from '../desired/held-object.js';
 import { heldOf, templateText, type ReplicaRecord } from './replica-record.js';
@@ -82,5 +88,5 @@ export function cronTimesOf(workload: Workload, nowMs: number): Observed['runs']
 
 /** The version that was decided on here; undefined while there is nothing to report. */
 export function versionOf({ held }: Workload): Version | undefined {
-  return held === undefined || held.object.kind === 'Retirement' ? undefined : held.object.version;
+  return held === undefined || !isWorkloadObject(held.object) ? undefined : held.object.version;
 }

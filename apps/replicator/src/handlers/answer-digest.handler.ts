@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Bus } from '@skerry/bus';
 import {
   compareVersions,
+  isWorkloadObject,
   digestRequestSchema,
   HUB,
   LIMITS,
@@ -161,9 +162,8 @@ export class AnswerDigest {
   private async read(site: string, keys: readonly string[]): Promise<Omit<DigestAnswer, 'unknown'>> {
     const { delivered, downlink } = this.stores;
     const there = delivered.ofSite(site);
-    const retirement = delivered.retirement(site);
     const sequences = keys.flatMap((key) => there.get(key)?.sequence ?? []);
-    const all = retirement === undefined ? sequences : [...sequences, retirement];
+    const all = [...sequences, ...delivered.ofSiteItself(site)];
     const objects: Desired[] = [];
     const traces: Record<string, string> = {};
     let bytes = 0;
@@ -175,7 +175,7 @@ export class AnswerDigest {
         bytes += Buffer.byteLength(JSON.stringify(object));
         if (bytes > ANSWER_BYTES) return { objects, traces, more: true };
         objects.push(object);
-        if (traceparent !== undefined && object.kind !== 'Retirement') {
+        if (traceparent !== undefined && isWorkloadObject(object)) {
           traces[workloadKey(object.project, object.name)] = traceparent;
         }
       }

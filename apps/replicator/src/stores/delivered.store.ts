@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { compareVersions, workloadKey, type Desired, type Version } from '@skerry/contracts';
+import {
+  compareVersions,
+  isWorkloadObject,
+  workloadKey,
+  type Desired,
+  type SiteObject,
+  type Version,
+} from '@skerry/contracts';
 import type { Delivered } from '@skerry/domain';
 
 interface Unheard {
@@ -13,7 +20,8 @@ interface Unheard {
 export class DeliveredStore {
   private readonly byKey = new Map<string, Map<string, Delivered>>();
   private readonly bySite = new Map<string, Map<string, Delivered>>();
-  private readonly retirements = new Map<string, number>();
+  /** What is wanted of a site as such: its sequence by kind. */
+  private readonly siteObjects = new Map<string, Map<SiteObject['kind'], number>>();
   /** Written here and not yet heard back from the site: since when, by site and workload. */
   private readonly unheard = new Map<string, Map<string, Unheard>>();
   private highest = 0;
@@ -33,7 +41,7 @@ export class DeliveredStore {
   wrote(object: Desired, sequence: number, highestBefore: number): void {
     if (sequence <= highestBefore) this.behind = sequence;
     this.learn(object, sequence);
-    if (object.kind === 'Retirement') return;
+    if (!isWorkloadObject(object)) return;
     const waiting = this.unheard.get(object.site) ?? new Map<string, Unheard>();
     waiting.set(workloadKey(object.project, object.name), {
       version: object.version,
@@ -65,8 +73,9 @@ export class DeliveredStore {
   /** Learns of a message of `DL`; an older one than is known of the same object changes nothing. */
   learn(object: Desired, sequence: number): void {
     this.saw(sequence);
-    if (object.kind === 'Retirement') {
-      this.retirements.set(object.site, sequence);
+    if (!isWorkloadObject(object)) {
+      const ofSite = this.siteObjects.get(object.site) ?? new Map<SiteObject['kind'], number>();
+      this.siteObjects.set(object.site, ofSite.set(object.kind, sequence));
       return;
     }
     const key = workloadKey(object.project, object.name);
@@ -88,14 +97,14 @@ export class DeliveredStore {
     for (const key of this.bySite.get(site)?.keys() ?? []) remove(this.byKey, key, site);
     this.bySite.delete(site);
     this.unheard.delete(site);
-    this.retirements.delete(site);
+    this.siteObjects.delete(site);
   }
 
   clear(): void {
     this.byKey.clear();
     this.bySite.clear();
     this.unheard.clear();
-    this.retirements.clear();
+    this.siteObjects.clear();
     this.behind = undefined;
   }
 
@@ -111,11 +120,16 @@ export class DeliveredStore {
 
   /** Sequence of the site's retirement, when it was told to go. */
   retirement(site: string): number | undefined {
-    return this.retirements.get(site);
+    return this.siteObjects.get(site)?.get('Retirement');
+  }
+
+  /** Sequences of what is wanted of the site as such. */
+  ofSiteItself(site: string): number[] {
+    return [...(this.siteObjects.get(site)?.values() ?? [])];
   }
 
   sites(): string[] {
-    return [...new Set([...this.bySite.keys(), ...this.retirements.keys()])];
+    return [...new Set([...this.bySite.keys(), ...this.siteObjects.keys()])];
   }
 
   /** Removals that a site has not acknowledged yet. */

@@ -7,6 +7,8 @@ import {
   formatVersion,
   HEADERS,
   JETSTREAM_API,
+  isWorkloadObject,
+  nodeRulesSubject,
   retirementSubject,
   STREAMS,
   type Desired,
@@ -111,13 +113,19 @@ export class DownlinkStore {
 }
 
 function subjectOf(object: Desired): string {
-  return object.kind === 'Retirement'
-    ? retirementSubject(object.site)
-    : desiredSubject(object.site, object.project, object.name);
+  switch (object.kind) {
+    case 'Retirement':
+      return retirementSubject(object.site);
+    case 'NodeRules':
+      return nodeRulesSubject(object.site);
+    case 'Assignment':
+    case 'Tombstone':
+      return desiredSubject(object.site, object.project, object.name);
+  }
 }
 
 function headersOf(object: Desired): Record<string, string> {
-  if (object.kind === 'Retirement') return {};
+  if (!isWorkloadObject(object)) return {};
   return {
     [HEADERS.requestId]: object.requestId,
     [HEADERS.version]: formatVersion(object.version),
