@@ -68,6 +68,9 @@ function issuesOf(issue: z.core.$ZodIssue, root: unknown): Issue[] {
       ];
     case 'invalid_union': {
       const inner = nearest(issue.errors);
+      // None of them came into the value: what all of them allow, when the schema says it.
+      if (issue.message !== UNTOLD && inner.every((i) => i.path.length === 0))
+        return [{ path, problem: 'not allowed', allowed: issue.message, ...valueOf(issue, root) }];
       const nested = inner.flatMap((i) => issuesOf({ ...i, path: [...issue.path, ...i.path] }, root));
       return nested.length > 0 ? nested : [{ path, problem: issue.message, ...valueOf(issue, root) }];
     }
@@ -75,6 +78,9 @@ function issuesOf(issue: z.core.$ZodIssue, root: unknown): Issue[] {
       return [{ path, problem: 'not allowed', allowed: issue.message, ...valueOf(issue, root) }];
   }
 }
+
+/** What a union says that has no message of its own. */
+const UNTOLD = 'Invalid input';
 
 /** What is wrong with the alternative that came nearest: where it went deeper into the value, then with the fewest issues. */
 function nearest(errors: readonly z.core.$ZodIssue[][]): readonly z.core.$ZodIssue[] {

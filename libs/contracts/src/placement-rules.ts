@@ -181,10 +181,13 @@ export const placementRulesSchema = z.strictObject({
       replaceAfterMs: millis(LIMITS.replaceAfterMinMs, 30 * DAY_MS).optional(),
       /** What a cut-off site does with replicas that may have been replaced: `stop` after 10 s, or after another time. */
       orphan: z
-        .union([
-          z.enum(['keep', 'stop']),
-          z.strictObject({ stopAfterMs: millis(LIMITS.orphanStopAfterMinMs, 30 * DAY_MS) }),
-        ])
+        .union(
+          [
+            z.enum(['keep', 'stop']),
+            z.strictObject({ stopAfterMs: millis(LIMITS.orphanStopAfterMinMs, 30 * DAY_MS) }),
+          ],
+          { error: `keep, stop, {stopAfterMs: ${LIMITS.orphanStopAfterMinMs} to ${30 * DAY_MS}}` },
+        )
         .default('keep'),
       /** Which stay when the site returns healthy. */
       rejoin: z.enum(['keep-original', 'keep-replacement', 'keep-newest']).default('keep-original'),
