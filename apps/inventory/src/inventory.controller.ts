@@ -4,15 +4,16 @@ import {
   BUCKETS,
   bucketStream,
   HUB,
+  placementsValueSchema,
   siteSchema,
   siteStateSchema,
   STREAMS,
   type IntakeAnswer,
+  type PlacementsValue,
   type Site,
   type SiteState,
 } from '@skerry/contracts';
 import { OnChange, OnPlain, OnRequest, OnStored, type PlainMessage } from '@skerry/service';
-import { z } from 'zod';
 import { AnnounceSites } from './handlers/announce-sites.handler.js';
 import { FileNode } from './handlers/file-node.handler.js';
 import { HearSite } from './handlers/hear-site.handler.js';
@@ -40,8 +41,8 @@ export class InventoryController {
     this.sites.applyState(change);
   }
 
-  @OnChange(BUCKETS.placements, z.unknown())
-  placement(change: BucketChange<unknown>): void {
+  @OnChange(BUCKETS.placements, placementsValueSchema)
+  placement(change: BucketChange<PlacementsValue>): void {
     this.sites.applyPlacement(change);
   }
 

@@ -4,13 +4,14 @@ import {
   BUCKETS,
   EPOCH_KEY,
   HUB,
+  placementsValueSchema,
   siteSchema,
   workloadSchema,
+  type PlacementsValue,
   type Site,
   type Workload,
 } from '@skerry/contracts';
 import { OnChange, OnPlain, type PlainMessage } from '@skerry/service';
-import { z } from 'zod';
 import { AnswerDigest } from './handlers/answer-digest.handler.js';
 import { Deliver } from './handlers/deliver.handler.js';
 import { TendSites } from './handlers/tend-sites.handler.js';
@@ -35,9 +36,8 @@ export class ReplicatorController {
     this.deliver.soon(change.key);
   }
 
-  // Decisions, and the epoch of whoever may write them: parsed by the store.
-  @OnChange(BUCKETS.placements, z.unknown())
-  placement(change: BucketChange<unknown>): void {
+  @OnChange(BUCKETS.placements, placementsValueSchema)
+  placement(change: BucketChange<PlacementsValue>): void {
     if (change.key === EPOCH_KEY) return;
     this.wanted.applyPlacement(change);
     this.deliver.soon(change.key);

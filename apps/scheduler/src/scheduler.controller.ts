@@ -3,12 +3,14 @@ import type { BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus'
 import {
   BUCKETS,
   bucketStream,
+  placementsValueSchema,
   quotaSchema,
   RPC,
   siteSchema,
   siteStateSchema,
   STREAMS,
   workloadSchema,
+  type PlacementsValue,
   type Plan,
   type Quota,
   type Site,
@@ -23,7 +25,6 @@ import { AnswerWhatIf } from './handlers/answer-what-if.handler.js';
 import { AnswerWhy } from './handlers/answer-why.handler.js';
 import { HearNews } from './handlers/hear-news.handler.js';
 import { QUOTA_KEYS } from './stores/workloads.store.js';
-import { placementsValueSchema, type PlacementsValue } from './stores/placements.store.js';
 
 /** Every subject that scheduler hears, but `RPC.move`: that is answered by the active instance alone, see `MoveWorkloads`. */
 @Controller()

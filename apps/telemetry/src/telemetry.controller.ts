@@ -4,18 +4,19 @@ import {
   announcedSchema,
   BUCKETS,
   bucketStream,
+  placementsValueSchema,
   RPC,
   siteStateSchema,
   STREAMS,
   workloadSchema,
   type Announced,
+  type PlacementsValue,
   type SiteState,
   type Status,
   type StatusListAnswer,
   type Workload,
 } from '@skerry/contracts';
 import { OnChange, OnFollowed, OnRequest, OnStored } from '@skerry/service';
-import { z } from 'zod';
 import { AnswerStatus } from './handlers/answer-status.handler.js';
 import { Fold } from './handlers/fold.handler.js';
 import { TellPhase } from './handlers/tell-phase.handler.js';
@@ -38,9 +39,8 @@ export class TelemetryController {
     this.fold.soon(this.inputs.applyWorkload(change));
   }
 
-  // Decisions, and the epoch of whoever may write them: parsed by the store.
-  @OnChange(BUCKETS.placements, z.unknown())
-  placement(change: BucketChange<unknown>): void {
+  @OnChange(BUCKETS.placements, placementsValueSchema)
+  placement(change: BucketChange<PlacementsValue>): void {
     this.fold.soon(this.inputs.applyPlacement(change));
   }
 

@@ -3,9 +3,11 @@ import { reasonOf } from './alarm.js';
 import type {
   Bucket,
   BucketChange,
+  BucketParser,
   BucketWrite,
   Entry,
   Following,
+  Headers,
   PublishOptions,
   StoredMessage,
 } from './bus.js';
@@ -39,7 +41,7 @@ export class StreamBucket<T> implements Bucket<T> {
   constructor(
     private readonly store: Store,
     private readonly definition: BucketDefinition,
-    private readonly parse: (value: unknown) => T,
+    private readonly parse: BucketParser<T>,
   ) {
     this.name = definition.name;
     this.stream = bucketStream(definition.name);
@@ -141,7 +143,7 @@ export class StreamBucket<T> implements Bucket<T> {
     const { subject, headers, sequence: revision, storedAt: at } = m;
     const key = this.key(subject);
     try {
-      return { key, value: this.parse(m.json()), revision, headers, at };
+      return { key, value: this.parse(m.json(), headers), revision, headers, at };
     } catch (cause) {
       throw new Malformed(`bucket ${this.name}, key ${key}: ${reasonOf(cause)}`, { cause });
     }
@@ -158,8 +160,13 @@ export class StreamBucket<T> implements Bucket<T> {
   }
 
   private async publish(key: string, value: T, options: PublishOptions): Promise<number> {
-    const ack = await this.store.publish(this.subject(key), encode(value), options);
+    const headers = this.headersOf(options.headers);
+    const ack = await this.store.publish(this.subject(key), encode(value), { ...options, headers });
     return ack.sequence;
+  }
+
+  private headersOf(headers: Headers | undefined): Headers {
+    return { ...headers, ...this.parse.headers };
   }
 
   private async publishAll(writes: readonly Write<T>[], gone: Map<string, number>): Promise<number> {
@@ -167,7 +174,7 @@ export class StreamBucket<T> implements Bucket<T> {
       subject: this.subject(key),
       body: encode(value),
       expect: { sequence: gone.get(key) ?? revision },
-      ...(headers === undefined ? {} : { headers }),
+      headers: this.headersOf(headers),
     }));
     return (await this.store.publishBatch(items)).sequence;
   }

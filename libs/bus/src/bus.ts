@@ -111,6 +111,15 @@ export interface Following extends Subscription {
   readonly caughtUp: Promise<void>;
 }
 
+/**
+ * What makes a value of a bucket of what lies there, which it may judge by its headers too; throws for what is none.
+ * `headers`: added to every write.
+ */
+export interface BucketParser<T> {
+  (value: unknown, headers: Headers): T;
+  readonly headers?: Headers;
+}
+
 /** One value in a bucket. `value` is parsed by the bucket's schema. */
 export interface Entry<T> {
   key: string;
@@ -212,7 +221,7 @@ export interface Bus {
     handler: (m: StoredMessage) => void | Promise<void>,
     options?: FollowOptions,
   ): Promise<Following>;
-  bucket<T>(definition: BucketDefinition, parse: (value: unknown) => T): Bucket<T>;
+  bucket<T>(definition: BucketDefinition, parse: BucketParser<T>): Bucket<T>;
   /** A lease kept in bucket `leases`; `ttlMs` whole seconds, at least 2,000. */
   lease(name: string, holder: string, options?: { ttlMs?: number }): Lease;
   /** Creates a stream or brings it to its definition; never shrinks what is stored. */

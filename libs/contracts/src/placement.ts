@@ -122,3 +122,13 @@ export const placementSchema = z.strictObject({
   requestId: requestIdSchema,
 });
 export type Placement = z.infer<typeof placementSchema>;
+
+/** Who may write placements: under `EPOCH_KEY` of the same bucket; its sequence is what every commit is conditional on. */
+export const epochSchema = z.strictObject({
+  kind: z.literal('Epoch'),
+  instance: z.string(),
+  at: instantSchema,
+});
+/** What lies in bucket `placements`: a decision for each workload, and who may write them. */
+export const placementsValueSchema = z.discriminatedUnion('kind', [placementSchema, epochSchema]);
+export type PlacementsValue = z.infer<typeof placementsValueSchema>;

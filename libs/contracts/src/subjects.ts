@@ -311,6 +311,8 @@ export const HEADERS = {
   version: 'Skerry-Version',
   /** On a write of a site: what changed, which its event is made from. */
   change: 'Skerry-Change',
+  /** By which contracts a value was made: see `byContract`. */
+  contracts: 'Skerry-Contracts',
   traceparent: 'traceparent',
   deadReason: 'Skerry-Dead-Reason',
   deadSubject: 'Skerry-Dead-Subject',

@@ -6,12 +6,13 @@ import {
   type Body,
   type Bus,
   type Following,
+  type Headers,
   type Message,
   type Outcome,
   type StoredMessage,
   type Subscription,
 } from '@skerry/bus';
-import { parse } from '@skerry/contracts';
+import { parseStored } from '@skerry/contracts';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { BusContext, type PlainMessage } from './bus-context.js';
 import { ON_BUS, type Heard } from './decorators.js';
@@ -195,8 +196,8 @@ function queueOf(queue: string, app: string): { queue?: string } {
 }
 
 function parserOf(bucket: string, schema: Extract<Heard, { kind: 'change' }>['schema']) {
-  return (value: unknown): unknown => {
-    const result = parse(schema, value);
+  return (value: unknown, headers: Headers): unknown => {
+    const result = parseStored(schema, value, headers);
     if (result.ok) return result.value;
     const { path, problem } = result.issues[0] ?? { path: '', problem: 'not allowed' };
     throw new Malformed(`value in ${bucket}: ${path} ${problem}`);

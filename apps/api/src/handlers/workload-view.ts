@@ -17,6 +17,7 @@ import {
   type Workload,
   workloadKey,
   type WorkloadRef,
+  storedAs,
   workloadSchema,
   type WorkloadView,
 } from '@skerry/contracts';
@@ -32,8 +33,8 @@ export class WorkloadViews {
   private readonly placements: Bucket<Placement>;
 
   constructor(@Inject(BUS) private readonly bus: Bus) {
-    this.workloads = bus.bucket(BUCKETS.workloads, (value) => workloadSchema.parse(value));
-    this.placements = bus.bucket(BUCKETS.placements, (value) => placementSchema.parse(value));
+    this.workloads = bus.bucket(BUCKETS.workloads, storedAs(workloadSchema));
+    this.placements = bus.bucket(BUCKETS.placements, storedAs(placementSchema));
   }
 
   /** One workload whole. The read model may be away: then the view has no status. */

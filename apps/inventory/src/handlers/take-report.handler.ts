@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Headers, Message } from '@skerry/bus';
 import {
+  byContract,
   HEADERS,
   nodeSchema,
   observedNodeSubject,
@@ -72,7 +73,10 @@ export class TakeReport {
     const given = headers['Nats-Msg-Id'];
     const messageId = given !== undefined && MESSAGE_ID.test(given) ? `${site.account}.${given}` : undefined;
     try {
-      const options = { headers: passedOn(headers), ...(messageId === undefined ? {} : { messageId }) };
+      const options = {
+        headers: { ...passedOn(headers), ...byContract() },
+        ...(messageId === undefined ? {} : { messageId }),
+      };
       await this.reports.put(report.subject, report.body, options, now);
       return { ok: true };
     } catch (error) {

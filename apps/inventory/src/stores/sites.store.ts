@@ -1,13 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bucket, BucketChange, Bus } from '@skerry/bus';
-import {
-  BUCKETS,
-  EPOCH_KEY,
-  placementSchema,
-  siteStateSchema,
-  type Site,
-  type SiteState,
-} from '@skerry/contracts';
+import { BUCKETS, siteStateSchema, type PlacementsValue, type Site, type SiteState } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
 
 interface KnownState {
@@ -52,10 +45,9 @@ export class SitesStore {
     }
   }
 
-  applyPlacement(change: BucketChange<unknown>): void {
-    if (change.kind === 'malformed' || change.key === EPOCH_KEY) return;
-    const parsed = change.kind === 'put' ? placementSchema.safeParse(change.value) : undefined;
-    const shares = parsed?.success === true ? parsed.data.shares : [];
+  applyPlacement(change: BucketChange<PlacementsValue>): void {
+    if (change.kind === 'malformed') return;
+    const shares = change.kind === 'put' && change.value.kind === 'Placement' ? change.value.shares : [];
     if (shares.length === 0) this.placed.delete(change.key);
     else this.placed.set(change.key, new Set(shares.map((s) => s.site)));
   }

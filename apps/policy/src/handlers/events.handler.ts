@@ -5,7 +5,7 @@ import {
   HEADERS,
   makeEvent,
   outcomeSchema,
-  parse,
+  parseStored,
   quotaSchema,
   siteSchema,
   workloadSchema,
@@ -77,7 +77,7 @@ export class EventsHandler {
   ): Promise<Outcome> {
     // A key that was deleted or has run out tells nothing.
     if (message.data.length === 0) return done;
-    const parsed = parse(schema, message.json());
+    const parsed = parseStored(schema, message.json(), message.headers);
     if (!parsed.ok) return reject(new Malformed(`${message.subject}: ${parsed.issues[0]?.path}`).message);
     const draft = draftOf(parsed.value);
     if (!draft) return done;

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bucket, Bus, Headers } from '@skerry/bus';
-import { BUCKETS, workloadKey, workloadSchema, type Workload } from '@skerry/contracts';
+import { BUCKETS, storedAs, workloadKey, workloadSchema, type Workload } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
 
 /** A noun with the revision it was read at. */
@@ -15,7 +15,7 @@ export class WorkloadsStore {
   private readonly bucket: Bucket<Workload>;
 
   constructor(@Inject(BUS) bus: Bus) {
-    this.bucket = bus.bucket(BUCKETS.workloads, (value) => workloadSchema.parse(value));
+    this.bucket = bus.bucket(BUCKETS.workloads, storedAs(workloadSchema));
   }
 
   /** Those of the keys that exist, tombstones included. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus, Following, StoredMessage, StreamState } from '@skerry/bus';
 import {
+  byContract,
   desiredFilter,
   desiredSchema,
   desiredSubject,
@@ -9,6 +10,7 @@ import {
   JETSTREAM_API,
   isWorkloadObject,
   nodeRulesSubject,
+  parseStored,
   retirementSubject,
   STREAMS,
   type Desired,
@@ -105,8 +107,8 @@ export class DownlinkStore {
   }
 
   private read(message: StoredMessage): Desired | undefined {
-    const parsed = desiredSchema.safeParse(message.json());
-    if (parsed.success) return parsed.data;
+    const parsed = parseStored(desiredSchema, message.json(), message.headers);
+    if (parsed.ok) return parsed.value;
     this.log.error(`${message.subject} in DL at ${message.sequence} is no desired object`);
     return undefined;
   }
@@ -125,8 +127,9 @@ function subjectOf(object: Desired): string {
 }
 
 function headersOf(object: Desired): Record<string, string> {
-  if (!isWorkloadObject(object)) return {};
+  if (!isWorkloadObject(object)) return byContract();
   return {
+    ...byContract(),
     [HEADERS.requestId]: object.requestId,
     [HEADERS.version]: formatVersion(object.version),
   };

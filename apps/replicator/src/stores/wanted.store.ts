@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
-import { placementSchema, type Placement, type Site, type Workload } from '@skerry/contracts';
+import type { Placement, PlacementsValue, Site, Workload } from '@skerry/contracts';
 
 /** What was decided: workloads, placements and sites as their owners keep them, followed by every instance. */
 @Injectable()
@@ -17,11 +17,10 @@ export class WantedStore {
     else if (change.kind === 'gone') this.workloads.delete(change.key);
   }
 
-  applyPlacement(change: BucketChange<unknown>): void {
+  applyPlacement(change: BucketChange<PlacementsValue>): void {
     const before = this.placements.get(change.key);
-    // Parsed here and not by the bucket, which holds the scheduler's epoch as well.
-    const parsed = change.kind === 'put' ? placementSchema.safeParse(change.value) : undefined;
-    if (parsed?.success === true) this.placements.set(change.key, parsed.data);
+    if (change.kind === 'put' && change.value.kind === 'Placement')
+      this.placements.set(change.key, change.value);
     else if (change.kind === 'gone') this.placements.delete(change.key);
     else return;
     this.count(before, -1);

@@ -6,6 +6,7 @@ import {
   formatVersion,
   HEADERS,
   makeEvent,
+  parseStored,
   placementSchema,
   type EventType,
 } from '@skerry/contracts';
@@ -18,9 +19,9 @@ export class AnnouncePlacements {
 
   async handle(message: StoredMessage): Promise<Outcome> {
     if (message.data.length === 0 || message.subject.endsWith(`.${EPOCH_KEY}`)) return done;
-    const parsed = placementSchema.safeParse(message.json());
-    if (!parsed.success) return reject('not a placement');
-    const placement = parsed.data;
+    const parsed = parseStored(placementSchema, message.json(), message.headers);
+    if (!parsed.ok) return reject('not a placement');
+    const placement = parsed.value;
     const type = eventOf(message.headers[HEADERS.change]);
     if (type === undefined) return done;
     const event = makeEvent({

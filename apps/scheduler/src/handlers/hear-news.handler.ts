@@ -3,6 +3,7 @@ import type { BucketChange, StoredMessage } from '@skerry/bus';
 import {
   observedSchema,
   workloadKey,
+  type PlacementsValue,
   type Quota,
   type Site,
   type SiteState,
@@ -11,7 +12,6 @@ import {
 import { JsonLog } from '@skerry/service';
 import { AgendaStore } from '../stores/agenda.store.js';
 import { DecisionLogStore } from '../stores/decision-log.store.js';
-import type { PlacementsValue } from '../stores/placements.store.js';
 import { World } from '../stores/world.js';
 
 const REFUSED = '"refused"';

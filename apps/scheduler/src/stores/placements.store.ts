@@ -5,24 +5,14 @@ import {
   compareVersions,
   EPOCH_KEY,
   HEADERS,
-  instantSchema,
   formatVersion,
-  placementSchema,
+  placementsValueSchema,
+  storedAs,
   type Placement,
+  type PlacementsValue,
 } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
-import { z } from 'zod';
 import { keyOf } from './workloads.store.js';
-
-/** Who may write: its sequence in the stream is what every commit is conditional on. */
-const epochSchema = z.strictObject({
-  kind: z.literal('Epoch'),
-  instance: z.string(),
-  at: instantSchema,
-});
-/** What lies in bucket `placements`: a decision for each workload, and under `EPOCH_KEY` who may write them. */
-export const placementsValueSchema = z.union([placementSchema, epochSchema]);
-export type PlacementsValue = z.infer<typeof placementsValueSchema>;
 
 /** What is placed: committed, as every instance follows it, and what the active one has sent off and not seen yet. */
 @Injectable()
@@ -35,7 +25,7 @@ export class PlacementsStore {
   private readonly waiting = new Set<() => void>();
 
   constructor(@Inject(BUS) bus: Bus) {
-    this.bucket = bus.bucket(BUCKETS.placements, (value) => placementsValueSchema.parse(value));
+    this.bucket = bus.bucket(BUCKETS.placements, storedAs(placementsValueSchema));
   }
 
   /** Takes a change of the bucket; returns the key whose placement is now another than was known here. */

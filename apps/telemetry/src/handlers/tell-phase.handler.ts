@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { done, reject, type Bus, type Outcome, type StoredMessage } from '@skerry/bus';
-import { announcedSchema, eventSubject, HEADERS, makeEvent } from '@skerry/contracts';
+import { announcedSchema, eventSubject, HEADERS, makeEvent, parseStored } from '@skerry/contracts';
 import { announcedAs } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 
@@ -11,9 +11,9 @@ export class TellPhase {
 
   async handle(message: StoredMessage): Promise<Outcome> {
     if (message.data.length === 0) return done;
-    const parsed = announcedSchema.safeParse(message.json());
-    if (!parsed.success) return reject('not an announced phase');
-    const { project, name, phase, generation, running, wanted, at } = parsed.data;
+    const parsed = parseStored(announcedSchema, message.json(), message.headers);
+    if (!parsed.ok) return reject('not an announced phase');
+    const { project, name, phase, generation, running, wanted, at } = parsed.value;
     const type = announcedAs(phase);
     if (type === undefined) return done;
     const event = makeEvent({

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bucket, BucketChange, Bus } from '@skerry/bus';
-import { announcedSchema, BUCKETS, workloadKey, type Announced } from '@skerry/contracts';
+import { announcedSchema, BUCKETS, storedAs, workloadKey, type Announced } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
 
 /** Bucket `status`: the phase of each workload that was announced last. */
@@ -10,7 +10,7 @@ export class AnnouncedStore {
   private readonly known = new Map<string, { value: Announced; revision: number }>();
 
   constructor(@Inject(BUS) bus: Bus) {
-    this.bucket = bus.bucket(BUCKETS.status, (value) => announcedSchema.parse(value));
+    this.bucket = bus.bucket(BUCKETS.status, storedAs(announcedSchema));
   }
 
   apply(change: BucketChange<Announced>): void {

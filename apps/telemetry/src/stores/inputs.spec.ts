@@ -49,7 +49,7 @@ describe('what statuses are folded from', () => {
     const epoch = {
       kind: 'put',
       key: EPOCH_KEY,
-      value: { epoch: 3 },
+      value: { kind: 'Epoch', instance: 'one', at: '2026-01-02T03:04:05.678Z' },
       revision: 1,
       headers: {},
       at: 0,

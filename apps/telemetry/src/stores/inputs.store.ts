@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { BucketChange, StoredMessage } from '@skerry/bus';
 import {
-  EPOCH_KEY,
   observedSchema,
-  placementSchema,
+  parseStored,
   workloadKey,
   type Observed,
   type Placement,
+  type PlacementsValue,
   type SiteState,
   type Workload,
 } from '@skerry/contracts';
@@ -27,14 +27,11 @@ export class InputsStore {
     return [change.key];
   }
 
-  applyPlacement(change: BucketChange<unknown>): string[] {
-    if (change.kind === 'malformed' || change.key === EPOCH_KEY) return [];
+  applyPlacement(change: BucketChange<PlacementsValue>): string[] {
+    if (change.kind === 'malformed') return [];
     if (change.kind === 'gone') this.placements.delete(change.key);
-    else {
-      const parsed = placementSchema.safeParse(change.value);
-      if (!parsed.success) return [];
-      this.placements.set(change.key, parsed.data);
-    }
+    else if (change.value.kind === 'Placement') this.placements.set(change.key, change.value);
+    else return [];
     return [change.key];
   }
 
@@ -51,9 +48,9 @@ export class InputsStore {
   }
 
   applyReport(message: StoredMessage): string[] {
-    const parsed = observedSchema.safeParse(message.json());
-    if (!parsed.success) return [];
-    const report = parsed.data;
+    const parsed = parseStored(observedSchema, message.json(), message.headers);
+    if (!parsed.ok) return [];
+    const report = parsed.value;
     const key = workloadKey(report.project, report.name);
     const sites = this.reports.get(key) ?? new Map<string, Observed>();
     if (!isNewerReport(report, sites.get(report.site))) return [];

@@ -7,6 +7,7 @@ import type {
   BatchItem,
   Body,
   Bucket,
+  BucketParser,
   Bus,
   ConsumeOptions,
   Following,
@@ -195,7 +196,7 @@ export class MemoryBus implements Bus, Store {
     return this.keep(following, () => this.followings.delete(following));
   }
 
-  bucket<T>(definition: BucketDefinition, parse: (value: unknown) => T): Bucket<T> {
+  bucket<T>(definition: BucketDefinition, parse: BucketParser<T>): Bucket<T> {
     return new StreamBucket(this, definition, parse);
   }
 

@@ -7,6 +7,7 @@ import type {
   BatchItem,
   Body,
   Bucket,
+  BucketParser,
   Bus,
   ConsumeOptions,
   Following,
@@ -167,7 +168,7 @@ class NatsBus implements Bus, Store {
     return this.keep(await NatsFollowing.start(this.link, this.api, stream, handler, options));
   }
 
-  bucket<T>(definition: BucketDefinition, parse: (value: unknown) => T): Bucket<T> {
+  bucket<T>(definition: BucketDefinition, parse: BucketParser<T>): Bucket<T> {
     return new StreamBucket(this, definition, parse);
   }
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Bucket, BucketChange, Bus } from '../bus.js';
+import type { Bucket, BucketChange, Bus, Headers } from '../bus.js';
 import { Conflict, Malformed } from '../errors.js';
 import {
   bucketNamed,
@@ -37,6 +37,31 @@ export function bucketSuite(open: OpenMeeting): void {
       expect(entry).toMatchObject({ key: 'p.one', value: { n: 1 }, revision });
       expect(entry?.headers['X-Why']).toBe('test');
       expect(Math.abs((entry?.at ?? 0) - Date.now())).toBeLessThan(5_000);
+    });
+
+    test('adds its reader’s headers to every write, and lets it judge by them', async () => {
+      const by = (name: string) =>
+        Object.assign((value: unknown, headers: Headers) => `${headers['X-By']} ${JSON.stringify(value)}`, {
+          headers: { 'X-By': name },
+        });
+      const [named, plain] = [by('one'), (value: unknown) => JSON.stringify(value)];
+      const definition = bucketNamed('judged', { atomic: true });
+      await bus.ensureBucket(definition);
+      const judged = bus.bucket(definition, named);
+      const first = await judged.put('p.one', 'a', 0, { headers: { 'X-Why': 'test' } });
+      expect(await judged.get('p.one')).toMatchObject({
+        value: 'one "a"',
+        headers: { 'X-By': 'one', 'X-Why': 'test' },
+      });
+      await judged.putFenced('p.two', 'b', { key: 'p.one', revision: first });
+      await judged.putAll([
+        { key: 'p.three', value: 'c', revision: 0 },
+        { key: 'p.four', value: 'd', revision: 0, headers: { 'X-Why': 'test' } },
+      ]);
+      for (const key of ['p.two', 'p.three', 'p.four'])
+        expect((await judged.get(key))?.value).toMatch(/^one /);
+      await bus.bucket(definition, plain).set('p.one', 'e');
+      expect((await judged.get('p.one'))?.value).toBe('undefined "e"');
     });
 
     test('refuses to write over what has moved on', async () => {

@@ -1,6 +1,7 @@
 import {
   siteDescriptionSchema,
   workloadDocumentSchema,
+  workloadSchema,
   type Actor,
   type CommandBody,
   type Quota,
@@ -71,6 +72,26 @@ const fjord = siteDescriptionSchema.parse({ name: 'fjord', location: { lat: 60, 
 let cloud: Cloud;
 beforeEach(() => {
   cloud = new Cloud();
+});
+
+describe('what is written of a workload', () => {
+  it('has its fields in the order of the schema: digests are taken of it as it is', () => {
+    cloud.apply('web', { placement: { replicas: 2 } });
+    const bodies: CommandBody[] = [
+      { verb: 'workload.apply', documents: [document('web', { type: 'job' })] },
+      { verb: 'workload.scale', ...web, replicas: 3 },
+      { verb: 'workload.stop', ...web },
+      { verb: 'workload.start', ...web },
+      { verb: 'workload.remove', ...web },
+    ];
+    for (const body of bodies) {
+      const admission = cloud.ask(body);
+      const [written] = admission.ok ? admission.writes.workloads : [];
+      expect(written).toBeDefined();
+      const workload = { ...written, specDigest: `sha256:${'0'.repeat(64)}` };
+      expect(JSON.stringify(workload)).toBe(JSON.stringify(workloadSchema.parse(workload)));
+    }
+  });
 });
 
 describe('roles', () => {
