@@ -3,7 +3,7 @@ import { LIMITS } from './limits.js';
 import { issueSchema, errorCodeSchema } from './errors.js';
 import { count, instantSchema, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
 import { quotaLimitsSchema } from './policy.js';
-import { siteDescriptionSchema } from './site.js';
+import { nodeRuleSchema, siteDescriptionSchema } from './site.js';
 import { workloadDocumentSchema } from './workload.js';
 
 export const roleSchema = z.enum(['admin', 'operator', 'viewer']);
@@ -12,6 +12,13 @@ export type Role = z.infer<typeof roleSchema>;
 /** Who asks: established by the edge that authenticated them, never taken from the request. */
 export const actorSchema = z.strictObject({ subject: z.string().max(128), role: roleSchema });
 export type Actor = z.infer<typeof actorSchema>;
+
+/** From now, 1 s to 30 days. */
+export const deadlineMsSchema = z
+  .number()
+  .int()
+  .min(1_000)
+  .max(30 * 86_400_000);
 
 const workloadRef = { project: nameSchema, name: nameSchema };
 
@@ -40,7 +47,26 @@ export const commandBodySchema = z.discriminatedUnion('verb', [
     name: nameSchema,
     /** Do not wait for the site to move its work away and to acknowledge: it is gone for good. */
     force: z.boolean().optional(),
+    /** After this nothing stays there, replaced or not. */
+    deadlineMs: deadlineMsSchema.optional(),
   }),
+  z.strictObject({
+    verb: z.literal('site.drain'),
+    name: nameSchema,
+    kind: z.enum(['drain', 'evacuate']),
+    deadlineMs: deadlineMsSchema.optional(),
+  }),
+  /** Takes a drain, an evacuation or a removal back. */
+  z.strictObject({ verb: z.literal('site.recall'), name: nameSchema }),
+  /** Without a rule the node is as any other again. */
+  z.strictObject({
+    verb: z.literal('node.set'),
+    site: nameSchema,
+    name: nameSchema,
+    rule: nodeRuleSchema.exclude(['removed']).optional(),
+  }),
+  /** For ever: its name is not used again. */
+  z.strictObject({ verb: z.literal('node.remove'), site: nameSchema, name: nameSchema }),
   z.strictObject({ verb: z.literal('site.cordon'), name: nameSchema, cordoned: z.boolean() }),
   /** The whole quota: a limit that is left out is none afterwards. */
   z.strictObject({ verb: z.literal('quota.set'), project: nameSchema, limits: quotaLimitsSchema }),

@@ -77,6 +77,22 @@ export const siteDescriptionSchema = z.strictObject({
 });
 export type SiteDescription = z.infer<typeof siteDescriptionSchema>;
 
+/**
+ * Why what runs at a site is to go elsewhere. `drain`: what replaces it is healthy first, and what fits nowhere stays; the last
+ * healthy copy of a service outlives even the deadline. `evacuate`, `retire`: the same until the deadline, then nothing stays.
+ */
+export const departureSchema = z.strictObject({
+  kind: z.enum(['drain', 'evacuate', 'retire']),
+  since: instantSchema,
+  /** Without one, as long as it takes. */
+  deadline: instantSchema.optional(),
+});
+export type Departure = z.infer<typeof departureSchema>;
+
+/** What an operator wants of one node: takes nothing new; also gives away what it has; is gone for ever, its name too. */
+export const nodeRuleSchema = z.enum(['cordoned', 'draining', 'removed']);
+export type NodeRule = z.infer<typeof nodeRuleSchema>;
+
 /** A site as policy keeps it: the noun of bucket `site-specs`, key `<site>`. A removed site stays as a tombstone: names are never used again. */
 export const siteSchema = siteDescriptionSchema.extend({
   generation: positiveCount,
@@ -87,6 +103,20 @@ export const siteSchema = siteDescriptionSchema.extend({
   cordoned: z.boolean(),
   /** Takes nothing new, and what runs there is placed elsewhere. */
   draining: z.boolean().optional(),
+  /** Set with `draining`, and while it is `leaving`. */
+  departure: departureSchema.optional(),
+  /** A removal was taken back then. The site may have ended already and say so later. */
+  recalledAt: instantSchema.optional(),
+  /** Nodes of which something is wanted. */
+  nodes: z
+    .record(nameSchema, nodeRuleSchema)
+    .refine(
+      (n) => Object.keys(n).length <= LIMITS.nodesPerSite,
+      `at most ${LIMITS.nodesPerSite} (limit nodesPerSite)`,
+    )
+    .optional(),
+  /** Rises with each change of `nodes`. */
+  nodesGeneration: positiveCount.optional(),
   /** Cut off until this moment for sending more than its quota. */
   suspendedUntil: instantSchema.optional(),
   createdAt: instantSchema,

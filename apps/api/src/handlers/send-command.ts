@@ -101,7 +101,12 @@ function subjectOf(body: CommandBody): string {
       return commandSubject(body.verb, undefined, body.site.name);
     case 'site.remove':
     case 'site.cordon':
+    case 'site.drain':
+    case 'site.recall':
       return commandSubject(body.verb, undefined, body.name);
+    case 'node.set':
+    case 'node.remove':
+      return commandSubject(body.verb, body.site, body.name);
     case 'quota.set':
     case 'quota.remove':
       return commandSubject(body.verb, undefined, body.project);

@@ -131,7 +131,12 @@ function subjectOf(body: CommandBody): Subject {
       return { keys: [], siteName: body.site.name };
     case 'site.remove':
     case 'site.cordon':
+    case 'site.drain':
+    case 'site.recall':
       return { keys: [], siteName: body.name };
+    case 'node.set':
+    case 'node.remove':
+      return { keys: [], siteName: body.site };
     case 'quota.set':
     case 'quota.remove':
       return { keys: [], project: body.project };

@@ -9,7 +9,7 @@ import {
   type Site,
   type Workload,
 } from '@skerry/contracts';
-import { admit, claimOf, type Admission, type AdmissionTools } from './index.js';
+import { admit, claimOf, EVACUATION_MS, type Admission, type AdmissionTools } from './index.js';
 
 const NOW = '2026-01-01T00:00:00.000Z';
 const ACCOUNT = `A${'B'.repeat(55)}`;
@@ -99,6 +99,10 @@ describe('roles', () => {
     [{ verb: 'workload.apply', documents: [document('web')] }, ['operator', 'admin']],
     [{ verb: 'workload.scale', ...web, replicas: 2 }, ['operator', 'admin']],
     [{ verb: 'site.cordon', name: 'fjord', cordoned: true }, ['operator', 'admin']],
+    [{ verb: 'site.drain', name: 'fjord', kind: 'evacuate' }, ['operator', 'admin']],
+    [{ verb: 'site.recall', name: 'fjord' }, ['operator', 'admin']],
+    [{ verb: 'node.set', site: 'fjord', name: 'n1', rule: 'draining' }, ['operator', 'admin']],
+    [{ verb: 'node.remove', site: 'fjord', name: 'n1' }, ['admin']],
     [{ verb: 'site.add', site: fjord }, ['admin']],
     [{ verb: 'site.remove', name: 'fjord' }, ['admin']],
     [{ verb: 'quota.set', project: 'shop', limits: { replicas: 1 } }, ['admin']],
@@ -345,6 +349,65 @@ describe('sites', () => {
     expect(cloud.ask(cordon, { sequence: 4 })).toMatchObject({ changes: [{ change: 'updated' }] });
     expect(cloud.ask(cordon, { sequence: 5 })).toMatchObject({ changes: [{ change: 'unchanged' }] });
     expect(cloud.ask({ ...cordon, cordoned: false }, { sequence: 2 })).toMatchObject({ code: 'conflict' });
+  });
+});
+
+describe('emptying a site', () => {
+  const join = () => {
+    cloud.ask({ verb: 'site.add', site: fjord });
+    const added = cloud.sites.get('fjord');
+    if (added) cloud.sites.set('fjord', { ...added, membership: 'joined' });
+  };
+  const fjordNow = () => cloud.sites.get('fjord');
+
+  test('a drain has no deadline unless it is told one, an evacuation has one always', () => {
+    join();
+    cloud.ask({ verb: 'site.drain', name: 'fjord', kind: 'drain' });
+    expect(fjordNow()).toMatchObject({ draining: true, departure: { kind: 'drain' } });
+    expect(fjordNow()?.departure?.deadline).toBeUndefined();
+    cloud.ask({ verb: 'site.drain', name: 'fjord', kind: 'evacuate' });
+    const { since = '', deadline = '' } = fjordNow()?.departure ?? {};
+    expect(Date.parse(deadline) - Date.parse(since)).toBe(EVACUATION_MS);
+  });
+
+  test('is taken back as a whole, and then nothing is left of it', () => {
+    join();
+    const before = fjordNow();
+    cloud.ask({ verb: 'site.drain', name: 'fjord', kind: 'evacuate', deadlineMs: 60_000 });
+    cloud.ask({ verb: 'site.recall', name: 'fjord' });
+    const { generation: _g, commandSequence: _s, updatedAt: _u, ...after } = fjordNow() ?? {};
+    expect(before).toMatchObject(after);
+    expect(cloud.ask({ verb: 'site.recall', name: 'fjord' })).toMatchObject({
+      changes: [{ change: 'unchanged' }],
+    });
+  });
+
+  test('a removal is taken back too, as long as the site is there', () => {
+    join();
+    cloud.ask({ verb: 'site.remove', name: 'fjord', deadlineMs: 1_000 });
+    expect(fjordNow()).toMatchObject({ membership: 'leaving', departure: { kind: 'retire' } });
+    expect(cloud.ask({ verb: 'site.drain', name: 'fjord', kind: 'drain' })).toMatchObject({
+      code: 'conflict',
+    });
+    cloud.ask({ verb: 'site.recall', name: 'fjord' });
+    expect(fjordNow()).toMatchObject({ membership: 'joined', recalledAt: expect.any(String) });
+    cloud.ask({ verb: 'site.remove', name: 'fjord', force: true });
+    expect(cloud.ask({ verb: 'site.recall', name: 'fjord' })).toMatchObject({ code: 'not-found' });
+  });
+
+  test('a node is cordoned, drained and freed again; one that was removed is so for ever', () => {
+    join();
+    const set = (rule?: 'cordoned' | 'draining') =>
+      cloud.ask({ verb: 'node.set', site: 'fjord', name: 'n1', ...(rule ? { rule } : {}) });
+    set('draining');
+    expect(fjordNow()).toMatchObject({ nodes: { n1: 'draining' }, nodesGeneration: 1 });
+    expect(set('draining')).toMatchObject({ changes: [{ change: 'unchanged' }] });
+    set();
+    expect(fjordNow()).toMatchObject({ nodes: {}, nodesGeneration: 2 });
+    cloud.ask({ verb: 'node.remove', site: 'fjord', name: 'n1' });
+    expect(fjordNow()).toMatchObject({ nodes: { n1: 'removed' }, nodesGeneration: 3 });
+    expect(set('cordoned')).toMatchObject({ code: 'name-used' });
+    expect(set()).toMatchObject({ code: 'name-used' });
   });
 });
 

@@ -1,6 +1,13 @@
 import { admitApply } from './apply.js';
 import { admitQuotaRemove, admitQuotaSet } from './quotas.js';
-import { admitSiteAdd, admitSiteCordon, admitSiteRemove } from './sites.js';
+import {
+  admitNodeSet,
+  admitSiteAdd,
+  admitSiteCordon,
+  admitSiteDrain,
+  admitSiteRecall,
+  admitSiteRemove,
+} from './sites.js';
 import { refuseRole } from './roles.js';
 import type { Admission, AdmissionRequest, AdmissionState, AdmissionTools } from './types.js';
 import { admitRemove, admitScale, admitStop } from './workloads.js';
@@ -30,6 +37,14 @@ export function admit(request: AdmissionRequest, state: AdmissionState, tools: A
       return admitSiteRemove(body, request, state);
     case 'site.cordon':
       return admitSiteCordon(body, request, state);
+    case 'site.drain':
+      return admitSiteDrain(body, request, state);
+    case 'site.recall':
+      return admitSiteRecall(body, request, state);
+    case 'node.set':
+      return admitNodeSet(body, request, state);
+    case 'node.remove':
+      return admitNodeSet({ ...body, rule: 'removed' }, request, state);
     case 'quota.set':
       return admitQuotaSet(body, request, state);
     case 'quota.remove':

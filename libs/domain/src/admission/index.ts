@@ -2,3 +2,4 @@ export * from './admit.js';
 export { DEMAND_POINTS_PER_WORKLOAD, demandOf, POINTS_PER_COUNTRY } from './demand.js';
 export { claimOf, limitsOf, useOf } from './quota.js';
 export * from './types.js';
+export { EVACUATION_MS } from './sites.js';

@@ -1,10 +1,13 @@
 import type { Actor, CommandVerb, Role } from '@skerry/contracts';
 import { rejected, type Rejected } from './types.js';
 
+/** What operators may ask of sites and nodes: what can be taken back. */
+const TAKEN_BACK: readonly CommandVerb[] = ['site.cordon', 'site.drain', 'site.recall', 'node.set'];
+
 /** What a role may ask for. A viewer looks and changes nothing. */
 const ALLOWED: Readonly<Record<Role, (verb: CommandVerb) => boolean>> = {
   viewer: () => false,
-  operator: (verb) => verb.startsWith('workload.') || verb === 'site.cordon',
+  operator: (verb) => verb.startsWith('workload.') || TAKEN_BACK.includes(verb),
   admin: () => true,
 };
 

@@ -1,4 +1,4 @@
-import type { Change, CommandBody, Site, SiteDescription } from '@skerry/contracts';
+import type { Change, CommandBody, Departure, NodeRule, Site, SiteDescription } from '@skerry/contracts';
 import { superseded } from './sequence.js';
 import {
   NO_WRITES,
@@ -61,9 +61,73 @@ export function admitSiteRemove(
   const forced = body.force === true;
   return changedSite(body.name, request, state, (site) => {
     if (site.membership === 'leaving' && !forced) return undefined;
-    const membership = site.membership === 'pending' || forced ? 'removed' : 'leaving';
-    return { ...site, membership };
+    if (site.membership === 'pending' || forced) return { ...site, membership: 'removed' };
+    return { ...departing(site, 'retire', body.deadlineMs, request.now), membership: 'leaving' };
   });
+}
+
+/** Longest that an evacuation waits for replacements, unless the command says another time. */
+export const EVACUATION_MS = 5 * 60_000;
+
+/** Has what runs at a site go elsewhere; it takes nothing new meanwhile. Asked again, the newer deadline counts. */
+export function admitSiteDrain(
+  body: Body<'site.drain'>,
+  request: AdmissionRequest,
+  state: AdmissionState,
+): Admission {
+  const { kind, deadlineMs = kind === 'evacuate' ? EVACUATION_MS : undefined } = body;
+  if (state.site(body.name)?.membership === 'leaving')
+    return rejected('conflict', `the site ${body.name} is leaving: what runs there goes elsewhere already`, {
+      hint: `take that back with "skerry site undo ${body.name}"`,
+    });
+  return changedSite(body.name, request, state, (site) => ({
+    ...departing(site, kind, deadlineMs, request.now),
+    draining: true,
+  }));
+}
+
+/** Takes a drain, an evacuation or a removal back; a site that was removed stays so. */
+export function admitSiteRecall(
+  { name }: Body<'site.recall'>,
+  request: AdmissionRequest,
+  state: AdmissionState,
+): Admission {
+  return changedSite(name, request, state, (site) => {
+    const leaves = site.membership === 'leaving';
+    if (!leaves && site.draining !== true && site.departure === undefined) return undefined;
+    const { draining: _draining, departure: _departure, ...stays } = site;
+    return leaves ? { ...stays, membership: 'joined', recalledAt: request.now } : stays;
+  });
+}
+
+/** Says what is wanted of one node. A node that was removed stays so: its name is not used again. */
+export function admitNodeSet(
+  { site: siteName, name, rule }: { site: string; name: string; rule?: NodeRule | undefined },
+  request: AdmissionRequest,
+  state: AdmissionState,
+): Admission {
+  const before = state.site(siteName)?.nodes?.[name];
+  if (before === 'removed' && rule !== 'removed')
+    return rejected('name-used', `the node ${name} of ${siteName} was removed, and its name with it`, {
+      hint: 'join the machine again under another name',
+    });
+  return changedSite(siteName, request, state, (site) => {
+    if (before === rule) return undefined;
+    const { [name]: _before, ...others } = site.nodes ?? {};
+    const nodes = rule === undefined ? others : { ...others, [name]: rule };
+    return { ...site, nodes, nodesGeneration: (site.nodesGeneration ?? 0) + 1 };
+  });
+}
+
+function departing(
+  site: Site,
+  kind: Departure['kind'],
+  deadlineMs: number | undefined,
+  now: string,
+): Site & { departure: Departure } {
+  const deadline =
+    deadlineMs === undefined ? {} : { deadline: new Date(Date.parse(now) + deadlineMs).toISOString() };
+  return { ...site, departure: { kind, since: site.departure?.since ?? now, ...deadline } };
 }
 
 /** Cordoned, a site takes no new work; what runs there stays. */

@@ -38,14 +38,24 @@ export function admitScale(
 
 /** Stops a workload (nothing of it runs, its spec stays) or starts it again. */
 export function admitStop(
-  body: Ref,
+  body: Ref & { ifGeneration?: number | undefined },
   stopped: boolean,
   request: AdmissionRequest,
   state: AdmissionState,
 ): Admission {
-  return changed(body, request, state, (workload) =>
-    workload.stopped === stopped ? undefined : { ...workload, stopped },
-  );
+  const { ifGeneration } = body;
+  return changed(body, request, state, (workload) => {
+    if (workload.stopped === stopped) return undefined;
+    if (ifGeneration !== undefined && workload.generation !== ifGeneration)
+      return rejected(
+        'conflict',
+        `the workload is at generation ${workload.generation}, not ${ifGeneration}`,
+        {
+          hint: 'read it again, decide again, and ask with the generation it has now',
+        },
+      );
+    return { ...workload, stopped };
+  });
 }
 
 /** Removes a workload; a tombstone stays, so that its generations go on. */

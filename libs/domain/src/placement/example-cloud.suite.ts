@@ -25,6 +25,7 @@ export interface SiteExample {
   membership?: SiteFacts['site']['membership'];
   provider?: string;
   draining?: boolean;
+  departure?: SiteFacts['site']['departure'];
   /** Any further field of the description, as an operator writes it. */
   more?: Record<string, unknown>;
 }
@@ -49,6 +50,7 @@ export function site(example: SiteExample): SiteFacts {
       membership: example.membership ?? 'joined',
       cordoned: example.cordoned ?? false,
       ...(example.draining === undefined ? {} : { draining: example.draining }),
+      ...(example.departure === undefined ? {} : { departure: example.departure }),
       createdAt: AT,
       updatedAt: AT,
       commandSequence: 1,

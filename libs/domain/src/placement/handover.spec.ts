@@ -161,6 +161,64 @@ describe('make before break', () => {
     expect(web.decide()).toBe('stopped');
   });
 
+  describe('at a site that is to be emptied', () => {
+    const since = new Date(NOW).toISOString();
+    const within = (ms: number) => ({ deadline: new Date(NOW + ms).toISOString() });
+    /** Three healthy replicas at `a`, and nowhere else to go. */
+    const full = () => {
+      const web = new Moving(ONE_OPEN, workload({ rules: { replicas: 3 } }));
+      web.decide();
+      web.healthy.set('a', 3);
+      return web;
+    };
+
+    it('a drain without a deadline keeps what fits nowhere else, as long as it takes', () => {
+      const web = full();
+      web.change('a', { draining: true, departure: { kind: 'drain', since } });
+      expect(web.decide()).toBe('a 3~3');
+      web.now += 30 * 86_400_000;
+      web.decide();
+      expect(web.where()).toBe('a 3~3');
+      web.change('b', { cordoned: false });
+      expect(web.decide()).toBe('b 3, a 3~3');
+      web.healthy.set('b', 3);
+      expect(web.decide()).toBe('b 3');
+    });
+
+    it('a drain leaves the last healthy copy when its deadline has passed', () => {
+      const web = full();
+      web.change('a', { draining: true, departure: { kind: 'drain', since, ...within(60_000) } });
+      expect(web.decide()).toBe('a 3~3');
+      web.now += 60_000;
+      expect(web.decide()).toBe('a 1~1');
+    });
+
+    it.each(['evacuate', 'retire'] as const)('%s leaves nothing when its deadline has passed', (kind) => {
+      const web = full();
+      web.change('a', { draining: true, departure: { kind, since, ...within(60_000) } });
+      expect(web.decide()).toBe('a 3~3');
+      web.now += 60_000;
+      web.decide();
+      expect(web.where()).toBe('unplaceable');
+    });
+
+    it('is looked at again when the deadline passes', () => {
+      const asked = workload();
+      const at = { name: 'a', departure: { kind: 'evacuate' as const, since, ...within(5_000) } };
+      const sites = [site(at)];
+      expect(reviewAt(asked, [{ site: 'a' }], { sites }, NOW)).toBe(NOW + 5_000);
+      expect(reviewAt(asked, [{ site: 'a' }], { sites }, NOW + 5_000)).toBe(Number.POSITIVE_INFINITY);
+    });
+
+    it('taken back, everything stays where it is', () => {
+      const web = full();
+      web.change('a', { draining: true, departure: { kind: 'evacuate', since, ...within(60_000) } });
+      expect(web.decide()).toBe('a 3~3');
+      web.change('a', { draining: false, departure: undefined });
+      expect(web.decide()).toBe('a 3');
+    });
+  });
+
   it('lets a new generation stay only where it may be', () => {
     const web = new Moving(TWO);
     web.decide();

@@ -81,20 +81,35 @@ function leavingOf(decision: Decision, previous: Placement, { request, snapshot 
   const wanted = new Map(decision.shares.map((s) => [s.site, s.replicas]));
   const sites = new Map(snapshot.sites.map((s) => [s.name, s]));
   const stays = stayRule(request, snapshot);
-  const deadline = request.now + request.workload.spec.update.healthyDeadlineMs;
   return previous.shares.flatMap((share) => {
     const facts = sites.get(share.site);
     const here = wanted.get(share.site) ?? 0;
     const healthy = Math.min(share.replicas, request.healthy?.get(share.site) ?? 0);
     const extra = Math.min(healthy, facts ? stays(facts) : 0) - here;
     if (extra <= 0) return [];
-    return [{ share, extra, deadline: share.deadline === undefined ? deadline : Date.parse(share.deadline) }];
+    return [{ share, extra, deadline: deadlineOf(share, facts, request) }];
   });
 }
 
 /**
+ * When a replica that is not wanted any more has to go though nothing replaces it, in ms since the epoch. A site that is
+ * being emptied says so itself, and without a deadline what fits nowhere else stays: the operator is there to see it.
+ */
+function deadlineOf(share: Share, facts: SiteFacts | undefined, { workload, now }: PlaceRequest): number {
+  if (facts?.site.departure !== undefined) return departsAt(facts);
+  return share.deadline === undefined
+    ? now + workload.spec.update.healthyDeadlineMs
+    : Date.parse(share.deadline);
+}
+
+/** When a site is to be empty, in ms since the epoch; Infinity when it need not be. */
+export function departsAt({ site: { departure } }: Pick<SiteFacts, 'site'>): number {
+  return departure?.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(departure.deadline);
+}
+
+/**
  * How many may stay at a site though they are not wanted there: none at a site that is lost, where residency forbids it,
- * or that refused. A new generation of the workload must pass every check where it stays: its rules may be why it moves.
+ * that refused, or that had to be empty by now. A new generation of the workload must pass every check where it stays: its rules may be why it moves.
  */
 function stayRule(request: PlaceRequest, snapshot: Snapshot): (facts: SiteFacts) => number {
   const { workload, present, refusals, generationBefore } = request;
@@ -108,6 +123,8 @@ function stayRule(request: PlaceRequest, snapshot: Snapshot): (facts: SiteFacts)
     const member = site.membership === 'joined' || site.membership === 'leaving';
     const driver = state?.capacity.drivers.includes(workload.spec.run.driver) === true;
     if (!alive || !member || !driver || refusals.has(name)) return 0;
+    // A drain alone lets the last healthy copy stay.
+    if (site.departure?.kind !== 'drain' && departsAt(facts) <= request.now) return 0;
     if (!mayReside(site, workload.spec.placement.residency)) return 0;
     // What was preempted has given its room away: it cannot stay.
     const room = here > 0 ? snapshot.ledger.fitting(name, workload.spec.resources, here, key) : 0;
@@ -151,7 +168,7 @@ function joined(
       costPerMonth: each * (share.replicas + replicas),
       until: 'replaced' as const,
       surplus: replicas,
-      deadline: new Date(leaving.deadline).toISOString(),
+      ...deadlineText(leaving.deadline),
     };
   });
   const apart = [...kept.values()].filter(({ leaving }) => !wanted.has(leaving.share.site));
@@ -159,7 +176,7 @@ function joined(
 }
 
 function keptShare({ share, deadline }: Leaving, replicas: number): Share {
-  const { surplus: _surplus, ...rest } = share;
+  const { surplus: _surplus, deadline: _deadline, ...rest } = share;
   return {
     ...rest,
     replicas,
@@ -167,6 +184,10 @@ function keptShare({ share, deadline }: Leaving, replicas: number): Share {
     demandShare: 0,
     costPerMonth: (share.costPerMonth / share.replicas) * replicas,
     until: 'replaced',
-    deadline: new Date(deadline).toISOString(),
+    ...deadlineText(deadline),
   };
+}
+
+function deadlineText(deadline: number): Pick<Share, 'deadline'> {
+  return Number.isFinite(deadline) ? { deadline: new Date(deadline).toISOString() } : {};
 }

@@ -1,6 +1,6 @@
 import type { Placement, Share, Workload } from '@skerry/contracts';
 import { replaceDueAt } from './checks/readiness.js';
-import { handoverEndsAt, wantedPart, withHandover } from './handover.js';
+import { departsAt, handoverEndsAt, wantedPart, withHandover } from './handover.js';
 import { placeGiven } from './given.js';
 import { lint } from './lint.js';
 import { ENGINE, place } from './place.js';
@@ -102,7 +102,7 @@ export function reviewAt(
   const used = new Set(shares.map((s) => s.site));
   return sites
     .filter((facts) => used.has(facts.name))
-    .map((facts) => replaceDueAt(facts, workload))
+    .flatMap((facts) => [replaceDueAt(facts, workload), departsAt(facts)])
     .filter((due) => due > now)
     .reduce((earliest, due) => Math.min(earliest, due), handoverEndsAt(shares, now));
 }
