@@ -7,6 +7,7 @@ import {
   desiredStream,
   digestAnswerSchema,
   intakeAnswerSchema,
+  isWorkloadObject,
   JETSTREAM_API,
   SITE,
   SITE_STREAMS,
@@ -19,13 +20,14 @@ import {
   type IntakeAnswer,
   type Node,
   type Observed,
+  type WorkloadObject,
 } from '@skerry/contracts';
 import { writeSeed, type NKey } from '@skerry/identity';
 
 /** How often a site feels whether the hub is there. */
 const PULSE_MS = 500;
 
-type Held = Exclude<Desired, { kind: 'Retirement' }>;
+type Held = WorkloadObject;
 
 /** What an agent says and hears at its site's own server, and nothing else of it: it runs nothing. */
 export class FakeSite {
@@ -142,6 +144,7 @@ export class FakeSite {
       this.retired = true;
       return;
     }
+    if (!isWorkloadObject(object)) return;
     const key = workloadKey(object.project, object.name);
     const known = this.held.get(key);
     if (known === undefined || compareVersions(object.version, known.version) > 0) this.held.set(key, object);

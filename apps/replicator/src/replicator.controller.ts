@@ -1,21 +1,31 @@
 import { Controller } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
 import {
+  apiTokenSchema,
   BUCKETS,
   EPOCH_KEY,
   HUB,
   placementsValueSchema,
+  quotaSchema,
   siteSchema,
   workloadSchema,
+  type ApiToken,
   type PlacementsValue,
+  type Quota,
   type Site,
   type Workload,
 } from '@skerry/contracts';
 import { OnChange, OnPlain, type PlainMessage } from '@skerry/service';
+import { DeliverAccess } from './handlers/deliver-access.handler.js';
 import { AnswerDigest } from './handlers/answer-digest.handler.js';
 import { Deliver } from './handlers/deliver.handler.js';
 import { TendSites } from './handlers/tend-sites.handler.js';
+import { AccessRulesStore } from './stores/access-rules.store.js';
 import { WantedStore } from './stores/wanted.store.js';
+
+/** Keys of the buckets that hold these among others. */
+const TOKEN_KEYS = 'token.*';
+const QUOTA_KEYS = 'quota.*';
 
 /**
  * Every subject that replicator hears. The active instance also follows `DL` (what it has written) and the reports of
@@ -28,6 +38,8 @@ export class ReplicatorController {
     private readonly deliver: Deliver,
     private readonly tendSites: TendSites,
     private readonly answerDigest: AnswerDigest,
+    private readonly rules: AccessRulesStore,
+    private readonly deliverAccess: DeliverAccess,
   ) {}
 
   @OnChange(BUCKETS.workloads, workloadSchema)
@@ -47,6 +59,19 @@ export class ReplicatorController {
   site(change: BucketChange<Site>): void {
     for (const key of this.wanted.applySite(change)) this.deliver.soon(key);
     this.tendSites.soon();
+    this.deliverAccess.soon();
+  }
+
+  @OnChange(BUCKETS.identities, apiTokenSchema, { keys: [TOKEN_KEYS] })
+  token(change: BucketChange<ApiToken>): void {
+    this.rules.applyToken(change);
+    this.deliverAccess.soon();
+  }
+
+  @OnChange(BUCKETS.policies, quotaSchema, { keys: [QUOTA_KEYS] })
+  quota(change: BucketChange<Quota>): void {
+    this.rules.applyQuota(change);
+    this.deliverAccess.soon();
   }
 
   // Heard by all and answered by the active one: only it knows what lies in DL, and all pages must come together.

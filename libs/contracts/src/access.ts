@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { roleSchema } from './command.js';
 import { LIMITS } from './limits.js';
 import { quotaSchema } from './policy.js';
-import { instantSchema, nameSchema } from './primitives.js';
+import { instantSchema, nameSchema, positiveCount } from './primitives.js';
 import { siteDescriptionSchema } from './site.js';
 
 /**
@@ -20,12 +20,14 @@ export type AccessToken = z.infer<typeof accessTokenSchema>;
 
 /**
  * Who may do what at one site without the hub, and by which rules: `desired.<site>.access._.<site>`. Delivered anew every
- * hour and with each change; the newest `issuedAt` counts. After `validUntil` it lets nobody in: a site that was cut off for
+ * hour and with each change. After `validUntil` it lets nobody in: a site that was cut off for
  * longer does not know whom the cloud has shut out since.
  */
 export const accessSchema = z.strictObject({
   kind: z.literal('Access'),
   site: nameSchema,
+  /** Milliseconds of `issuedAt`: rises, and the newest counts. */
+  generation: positiveCount,
   issuedAt: instantSchema,
   validUntil: instantSchema,
   tokens: z.array(accessTokenSchema).max(LIMITS.accessTokens),

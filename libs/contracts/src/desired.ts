@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessSchema } from './access.js';
 import { LIMITS } from './limits.js';
 import { count, instantSchema, millis, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
 import { versionSchema } from './version.js';
@@ -79,6 +80,7 @@ export const desiredSchema = z.discriminatedUnion('kind', [
   tombstoneSchema,
   retirementSchema,
   nodeRulesSchema,
+  accessSchema,
 ]);
 export type Desired = z.infer<typeof desiredSchema>;
 

@@ -69,6 +69,35 @@ export const CROSSING = {
     { kind: 'Tombstone', ...named, version, removedAt: at, requestId },
     { kind: 'Retirement', site: 'eu-de', generation: 4, at },
     { kind: 'NodeRules', site: 'eu-de', generation: 2, nodes: { n1: 'draining' } },
+    {
+      kind: 'Access',
+      site: 'eu-de',
+      generation: 1_777_636_800_000,
+      issuedAt: at,
+      validUntil: at,
+      tokens: [{ id, publicKey: userKey, subject: 'ann', role: 'operator', expiresAt: at }],
+      place: {
+        name: 'eu-de',
+        kind: 'onprem',
+        jurisdictions: ['eu'],
+        provider: 'own',
+        labels: { tier: 'edge' },
+      },
+      quotas: [
+        {
+          kind: 'Quota',
+          project: 'default',
+          workloads: 1,
+          replicas: 2,
+          cpuMillicores: 3,
+          memoryMiB: 4,
+          gpus: 5,
+          budgetPerMonth: 6,
+          generation: 7,
+          updatedAt: at,
+        },
+      ],
+    },
   ],
   Observed: [
     {

@@ -24,8 +24,6 @@ export const desiredSubject = (site: string, project: string, name: string) =>
 export const retirementSubject = (site: string) => `desired.${site}.site.${NONE}.${site}`;
 /** Who may act at a site without the hub: `desired.<site>.access._.<site>`. */
 export const accessSubject = (site: string) => `desired.${site}.access.${NONE}.${site}`;
-/** Whether a subject of `DL` or `DESIRED` is that of an `Access`. */
-export const isAccessSubject = (subject: string) => subject.split('.')[2] === 'access';
 /** Journals of sites as the hub keeps them, stream `SITELOG`. */
 export const siteLogSubject = (site: string, kind: string) => `sitelog.${site}.${kind}`;
 export const siteLogFilter = (site: string) => `sitelog.${site}.>`;

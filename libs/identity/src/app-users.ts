@@ -72,9 +72,11 @@ const API: Duties = {
     ...redeliver(),
   ],
   hears: [HUB.answer(ANY, ANY), LIVE_HEARTBEAT, LIVE_STATUS],
+  answers: [RPC.proposal],
+  answersTo: ['inventory'],
   follows: [
     ...(['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'outcomes', 'identities'] as const),
-    ...(['status', 'policies', 'EVT', 'DEAD', 'OBSERVED'] as const),
+    ...(['status', 'policies', 'EVT', 'DEAD', 'OBSERVED', 'SITELOG'] as const),
   ],
 };
 
@@ -97,18 +99,19 @@ const SCHEDULER: Duties = {
 
 const REPLICATOR: Duties = {
   owns: ['DL'],
-  follows: ['placements', 'workloads', 'siteSpecs', 'siteStates', 'OBSERVED'],
+  // Identities and policies for what each site is to know of who may act there: hashes and public keys alone.
+  follows: ['placements', 'workloads', 'siteSpecs', 'siteStates', 'OBSERVED', 'identities', 'policies'],
   hears: [HUB.digest],
   says: [HUB.request(ANY, 'digest'), JETSTREAM_API.durableCreate(STREAMS.DL.name, ANY)],
   answersSites: true,
 };
 
 const INVENTORY: Duties = {
-  owns: ['siteStates', 'nodes', 'OBSERVED'],
+  owns: ['siteStates', 'nodes', 'OBSERVED', 'SITELOG'],
   follows: ['siteSpecs', 'placements'],
   // Digests are answered by the replicator; here they count as what a site sends.
-  hears: [HUB.intake, HUB.heartbeat, HUB.ping, HUB.retired, HUB.digest],
-  says: [RPC.cutOff, RPC.retired, LIVE_HEARTBEAT],
+  hears: [HUB.intake, HUB.heartbeat, HUB.ping, HUB.retired, HUB.digest, HUB.proposal],
+  says: [RPC.cutOff, RPC.retired, RPC.proposal, LIVE_HEARTBEAT],
   answersSites: true,
 };
 
@@ -204,6 +207,7 @@ function writes(place: Place): string[] {
       return [];
     case 'DL':
     case 'OBSERVED':
+    case 'SITELOG':
       return [...STREAMS[place].subjects];
   }
 }

@@ -10,6 +10,7 @@ export * from './site-config.js';
 export * from './users.js';
 export * from './join-token.js';
 export * from './api-token.js';
+export * from './site-requests.js';
 export * from './cloud-identity.js';
 export * from './renewal.js';
 export * from './app-users.js';

@@ -54,6 +54,12 @@ export class NKey {
     return new NKey(type, bytes.subarray(2));
   }
 
+  /** The key pair of 32 secret bytes, such as are derived from another secret. */
+  static fromRaw(type: NKeyType, raw: Uint8Array): NKey {
+    if (raw.length !== KEY_BYTES) throw new Error(`a key is made of ${KEY_BYTES} bytes`);
+    return new NKey(type, Buffer.from(raw));
+  }
+
   /** The private half as text, 58 characters. Write it with `writePrivateFile` only; never log it. */
   seed(): string {
     const prefix = PREFIX[this.type];

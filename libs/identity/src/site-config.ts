@@ -1,3 +1,4 @@
+import { inboxPrefix, LOCAL } from '@skerry/contracts';
 import { confText, type ConfBlock } from './conf-text.js';
 import { requirePublicKey } from './nkey.js';
 import {
@@ -27,6 +28,8 @@ export interface SiteConfigOptions {
     agent: string;
     /** For people at the site: reads everything there, writes nothing. */
     reader?: string;
+    /** For people at the site who act by asking its agents (`skerry --site`): may ask, and hear the answers. */
+    operator?: string;
     /** Use of the account that is bound to nothing, for what must never leave. */
     local?: string;
   };
@@ -48,7 +51,7 @@ export interface SiteConfigOptions {
  */
 export function siteConfig(options: SiteConfigOptions): string {
   const site = requireName('site', options.site);
-  const { agent, reader, local } = options.users;
+  const { agent, reader, operator, local } = options.users;
   return confText({
     ...commonSettings({ ...options, serverName: site }),
     tls: options.client.tls === undefined ? undefined : tlsSettings(options.client.tls),
@@ -57,7 +60,11 @@ export function siteConfig(options: SiteConfigOptions): string {
       SYS: { users: [] },
       SITE: {
         jetstream: 'enabled',
-        users: [user(agent), ...(reader === undefined ? [] : [{ ...user(reader), permissions: READER }])],
+        users: [
+          user(agent),
+          ...(reader === undefined ? [] : [{ ...user(reader), permissions: READER }]),
+          ...(operator === undefined ? [] : [{ ...user(operator), permissions: OPERATOR }]),
+        ],
       },
       LOCAL: { jetstream: 'enabled', users: local === undefined ? [] : [user(local)] },
     },
@@ -82,6 +89,12 @@ const READER: ConfBlock = {
     ],
   },
   subscribe: { allow: ['_INBOX_reader.>', 'local.>', 'dl.>'] },
+};
+
+/** Asks agents, who check the request itself: this user alone may do nothing. */
+const OPERATOR: ConfBlock = {
+  publish: { allow: [LOCAL.operations] },
+  subscribe: { allow: [`${inboxPrefix(LOCAL.user)}.>`] },
 };
 
 function user(publicKey: string): ConfBlock {

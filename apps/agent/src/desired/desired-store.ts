@@ -1,10 +1,18 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isWorkloadObject, parseAcross, type Desired, type NodeRules } from '@skerry/contracts';
+import { isWorkloadObject, parseAcross, type Desired, type Access, type NodeRules } from '@skerry/contracts';
 import { removeDurably, readJson, writeAtomic } from '../files/atomic-file.js';
 import { Limiter } from '../files/limiter.js';
 import { reason, type Log } from '../log.js';
-import { compareObjects, heldObjectSchema, keyOf, NODE_RULES, RETIREMENT, type HeldObject } from './held-object.js';
+import {
+  ACCESS,
+  compareObjects,
+  heldObjectSchema,
+  keyOf,
+  NODE_RULES,
+  RETIREMENT,
+  type HeldObject,
+} from './held-object.js';
 
 /** Files written at once. */
 const WRITES_AT_ONCE = 8;
@@ -52,6 +60,12 @@ export class DesiredStore {
   get nodeRules(): NodeRules | undefined {
     const object = this.held.get(NODE_RULES)?.object;
     return object?.kind === 'NodeRules' ? object : undefined;
+  }
+
+  /** Who may act here without the hub; undefined when nothing was delivered yet. */
+  get access(): Access | undefined {
+    const object = this.held.get(ACCESS)?.object;
+    return object?.kind === 'Access' ? object : undefined;
   }
 
   get size(): number {

@@ -28,6 +28,8 @@ export function keyOf(object: Desired): string {
       return RETIREMENT;
     case 'NodeRules':
       return NODE_RULES;
+    case 'Access':
+      return ACCESS;
     case 'Assignment':
     case 'Tombstone':
       return `${object.project}.${object.name}`;
@@ -43,6 +45,7 @@ export function compareObjects(a: Desired, b: Desired): number {
 /** Begin with a character that no name has. */
 export const RETIREMENT = '_retirement';
 export const NODE_RULES = '_node-rules';
+export const ACCESS = '_access';
 
 function orderOf(object: Desired): Assignment['version'] {
   return isWorkloadObject(object) ? object.version : { term: 1, generation: object.generation, revision: 0 };

@@ -179,6 +179,7 @@ export class Supervisor {
         return this.assign(workload, undefined);
       case 'Retirement':
       case 'NodeRules':
+      case 'Access':
         return;
     }
   }

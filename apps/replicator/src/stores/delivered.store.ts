@@ -3,6 +3,7 @@ import {
   compareVersions,
   isWorkloadObject,
   workloadKey,
+  type Access,
   type Desired,
   type SiteObject,
   type Version,
@@ -22,6 +23,8 @@ export class DeliveredStore {
   private readonly bySite = new Map<string, Map<string, Delivered>>();
   /** What is wanted of a site as such: its sequence by kind. */
   private readonly siteObjects = new Map<string, Map<SiteObject['kind'], number>>();
+  /** What lies there of who may act at a site, with its sequence. */
+  private readonly accesses = new Map<string, { access: Access; sequence: number }>();
   /** Written here and not yet heard back from the site: since when, by site and workload. */
   private readonly unheard = new Map<string, Map<string, Unheard>>();
   private highest = 0;
@@ -76,6 +79,7 @@ export class DeliveredStore {
     if (!isWorkloadObject(object)) {
       const ofSite = this.siteObjects.get(object.site) ?? new Map<SiteObject['kind'], number>();
       this.siteObjects.set(object.site, ofSite.set(object.kind, sequence));
+      if (object.kind === 'Access') this.accesses.set(object.site, { access: object, sequence });
       return;
     }
     const key = workloadKey(object.project, object.name);
@@ -98,6 +102,7 @@ export class DeliveredStore {
     this.bySite.delete(site);
     this.unheard.delete(site);
     this.siteObjects.delete(site);
+    this.accesses.delete(site);
   }
 
   clear(): void {
@@ -105,6 +110,7 @@ export class DeliveredStore {
     this.bySite.clear();
     this.unheard.clear();
     this.siteObjects.clear();
+    this.accesses.clear();
     this.behind = undefined;
   }
 
@@ -121,6 +127,11 @@ export class DeliveredStore {
   /** Sequence of the site's retirement, when it was told to go. */
   retirement(site: string): number | undefined {
     return this.siteObjects.get(site)?.get('Retirement');
+  }
+
+  /** Who may act at the site without the hub, as it was written last, and where. */
+  access(site: string): { access: Access; sequence: number } | undefined {
+    return this.accesses.get(site);
   }
 
   /** Sequences of what is wanted of the site as such. */

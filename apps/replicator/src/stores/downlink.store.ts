@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus, Following, StoredMessage, StreamState } from '@skerry/bus';
 import {
+  accessSubject,
   byContract,
   desiredFilter,
   desiredSchema,
@@ -120,6 +121,8 @@ function subjectOf(object: Desired): string {
       return retirementSubject(object.site);
     case 'NodeRules':
       return nodeRulesSubject(object.site);
+    case 'Access':
+      return accessSubject(object.site);
     case 'Assignment':
     case 'Tombstone':
       return desiredSubject(object.site, object.project, object.name);

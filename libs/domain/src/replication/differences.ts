@@ -1,9 +1,9 @@
 import {
   compareVersions,
-  type Desired,
   type Placement,
   type Version,
   type Workload,
+  type WorkloadObject,
 } from '@skerry/contracts';
 import { wantedOf } from './wanted.js';
 
@@ -28,7 +28,7 @@ export interface DifferenceInput {
 
 /** One write to `DL`, conditional on the sequence that the decision was made on (0: nothing lies there). */
 export interface DesiredWrite {
-  object: Exclude<Desired, { kind: 'Retirement' }>;
+  object: WorkloadObject;
   expected: number;
 }
 

@@ -1,0 +1,1 @@
+export { REPLICATOR } from './service.js';
