@@ -22,6 +22,8 @@ export class TermsAlone {
   readonly #places: Float64Array;
   /** Round trips to one site, when anything but their mean is asked for. */
   readonly #ms: Float64Array;
+  /** To which. */
+  #msAt = -1;
 
   constructor(
     sifted: Sifted,
@@ -83,19 +85,35 @@ export class TermsAlone {
     const { count, weight } = this.users;
     if (count === 0) return 0;
     if (typeof of === 'number') return of;
-    if (of === roundTrip && this.#isEstimated(at)) return this.#estimatedMean(at);
-    this.users.fillMs(at, this.#ms);
+    const estimated = !this.users.areMeasured && this.users.index.rttOf(at).length === 0;
+    if (of === roundTrip && estimated) return this.#estimatedMean(at);
+    if (this.#msAt !== at) {
+      if (estimated) this.#estimate(at);
+      else this.users.fillMs(at, this.#ms);
+      this.#msAt = at;
+    }
     const ms = this.#ms;
     let sum = 0;
     for (let p = 0; p < count; p += 1) sum += (weight[p] ?? 0) * of(ms[p] ?? 0);
     return sum;
   }
 
-  #isEstimated(at: number): boolean {
-    return !this.users.areMeasured && this.users.index.rttOf(at).length === 0;
+  /** Round trips where nothing is measured, neither from the users nor from the site. */
+  #estimate(at: number): void {
+    const { index, count } = this.users;
+    const places = this.#places;
+    const x = index.x[at] ?? 0;
+    const y = index.y[at] ?? 0;
+    const z = index.z[at] ?? 0;
+    for (let p = 0; p < count; p += 1) {
+      const dx = (places[4 * p] ?? 0) - x;
+      const dy = (places[4 * p + 1] ?? 0) - y;
+      const dz = (places[4 * p + 2] ?? 0) - z;
+      this.#ms[p] = rttMsOfSquaredChord(dx * dx + dy * dy + dz * dz);
+    }
   }
 
-  /** The mean round trip where nothing is measured, neither from the users nor from the site. */
+  /** The mean of what `#estimate` would fill in, without filling it in. */
   #estimatedMean(at: number): number {
     const { index } = this.users;
     const places = this.#places;

@@ -5,6 +5,7 @@ import { UNREAD } from './facets.js';
 export const refused: Check = {
   name: 'refused',
   reads: ({ refusals }) => (refusals.size === 0 ? UNREAD : undefined),
+  alike: () => 0,
   prepare: ({ refusals }) =>
     refusals.size === 0 ? undefined : ({ name }) => (refusals.has(name) ? 0 : Number.POSITIVE_INFINITY),
   explain({ facts, request }) {

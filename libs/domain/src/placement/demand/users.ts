@@ -67,12 +67,17 @@ export class Users {
     return this.measured !== undefined;
   }
 
+  /** Whether what is so far away counts as the same place: then the way needs no measurement. */
+  isAt(squaredChord: number): boolean {
+    return squaredChord <= ANCHOR_SQUARED;
+  }
+
   /** Round trips to a site of the index. */
   row(site: number): UserRow {
     const known = this.#rows.get(site);
     if (known) return known;
     const row = { ms: new Float64Array(this.count), measured: new Uint8Array(this.count) };
-    this.#fill(site, row);
+    this.fill(site, row);
     this.#rows.set(site, row);
     return row;
   }
@@ -80,11 +85,12 @@ export class Users {
   /** Fills `ms` with the round trips to a site, without keeping them. */
   fillMs(site: number, ms: Float64Array): void {
     this.#unread ??= new Uint8Array(this.count);
-    this.#fill(site, { ms, measured: this.#unread });
+    this.fill(site, { ms, measured: this.#unread });
   }
   #unread: Uint8Array | undefined;
 
-  #fill(site: number, row: UserRow): void {
+  /** As `row`, into one whose `measured` is 0 everywhere, without keeping it. */
+  fill(site: number, row: UserRow): void {
     this.#estimate(site, row);
     this.#anchored(site, row);
     this.#ownMeasured(site, row);
