@@ -1,0 +1,26 @@
+import { loseSites } from './failover-loss.js';
+import type { Report } from './report.js';
+
+/** How much is measured. */
+export interface Sizes {
+  /** Losses of a site that runs real processes. */
+  realRuns: number;
+  /** Losses of a site whose replicas are mocks. */
+  mockRuns: number;
+  sites: number;
+  /** Sites that are lost at the same moment: less than the share at which inventory suspects itself. */
+  atOnce: number;
+  simulatedSites: number;
+}
+
+export interface PartContext {
+  report: Report;
+  sizes: Sizes;
+  /** Progress, for people. */
+  say: (line: string) => void;
+}
+
+/** The parts of the benchmark, each with a cloud of its own. */
+export const PARTS: Readonly<Record<string, (context: PartContext) => Promise<void>>> = {
+  sites: loseSites,
+};
