@@ -4,5 +4,7 @@ export * from './placement/index.js';
 export * from './reconcile/index.js';
 export * from './replication/index.js';
 export * from './schedule/index.js';
+export * from './site-operations/index.js';
+export * from './site-control/index.js';
 export * from './status/index.js';
 export * from './upgrade/index.js';

@@ -86,12 +86,14 @@ function startOf(wanted: CronWanted, held: readonly HeldReplica[], runMs: number
 
 function startIn(
   group: number,
-  { replicas }: CronWanted,
+  { replicas, slots: mine }: CronWanted,
   held: readonly HeldReplica[],
   runMs: number,
 ): Start {
   const first = group * replicas;
-  const slots = Array.from({ length: replicas }, (_, n) => first + n);
+  const slots = Array.from({ length: replicas }, (_, n) => first + n).filter(
+    (slot) => mine?.has(slot % replicas) ?? true,
+  );
   return {
     starts: slots.map((slot): Action => ({ kind: 'start', slot, fresh: true, runMs })),
     kept: held.filter((h) => !slots.includes(h.slot)),

@@ -23,6 +23,8 @@ export interface Need {
   readonly driver: DriverName;
   /** Ports it insists on, as `<protocol>/<number>`. */
   readonly fixedPorts: readonly string[];
+  /** Which slots these replicas have, of how many the site has; absent: 0 to `replicas - 1`, the only ones there are. */
+  readonly slots?: { readonly mine: readonly number[]; readonly of: number } | undefined;
 }
 
 /** GPUs of a replica by its slot. */
@@ -63,7 +65,7 @@ export class Given {
   gpusOf(key: string, slot: number): readonly number[] | undefined {
     const need = this.needs.get(key);
     if (need?.each.gpu === undefined) return [];
-    return this.placed.get(key)?.get(slot % Math.max(1, need.replicas))?.gpus;
+    return this.placed.get(key)?.get(slot % slotCount(need))?.gpus;
   }
 
   /** The first check that `need` of `key` fails on the node beside all others; undefined when it fits. */
@@ -77,6 +79,16 @@ export class Given {
       this.gpuMisfit(key, need);
     if (own !== undefined) this.add(own, 1);
     return misfit;
+  }
+
+  /** What is left of cpu, memory and disk; 0 where more is given than there is. */
+  get free(): Pick<Room, 'cpuMillicores' | 'memoryMiB' | 'diskMiB'> {
+    const { allocatable } = this.node;
+    return {
+      cpuMillicores: Math.max(0, allocatable.cpuMillicores - this.used.cpuMillicores),
+      memoryMiB: Math.max(0, allocatable.memoryMiB - this.used.memoryMiB),
+      diskMiB: Math.max(0, allocatable.diskMiB - this.used.diskMiB),
+    };
   }
 
   private add(need: Need, sign: 1 | -1): void {
@@ -109,13 +121,13 @@ export class Given {
     const placed = new Map<number, PlacedReplica>();
     if (need?.each.gpu === undefined) return { placed, short: undefined };
     const wanted = { ...NOTHING, gpu: need.each.gpu };
-    for (let slot = 0; slot < need.replicas; slot += 1) {
-      const running = [...held].find(([other]) => other % need.replicas === slot)?.[1];
+    for (const slot of slotsOf(need)) {
+      const running = [...held].find(([other]) => other % slotCount(need) === slot)?.[1];
       const same = running ?? before.get(slot)?.gpus;
       if (same === undefined || !this.gpus.takeIfFree(0, wanted, same)) continue;
       placed.set(slot, { node: 0, need: wanted, gpus: same, score: 0 });
     }
-    for (let slot = 0; slot < need.replicas; slot += 1) {
+    for (const slot of slotsOf(need)) {
       if (placed.has(slot)) continue;
       const found = this.gpus.choose(wanted);
       if (!found) return { placed, short: this.gpuShort(wanted, need.replicas, placed.size) };
@@ -144,6 +156,14 @@ export class Given {
 
 const NONE: ReadonlyMap<number, PlacedReplica> = new Map();
 const NOTHING = { cpuMillicores: 0, memoryMiB: 0, diskMiB: 0 };
+
+function slotsOf({ replicas, slots }: Need): readonly number[] {
+  return slots?.mine ?? Array.from({ length: replicas }, (_, slot) => slot);
+}
+
+/** Runs of a cron that overlap have slots beyond these, which take turns. */
+const slotCount = ({ replicas, slots }: Need) => Math.max(1, slots?.of ?? replicas);
+
 function driverMisfit(need: Need, drivers: readonly DriverName[]): CheckResult | undefined {
   if (need.replicas === 0 || drivers.includes(need.driver)) return undefined;
   return { check: 'driver', ok: false, has: drivers.join(', ') || 'none', needs: need.driver };

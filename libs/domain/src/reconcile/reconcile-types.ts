@@ -35,12 +35,15 @@ export type RestartPolicy = 'always' | 'on-failure' | 'never';
 
 /** What shall run of one workload on this node. */
 export interface Wanted {
+  /** Of the whole site. */
   readonly replicas: number;
+  /** Which of the slots 0 to `replicas - 1` are this node's; absent: all. */
+  readonly slots?: ReadonlySet<number>;
   readonly template: string;
   readonly policy: RestartPolicy;
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
-  /** Wanted slots that may be down at once for an update; at least 1. */
+  /** Wanted slots that may be down at once for an update; 0: none that runs is exchanged now. */
   readonly maxUnavailable: number;
   /** Time a started replica has until it must be running. */
   readonly healthyDeadlineMs: number;

@@ -7,7 +7,7 @@ import { afterEnd } from './restart-rules.js';
  * that nothing of it shall run. The same input always gives the same answer; call it again at `wakeAtMs`, or when a
  * replica changes.
  *
- * Rules: one replica a slot, slots 0 to `replicas - 1`. A changed template replaces replicas one slot at a time,
+ * Rules: one replica a slot, slots 0 to `replicas - 1`, or those of them that are this node's. A changed template replaces replicas one slot at a time,
  * with at most `maxUnavailable` of the wanted slots not running; slots that do not run anyway are replaced first and
  * freely. Equal templates never restart anything, whatever their version. A cron starts only when a run is due.
  */
@@ -19,10 +19,15 @@ export function reconcile(input: {
   const { wanted, nowMs } = input;
   const held = input.held.toSorted((a, b) => a.slot - b.slot);
   if (wanted?.cron && wanted.replicas > 0 && wanted.paused !== true) {
-    return reconcileCron({ ...wanted, cron: wanted.cron }, held, nowMs, (h) => holdRun(h, wanted, nowMs));
+    const strays = held.filter((h) => wanted.slots?.has(h.slot % wanted.replicas) === false);
+    const mine = held.filter((h) => !strays.includes(h));
+    const runs = reconcileCron({ ...wanted, cron: wanted.cron }, mine, nowMs, (h) =>
+      holdRun(h, wanted, nowMs),
+    );
+    return strays.length === 0 ? runs : { ...runs, actions: [...strays.flatMap(clear), ...runs.actions] };
   }
   const steps = held.map((h): Step => {
-    if (wanted === undefined || h.slot >= slotsOf(wanted)) return { actions: clear(h) };
+    if (wanted === undefined || !isMine(wanted, h.slot)) return { actions: clear(h) };
     if (wanted.paused === true) return { actions: pause(h) };
     return h.template === wanted.template ? hold(h, wanted, nowMs) : { actions: [] };
   });
@@ -32,9 +37,10 @@ export function reconcile(input: {
   return collect([...steps, updates, missing]);
 }
 
-/** Runs of a cron that overlap have slots of their own. */
-function slotsOf({ cron, replicas }: Wanted): number {
-  return cron ? replicas * RUNS_AT_ONCE_MAX : replicas;
+/** Runs of a cron that overlap have slots of their own, which belong to where the first run's slot does. */
+function isMine({ cron, replicas, slots }: Wanted, slot: number): boolean {
+  if (slot >= (cron ? replicas * RUNS_AT_ONCE_MAX : replicas)) return false;
+  return slots === undefined || slots.has(slot % replicas);
 }
 
 /** Keeps a replica of a run going; one that has ended stays as it ended, and one of an older version runs to its end. */
@@ -108,11 +114,11 @@ function hold(h: HeldReplica, wanted: Wanted, nowMs: number): Step {
 
 /** Exchanges replicas of another template, within the limit of what may be down at once. */
 function update(held: readonly HeldReplica[], wanted: Wanted): Action[] {
-  const within = held.filter((h) => h.slot < wanted.replicas);
+  const within = held.filter((h) => isMine(wanted, h.slot));
   const outdated = within.filter((h) => h.template !== wanted.template);
   // What has completed is not missing; what failed for good is, and a bad version goes no further.
   const fine = within.filter((h) => h.phase === 'running' || h.phase === 'completed').length;
-  let room = wanted.maxUnavailable - (wanted.replicas - fine);
+  let room = wanted.maxUnavailable - ((wanted.slots?.size ?? wanted.replicas) - fine);
   return outdated.flatMap((h): Action[] => {
     switch (h.phase) {
       case 'starting':
@@ -135,7 +141,7 @@ function startMissing(held: readonly HeldReplica[], wanted: Wanted): Action[] {
   const taken = new Set(held.map((h) => h.slot));
   const missing: Action[] = [];
   for (let slot = 0; slot < wanted.replicas; slot++) {
-    if (!taken.has(slot)) missing.push({ kind: 'start', slot, fresh: true });
+    if (!taken.has(slot) && isMine(wanted, slot)) missing.push({ kind: 'start', slot, fresh: true });
   }
   return missing;
 }
