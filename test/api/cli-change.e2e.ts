@@ -28,6 +28,26 @@ describe('changing', () => {
     expectWell(await cloud.skerry(['site', 'uncordon', 'us-east']));
   });
 
+  it('empties sites and nodes, and takes that back', async () => {
+    const ask = async (...args: string[]) => {
+      const ran = await cloud.skerry(args);
+      expectWell(ran);
+      return ran.out;
+    };
+    expect(await ask('site', 'drain', 'us-east', '--deadline', '2h')).toContain('at us-east');
+    expect(await ask('site', 'show', 'us-east')).toMatch(/draining/);
+    expect(await ask('site', 'evacuate', 'us-east', '--deadline', '90s')).toContain(
+      'skerry site undo us-east',
+    );
+    expect(await ask('site', 'undo', 'us-east')).toMatch(/us-east stays/);
+    expect(await ask('site', 'undo', 'us-east')).toMatch(/nothing is under way/);
+    const none = await cloud.skerry(['node', 'drain', 'us-east/n9']);
+    expect({ code: none.code, err: none.err }).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/no node n9/),
+    });
+  });
+
   it.each([
     [['scale', 'shop/web', 'many'], 2, /whole number/],
     [['scale', 'shop/web', '-3'], 2, /unknown option|whole number/],
@@ -39,6 +59,11 @@ describe('changing', () => {
     [['dlq', 'drop', '4711'], 3, /no dead letter 4711/],
     [['dlq', 'retry', '-1'], 2, /./],
     [['site', 'rm', 'atlantis'], 3, /no site atlantis/],
+    [['site', 'drain', 'eu-de', '--deadline', '0s'], 2, /a time from 1s to 30d/],
+    [['site', 'drain', 'eu-de', '--wait', 'long'], 2, /whole number/],
+    [['site', 'undo', 'atlantis'], 3, /no site atlantis/],
+    [['node', 'drain', 'eu-de'], 2, /SITE\/NODE/],
+    [['node', 'rm', 'a/b/c'], 2, /SITE\/NODE/],
     [['site', 'add', 'Bad Name', '--lat', '1', '--lon', '1'], 2, /lower-case/],
     [['site', 'add', 'x'], 2, /location.lat: missing/],
     [['site', 'add', 'x', '--lat', '91', '--lon', '0'], 2, /degrees from -90 to 90/],

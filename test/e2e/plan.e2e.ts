@@ -121,6 +121,24 @@ describe('what is planned on the command line', () => {
     expect(await sitesOf('web')).toEqual(['berlin 1']);
   });
 
+  it('a site is drained with progress until nothing is left, and taken back', async () => {
+    const preview = await skerry('site', 'drain', 'berlin', '--plan');
+    expect([preview.code, preview.stdout]).toEqual([1, expect.stringMatching(/zurich +0 +1/)]);
+    expect(await sitesOf('web')).toEqual(['berlin 1']);
+    const drained = await skerry('site', 'drain', 'berlin', '--deadline', '1h', '--wait', '30');
+    expect(drained).toMatchObject({ code: 0, stdout: expect.stringMatching(/^nothing runs at berlin/) });
+    expect(drained.stderr).toMatch(/0 of \d+ replicas have left[\s\S]*(\d+) of \1 replicas have left/);
+    expect(await sitesOf('web')).toEqual(['zurich 1']);
+    expect((await skerry('site', 'ls')).stdout).toMatch(/berlin +ready, draining/);
+    expect(await skerry('site', 'undo', 'berlin')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^berlin stays/),
+    });
+    // Only what gains moves back, and only when asked to.
+    expect(await sitesOf('web')).toEqual(['zurich 1']);
+    await client.remove('test', 'web');
+  });
+
   it('is explained from its recorded inputs after it was decided otherwise', async () => {
     await client.apply({ documents: [forUsers('told', [BERLIN])] });
     await untilPhase(client, 'told', ['running']);

@@ -11,16 +11,24 @@ import {
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
-import { addSiteSchema } from '@skerry/contracts';
+import { addSiteSchema, deadlineMsSchema, nameSchema, nodeRuleSchema } from '@skerry/contracts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SendCommand } from './handlers/send-command.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { Asked, type Caller } from './http/caller.js';
-import { flagSchema, readInput, readJsonBody, sitePathSchema } from './http/read-input.js';
+import { flagSchema, numberText, readInput, readJsonBody, sitePathSchema } from './http/read-input.js';
 import { FleetStore } from './stores/fleet.store.js';
 import { TraceInterceptor } from './http/request-trace.js';
 import { TokenGuard } from './http/token.guard.js';
+
+const MAX_DEADLINE_MS = 30 * 86_400_000;
+const drainSchema = z.strictObject({
+  kind: z.enum(['drain', 'evacuate']),
+  deadlineMs: deadlineMsSchema.optional(),
+});
+const nodePathSchema = z.object({ site: nameSchema, node: nameSchema });
+const nodeBodySchema = z.strictObject({ rule: nodeRuleSchema.exclude(['removed']).optional() });
 
 /** Sites and nodes over HTTP. */
 @Controller('v1')
@@ -52,8 +60,43 @@ export class SitesController {
   @Delete('sites/:site')
   removeSite(@Param() path: unknown, @Query() query: unknown, @Asked() caller: Caller) {
     const { site } = readInput(sitePathSchema, path, 'the path');
-    const { force } = readInput(z.object({ force: flagSchema }), query, 'the query');
-    return this.commands.send({ verb: 'site.remove', name: site, ...(force ? { force } : {}) }, caller);
+    const { force, deadlineMs } = readInput(
+      z.object({ force: flagSchema, deadlineMs: numberText(MAX_DEADLINE_MS).optional() }),
+      query,
+      'the query',
+    );
+    const options = { ...(force ? { force } : {}), ...(deadlineMs === undefined ? {} : { deadlineMs }) };
+    return this.commands.send({ verb: 'site.remove', name: site, ...options }, caller);
+  }
+
+  @Post('sites/:site/drain')
+  @HttpCode(200)
+  drain(@Param() path: unknown, @Req() request: FastifyRequest, @Asked() caller: Caller) {
+    const { site } = readInput(sitePathSchema, path, 'the path');
+    const body = readJsonBody(drainSchema, request);
+    return this.commands.send({ verb: 'site.drain', name: site, ...body }, caller);
+  }
+
+  @Post('sites/:site/recall')
+  @HttpCode(200)
+  recall(@Param() path: unknown, @Asked() caller: Caller) {
+    const { site } = readInput(sitePathSchema, path, 'the path');
+    return this.commands.send({ verb: 'site.recall', name: site }, caller);
+  }
+
+  @Post('sites/:site/nodes/:node')
+  @HttpCode(200)
+  setNode(@Param() path: unknown, @Req() request: FastifyRequest, @Asked() caller: Caller) {
+    const { site, node } = this.siteAdmin.node(readInput(nodePathSchema, path, 'the path'));
+    const { rule } = readJsonBody(nodeBodySchema, request);
+    const body = { site, name: node, ...(rule === undefined ? {} : { rule }) };
+    return this.commands.send({ verb: 'node.set', ...body }, caller);
+  }
+
+  @Delete('sites/:site/nodes/:node')
+  removeNode(@Param() path: unknown, @Asked() caller: Caller) {
+    const { site, node } = this.siteAdmin.node(readInput(nodePathSchema, path, 'the path'));
+    return this.commands.send({ verb: 'node.remove', site, name: node }, caller);
   }
 
   @Post('sites/:site/cordon')

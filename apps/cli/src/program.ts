@@ -1,5 +1,5 @@
 import { LIMITS, type QuotaLimits } from '@skerry/contracts';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { AdviseOptions } from './commands/advise.js';
 import { apply } from './commands/apply.js';
 import { applyPlan } from './commands/apply-plan.js';
@@ -14,11 +14,12 @@ import { plan, planRebalance, type PlanOptions } from './commands/plan.js';
 import { listQuotas, removeQuota, setQuota } from './commands/quotas.js';
 import { rebalance } from './commands/rebalance.js';
 import type { Session } from './commands/session.js';
-import { addSite, cordonSite, listNodes, listSites, removeSite, showSite } from './commands/sites.js';
 import { status, watchStatus } from './commands/status.js';
 import { why, type WhyOptions } from './commands/why.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
+import { amount, moment, percent, several, wholeNumber } from './option-values.js';
 import type { Terminal } from './output/terminal.js';
+import { addSiteCommands } from './site-commands.js';
 import { upgrade } from './commands/upgrade.js';
 import { VERSION } from './version.js';
 
@@ -185,50 +186,6 @@ function applyEither(session: Session, { file, plan: id, wait, ifGeneration }: A
   });
 }
 
-function addSiteCommands(program: Command, run: Act): void {
-  const site = program.command('site').description('the places that run workloads');
-  site
-    .command('ls')
-    .description('all sites')
-    .action(() => run((s) => listSites(s)));
-  site
-    .command('show <site>')
-    .description('one site')
-    .action((name: string) => run((s) => showSite(s, name)));
-  site
-    .command('add <name>')
-    .description('add a site and print the line for its machine')
-    .option('-f, --file <path>', 'its description: location, jurisdictions, prices, labels')
-    .option('--address <host[:port]>', 'address of the api machine that the new one can reach')
-    .option('--lat <degrees>', 'latitude', degrees(90))
-    .option('--lon <degrees>', 'longitude', degrees(180))
-    .option('--city <name>', 'city')
-    .option('--country <code>', 'country, such as DE')
-    .option('--kind <kind>', 'region, datacenter, colo, onprem or edge')
-    .option('--provider <name>', 'who runs it')
-    .option('--jurisdiction <area>', 'legal area such as eu; may be repeated', several, [])
-    .option('--label <key=value>', 'may be repeated', several, [])
-    .action((name: string, o: Parameters<typeof addSite>[2]) => run((s) => addSite(s, name, o)));
-  site
-    .command('rm <site>')
-    .description('take a site out: its work moves, its machine is cleaned, its name is not used again')
-    .option('--force', 'do not wait: the site is gone for good')
-    .action((name: string, o: { force?: boolean }) => run((s) => removeSite(s, name, o.force ?? false)));
-  site
-    .command('cordon <site>')
-    .description('no new work there')
-    .action((name: string) => run((s) => cordonSite(s, name, true)));
-  site
-    .command('uncordon <site>')
-    .description('new work again')
-    .action((name: string) => run((s) => cordonSite(s, name, false)));
-  const node = program.command('node').description('the machines at the sites');
-  node
-    .command('ls')
-    .description('all nodes')
-    .action(() => run((s) => listNodes(s)));
-}
-
 interface QuotaFlags extends Omit<QuotaLimits, 'memoryMiB'> {
   memoryMib?: number;
 }
@@ -338,52 +295,4 @@ function addOperatorCommands(program: Command, run: Act): void {
       const { json } = program.opts<GlobalOptions>();
       process.stdout.write(`${json ? JSON.stringify({ version: VERSION }) : VERSION}\n`);
     });
-}
-
-function wholeNumber(min: number, max: number) {
-  return (text: string): number => {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`a whole number from ${min} to ${max} is wanted.`);
-  };
-}
-
-function percent(text: string): number {
-  const value = /^\d{1,3}(?:\.\d{1,6})?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
-  if (value <= 100) return value;
-  throw new InvalidArgumentError('a share from 0 to 100 percent is wanted.');
-}
-
-const AGO = /^(\d{1,6})([smhd])$/;
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** RFC 3339, or so long ago. */
-function moment(text: string): string {
-  const [, amountOf, unit = ''] = AGO.exec(text) ?? [];
-  const ms =
-    amountOf !== undefined
-      ? Date.now() - Number(amountOf) * (UNIT_MS[unit] ?? 0)
-      : /^\d{4}-\d\d-\d\dT\d\d:\d\d.*(?:Z|[-+]\d\d:\d\d)$/.test(text)
-        ? Date.parse(text)
-        : Number.NaN;
-  if (Number.isFinite(ms)) return new Date(ms).toISOString();
-  throw new InvalidArgumentError('a moment such as 2026-11-22T04:52:00Z, or 15m, 2h, 3d ago, is wanted.');
-}
-
-function amount(text: string): number {
-  const value = /^\d{1,9}(?:\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 0) return value;
-  throw new InvalidArgumentError('a number from 0 to 999999999 is wanted.');
-}
-
-function degrees(max: number) {
-  return (text: string): number => {
-    const value = /^-?\d{1,3}(?:\.\d{1,12})?$/.test(text) ? Number(text) : Number.NaN;
-    if (Math.abs(value) <= max) return value;
-    throw new InvalidArgumentError(`degrees from -${max} to ${max} are wanted.`);
-  };
-}
-
-function several(text: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), text];
 }

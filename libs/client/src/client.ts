@@ -155,8 +155,43 @@ export class SkerryClient {
   }
 
   /** Takes a site out: its work moves first, unless `force` says that it is gone for good. */
-  removeSite(name: string, options: CommandOptions & { force?: boolean } = {}): Promise<Done> {
-    return this.command({ method: 'DELETE', path: sitePath(name), query: { force: options.force } }, options);
+  removeSite(
+    name: string,
+    options: CommandOptions & { force?: boolean; deadlineMs?: number } = {},
+  ): Promise<Done> {
+    const { force, deadlineMs } = options;
+    const query = { force, ...(deadlineMs === undefined ? {} : { deadlineMs: String(deadlineMs) }) };
+    return this.command({ method: 'DELETE', path: sitePath(name), query }, options);
+  }
+
+  /** Has what runs at a site go elsewhere: see `departureSchema`. */
+  drain(
+    name: string,
+    body: { kind: 'drain' | 'evacuate'; deadlineMs?: number },
+    options: CommandOptions = {},
+  ): Promise<Done> {
+    return this.command({ method: 'POST', path: `${sitePath(name)}/drain`, body }, options);
+  }
+
+  /** Takes a drain, an evacuation or a removal back. */
+  recall(name: string, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'POST', path: `${sitePath(name)}/recall` }, options);
+  }
+
+  /** Without a rule the node is as any other again. */
+  setNode(
+    site: string,
+    node: string,
+    rule: 'cordoned' | 'draining' | undefined,
+    options: CommandOptions = {},
+  ): Promise<Done> {
+    const body = rule === undefined ? {} : { rule };
+    return this.command({ method: 'POST', path: nodePath(site, node), body }, options);
+  }
+
+  /** For ever: its name is not used again. */
+  removeNode(site: string, node: string, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'DELETE', path: nodePath(site, node) }, options);
   }
 
   cordon(name: string, cordoned: boolean, options: CommandOptions = {}): Promise<Done> {
@@ -265,6 +300,10 @@ function planPath(id: string): string {
 
 function quotaPath(project: string): string {
   return `v1/quotas/${encodeURIComponent(project)}`;
+}
+
+function nodePath(site: string, node: string): string {
+  return `${sitePath(site)}/nodes/${encodeURIComponent(node)}`;
 }
 
 function sitePath(name: string): string {

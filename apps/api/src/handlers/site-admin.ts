@@ -60,6 +60,18 @@ export class SiteAdmin {
     throw new Refusal('not-found', `no site ${name}`, { hint: 'see `skerry site ls`' });
   }
 
+  /** A node that the cloud knows; a typing error must not become a rule for a node that comes one day. */
+  node(named: { site: string; node: string }): { site: string; node: string } {
+    const { site, node } = named;
+    const nodes = this.fleet.nodes().filter((n) => n.site === site);
+    const ruled = this.fleet.site(site)?.nodes?.[node] !== undefined;
+    if (ruled || nodes.some((n) => n.node === node)) return named;
+    const known = nodes.map((n) => n.node).join(', ');
+    throw new Refusal('not-found', `no node ${node} at the site ${site}`, {
+      hint: known === '' ? 'see `skerry node ls`' : `it has ${known}`,
+    });
+  }
+
   private async ticket(request: JoinTicketRequest): Promise<JoinTicketAnswer> {
     return joinTicketAnswerSchema.parse((await this.bus.request(RPC.joinTicket, request)).json());
   }

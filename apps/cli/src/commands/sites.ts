@@ -206,20 +206,6 @@ function labelOf(text: string): [string, string] {
   throw new CommandFailed(EXIT.usage, `--label ${text}: a label is written key=value`);
 }
 
-/** `skerry site rm SITE [--force]`. */
-export async function removeSite({ client, terminal }: Session, name: string, force: boolean): Promise<void> {
-  const { site } = await findSite(client, name);
-  const done = await terminal.during('waiting for admission', client.removeSite(site.name, { force }));
-  terminal.result(done, () =>
-    terminal.say(
-      force
-        ? `${site.name} is removed; its name is not used again`
-        : `${site.name} leaves: its work moves away first, then its machine is cleaned`,
-    ),
-  );
-  terminal.next(`skerry events -f ${site.name}`, 'skerry site ls');
-}
-
 /** `skerry site cordon|uncordon SITE`: no new work, or new work again. */
 export async function cordonSite(
   { client, terminal }: Session,

@@ -54,7 +54,7 @@ export class HearSite {
     const site = this.count(message);
     if (site === undefined) throw new Refusal('throttled', 'this site sends too much');
     // Only a site that was asked to leave has a last word; policy is not to be bothered with others'.
-    if (site.membership !== 'leaving') throw new Refusal('conflict', `${site.name} was not asked to leave`);
+    if (site.membership !== 'leaving' && site.recalledAt === undefined) throw new Refusal('conflict', `${site.name} was not asked to leave`);
     const request: RetiredRequest = { site: site.name, account: site.account };
     return (await this.bus.request(RPC.retired, request)).data;
   }

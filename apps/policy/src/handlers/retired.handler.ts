@@ -25,7 +25,10 @@ export class RetiredHandler {
 
   private async retire(name: string): Promise<void> {
     const removed = await this.sites.change(name, 'removed', (now) =>
-      now.membership === 'leaving' ? { ...now, membership: 'removed' } : undefined,
+      // One that was called back too late had ended already: what it says is so.
+      now.membership === 'leaving' || now.recalledAt !== undefined
+        ? { ...now, membership: 'removed' }
+        : undefined,
     );
     if (!removed) throw new Refusal('conflict', `the site ${name} was not asked to leave`);
     const identity = await this.identities.site(name);

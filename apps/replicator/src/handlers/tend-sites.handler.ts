@@ -11,7 +11,7 @@ const LEAVING_EVERY_MS = 250;
 /** Sites tended at once. */
 const AT_ONCE = 32;
 
-/** Keeps one durable consumer a site, tells sites that leave to go when nothing is left there, and clears up behind them. */
+/** Keeps one durable consumer a site, tells sites what is wanted of their nodes, tells those that leave to go when nothing is left there, and clears up behind them. */
 @Injectable()
 export class TendSites {
   private timers: NodeJS.Timeout[] = [];
@@ -71,7 +71,8 @@ export class TendSites {
 
   private isDue(site: Site): boolean {
     if (site.membership === 'pending') return false;
-    return site.membership === 'leaving' || this.tended.get(site.name) !== site.membership;
+    if (site.membership === 'leaving' || this.tended.get(site.name) !== site.membership) return true;
+    return site.membership === 'joined' && (this.recalled(site) || this.rulesDue(site));
   }
 
   private async tend(site: Site): Promise<void> {
@@ -80,9 +81,37 @@ export class TendSites {
       else if (this.tended.get(site.name) !== site.membership) await this.stores.durables.ensure(site);
       this.tended.set(site.name, site.membership);
       if (site.membership === 'leaving') await this.retire(site);
+      if (site.membership === 'joined') await this.recall(site);
+      if (site.membership !== 'removed') await this.rule(site);
     } catch (error) {
       this.log.warn(`site ${site.name} not tended, trying again`, error);
     }
+  }
+
+  private recalled(site: Site): boolean {
+    return this.stores.delivered.retirement(site.name) !== undefined;
+  }
+
+  /** Takes the last word back, if the site has not heard it yet. */
+  private async recall(site: Site): Promise<void> {
+    const sequence = this.stores.delivered.retirement(site.name);
+    if (sequence === undefined) return;
+    await this.stores.downlink.drop(sequence);
+    this.stores.delivered.forgetRetirement(site.name);
+    this.log.log(`site ${site.name} is not told to go any more`);
+  }
+
+  private rulesDue({ name, nodesGeneration }: Site): boolean {
+    if (nodesGeneration === undefined) return false;
+    return (this.stores.delivered.nodeRules(name)?.generation ?? 0) < nodesGeneration;
+  }
+
+  /** Says what is wanted of the site's nodes. */
+  private async rule(site: Site): Promise<void> {
+    const { nodes = {}, nodesGeneration: generation } = site;
+    if (generation === undefined || !this.rulesDue(site)) return;
+    const there = this.stores.delivered.nodeRules(site.name)?.sequence ?? 0;
+    await this.stores.downlink.put({ kind: 'NodeRules', site: site.name, generation, nodes }, there);
   }
 
   private async retire(site: Site): Promise<void> {

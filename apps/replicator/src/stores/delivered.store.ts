@@ -10,6 +10,12 @@ import {
 } from '@skerry/contracts';
 import type { Delivered } from '@skerry/domain';
 
+/** What lies in `DL` of the site as such. */
+interface AtSite {
+  sequence: number;
+  generation: number;
+}
+
 interface Unheard {
   version: Version;
   /** Monotonic ms. */
@@ -21,8 +27,8 @@ interface Unheard {
 export class DeliveredStore {
   private readonly byKey = new Map<string, Map<string, Delivered>>();
   private readonly bySite = new Map<string, Map<string, Delivered>>();
-  /** What is wanted of a site as such: its sequence by kind. */
-  private readonly siteObjects = new Map<string, Map<SiteObject['kind'], number>>();
+  /** What is wanted of a site as such, by kind. */
+  private readonly siteObjects = new Map<string, Map<SiteObject['kind'], AtSite>>();
   /** What lies there of who may act at a site, with its sequence. */
   private readonly accesses = new Map<string, { access: Access; sequence: number }>();
   /** Written here and not yet heard back from the site: since when, by site and workload. */
@@ -77,8 +83,9 @@ export class DeliveredStore {
   learn(object: Desired, sequence: number): void {
     this.saw(sequence);
     if (!isWorkloadObject(object)) {
-      const ofSite = this.siteObjects.get(object.site) ?? new Map<SiteObject['kind'], number>();
-      this.siteObjects.set(object.site, ofSite.set(object.kind, sequence));
+      const ofSite = this.siteObjects.get(object.site) ?? new Map<SiteObject['kind'], AtSite>();
+      const { kind, generation } = object;
+      this.siteObjects.set(object.site, ofSite.set(kind, { sequence, generation }));
       if (object.kind === 'Access') this.accesses.set(object.site, { access: object, sequence });
       return;
     }
@@ -126,7 +133,17 @@ export class DeliveredStore {
 
   /** Sequence of the site's retirement, when it was told to go. */
   retirement(site: string): number | undefined {
-    return this.siteObjects.get(site)?.get('Retirement');
+    return this.siteObjects.get(site)?.get('Retirement')?.sequence;
+  }
+
+  /** The rules for the site's nodes, as they were written last. */
+  nodeRules(site: string): AtSite | undefined {
+    return this.siteObjects.get(site)?.get('NodeRules');
+  }
+
+  /** A retirement was taken back. */
+  forgetRetirement(site: string): void {
+    this.siteObjects.get(site)?.delete('Retirement');
   }
 
   /** Who may act at the site without the hub, as it was written last, and where. */
@@ -136,7 +153,7 @@ export class DeliveredStore {
 
   /** Sequences of what is wanted of the site as such. */
   ofSiteItself(site: string): number[] {
-    return [...(this.siteObjects.get(site)?.values() ?? [])];
+    return [...(this.siteObjects.get(site)?.values() ?? [])].map(({ sequence }) => sequence);
   }
 
   sites(): string[] {
