@@ -89,7 +89,7 @@ function nextOf({ id, scenario }: Plan, worthApplying: boolean): string[] {
     case 'without-site':
       return [`skerry site show ${scenario.site}`, `skerry site rm ${scenario.site}`];
     case 'drain':
-      return [`skerry site show ${scenario.site}`, `skerry site cordon ${scenario.site}`];
+      return [`skerry site show ${scenario.site}`, `skerry site drain ${scenario.site} --wait`];
     default:
       return scenario satisfies never;
   }
