@@ -22,6 +22,18 @@ export const deadlineMsSchema = z
 
 const workloadRef = { project: nameSchema, name: nameSchema };
 
+/**
+ * Of a change that was decided at a site without the hub: it is refused when a workload was changed here after that moment,
+ * unless by one of the requests that went before it from the same site; or when it is there and was not known at the site.
+ */
+export const decidedSchema = z.strictObject({
+  at: instantSchema,
+  after: z.array(requestIdSchema).max(LIMITS.openSiteChanges),
+  /** Keys (`<project>.<name>`) of workloads that the site knew nothing of. */
+  unknown: z.array(z.string().max(LIMITS.nameChars * 2 + 1)).max(LIMITS.documentsPerSiteApply),
+});
+export type Decided = z.infer<typeof decidedSchema>;
+
 /** Everything that can be asked of policy, one shape a verb. */
 export const commandBodySchema = z.discriminatedUnion('verb', [
   z.strictObject({
@@ -29,17 +41,15 @@ export const commandBodySchema = z.discriminatedUnion('verb', [
     documents: z.array(workloadDocumentSchema).min(1).max(LIMITS.documentsPerCommand),
     /** Refuse unless the (only) workload is at this generation; 0 for "must not exist". */
     ifGeneration: count.optional(),
-    /** The same for each document, in their order. */
-    ifGenerations: z.array(count).max(LIMITS.documentsPerCommand).optional(),
+    decided: decidedSchema.optional(),
   }),
   z.strictObject({
     verb: z.literal('workload.scale'),
     ...workloadRef,
     replicas: z.number().int().min(0).max(LIMITS.replicasPerWorkload),
   }),
-  /** `ifGeneration`: refuse unless the workload is at this generation, as one who decided without the hub knew it. */
-  z.strictObject({ verb: z.literal('workload.stop'), ...workloadRef, ifGeneration: count.optional() }),
-  z.strictObject({ verb: z.literal('workload.start'), ...workloadRef, ifGeneration: count.optional() }),
+  z.strictObject({ verb: z.literal('workload.stop'), ...workloadRef, decided: decidedSchema.optional() }),
+  z.strictObject({ verb: z.literal('workload.start'), ...workloadRef, decided: decidedSchema.optional() }),
   z.strictObject({ verb: z.literal('workload.remove'), ...workloadRef }),
   z.strictObject({ verb: z.literal('site.add'), site: siteDescriptionSchema }),
   z.strictObject({

@@ -64,8 +64,11 @@ export const nodeBeatSchema = z.strictObject({
   incarnation: z.string().max(64),
   /** Rises with each beat of an incarnation. */
   beat: count,
-  /** Everything that runs here has been reported at the site. */
+  /** Everything that runs here has been reported at the site, up to this sequence of bucket `seen`. */
   reported: z.boolean(),
+  seen: count,
+  /** Sequence in bucket `allotments` of the newest that it acts on. */
+  applied: count,
   held: count,
   running: count,
   troubles: z.array(z.string().max(LIMITS.troubleChars)).max(LIMITS.troubles),

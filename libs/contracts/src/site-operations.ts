@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { logLineSchema, logRequestSchema } from './api.js';
-import { actorSchema, outcomeSchema } from './command.js';
+import { actorSchema, decidedSchema, outcomeSchema } from './command.js';
 import { assignmentSchema } from './desired.js';
 import { journalUseSchema } from './journal.js';
 import { LIMITS } from './limits.js';
@@ -100,11 +100,18 @@ export const overrideSchema = z.strictObject({
   base: versionSchema.optional(),
   /** What shall run. Its version is that of `base`. */
   object: assignmentSchema,
+  /** Of a stop: the replicas that a start brings back. */
+  replicasBefore: count.optional(),
 });
 export type Override = z.infer<typeof overrideSchema>;
 
 /** What a site asks the hub to make a command of: `rpc.proposal`, until it is decided. */
-export const proposalRequestSchema = proposalSchema.pick({ site: true, request: true, over: true });
+export const proposalRequestSchema = z.strictObject({
+  site: nameSchema,
+  request: operatorRequestSchema,
+  after: decidedSchema.shape.after,
+  unknown: decidedSchema.shape.unknown,
+});
 export type ProposalRequest = z.infer<typeof proposalRequestSchema>;
 /** `decided` is the outcome, however often it is asked for within 24 h; `waiting`: ask again. */
 export const proposalAnswerSchema = z.discriminatedUnion('state', [

@@ -59,22 +59,3 @@ export function outboxStream(): object {
     num_replicas: 1,
   };
 }
-
-/** `JOURNAL` (audit and state entries: a full one refuses, so that nothing of them is dropped) and `EVENTS` (of which the oldest go). */
-export function journalStream(which: 'JOURNAL' | 'EVENTS', maxBytes: number): object {
-  const audit = which === 'JOURNAL';
-  return {
-    name: SITE_STREAMS[which],
-    subjects: audit ? [SITE.journal('audit'), SITE.journal('state')] : [SITE.journal('event')],
-    retention: 'limits',
-    storage: 'file',
-    discard: audit ? 'new' : 'old',
-    max_bytes: maxBytes,
-    max_msgs: -1,
-    max_age: 0,
-    max_consumers: -1,
-    duplicate_window: 120 * SECOND_NS,
-    allow_direct: true,
-    num_replicas: 1,
-  };
-}

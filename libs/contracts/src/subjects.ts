@@ -219,9 +219,26 @@ export const SITE_STREAMS = {
 } as const;
 /** Bytes of a site's outbox. */
 export const OUTBOX_MAX_BYTES = 64 * MIB;
-/** Bytes of a site's journal and of its events, unless its `site.json` says otherwise. */
-export const JOURNAL_MAX_BYTES = 16 * MIB;
-export const EVENTS_MAX_BYTES = 16 * MIB;
+/** A site's journal, by default of its `site.json` with so much room. */
+export const SITE_JOURNALS = {
+  /** A full one refuses, so that nothing of it is dropped. */
+  JOURNAL: {
+    name: SITE_STREAMS.JOURNAL,
+    subjects: [SITE.journal('audit'), SITE.journal('state')],
+    owner: 'agent',
+    maxBytes: 16 * MIB,
+    discard: 'new',
+    duplicateWindowS: 120,
+  },
+  EVENTS: {
+    name: SITE_STREAMS.EVENTS,
+    subjects: [SITE.journal('event')],
+    owner: 'agent',
+    maxBytes: 16 * MIB,
+    discard: 'old',
+    duplicateWindowS: 120,
+  },
+} as const satisfies Record<string, StreamDefinition>;
 
 export interface BucketDefinition {
   name: string;

@@ -1,13 +1,22 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isWorkloadObject, parseAcross, type Desired, type Access, type NodeRules } from '@skerry/contracts';
+import {
+  isWorkloadObject,
+  parseAcross,
+  type Desired,
+  type Access,
+  type NodeRules,
+  type Override,
+} from '@skerry/contracts';
 import { removeDurably, readJson, writeAtomic } from '../files/atomic-file.js';
 import { Limiter } from '../files/limiter.js';
 import { reason, type Log } from '../log.js';
+import { under, withChange, without } from './local-change.js';
 import {
   ACCESS,
   compareObjects,
   heldObjectSchema,
+  hubObjectOf,
   keyOf,
   NODE_RULES,
   RETIREMENT,
@@ -68,8 +77,9 @@ export class DesiredStore {
     return object?.kind === 'Access' ? object : undefined;
   }
 
+  /** Workloads' objects. */
   get size(): number {
-    return this.held.size;
+    return this.entries().length;
   }
 
   get retirement(): Desired | undefined {
@@ -83,11 +93,12 @@ export class DesiredStore {
   ): Promise<Offered> {
     const key = keyOf(object);
     const present = this.held.get(key);
-    const order = present === undefined ? 1 : compareObjects(object, present.object);
+    const known = present && hubObjectOf(present);
+    const order = known === undefined ? 1 : compareObjects(object, known);
     if (order < 0) return 'older';
     if (order === 0) return 'same';
     const held = {
-      object,
+      ...under(object, present?.override?.change),
       ...(origin.traceparent === undefined ? {} : { traceparent: origin.traceparent }),
       ...(origin.fallback === undefined ? {} : { fallback: origin.fallback }),
       ...cronFrom(object, present, Date.now()),
@@ -102,6 +113,18 @@ export class DesiredStore {
     }
     this.trouble = undefined;
     return 'newer';
+  }
+
+  /**
+   * Puts a local change over what the hub wants, or takes it away; resolves when that is on the disk. False when nothing
+   * changed: the hub wants something newer than the change was made over, or it stands already.
+   */
+  async override(key: string, change: Override | undefined): Promise<boolean> {
+    const present = this.held.get(key);
+    const next = change === undefined ? without(present) : withChange(present, change);
+    if (next === undefined) return false;
+    await this.set(key, next);
+    return true;
   }
 
   /** Replaces what is held under a key; resolves when it is on the disk. */

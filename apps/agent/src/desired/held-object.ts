@@ -2,14 +2,17 @@ import {
   assignmentSchema,
   desiredSchema,
   isWorkloadObject,
+  overrideSchema,
   type Assignment,
   type Desired,
 } from '@skerry/contracts';
 import { z } from 'zod';
 
-/** What the site holds of one workload: the newest object, and what runs when that one was refused. */
+/** What the site holds of one workload: the newest object or what stands over it, and what runs when that one was refused. */
 export const heldObjectSchema = z.strictObject({
   object: desiredSchema,
+  /** A local change: `object` is what it puts in place of `base`, the newest that the hub wants; none: the hub knows nothing of it. */
+  override: z.strictObject({ change: overrideSchema, base: desiredSchema.optional() }).optional(),
   /** The newest assignment that fitted here, while `object` is a newer one that was refused. */
   fallback: assignmentSchema.optional(),
   /** A tombstone that was carried out and whose report the hub has stored. */
@@ -20,6 +23,11 @@ export const heldObjectSchema = z.strictObject({
   traceparent: z.string().max(128).optional(),
 });
 export type HeldObject = z.infer<typeof heldObjectSchema>;
+
+/** The newest that the hub wants of it; undefined when the hub knows nothing of it. */
+export function hubObjectOf(held: HeldObject): Desired | undefined {
+  return held.override === undefined ? held.object : held.override.base;
+}
 
 /** File name and map key of an object: names hold no dots and no slashes. */
 export function keyOf(object: Desired): string {

@@ -7,6 +7,7 @@ import {
   type WorkloadDocument,
 } from '@skerry/contracts';
 import { contradictions, type Around } from './contradictions.js';
+import { refuseDecided } from './decided.js';
 import { demandOf } from './demand.js';
 import { overQuota } from './quota.js';
 import {
@@ -34,7 +35,7 @@ export function admitApply(
   if (known.some((w) => applied(w, request.command.requestId))) return replay(documents, known, request);
   const late = known.find((w) => superseded(w, request.sequence));
   if (late) return supersededBy(late);
-  const wrongGeneration = refuseGeneration(ifGeneration, known) ?? refuseGenerations(body, known);
+  const wrongGeneration = refuseGeneration(ifGeneration, known) ?? refuseDecided(body.decided, known);
   if (wrongGeneration) return wrongGeneration;
 
   const around = aroundOf(documents, request, state);
@@ -166,28 +167,6 @@ function refuseGeneration(
   if (is === wanted) return undefined;
   return rejected('conflict', `the workload is at generation ${is}, not ${wanted}`, {
     hint: 'read it again, decide again, and apply with the generation it has now',
-  });
-}
-
-/** One who decided without the hub names the generation of each workload that it knew. */
-function refuseGenerations(
-  { documents, ifGenerations }: Apply,
-  known: readonly (Workload | undefined)[],
-): Rejected | undefined {
-  if (ifGenerations === undefined) return undefined;
-  const issues = documents.flatMap(({ metadata }, at): Issue[] => {
-    const workload = known[at];
-    const is = workload === undefined || workload.removed ? 0 : workload.generation;
-    if (ifGenerations.length === documents.length && is === ifGenerations[at]) return [];
-    const problem = `${metadata.project}/${metadata.name} is at generation ${is}`;
-    return [
-      { path: `ifGenerations[${at}]`, problem, allowed: `generation ${ifGenerations[at] ?? 'of each'}` },
-    ];
-  });
-  if (issues.length === 0) return undefined;
-  return rejected('conflict', issues[0]?.problem ?? 'another generation', {
-    issues,
-    hint: 'read it again, decide again, and apply with the generations they have now',
   });
 }
 

@@ -1,5 +1,6 @@
-import type { CommandBody, Workload } from '@skerry/contracts';
+import type { CommandBody, Decided, Workload } from '@skerry/contracts';
 import { aroundOf, changeOf } from './apply.js';
+import { refuseDecided } from './decided.js';
 import { contradictions } from './contradictions.js';
 import { overQuota } from './quota.js';
 import { applied, superseded } from './sequence.js';
@@ -38,23 +39,14 @@ export function admitScale(
 
 /** Stops a workload (nothing of it runs, its spec stays) or starts it again. */
 export function admitStop(
-  body: Ref & { ifGeneration?: number | undefined },
+  body: Ref & { decided?: Decided | undefined },
   stopped: boolean,
   request: AdmissionRequest,
   state: AdmissionState,
 ): Admission {
-  const { ifGeneration } = body;
   return changed(body, request, state, (workload) => {
     if (workload.stopped === stopped) return undefined;
-    if (ifGeneration !== undefined && workload.generation !== ifGeneration)
-      return rejected(
-        'conflict',
-        `the workload is at generation ${workload.generation}, not ${ifGeneration}`,
-        {
-          hint: 'read it again, decide again, and ask with the generation it has now',
-        },
-      );
-    return { ...workload, stopped };
+    return refuseDecided(body.decided, [workload]) ?? { ...workload, stopped };
   });
 }
 
