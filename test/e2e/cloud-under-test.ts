@@ -70,7 +70,7 @@ async function adminBus(cloud: LocalCloud): Promise<Bus> {
   const file = cloud.paths.creds('test-admin');
   await writeCreds(file, jwt, user);
   return connectBus({
-    servers: [`nats://127.0.0.1:${cloud.file.ports.hub}`],
+    servers: cloud.hubUrls,
     credsFile: file,
     name: 'test-admin',
   });

@@ -8,6 +8,8 @@ import { isMissing } from './missing.js';
 import { FIRST_PORT, freePorts, isFree, isOwnAddress } from './ports.js';
 
 const port = z.number().int().min(1).max(65_535);
+/** Servers of a hub that survives the loss of one. */
+const CLUSTER = 3;
 
 /** What a local cloud remembers of itself: its ports and its sites. Keys are in files of their own. */
 const cloudFileSchema = z.strictObject({
@@ -16,6 +18,13 @@ const cloudFileSchema = z.strictObject({
   /** Address that sites on other machines dial; loopback keeps the cloud to this machine. */
   listen: z.string(),
   ports: z.strictObject({ api: port, hub: port, leaf: port, monitor: port, join: port }),
+  /** The second and third server of a hub of three, and where the three meet. Absent: a hub of one. */
+  cluster: z
+    .strictObject({
+      routes: z.array(port).length(CLUSTER),
+      others: z.array(z.strictObject({ hub: port, leaf: port, monitor: port })).length(CLUSTER - 1),
+    })
+    .optional(),
   /** The sites that this machine runs itself. */
   sites: z.array(z.strictObject({ description: siteDescriptionSchema, port, monitor: port })),
   /** The examples were applied once; from then on they are the owner's, changed or removed. */
@@ -63,9 +72,52 @@ export async function choosePorts(
   return cloudFileSchema.shape.ports.parse({ api, hub, leaf, monitor, join });
 }
 
+/** One server of a cloud's hub; `name` is its process's too. */
+export interface HubServer {
+  name: string;
+  client: number;
+  leaf: number;
+  monitor: number;
+  /** Where the others reach it; absent for a hub of one. */
+  routes?: number;
+}
+
+/** The servers of a cloud's hub, one or three. */
+export function hubServers({ ports, cluster }: CloudFile): HubServer[] {
+  const first = { name: 'hub', client: ports.hub, leaf: ports.leaf, monitor: ports.monitor };
+  if (cluster === undefined) return [first];
+  const others = cluster.others.map(({ hub, leaf, monitor }, i) => ({
+    name: `hub-${i + 2}`,
+    client: hub,
+    leaf,
+    monitor,
+  }));
+  return [first, ...others].map((server, i) => ({ ...server, routes: cluster.routes[i] ?? 0 }));
+}
+
+/** Addresses at which services and people reach the hub. */
+export const hubUrls = (cloud: CloudFile): string[] =>
+  hubServers(cloud).map(({ client }) => `nats://127.0.0.1:${client}`);
+
+/** Ports for the second and third server of a hub of three. */
+export async function chooseCluster(promised: readonly number[]): Promise<NonNullable<CloudFile['cluster']>> {
+  const ports = await freePorts(CLUSTER + 3 * (CLUSTER - 1), promised);
+  const take = () => ports.pop() ?? 0;
+  return {
+    routes: Array.from({ length: CLUSTER }, take),
+    others: Array.from({ length: CLUSTER - 1 }, () => ({ hub: take(), leaf: take(), monitor: take() })),
+  };
+}
+
 /** Every port that the cloud's own servers and services listen on, or may. */
 export function portsOf(cloud: CloudFile): number[] {
-  return [...Object.values(cloud.ports), ...cloud.sites.flatMap((s) => [s.port, s.monitor])];
+  const more = cloud.cluster;
+  return [
+    ...Object.values(cloud.ports),
+    ...(more?.routes ?? []),
+    ...(more?.others.flatMap((server) => Object.values(server)) ?? []),
+    ...cloud.sites.flatMap((s) => [s.port, s.monitor]),
+  ];
 }
 
 /** Throws unless this machine can listen on the address. */
@@ -78,13 +130,16 @@ export async function requireOwnAddress(host: string): Promise<void> {
 
 /** Throws one error that names every port of the cloud that something else holds. */
 export async function requireFreePorts(cloud: CloudFile, path: string): Promise<void> {
-  const { api, hub, leaf, monitor } = cloud.ports;
+  const { api } = cloud.ports;
   // The join endpoint is opened when it is asked for, and says then if it cannot.
   const named: [string, number, string?][] = [
     ['api', api],
-    ['hub', hub],
-    ['hub for sites', leaf, cloud.listen],
-    ['hub monitoring', monitor],
+    ...hubServers(cloud).flatMap(({ name, client, leaf, monitor, routes }): [string, number, string?][] => [
+      [name, client],
+      [`${name} for sites`, leaf, cloud.listen],
+      [`${name} monitoring`, monitor],
+      ...(routes === undefined ? [] : [[`${name} for the others`, routes] satisfies [string, number]]),
+    ]),
     ...cloud.sites.flatMap(({ description, port: client, monitor: own }): [string, number][] => [
       [`site ${description.name}`, client],
       [`site ${description.name} monitoring`, own],

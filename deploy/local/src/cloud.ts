@@ -3,6 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SiteDescription } from '@skerry/contracts';
 import {
+  hubServers,
+  hubUrls,
   portsOf,
   requireFreePorts,
   requireOwnAddress,
@@ -44,8 +46,10 @@ export interface CloudOptions {
   sites: readonly SiteDescription[];
   /** `ephemeral` for tests: any free ports, so that several clouds run side by side. Default `fixed`. */
   ports?: 'fixed' | 'ephemeral';
-  /** Instances of a service. Default 1 each. */
-  instances?: Partial<Record<ServiceName, number>>;
+  /** Instances of each service. Default 1. */
+  instances?: number;
+  /** Servers of a hub that is founded: one, or three that keep three copies of everything. Default 1. */
+  hub?: 1 | 3;
   /** Round trip from the hub to a site, put on the link. Default none. */
   wanRttMs?: (site: string) => number;
   /** Changes how a process of a site is run; tests put sites on machines of their own with it. Default: as it is. */
@@ -65,6 +69,8 @@ export class LocalCloud {
   readonly paths: CloudPaths;
   private readonly relays: DelayRelay[] = [];
   private readonly httpPorts = new Map<string, number>();
+  /** Ports of the api by instance. */
+  private readonly apiPorts = new Map<number, number>();
   private constructor(
     private readonly options: CloudOptions,
     readonly supervisor: Supervisor,
@@ -107,8 +113,10 @@ export class LocalCloud {
       sites: options.sites,
       ports: options.ports ?? 'fixed',
       listen,
+      hub: options.hub ?? 1,
     });
     const file = options.listen === undefined ? founded.cloud : { ...founded.cloud, listen: options.listen };
+    requireSameHub(options, file);
     await requireOwnAddress(file.listen);
     await requireFreePorts(file, paths.cloudFile);
     // Remembered, so that sites elsewhere find the hub again after any later start.
@@ -139,8 +147,19 @@ export class LocalCloud {
     this.options.onProgress?.(`site ${site} was removed: nothing of it is left on this machine`);
   }
 
+  /** Of the api's first instance. */
   get apiUrl(): string {
     return `http://127.0.0.1:${this.file.ports.api}`;
+  }
+
+  /** Of each instance of the api. */
+  get apiUrls(): string[] {
+    return [...this.apiPorts.values()].map((port) => `http://127.0.0.1:${port}`);
+  }
+
+  /** Addresses at which services and people reach the hub. */
+  get hubUrls(): string[] {
+    return hubUrls(this.file);
   }
 
   get siteNames(): string[] {
@@ -151,9 +170,13 @@ export class LocalCloud {
   async startService(app: ServiceName, instance = 0): Promise<void> {
     // Its leaf servers start later: a port that is free now may be theirs.
     const promised = [...portsOf(this.file), ...this.httpPorts.values()];
-    const [httpPort = 0] = await freePorts(1, promised);
-    const spec = serviceProcess(this.options.programs, this.paths, this.file, { app, instance, httpPort });
+    const [httpPort = 0, other = 0] = await freePorts(2, [...promised, ...this.apiPorts.values()]);
+    // Only the first is in the CLI's context.
+    const apiPort = instance === 0 ? this.file.ports.api : (this.apiPorts.get(instance) ?? other);
+    const ports = { httpPort, apiPort };
+    const spec = serviceProcess(this.options.programs, this.paths, this.file, { app, instance, ...ports });
     this.httpPorts.set(spec.name, httpPort);
+    if (app === 'api') this.apiPorts.set(instance, apiPort);
     this.supervisor.start(spec);
   }
 
@@ -169,8 +192,9 @@ export class LocalCloud {
     this.supervisor.start(this.options.siteProcess?.(site, spec) ?? spec);
   }
 
-  startHub(): void {
-    this.supervisor.start(hubProcess(this.options.programs, this.paths));
+  /** Starts one server of the hub, or one that was stopped. */
+  startHub(name = 'hub'): void {
+    this.supervisor.start(hubProcess(this.options.programs, this.paths, name));
   }
 
   /** Resolves when a service (or all) answers that it is ready; rejects with what it says and where its log is. */
@@ -190,45 +214,52 @@ export class LocalCloud {
     const signal = options.keepReplicas === true ? 'SIGTERM' : STOP_WITH_REPLICAS;
     await Promise.all(of('agent-').map((n) => supervisor.stop(n, signal)));
     await Promise.all(of('leaf-').map((n) => supervisor.stop(n)));
+    const hub = new Set(hubServers(this.file).map(({ name }) => name));
     await Promise.all(
-      names.filter((n) => n !== 'hub' && !/^(agent|leaf)-/.test(n)).map((n) => supervisor.stop(n)),
+      names.filter((n) => !hub.has(n) && !/^(agent|leaf)-/.test(n)).map((n) => supervisor.stop(n)),
     );
-    await supervisor.stop('hub');
+    await Promise.all([...hub].map((name) => supervisor.stop(name)));
     await Promise.all(this.relays.map((r) => r.close()));
     await this.unlock();
   }
 
   private async startAll(say: (line: string) => void): Promise<void> {
     say('starting the hub');
-    this.startHub();
+    for (const { name } of hubServers(this.file)) this.startHub(name);
     await this.hubUp();
     say(`starting ${SERVICES.length} services and ${this.file.sites.length} sites`);
     for (const app of SERVICES) {
-      for (let i = 0; i < (this.options.instances?.[app] ?? 1); i++) await this.startService(app, i);
+      for (let i = 0; i < (this.options.instances ?? 1); i++) await this.startService(app, i);
     }
     for (const site of this.siteNames) {
-      await writeLeafConfig(this.paths, this.file, site, await this.leafUrl(site));
+      await writeLeafConfig(this.paths, this.file, site, await this.leafUrls(site));
       this.startLeaf(site);
       this.startAgent(site);
     }
     await this.ready();
   }
 
-  private async leafUrl(site: string): Promise<string> {
-    const target = {
-      host: this.file.listen === '0.0.0.0' ? '127.0.0.1' : this.file.listen,
-      port: this.file.ports.leaf,
-    };
+  /** Where a site finds the servers of the hub. */
+  private async leafUrls(site: string): Promise<string[]> {
+    const host = this.file.listen === '0.0.0.0' ? '127.0.0.1' : this.file.listen;
     const rttMs = this.options.wanRttMs?.(site) ?? 0;
-    if (rttMs <= 0) return `tls://${target.host}:${target.port}`;
-    const relay = await DelayRelay.listen({ oneWayMs: rttMs / 2, target });
-    this.relays.push(relay);
-    return `tls://127.0.0.1:${relay.port}`;
+    return await Promise.all(
+      hubServers(this.file).map(async ({ leaf: port }) => {
+        if (rttMs <= 0) return `tls://${host}:${port}`;
+        const relay = await DelayRelay.listen({ oneWayMs: rttMs / 2, target: { host, port } });
+        this.relays.push(relay);
+        return `tls://127.0.0.1:${relay.port}`;
+      }),
+    );
   }
 
   private async hubUp(): Promise<void> {
-    const url = `http://127.0.0.1:${this.file.ports.monitor}/healthz`;
-    await this.answers('hub', url, Date.now() + READY_TIMEOUT_MS);
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    await Promise.all(
+      hubServers(this.file).map(({ name, monitor }) =>
+        this.answers(name, `http://127.0.0.1:${monitor}/healthz`, deadline),
+      ),
+    );
   }
 
   private async waitReady(name: string, deadline: number): Promise<void> {
@@ -261,6 +292,15 @@ export class LocalCloud {
     this.options.signal?.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+}
+
+/** A hub does not grow by itself: its streams would have to be copied to the new servers first. */
+function requireSameHub({ hub, home }: CloudOptions, file: CloudFile): void {
+  const servers = hubServers(file).length;
+  if (hub === undefined || hub === servers) return;
+  throw new Error(
+    `the cloud in ${home} was founded with a hub of ${servers}, not ${hub}: start it without --hub, or found another with SKERRY_HOME=<another folder>`,
+  );
 }
 
 /** What a URL answers; undefined when nothing comes in time. */

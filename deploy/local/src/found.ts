@@ -19,7 +19,16 @@ import {
   writePrivateFile,
   type CloudIdentity,
 } from '@skerry/identity';
-import { choosePorts, readCloudFile, writeCloudFile, type CloudFile } from './cloud-file.js';
+import {
+  chooseCluster,
+  choosePorts,
+  hubServers,
+  hubUrls,
+  readCloudFile,
+  writeCloudFile,
+  type CloudFile,
+  type HubServer,
+} from './cloud-file.js';
 import { isMissing } from './missing.js';
 import { freePorts } from './ports.js';
 import type { CloudPaths } from './paths.js';
@@ -42,6 +51,8 @@ export interface FoundOptions {
   sites: readonly SiteDescription[];
   ports: 'fixed' | 'ephemeral';
   listen: string;
+  /** Servers of the hub. */
+  hub: 1 | 3;
 }
 
 /** The cloud in a folder: read when there is one, made when there is none. Making it again after a crash goes on where it stopped. */
@@ -66,11 +77,14 @@ async function newCloud(options: FoundOptions): Promise<CloudFile> {
     port: ports[2 * i] ?? 0,
     monitor: ports[2 * i + 1] ?? 0,
   }));
+  const own = await choosePorts(options.ports, ports);
+  const cluster = options.hub === 1 ? undefined : await chooseCluster([...ports, ...Object.values(own)]);
   return {
     format: 1,
     createdAt: new Date().toISOString(),
     listen: options.listen,
-    ports: await choosePorts(options.ports, ports),
+    ports: own,
+    ...(cluster === undefined ? {} : { cluster }),
     sites,
   };
 }
@@ -105,7 +119,7 @@ async function writeContext(paths: CloudPaths, cloud: CloudFile): Promise<ApiTok
     name: 'local',
     url: `http://127.0.0.1:${cloud.ports.api}`,
     token,
-    natsUrl: `nats://127.0.0.1:${cloud.ports.hub}`,
+    natsUrl: hubUrls(cloud).join(','),
     operatorCreds: paths.creds('operator'),
   };
   await writePrivateFile(paths.context, `${JSON.stringify(context, null, 2)}\n`);
@@ -132,8 +146,9 @@ function jsonOrNothing(text: string): unknown {
   }
 }
 
-/** Writes the hub's configuration and a fresh certificate for every address this machine has, so that a site may dial any of them. */
-export async function writeHub(paths: CloudPaths, { cloud, identity, isNew }: Founded): Promise<void> {
+/** Writes the configuration of each server of the hub and, for all of them, a fresh certificate for every address this machine has, so that a site may dial any of them. */
+export async function writeHub(paths: CloudPaths, founded: Founded): Promise<void> {
+  const { cloud, identity, isNew } = founded;
   const addresses = Object.values(networkInterfaces()).flatMap((i) =>
     (i ?? []).map((a) => a.address.split('%')[0] ?? ''),
   );
@@ -154,32 +169,58 @@ export async function writeHub(paths: CloudPaths, { cloud, identity, isNew }: Fo
   await writePrivateFile(file('hub.crt'), server.certPem);
   await writePrivateFile(file('hub.key'), server.keyPem);
   await writePrivateFile(file('sites-ca.crt'), identity.sitesCa.certPem);
-  const { ports } = cloud;
-  const text = hubConfig({
-    serverName: 'hub',
-    client: { host: '127.0.0.1', port: ports.hub },
-    monitoring: { host: '127.0.0.1', port: ports.monitor },
+  await writePrivateFile(file('servers-ca.crt'), identity.serversCa.certPem);
+  const accounts = {
+    [identity.systemAccount.publicKey]: identity.systemAccountJwt,
+    [identity.cloudAccount.publicKey]: identity.cloudAccountJwt,
+    // Policy pushes them too; a new hub that knows them from the start lets the sites in some seconds sooner.
+    ...(isNew ? await siteAccounts(paths, cloud, identity) : {}),
+  };
+  for (const one of hubServers(cloud))
+    await writePrivateFile(paths.hubConfig(one.name), serverConfig(paths, founded, one, accounts));
+}
+
+function serverConfig(
+  paths: CloudPaths,
+  { cloud, identity }: Founded,
+  server: HubServer,
+  accounts: Readonly<Record<string, string>>,
+): string {
+  const folder = paths.hubServer(server.name);
+  const tls = (caFile: string) => ({
+    certFile: join(paths.hubTls, 'hub.crt'),
+    keyFile: join(paths.hubTls, 'hub.key'),
+    caFile: join(paths.hubTls, caFile),
+  });
+  const { routes } = server;
+  const cluster =
+    routes === undefined
+      ? {}
+      : {
+          cluster: {
+            name: 'skerry',
+            host: '127.0.0.1',
+            port: routes,
+            routes: (cloud.cluster?.routes ?? []).map((port) => `tls://127.0.0.1:${port}`),
+            tls: tls('servers-ca.crt'),
+          },
+        };
+  return hubConfig({
+    serverName: server.name,
+    client: { host: '127.0.0.1', port: server.client },
+    monitoring: { host: '127.0.0.1', port: server.monitor },
     operatorJwt: identity.operatorJwt,
     systemAccount: identity.systemAccount.publicKey,
-    resolverDir: join(paths.hub, 'accounts'),
-    accounts: {
-      [identity.systemAccount.publicKey]: identity.systemAccountJwt,
-      [identity.cloudAccount.publicKey]: identity.cloudAccountJwt,
-      // Policy pushes them too; a new hub that knows them from the start lets the sites in some seconds sooner.
-      ...(isNew ? await siteAccounts(paths, cloud, identity) : {}),
-    },
+    resolverDir: join(folder, 'accounts'),
+    accounts,
     jetstream: {
-      storeDir: join(paths.hub, 'jetstream'),
+      storeDir: join(folder, 'jetstream'),
       maxMemoryBytes: HUB_MEMORY_BYTES,
       maxFileBytes: HUB_STORE_BYTES,
     },
-    leaf: {
-      host: cloud.listen,
-      port: ports.leaf,
-      tls: { certFile: file('hub.crt'), keyFile: file('hub.key'), caFile: file('sites-ca.crt') },
-    },
+    leaf: { host: cloud.listen, port: server.leaf, tls: tls('sites-ca.crt') },
+    ...cluster,
   });
-  await writePrivateFile(paths.hubConfig, text);
 }
 
 async function siteAccounts(

@@ -14,6 +14,8 @@ const USAGE = `npm start [-- options]   brings up a cloud on this machine
   --wan             put the measured round trips on the links between hub and sites
   --listen ADDRESS  let sites on other machines join: listen on ADDRESS (0.0.0.0 for all)
   --no-examples     do not apply the example workloads
+  --hub 3           a hub of three servers, for a cloud that is founded by this start
+  --instances N     N processes of each service (1 to 3)
   --redis URL       keep the read model in Redis
   --help            this text
 
@@ -21,6 +23,7 @@ Set SKERRY_HOME to keep the cloud somewhere else than in .skerry, and
 OTEL_EXPORTER_OTLP_ENDPOINT to send traces to an OpenTelemetry collector.
 `;
 const EXIT_USAGE = 2;
+const MAX_INSTANCES = 3;
 /** Where the hub stands with `--wan`. */
 const HUB_AT = 'eu-de';
 
@@ -29,6 +32,8 @@ interface Options {
   listen: string | undefined;
   examples: boolean;
   redis: string | undefined;
+  hub: 1 | 3 | undefined;
+  instances: number;
 }
 
 /** What was asked for cannot be: said in one line, with exit code 2. */
@@ -45,12 +50,29 @@ function readOptions(argv: string[]): Options | 'help' {
   if (values.redis !== undefined && !/^rediss?:$/.test(protocolOf(values.redis))) {
     throw new Usage('--redis wants an address such as redis://127.0.0.1:6379');
   }
-  return { wan: values.wan, listen: values.listen, examples: !values['no-examples'], redis: values.redis };
+  const { wan, listen, redis } = values;
+  const [hub, instances] = [hubSize(values.hub), Number(values.instances)];
+  if (!(instances >= 1 && instances <= MAX_INSTANCES))
+    throw new Usage(`--instances wants 1 to ${MAX_INSTANCES}`);
+  return { wan, listen, examples: !values['no-examples'], redis, hub, instances };
+}
+
+function hubSize(text: string | undefined): 1 | 3 | undefined {
+  switch (text) {
+    case undefined:
+      return undefined;
+    case '1':
+      return 1;
+    case '3':
+      return 3;
+    default:
+      throw new Usage('--hub wants 1 or 3: two servers stop when either of them is lost');
+  }
 }
 
 /** Without `--` npm takes an option for its own, and tells it only by the environment. */
 function requireNotSwallowed(env: NodeJS.ProcessEnv): void {
-  const [swallowed] = ['wan', 'listen', 'examples', 'redis'].filter(
+  const [swallowed] = ['wan', 'listen', 'examples', 'redis', 'hub', 'instances'].filter(
     (name) => env[`npm_config_${name}`] !== undefined,
   );
   if (swallowed === undefined) return;
@@ -67,6 +89,8 @@ function parsedOptions(args: string[]) {
         listen: { type: 'string' },
         'no-examples': { type: 'boolean', default: false },
         redis: { type: 'string' },
+        hub: { type: 'string' },
+        instances: { type: 'string', default: '1' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;
@@ -100,6 +124,8 @@ async function run(options: Options, root: string, stopped: AbortSignal): Promis
     programs: { root, natsServer: nats.path, env: sharedEnv(options) },
     sites,
     signal: stopped,
+    instances: options.instances,
+    ...(options.hub === undefined ? {} : { hub: options.hub }),
     ...(options.wan ? { wanRttMs: roundTripFromHub(sites, HUB_AT) } : {}),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     onProgress: (line) => (/ ended \(| removed: /.test(line) ? progress.note(line) : progress.update(line)),

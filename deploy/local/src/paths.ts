@@ -22,8 +22,10 @@ export function cloudPaths(home: string) {
     /** The processes of the cloud: what a killed run left is ended by the next one. */
     pids: join(home, 'pids.json'),
     logs: join(home, 'logs'),
-    hub: join(home, 'hub'),
-    hubConfig: join(home, 'hub', 'nats.conf'),
+    /** Folder of one server of the hub, by its name. */
+    hubServer: (name: string) => join(home, name),
+    hubConfig: (name: string) => join(home, name, 'nats.conf'),
+    /** Of all servers of the hub. */
     hubTls: join(home, 'hub', 'tls'),
     identity: join(home, 'identity'),
     bootstrap: join(home, 'identity', 'bootstrap.json'),

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { CloudFile } from './cloud-file.js';
+import { hubServers, hubUrls, type CloudFile } from './cloud-file.js';
 import type { CloudPaths } from './paths.js';
 import type { ProcessSpec } from './supervisor.js';
 
@@ -29,28 +29,30 @@ function environment(programs: Programs, more: Readonly<Record<string, string>>)
   return { ...own, ...programs.env, ...more };
 }
 
-export function hubProcess(programs: Programs, paths: CloudPaths): ProcessSpec {
-  return { name: 'hub', argv: [programs.natsServer, '-c', paths.hubConfig], env: environment(programs, {}) };
+/** One server of the hub, by its name. */
+export function hubProcess(programs: Programs, paths: CloudPaths, name: string): ProcessSpec {
+  return { name, argv: [programs.natsServer, '-c', paths.hubConfig(name)], env: environment(programs, {}) };
 }
 
-/** One instance of a service; `httpPort` is where its health is asked. */
+/** One instance of a service; `httpPort` is where its health is asked, `apiPort` where the api listens. */
 export function serviceProcess(
   programs: Programs,
   paths: CloudPaths,
   cloud: CloudFile,
-  options: { app: ServiceName; instance: number; httpPort: number },
+  options: { app: ServiceName; instance: number; httpPort: number; apiPort: number },
 ): ProcessSpec {
-  const { app, instance, httpPort } = options;
+  const { app, instance, httpPort, apiPort } = options;
   const name = instance === 0 ? app : `${app}-${instance + 1}`;
   return {
     name,
     argv: [process.execPath, ...NODE_FLAGS, join(programs.root, 'apps', app, 'dist', 'main.js')],
     env: environment(programs, {
-      SKERRY_NATS_URL: `nats://127.0.0.1:${cloud.ports.hub}`,
+      SKERRY_NATS_URL: hubUrls(cloud).join(','),
+      SKERRY_NATS_REPLICAS: String(hubServers(cloud).length),
       SKERRY_NATS_CREDS: paths.creds(app),
       SKERRY_INSTANCE: name,
       SKERRY_HTTP_PORT: String(httpPort),
-      ...serviceSettings(programs, paths, cloud, app, instance),
+      ...serviceSettings(programs, paths, cloud, app, apiPort),
     }),
   };
 }
@@ -60,7 +62,7 @@ function serviceSettings(
   paths: CloudPaths,
   cloud: CloudFile,
   app: ServiceName,
-  instance: number,
+  apiPort: number,
 ): Record<string, string> {
   const reachable = cloud.listen === '0.0.0.0' ? '127.0.0.1' : cloud.listen;
   switch (app) {
@@ -69,14 +71,15 @@ function serviceSettings(
         SKERRY_IDENTITY_DIR: paths.identity,
         SKERRY_SYS_CREDS: paths.creds('policy-sys'),
         SKERRY_BOOTSTRAP_FILE: paths.bootstrap,
-        SKERRY_LEAF_URLS: `tls://${reachable}:${cloud.ports.leaf}`,
+        SKERRY_LEAF_URLS: hubServers(cloud)
+          .map(({ leaf }) => `tls://${reachable}:${leaf}`)
+          .join(','),
         SKERRY_RENEW_URL: `https://${reachable}:${cloud.ports.join}`,
       };
     case 'api':
       return {
         SKERRY_API_HOST: '127.0.0.1',
-        // A second instance takes any port: only the first is in the CLI's context.
-        SKERRY_API_PORT: instance === 0 ? String(cloud.ports.api) : '0',
+        SKERRY_API_PORT: String(apiPort),
         SKERRY_JOIN_HOST: cloud.listen,
         SKERRY_JOIN_PORT: String(cloud.ports.join),
         SKERRY_TLS_DIR: paths.hubTls,

@@ -87,12 +87,12 @@ function siteFile(cloud: CloudFile, site: CloudFile['sites'][number], account: s
   };
 }
 
-/** Writes the configuration of a site's leaf server; `hubUrl` may lead through a delaying relay. */
+/** Writes the configuration of a site's leaf server; `hubUrls` may lead through delaying relays. */
 export async function writeLeafConfig(
   paths: CloudPaths,
   cloud: CloudFile,
   site: string,
-  hubUrl: string,
+  hubUrls: readonly string[],
 ): Promise<void> {
   const entry = cloud.sites.find((s) => s.description.name === site);
   if (entry === undefined) throw new Error(`this cloud has no site ${site}`);
@@ -110,7 +110,7 @@ export async function writeLeafConfig(
     },
     users: { agent: agent.publicKey },
     leaf: {
-      urls: [hubUrl],
+      urls: hubUrls,
       credsFile: join(folder, 'leaf.creds'),
       tls: { certFile: tls('leaf.crt'), keyFile: tls('leaf.key'), caFile: tls('ca.crt') },
     },
