@@ -8,7 +8,6 @@ import { ProposeMoves } from './propose-moves.js';
 
 /** Requests that are remembered, so that a further try of one is told what the first has done. */
 const REMEMBERED = 256;
-const MINUTE_MS = 60_000;
 
 /**
  * Makes the moves of a rebalance: asked for by its plan's id, or by itself every so often when it is told to. Only the active
@@ -20,6 +19,8 @@ export class MoveWorkloads {
   private timer: NodeJS.Timeout | undefined;
   private readonly made = new Map<string, Plan>();
 
+  private rebalancing = false;
+
   constructor(
     @Inject(BUS) private readonly bus: Bus,
     private readonly propose: ProposeMoves,
@@ -30,9 +31,9 @@ export class MoveWorkloads {
 
   start(): void {
     this.answering ??= this.bus.respond(RPC.move, (message) => this.handle(message));
-    const { rebalanceMinutes } = this.config;
-    if (rebalanceMinutes === 0) return;
-    this.timer ??= setInterval(() => this.byItself(), rebalanceMinutes * MINUTE_MS);
+    const { rebalanceEveryMs } = this.config;
+    if (rebalanceEveryMs === 0) return;
+    this.timer ??= setInterval(() => this.byItself(), rebalanceEveryMs);
   }
 
   async stop(): Promise<void> {
@@ -62,6 +63,9 @@ export class MoveWorkloads {
   }
 
   private byItself(): void {
+    // One that takes longer than the time between two is not doubled.
+    if (this.rebalancing) return;
+    this.rebalancing = true;
     const { rebalancePercent } = this.config;
     this.propose
       .plan(this.propose.budget(rebalancePercent))
@@ -69,7 +73,8 @@ export class MoveWorkloads {
         if (moves.length > 0 && this.place.move(moves))
           this.log.log('rebalanced', { workloads: moves.length });
       })
-      .catch((error: unknown) => this.log.warn('rebalancing failed', error));
+      .catch((error: unknown) => this.log.warn('rebalancing failed', error))
+      .finally(() => (this.rebalancing = false));
   }
 
   private remember(requestId: string, plan: Plan): void {
