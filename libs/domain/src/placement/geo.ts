@@ -30,22 +30,27 @@ export function estimatedRttMs(km: number): number {
   return ((2 * km) / FIBRE_KM_PER_MS) * PATH_STRETCH + ACCESS_MS;
 }
 
-/** Chords up to this long are looked up; beyond, near the antipode, the arc bends too much for straight pieces. */
-const LOOKED_UP_CHORD = 1.9;
+/** Chords up to this long are looked up. Beyond, near the antipode, the arc bends too much: there the way to the antipode is. */
+const LOOKED_UP_CHORD = 1.85;
+const LOOKED_UP_SQUARED = LOOKED_UP_CHORD * LOOKED_UP_CHORD;
 const PIECES = 2_048;
 const PIECES_PER_CHORD = PIECES / LOOKED_UP_CHORD;
 const RTT_BY_CHORD = Float64Array.from({ length: PIECES + 2 }, (_, i) =>
   estimatedRttMs(kmOfChord(Math.min(2, i / PIECES_PER_CHORD))),
 );
+/** Round trips to two opposite points together. */
+const RTT_BOTH_WAYS = estimatedRttMs(0) + estimatedRttMs(kmOfChord(2));
 
 /**
  * `estimatedRttMs` of the squared chord between two points of the unit sphere, from a table and within 0.0001 ms: a
  * decision asks for hundreds of thousands of them.
  */
 export function rttMsOfSquaredChord(squared: number): number {
-  const chord = Math.sqrt(squared);
-  if (chord >= LOOKED_UP_CHORD) return estimatedRttMs(kmOfChord(chord));
-  const at = chord * PIECES_PER_CHORD;
+  return squared < LOOKED_UP_SQUARED ? lookedUp(squared) : RTT_BOTH_WAYS - lookedUp(Math.max(0, 4 - squared));
+}
+
+function lookedUp(squared: number): number {
+  const at = Math.sqrt(squared) * PIECES_PER_CHORD;
   const piece = at | 0;
   const low = RTT_BY_CHORD[piece] ?? 0;
   return low + (at - piece) * ((RTT_BY_CHORD[piece + 1] ?? 0) - low);
