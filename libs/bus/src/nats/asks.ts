@@ -1,6 +1,7 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
 import { Forbidden, TimedOut, Unavailable } from '../errors.js';
+import type { Outbox } from './outbox.js';
 
 const SWEEP_MS = 100;
 /** Questions without an answer yet; more are refused, since nobody seems to answer. */
@@ -24,7 +25,8 @@ export class Asks {
   private sweeper: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly connection: NatsConnection,
+    connection: NatsConnection,
+    private readonly outbox: Outbox,
     inboxPrefix: string | undefined,
   ) {
     this.prefix = `${createInbox(inboxPrefix)}.`;
@@ -43,7 +45,7 @@ export class Asks {
       this.open.set(id, { subject, deadline: performance.now() + timeoutMs, resolve, reject });
       this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS);
       const reply = this.prefix + id;
-      this.connection.publish(subject, data, headers === undefined ? { reply } : { reply, headers });
+      this.outbox.send(subject, data, headers === undefined ? { reply } : { reply, headers });
     });
   }
 

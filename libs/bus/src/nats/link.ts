@@ -16,6 +16,7 @@ import { requireHeaders, requireSize } from '../body.js';
 import type { Headers } from '../bus.js';
 import { Unavailable } from '../errors.js';
 import { Asks } from './asks.js';
+import { Outbox } from './outbox.js';
 import { toNats } from './wire.js';
 
 /** How to reach the bus. */
@@ -52,6 +53,7 @@ const FIRST_CONNECT_MS = 30_000;
 /** One connection to a server: reconnects for ever, says when it is connected, asks and sends. */
 export class Link {
   readonly asks: Asks;
+  private readonly outbox: Outbox;
   connected = true;
   private closing = false;
   private readonly listeners = new Set<(connected: boolean) => void>();
@@ -61,7 +63,8 @@ export class Link {
     readonly options: ConnectOptions,
     readonly onAlarm: OnAlarm,
   ) {
-    this.asks = new Asks(connection, options.inboxPrefix);
+    this.outbox = new Outbox(connection);
+    this.asks = new Asks(connection, this.outbox, options.inboxPrefix);
     void this.watch();
   }
 
@@ -90,7 +93,7 @@ export class Link {
     if (!this.connected || this.closing) return;
     const hdrs = toNats(requireHeaders(headers));
     requireSize(subject, data, headers, this.connection.info?.max_payload);
-    this.connection.publish(subject, data, {
+    this.outbox.send(subject, data, {
       ...(hdrs === undefined ? {} : { headers: hdrs }),
       ...(reply === undefined ? {} : { reply }),
     });
@@ -123,6 +126,7 @@ export class Link {
 
   /** Resolves when the server has seen all that was sent. */
   async flush(): Promise<void> {
+    this.outbox.drain();
     if (this.connected) await this.connection.flush();
   }
 
@@ -188,7 +192,10 @@ export class Link {
   private turn(connected: boolean): void {
     if (connected === this.connected) return;
     this.connected = connected;
-    if (!connected) this.asks.lost();
+    if (!connected) {
+      this.outbox.drop();
+      this.asks.lost();
+    }
     for (const listener of this.listeners) listener(connected);
   }
 }
