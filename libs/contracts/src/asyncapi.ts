@@ -252,10 +252,10 @@ function others(): Channel[] {
     },
     {
       name: 'site log',
-      address: siteLogSubject('{site}', '{class}'),
+      address: siteLogSubject('{site}'),
       by: 'inventory',
       summary: `stream ${STREAMS.SITELOG.name}: entries of sites' journals`,
-      message: 'JournalEntry',
+      message: 'JournalBatch',
     },
     {
       name: 'live status',

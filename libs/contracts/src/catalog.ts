@@ -33,7 +33,7 @@ import { eventSchema } from './event.js';
 import { decisionBatchSchema, historyBlobSchema } from './history.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
 import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
-import { journalEntrySchema, siteReportSchema } from './journal.js';
+import { journalBatchSchema, journalEntrySchema, siteReportSchema } from './journal.js';
 import {
   digestAnswerSchema,
   digestRequestSchema,
@@ -82,6 +82,7 @@ export const CATALOG = {
   JoinTicket: joinTicketSchema,
   JoinTicketAnswer: rpc.joinTicketAnswerSchema,
   JoinTicketRequest: rpc.joinTicketRequestSchema,
+  JournalBatch: journalBatchSchema,
   JournalEntry: journalEntrySchema,
   KeptPlan: keptPlanSchema,
   LogLine: logLineSchema,

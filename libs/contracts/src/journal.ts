@@ -47,6 +47,14 @@ export const journalEntrySchema = z.strictObject({
 });
 export type JournalEntry = z.infer<typeof journalEntrySchema>;
 
+/** Entries on their way to the hub, oldest first: `up.journal.…`, and one message of `SITELOG`. */
+export const journalBatchSchema = z.strictObject({
+  kind: z.literal('JournalBatch'),
+  site: nameSchema,
+  entries: z.array(journalEntrySchema).min(1).max(LIMITS.entriesPerJournalBatch),
+});
+export type JournalBatch = z.infer<typeof journalBatchSchema>;
+
 /** What the journal takes of its room. */
 export const journalUseSchema = z.strictObject({
   /** Audit and state entries. */

@@ -77,6 +77,7 @@ export const LIMITS = {
   journalTextChars: 300,
   absencesPerReport: 50,
   changesPerReport: 500,
+  entriesPerJournalBatch: 200,
   /** Entries that a report at the hub is made of, newest. */
   entriesPerReport: 20_000,
   keysPerBucket: 100_000,

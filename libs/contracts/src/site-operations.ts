@@ -30,6 +30,8 @@ export const operationSchema = z.discriminatedUnion('verb', [
     tail: logRequest.tail,
     follow: z.boolean(),
   }),
+  /** The one who follows is still there. */
+  z.strictObject({ verb: z.literal('logs-more'), id: logRequest.id }),
   z.strictObject({ verb: z.literal('report') }),
   z.strictObject({ verb: z.literal('stop'), ...workloadRef }),
   z.strictObject({ verb: z.literal('start'), ...workloadRef }),

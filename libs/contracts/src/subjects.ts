@@ -25,8 +25,7 @@ export const retirementSubject = (site: string) => `desired.${site}.site.${NONE}
 /** Who may act at a site without the hub: `desired.<site>.access._.<site>`. */
 export const accessSubject = (site: string) => `desired.${site}.access.${NONE}.${site}`;
 /** Journals of sites as the hub keeps them, stream `SITELOG`. */
-export const siteLogSubject = (site: string, kind: string) => `sitelog.${site}.${kind}`;
-export const siteLogFilter = (site: string) => `sitelog.${site}.>`;
+export const siteLogSubject = (site: string) => `sitelog.${site}`;
 export const nodeRulesSubject = (site: string) => `desired.${site}.site.${NONE}.nodes`;
 export const desiredFilter = (site: string) => `desired.${site}.>`;
 /** Reports of sites as the hub keeps them, stream `OBSERVED`: one message a subject. */
@@ -57,7 +56,7 @@ export const SITE = {
   delivery: 'dl.d',
   /** Entries of the site's journal; and where they go up. */
   journal: (kind: string) => `journal.${kind}`,
-  journalUplink: (kind: string) => `up.journal.${NONE}.${kind}`,
+  journalUplink: `up.journal.${NONE}.batch`,
 } as const;
 
 /** At the site alone: no server lets `local.>` past the leaf connection. */
@@ -196,7 +195,7 @@ export const STREAMS = {
   /** What happened at sites, from their own journals. */
   SITELOG: {
     name: 'SITELOG',
-    subjects: ['sitelog.>'],
+    subjects: ['sitelog.*'],
     owner: 'inventory',
     maxAgeS: 30 * DAY_S,
     maxBytes: 512 * MIB,

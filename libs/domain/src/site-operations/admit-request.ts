@@ -48,6 +48,7 @@ export function refuseOperation(actor: Actor, { verb }: Operation): Rejected | u
   switch (verb) {
     case 'status':
     case 'logs':
+    case 'logs-more':
     case 'report':
       return undefined;
     case 'stop':
