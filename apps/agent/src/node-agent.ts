@@ -180,6 +180,8 @@ export class NodeAgent {
       return;
     }
     const offer = await this.store.offer(object, traceparent === undefined ? {} : { traceparent });
+    // Who says again that it has to go does not know that it has gone.
+    if (offer === 'same' && object.kind === 'Tombstone') this.reporter.again(keyOf(object));
     if (offer !== 'newer') return;
     if (object.kind === 'Retirement') this.retire?.();
     else this.supervisor.take(keyOf(object));

@@ -44,6 +44,12 @@ export class Reporter {
     if (!this.waiting.has(key)) this.soon(key, LINGER_MS);
   }
 
+  /** Reports it once more although nothing has changed: the hub does not know what it was told. */
+  again(key: string): void {
+    this.sent.delete(key);
+    this.changed(key);
+  }
+
   /** Whether the outbox has all that there was to report. */
   get idle(): boolean {
     return this.dirty.size === 0 && this.sending.size === 0;
