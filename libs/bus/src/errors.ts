@@ -1,6 +1,12 @@
 /** A compare-and-set that lost: the key or subject has moved on. Re-read, decide again. */
 export class Conflict extends Error {
   override readonly name = 'Conflict';
+
+  /** Where the subject is, 0 for nothing; undefined when the server did not say. */
+  get lastSequence(): number | undefined {
+    const found = /wrong last sequence: (\d+)/.exec(this.message)?.[1];
+    return found === undefined ? undefined : Number(found);
+  }
 }
 /** Nobody answers: no responder, no stream, or not connected. Safe to retry. */
 export class Unavailable extends Error {

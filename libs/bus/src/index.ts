@@ -1,11 +1,14 @@
 export * from './alarm.js';
+export { StreamBucket } from './bucket.js';
 export * from './bus.js';
 export * from './clock.js';
 export * from './dead-letters.js';
 export * from './errors.js';
+export { parseHeld, StreamLease } from './lease.js';
 export { MemoryBus } from './memory/memory-bus.js';
 export { MemoryServer } from './memory/memory-server.js';
 export { connectBus } from './nats/nats-bus.js';
 export type { ConnectOptions } from './nats/link.js';
+export type { Store, StoreFollowOptions } from './store.js';
 export { matches } from './subject.js';
 export { traceOf, withTrace } from './trace.js';

@@ -40,6 +40,7 @@ export class SweepReports implements OnModuleDestroy {
     for (const absence of this.reports.takeAbsences(now - ABSENCE_KEPT_MS)) {
       try {
         await this.reports.drop(absence.sequence);
+        this.reports.forget(absence.subject);
         this.sending.release(absence.site, absence.subject);
       } catch (error) {
         this.log.debug(`absence ${absence.subject} not dropped`, error);

@@ -126,4 +126,34 @@ describe('the bus in memory under a clock of the test', () => {
     await clock.pass(86_400_000);
     expect(await bus.streamState('DAYS')).toMatchObject({ messages: 0, lastSequence: 1 });
   });
+
+  test('a server that starts again without the last second has what there was before, and followers are told', async () => {
+    const clock = new HandClock();
+    const server = new MemoryServer(clock, { unsyncedMs: 1_000 });
+    const bus = new MemoryBus(server);
+    open.push(bus);
+    await bus.ensureStream(streamNamed('LOST', { maxMessagesPerSubject: 1 }));
+    await bus.publish('lost.kept', { n: 1 });
+    await bus.publish('lost.changed', { n: 1 });
+    await clock.pass(2_000);
+    await bus.publish('lost.changed', { n: 2 });
+    await bus.publish('lost.new', { n: 1 });
+    const restarts: string[] = [];
+    const heard: unknown[] = [];
+    await bus.follow('LOST', (m) => void heard.push([m.subject, m.json()]), {
+      onRestart: () => void restarts.push('restart'),
+    });
+    await clock.pass(500);
+    bus.cut();
+    server.rewind(1_000);
+    heard.length = 0;
+    bus.heal();
+    await clock.pass(100);
+    expect(restarts).toEqual(['restart']);
+    expect(heard).toEqual([
+      ['lost.kept', { n: 1 }],
+      ['lost.changed', { n: 1 }],
+    ]);
+    expect((await bus.publish('lost.next', {})).sequence).toBe(3);
+  });
 });

@@ -28,7 +28,21 @@ export class MemoryServer {
   private readonly creations = new Set<() => void>();
   private turn = 0;
 
-  constructor(readonly clock: Clock = realClock) {}
+  /** `unsyncedMs`: how much of what was stored last `rewind` can take back; keeping that costs a little. */
+  constructor(
+    readonly clock: Clock = realClock,
+    private readonly options: { unsyncedMs?: number } = {},
+  ) {}
+
+  /** As a server that starts again without the last `ms` of what it had said was stored. Disconnect its buses before. */
+  rewind(ms: number): void {
+    const moment = this.clock.now() - Math.min(ms, this.options.unsyncedMs ?? 0);
+    for (const [name, stream] of this.streams) {
+      stream.close();
+      this.streams.set(name, stream.before(moment));
+    }
+    for (const tell of this.creations) tell();
+  }
 
   ensureStream(definition: StreamDefinition): void {
     this.ensure({
@@ -104,7 +118,7 @@ export class MemoryServer {
   private ensure(wanted: MemoryStreamConfig): void {
     const there = this.streams.get(wanted.name);
     if (there === undefined) {
-      this.streams.set(wanted.name, new MemoryStream(wanted, this.clock));
+      this.streams.set(wanted.name, new MemoryStream(wanted, this.clock, this.options.unsyncedMs));
       for (const tell of this.creations) tell();
       return;
     }

@@ -46,12 +46,31 @@ export class MemoryStream {
   private readonly ids = new Map<string, { sequence: number; at: number }>();
   private readonly listeners = new Set<(m: Lying) => void>();
   private stopTimer: (() => void) | undefined;
+  /** Of the last `unsyncedMs`: what was removed when, and how far the stream was when. */
+  private readonly removals: { m: Lying; at: number }[] = [];
+  private readonly marks: { at: number; sequence: number }[] = [];
 
+  /** `unsyncedMs`: how far back `before` can go. */
   constructor(
     config: MemoryStreamConfig,
     private readonly clock: Clock,
+    private readonly unsyncedMs = 0,
   ) {
     this.config = config;
+  }
+
+  /** The stream as it was at a moment of the last `unsyncedMs`, as a server has it that lost what came later. */
+  before(moment: number): MemoryStream {
+    const then = new MemoryStream(this.config, this.clock, this.unsyncedMs);
+    const back = this.removals.flatMap(({ m, at }) => (at > moment ? [m] : []));
+    const lying = [...back, ...this.log.filter((m) => !m.removed)].filter((m) => m.storedAt <= moment);
+    for (const m of lying.toSorted((a, b) => a.sequence - b.sequence)) then.enter({ ...m, removed: false });
+    for (const [id, known] of this.ids) if (known.at <= moment) then.ids.set(id, known);
+    const mark = this.marks.findLast(({ at }) => at <= moment)?.sequence ?? 0;
+    const all = this.marks.every(({ at }) => at <= moment);
+    then.lastSequence = Math.max(then.lastSequence, all ? this.lastSequence : mark);
+    then.schedule();
+    return then;
   }
 
   takes(subject: string): boolean {
@@ -124,6 +143,7 @@ export class MemoryStream {
   remove(m: Lying): void {
     if (m.removed) return;
     m.removed = true;
+    if (this.unsyncedMs > 0) this.noteRemoval(m);
     this.live--;
     this.bytes -= size(m);
     const all = this.bySubject.get(m.subject);
@@ -178,18 +198,37 @@ export class MemoryStream {
     if (ttl !== undefined && markerMs === 0)
       throw new Error(`stream ${this.config.name}: no time to live per message`);
     const expiresAt = ttl === undefined ? Infinity : now + Number.parseInt(ttl, 10) * 1_000;
-    const m: Lying = { ...out, sequence: ++this.lastSequence, storedAt: now, expiresAt, removed: false };
+    const m: Lying = { ...out, sequence: this.lastSequence + 1, storedAt: now, expiresAt, removed: false };
     const all = this.bySubject.get(m.subject) ?? [];
     const kept = m.headers[NATS.rollup] === 'sub' ? 0 : maxPerSubject > 0 ? maxPerSubject - 1 : Infinity;
     for (const old of all.slice(0, Math.max(0, all.length - kept))) this.remove(old);
-    all.push(m);
-    this.bySubject.set(m.subject, all);
-    this.log.push(m);
-    this.live++;
-    this.bytes += size(m);
+    this.enter(m);
+    if (this.unsyncedMs > 0) this.noteMark(now);
     if (ttl !== undefined) this.schedule();
     for (const listener of this.listeners) listener(m);
     return m;
+  }
+
+  private enter(m: Lying): void {
+    const all = this.bySubject.get(m.subject) ?? [];
+    all.push(m);
+    this.bySubject.set(m.subject, all);
+    this.log.push(m);
+    this.lastSequence = m.sequence;
+    this.live++;
+    this.bytes += size(m);
+  }
+
+  private noteRemoval(m: Lying): void {
+    const now = this.clock.now();
+    this.removals.push({ m, at: now });
+    while ((this.removals[0]?.at ?? now) < now - this.unsyncedMs) this.removals.shift();
+  }
+
+  /** The newest mark that is older stays: it says how far the stream was then. */
+  private noteMark(now: number): void {
+    this.marks.push({ at: now, sequence: this.lastSequence });
+    while ((this.marks[1]?.at ?? now) < now - this.unsyncedMs) this.marks.shift();
   }
 
   /** Removes what is too old; a message with a time to live of its own leaves a marker, so that followers see it go. */

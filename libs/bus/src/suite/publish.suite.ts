@@ -63,6 +63,13 @@ export function publishSuite(open: OpenMeeting): void {
       await bus.publish('pub.cas', { n: 2 }, { expect: { sequence } });
     });
 
+    test('says where the subject is when a condition does not hold', async () => {
+      const { sequence } = await bus.publish('pub.where', { n: 1 });
+      const ahead = { expect: { sequence: sequence + 7 } };
+      expect(await failure(bus.publish('pub.where', {}, ahead))).toMatchObject({ lastSequence: sequence });
+      expect(await failure(bus.publish('pub.nowhere', {}, ahead))).toMatchObject({ lastSequence: 0 });
+    });
+
     test('takes a condition on another subject', async () => {
       const fence = await bus.publish('pub.fence', {});
       const options = { expect: { sequence: fence.sequence, subject: 'pub.fence' } };

@@ -1,0 +1,1 @@
+export { SCHEDULER } from './service.js';
