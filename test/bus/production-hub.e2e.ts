@@ -98,6 +98,14 @@ describe('a hub of three servers', () => {
     await start('h2');
   }, 60_000);
 
+  test('takes fenced writes that come at the same time', async () => {
+    const bucket = bus.bucket(BUCKETS.workloads, (value) => value);
+    const epoch = await bucket.set('shop.epoch', {});
+    const fence = { key: 'shop.epoch', revision: epoch };
+    const writes = Array.from({ length: 50 }, (_, n) => bucket.putFenced(`shop.w${n}`, { n }, fence));
+    expect(new Set(await Promise.all(writes)).size).toBe(50);
+  });
+
   test('lets no certificate of a site onto the routes between its servers', async () => {
     const keyPem = makePrivateKey();
     const csrPem = await makeCertificateRequest({ site: 'eu-de', keyPem });

@@ -12,6 +12,7 @@ import type {
   StoredMessage,
 } from './bus.js';
 import { Conflict, Malformed } from './errors.js';
+import { FencedWrites } from './fenced-writes.js';
 import { NATS } from './outgoing.js';
 import type { Store } from './store.js';
 import { requireFilter, requireKey } from './subject.js';
@@ -37,6 +38,7 @@ export class StreamBucket<T> implements Bucket<T> {
   readonly name: string;
   private readonly stream: string;
   private readonly prefix: string;
+  private readonly fenced: FencedWrites;
 
   constructor(
     private readonly store: Store,
@@ -46,6 +48,7 @@ export class StreamBucket<T> implements Bucket<T> {
     this.name = definition.name;
     this.stream = bucketStream(definition.name);
     this.prefix = bucketSubject(definition.name, '');
+    this.fenced = new FencedWrites(store, this.stream, definition.atomic === true);
   }
 
   async get(key: string): Promise<Entry<T> | undefined> {
@@ -66,7 +69,11 @@ export class StreamBucket<T> implements Bucket<T> {
     write: BucketWrite = {},
   ): Promise<number> {
     const expect = { sequence: fence.revision, subject: this.subject(fence.key) };
-    return await this.publish(key, value, { ...write, expect });
+    // A transaction's messages have no time to live.
+    if (write.ttlMs !== undefined) return await this.publish(key, value, { ...write, expect });
+    const headers = this.headersOf(write.headers);
+    const item = { subject: this.subject(key), body: encode(value), headers };
+    return await this.fenced.write({ item, fence: expect });
   }
 
   async putAll(

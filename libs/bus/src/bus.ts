@@ -57,7 +57,8 @@ export interface BatchItem {
   subject: string;
   body: Body;
   headers?: Headers;
-  expect?: { sequence: number };
+  /** As in `PublishOptions`. */
+  expect?: { sequence: number; subject?: string };
 }
 /** JSON values are encoded; bytes go as they are. */
 export type Body = Uint8Array | object;
@@ -145,7 +146,10 @@ export interface Bucket<T> {
   get(key: string): Promise<Entry<T> | undefined>;
   /** Fails with `Conflict` unless the key is at `revision`; 0: there is no value. Returns the new revision. */
   put(key: string, value: T, revision: number, write?: BucketWrite): Promise<number>;
-  /** As `put`, conditional on the revision of another key of this bucket (a fencing epoch) instead of its own. */
+  /**
+   * As `put`, conditional on the revision of another key of this bucket (a fencing epoch) instead of its own. One is on
+   * its way at a time; in a bucket that is `atomic` those that wait meanwhile go together, all or none.
+   */
   putFenced(
     key: string,
     value: T,

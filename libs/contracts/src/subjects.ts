@@ -192,13 +192,14 @@ export const STREAMS = {
     discard: 'new',
     duplicateWindowS: 120,
   },
-  /** What happened at sites, from their own journals. */
+  /** What happened at sites, from their own journals: a message is a batch of entries, and no site has more than its share. */
   SITELOG: {
     name: 'SITELOG',
     subjects: ['sitelog.*'],
     owner: 'inventory',
     maxAgeS: 30 * DAY_S,
     maxBytes: 512 * MIB,
+    maxMessagesPerSubject: 500,
     discard: 'old',
     duplicateWindowS: 3_600,
   },
@@ -260,7 +261,7 @@ export const BUCKETS = {
   identities: { name: 'identities', owner: 'policy', maxBytes: 64 * MIB },
   policies: { name: 'policies', owner: 'policy', maxBytes: 16 * MIB },
   outcomes: { name: 'outcomes', owner: 'policy', maxAgeS: DAY_S, maxBytes: 256 * MIB },
-  placements: { name: 'placements', owner: 'scheduler', maxBytes: 512 * MIB },
+  placements: { name: 'placements', owner: 'scheduler', maxBytes: 512 * MIB, atomic: true },
   /**
    * Every decision's inputs, written once and never changed: key `<epoch>.<batch>`. The oldest go when it is full. Longer
    * than the 30 days that `why` answers for: a decision leans on what was written up to 15 days before it.

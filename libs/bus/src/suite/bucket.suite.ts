@@ -99,6 +99,22 @@ export function bucketSuite(open: OpenMeeting): void {
       expect(await bucket.get('p.untouched')).toBeUndefined();
     });
 
+    test('takes fenced writes that come at the same time, and refuses all of them once the fence has moved', async () => {
+      for (const atomic of [true, false]) {
+        const definition = bucketNamed(`fenced-${atomic ? 'together' : 'singly'}`, { atomic });
+        await bus.ensureBucket(definition);
+        const fenced = bus.bucket(definition, (value) => value);
+        const epoch = await fenced.set('epoch', {});
+        const write = (n: number) => fenced.putFenced(`p.k${n}`, { n }, { key: 'epoch', revision: epoch });
+        const revisions = await Promise.all(Array.from({ length: 100 }, (_, n) => write(n)));
+        expect(revisions).toEqual(Array.from({ length: 100 }, (_, n) => epoch + 1 + n));
+        expect(await fenced.get('p.k99')).toMatchObject({ value: { n: 99 }, revision: epoch + 100 });
+        await fenced.set('epoch', {});
+        const refused = await Promise.all(Array.from({ length: 3 }, (_, n) => failure(write(n))));
+        for (const error of refused) expect(error).toBeInstanceOf(Conflict);
+      }
+    });
+
     test('writes several keys or none, also over deleted ones', async () => {
       const a = await bucket.put('all.a', { n: 1 }, 0);
       await bucket.put('all.gone', { n: 1 }, 0);
