@@ -1,7 +1,7 @@
 import type { SiteExplanation, Why, WhyQuery } from '@skerry/contracts';
 import { findSite, findWorkload, keyOf } from '../names.js';
 import { plain, type Terminal } from '../output/terminal.js';
-import { placementText } from '../output/workload-lines.js';
+import { placementText, shareText } from '../output/workload-lines.js';
 import type { Session } from './session.js';
 
 export interface WhyOptions {
@@ -53,7 +53,7 @@ function showAll({ placement, sites }: Why, terminal: Terminal): void {
       placement.shares.map((share) => [
         share.site,
         String(share.replicas),
-        share.until === undefined ? share.why : `${share.why}; until replaced`,
+        shareText(share),
         `${(share.demandShare * 100).toFixed(0)} %`,
         `${share.latencyMs.toFixed(0)} ms${share.measured ? '' : ' est.'}`,
         share.costPerMonth.toFixed(2),

@@ -1,5 +1,5 @@
 import type { Plan, PlanFigures, Share } from '@skerry/contracts';
-import { placementText, rejectedLines } from './workload-lines.js';
+import { placedIn, placementText, rejectedLines, shareText } from './workload-lines.js';
 import type { Terminal } from './terminal.js';
 
 type Item = Plan['items'][number];
@@ -50,7 +50,7 @@ function showItem(item: Item, terminal: Terminal): void {
     terminal.table(['  SITE', 'NOW', 'THEN', 'WHY', 'LATENCY', 'A MONTH'], [...stay, ...leave]);
   const { before = { replicas: 0, costPerMonth: 0 } } = item;
   if (placement.shares.length > 0 || before.replicas > 0) {
-    const replicas = placement.shares.reduce((sum, share) => sum + share.replicas, 0);
+    const replicas = placedIn(placement);
     const { costPerMonth, latencyMs } = placement;
     const after = { replicas, costPerMonth, ...(latencyMs === undefined ? {} : { latencyMs }) };
     terminal.say(`  ${figuresText(before, after)}`);
@@ -67,9 +67,8 @@ function showItem(item: Item, terminal: Terminal): void {
 function shareRow(share: Share, before: number | undefined, terminal: Terminal): string[] {
   const { site, replicas } = share;
   const [now, ...more] = row(terminal, { site, before: before ?? replicas, after: replicas });
-  const why = share.until === undefined ? share.why : `${share.why}; until replaced`;
   const latency = `${share.latencyMs.toFixed(0)} ms${share.measured ? '' : ' est.'}`;
-  return [now ?? '', ...more.slice(0, 2), why, latency, share.costPerMonth.toFixed(2)];
+  return [now ?? '', ...more.slice(0, 2), shareText(share), latency, share.costPerMonth.toFixed(2)];
 }
 
 /** One site; coloured when it changes. */

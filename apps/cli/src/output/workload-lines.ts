@@ -1,4 +1,4 @@
-import type { Placement, SiteStatus, Status, WorkloadPhase } from '@skerry/contracts';
+import type { Placement, Share, SiteStatus, Status, WorkloadPhase } from '@skerry/contracts';
 import { plain, type Terminal } from './terminal.js';
 
 /** `eu-de 2, jp-tok 1`: where it is placed. */
@@ -57,7 +57,7 @@ function runLine({ site, runs }: SiteStatus): string[] {
 
 /** What a placement says in a sentence. */
 export function placementText(placement: Placement): string {
-  const placed = placement.shares.reduce((sum, { replicas }) => sum + replicas, 0);
+  const placed = placedIn(placement);
   switch (placement.state) {
     case 'placed':
       return `${placed} of ${placement.wanted} replicas placed`;
@@ -84,4 +84,14 @@ export function rejectedLines({ rejected, failedChecks }: Placement): string[] {
   if (total <= rejected.length) return named.map(plain);
   const counts = Object.entries(failedChecks).map(([check, n]) => `${check} ${n}`);
   return [...named, `sites failed by check: ${counts.join(', ')}`].map(plain);
+}
+
+/** Replicas of a placement, without those that are placed elsewhere until their site returns. */
+export function placedIn({ shares }: Placement): number {
+  return shares.reduce((sum, { until, replicas }) => sum + (until === 'returned' ? 0 : replicas), 0);
+}
+
+/** Why a share is where it is, and how long when that is not for good. */
+export function shareText({ until, why }: Share): string {
+  return until === 'replaced' ? `${why}; until replaced` : why;
 }

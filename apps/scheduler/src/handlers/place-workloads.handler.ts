@@ -186,7 +186,8 @@ export class PlaceWorkloads {
     const lacks = placement?.state === 'partial' || placement?.state === 'unplaceable';
     // Every site that comes may be one that a daemon matches.
     this.agenda.lacking(key, lacks || workload.spec.type === 'daemon');
-    const review = reviewAt(workload, placement?.shares ?? [], this.world.snapshot(), now);
+    const used = [...(placement?.shares ?? []), ...(placement?.after ?? []).map((site) => ({ site }))];
+    const review = reviewAt(workload, used, this.world.snapshot(), now);
     const retry = lacks ? this.world.reports.refusals.nextUntil(key, now) : Number.POSITIVE_INFINITY;
     this.agenda.at(key, Math.min(review, retry));
   }

@@ -1,4 +1,5 @@
 export * from './timings.js';
+export * from './lease.js';
 export * from './liveness.js';
 export * from './site-news.js';
 export * from './token-bucket.js';

@@ -81,8 +81,10 @@ describe('make before break', () => {
     const lost = new Moving(TWO);
     lost.decide();
     lost.healthy.set('a', 1);
+    lost.healthy.delete('a');
     lost.change('a', { phase: 'lost' });
-    expect(lost.decide()).toBe('b 1');
+    expect(lost.decide()).toBe('b 1, a 1~1');
+    expect(lost.placement?.shares[1]).toMatchObject({ until: 'returned' });
   });
 
   it('lets nothing stay where residency has come to forbid it', () => {

@@ -4,7 +4,9 @@ import { departsAt, handoverEndsAt, wantedPart, withHandover } from './handover.
 import { placeGiven } from './given.js';
 import { lint } from './lint.js';
 import { ENGINE, place } from './place.js';
+import { ownershipOf, sameOwner } from './ownership.js';
 import { preempt } from './preempt.js';
+import { rejoin, withAway } from './rejoin.js';
 import type { Decision, PlaceRequest, Snapshot } from './types.js';
 
 export interface NextPlacementInput {
@@ -12,7 +14,7 @@ export interface NextPlacementInput {
   /** What is placed now. */
   readonly previous: Placement | undefined;
   readonly refusals: PlaceRequest['refusals'];
-  /** Healthy replicas by site, as reported. */
+  /** Healthy replicas by site, as reported; of a job, those that have completed. */
   readonly healthy?: PlaceRequest['healthy'];
   /** What the other workloads leave of the project's budget, currency units a month. */
   readonly projectBudgetLeft?: number;
@@ -39,8 +41,10 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
   const current = previous?.version.term === term && previous.version.generation === workload.generation;
   const standing =
     current && input.given === undefined ? standingOf(previous, request, input.snapshot) : undefined;
+  if (current && isDone(previous, request, input.snapshot)) return undefined;
   const decision = decide(standing, request, input);
-  if (current && sameDecision(previous, decision)) return undefined;
+  const ownership = ownershipOf(decision.shares, input);
+  if (current && sameDecision(previous, decision) && sameOwnership(previous, ownership)) return undefined;
   return {
     kind: 'Placement',
     project: workload.project,
@@ -49,25 +53,12 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
     version: { term, generation: workload.generation, revision: (previous?.version.revision ?? 0) + 1 },
     specDigest: workload.specDigest,
     ...decision,
-    ...breakFirst(decision, input),
+    ...ownership,
     inputs: input.inputs(),
     decidedAt: new Date(input.now).toISOString(),
     epoch: input.epoch,
     requestId: workload.requestId,
   };
-}
-
-/** A singleton moves to a site only when it has ended at the one before, unless that one is lost and has ended it by itself. */
-function breakFirst(decision: Decision, input: NextPlacementInput): Pick<Placement, 'after'> {
-  const { previous, workload, snapshot } = input;
-  if (workload.spec.type !== 'singleton' || previous === undefined || decision.shares.length === 0) return {};
-  const chosen = new Set(decision.shares.map((s) => s.site));
-  const before = new Set([...previous.shares.map((s) => s.site), ...(previous.after ?? [])]);
-  const after = snapshot.sites
-    .filter(({ name, state }) => before.has(name) && !chosen.has(name) && state?.phase !== 'lost')
-    .map(({ name }) => name)
-    .toSorted();
-  return after.length === 0 ? {} : { after };
 }
 
 /** A request that knows what is placed now. */
@@ -107,6 +98,13 @@ export function reviewAt(
     .reduce((earliest, due) => Math.min(earliest, due), handoverEndsAt(shares, now));
 }
 
+/** A job of which every replica is known to have completed is not decided again, whatever becomes of its sites: it would run again. */
+function isDone(previous: Placement, { workload, healthy }: PlaceRequest, { sites }: Snapshot): boolean {
+  if (workload.spec.type !== 'job' || previous.state !== 'placed') return false;
+  const leaving = new Set(sites.filter((s) => s.site.membership !== 'joined').map((s) => s.name));
+  return previous.shares.every((s) => (healthy?.get(s.site) ?? 0) >= s.replicas && !leaving.has(s.site));
+}
+
 /** What is wanted by the placement there is, when it is in full and every share of it still passes every check. */
 function standingOf(previous: Placement, request: PlaceRequest, snapshot: Snapshot): Decision | undefined {
   const { removed, stopped, spec } = request.workload;
@@ -119,19 +117,24 @@ function standingOf(previous: Placement, request: PlaceRequest, snapshot: Snapsh
   return lint(wanted, alone, snapshot).length === 0 ? wanted : undefined;
 }
 
+type Made = Decision & Pick<Placement, 'origin'>;
+
 function decide(
   standing: Decision | undefined,
   request: PlaceRequest,
   { snapshot, previous, given }: NextPlacementInput,
-): Decision {
+): Made {
   const { removed, stopped } = request.workload;
   if (removed || stopped) return nothing(removed ? 'removed' : 'stopped');
+  const returns = rejoin({ request, previous, snapshot }, standing !== undefined);
+  const as = returns.back ?? standing;
   const made = given
     ? { decision: placeGiven(request, snapshot, given), snapshot }
-    : standing
-      ? { decision: standing, snapshot }
+    : as
+      ? { decision: as, snapshot }
       : placeOrPreempt(request, snapshot);
-  const decision = withHandover(made.decision, { request, previous, snapshot: made.snapshot });
+  const handed = withHandover(made.decision, { request, previous, snapshot: made.snapshot });
+  const decision = withAway(handed, returns);
   const broken = lint(decision, request, made.snapshot);
   if (broken.length > 0) {
     const said = broken.map((v) => `${v.invariant}: ${v.site ?? ''} ${v.detail}`).join('; ');
@@ -149,7 +152,7 @@ function placeOrPreempt(
   return preempt(request, snapshot, decision) ?? { decision, snapshot };
 }
 
-function nothing(state: 'removed' | 'stopped'): Decision {
+function nothing(state: 'removed' | 'stopped'): Made {
   const numbers = { wanted: 0, costPerMonth: 0, objective: 0, seed: 0 };
   return { state, shares: [], failedChecks: {}, rejected: [], engine: ENGINE, ...numbers };
 }
@@ -165,8 +168,15 @@ function sameDecision(a: Placement, b: Decision): boolean {
   );
 }
 
+function sameOwnership(a: Placement, b: Pick<Placement, 'owner' | 'after'>): boolean {
+  return sameOwner(a.owner, b.owner) && (a.after ?? []).join() === (b.after ?? []).join();
+}
+
 function sameShare(a: Share, b: Share | undefined): boolean {
-  return a.site === b?.site && a.replicas === b.replicas && a.until === b.until && a.surplus === b.surplus;
+  const same =
+    a.site === b?.site && a.replicas === b.replicas && a.until === b.until && a.surplus === b.surplus;
+  // Who waits for a site that is back waits until a deadline.
+  return same && (a.until !== 'returned' || a.deadline === b?.deadline);
 }
 
 /** The parts of a placement that the decision itself made. */

@@ -14,7 +14,7 @@ import type { Candidate, Decision, PlaceRequest, Problem, Snapshot } from './typ
 import { whyHere } from './why-here.js';
 
 /** Which engine decided: a recorded decision can be reproduced by the same version only. */
-export const ENGINE = { name: 'greedy-swap', version: '2' } as const;
+export const ENGINE = { name: 'greedy-swap', version: '3' } as const;
 
 /** A decision and what it was made of, for the explanation of it. */
 export interface Worked {

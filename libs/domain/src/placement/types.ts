@@ -61,7 +61,7 @@ export interface PlaceRequest {
   readonly refusals: ReadonlyMap<string, CheckResult>;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Healthy replicas by site, as reported; absent when that is not known and nothing is kept for it. */
+  /** Healthy replicas by site, as reported; of a job, those that have completed; absent when that is not known and nothing is kept for it. */
   readonly healthy?: ReadonlyMap<string, number>;
   /** Currency units a month that the project's quota leaves for this workload, with what it costs now counted as free; absent without such a quota. */
   readonly projectBudgetLeft?: number;

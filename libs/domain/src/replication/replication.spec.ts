@@ -40,6 +40,27 @@ describe('what is wanted at sites', () => {
     expect(eu?.run.command).toEqual(['true']);
   });
 
+  it('says what to do when the hub is not heard, and which leases cover a singleton', () => {
+    const lost = (onSiteLoss: object, type: 'service' | 'singleton' = 'service') => {
+      const asked = workload();
+      const rules = {
+        ...asked.spec.placement,
+        onSiteLoss: { ...asked.spec.placement.onSiteLoss, ...onSiteLoss },
+      };
+      const owner = type === 'singleton' ? { owner: { site: 'eu', epoch: 4, losses: 2 } } : {};
+      const spec = { ...asked.spec, type, placement: rules };
+      return wantedOf(placement({ eu: 1 }, owner), { ...asked, spec })?.[0];
+    };
+    expect(lost({})).toMatchObject({ orphan: 'keep' });
+    expect(lost({ orphan: 'stop' })).not.toHaveProperty('orphanStopAfterMs');
+    expect(lost({ orphan: { stopAfterMs: 60_000 } })).toMatchObject({
+      orphan: 'stop',
+      orphanStopAfterMs: 60_000,
+    });
+    expect(lost({}, 'singleton')).toMatchObject({ orphan: 'stop', epoch: 4, losses: 2 });
+    expect(lost({})).not.toHaveProperty('epoch');
+  });
+
   it('is unknown while workload and placement are of different generations', () => {
     expect(wantedOf(placement({ eu: 1 }), workload({ generation: 2 }))).toBeUndefined();
     expect(wantedOf(placement({ eu: 1 }), undefined)).toBeUndefined();

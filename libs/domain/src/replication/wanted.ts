@@ -27,8 +27,21 @@ function assignmentOf(placement: Placement, workload: Workload, site: string, re
     resources,
     ...(health === undefined ? {} : { health }),
     update,
-    // What must never run twice ends where nobody can tell it to.
-    orphan: type === 'singleton' ? 'stop' : workload.spec.placement.onSiteLoss.orphan,
+    ...orphanOf(workload),
+    ...leaseOf(placement),
     requestId: placement.requestId,
   };
+}
+
+function orphanOf({ spec }: Workload): Pick<Assignment, 'orphan' | 'orphanStopAfterMs'> {
+  const { orphan } = spec.placement.onSiteLoss;
+  // What must never run twice ends where nobody can tell it to.
+  if (spec.type === 'singleton') return { orphan: 'stop' };
+  return typeof orphan === 'string' ? { orphan } : { orphan: 'stop', orphanStopAfterMs: orphan.stopAfterMs };
+}
+
+/** Of a singleton: which leases of the site cover it. */
+function leaseOf({ owner }: Placement): Pick<Assignment, 'epoch' | 'losses'> {
+  if (owner === undefined) return {};
+  return { epoch: owner.epoch, ...(owner.losses === 0 ? {} : { losses: owner.losses }) };
 }

@@ -72,7 +72,7 @@ function sitesOf(input: StatusInput): SiteFacts[] {
     const report = reports.get(site);
     const share = shares.get(site);
     const gone = report === undefined || report.replicas.length === 0;
-    if (share === undefined && gone) return [];
+    if ((share === undefined || share.until === 'returned') && gone) return [];
     const phase = input.siteState(site)?.phase ?? 'pending';
     return [siteFacts({ site, phase, share, report, placement: input.placement, workload: input.workload })];
   });
@@ -100,7 +100,8 @@ function siteFacts(part: {
       site,
       phase,
       why: share?.why ?? 'moving away',
-      wanted: share?.replicas ?? 0,
+      // What is placed elsewhere until its site returns is not waited for here.
+      wanted: share === undefined || share.until === 'returned' ? 0 : share.replicas,
       running: lost ? 0 : replicas.filter((r) => r.phase === 'running').length,
       replicas,
       ...(refused === undefined ? {} : { refusal: refused }),

@@ -15,7 +15,7 @@ export function reasonsOf(facts: StatusFacts, phase: WorkloadPhase): string[] {
 function placementReasons(placement: Placement | undefined): string[] {
   if (placement === undefined) return ['waiting for the scheduler'];
   if (placement.state !== 'unplaceable' && placement.state !== 'partial') return [];
-  const placed = placement.shares.reduce((n, s) => n + s.replicas, 0);
+  const placed = placement.shares.reduce((n, s) => n + (s.until === 'returned' ? 0 : s.replicas), 0);
   const failed = Object.entries(placement.failedChecks).map(
     ([check, sites]) => `${check} fails at ${siteCount(sites)}`,
   );

@@ -188,6 +188,21 @@ describe('the status of a workload', () => {
     expect(s.running).toBe(1);
   });
 
+  it('does not wait for a site whose replicas were placed elsewhere until it returns', () => {
+    const { shares } = placed({ us: 1, eu: 1 });
+    const away = shares.map((s) => (s.site === 'eu' ? { ...s, until: 'returned' as const } : s));
+    const s = status({
+      placement: { ...placed({ us: 1 }, { version: version(1, 2) }), shares: away },
+      observed: [report('us', ['running'], { version: version(1, 2) }), report('eu', ['running'])],
+      phases: { eu: 'lost' },
+    });
+    expect([s.phase, s.running, s.wanted]).toEqual(['running', 1, 1]);
+    expect(s.sites.map((x) => [x.site, x.wanted])).toEqual([
+      ['us', 1],
+      ['eu', 0],
+    ]);
+  });
+
   it('counts what stays until it is replaced, and not more than is wanted in all', () => {
     const shares = placed({ us: 1, eu: 1 }).shares;
     const moving = {

@@ -1,5 +1,5 @@
-import type { Workload } from '@skerry/contracts';
-import { CUT_OFF_MARGIN_MS, CUT_OFF_MS } from '../../liveness/timings.js';
+import type { SiteState, Workload } from '@skerry/contracts';
+import { ownershipEndedAfterMs } from '../../liveness/lease.js';
 import type { Check, Facet, PlaceRequest, SiteFacts } from '../types.js';
 
 /** Lost sites differ by when they were lost. */
@@ -7,9 +7,15 @@ const PHASES: Facet = {
   key: 'phase',
   of: ({ state, name }) => (state?.phase === 'lost' ? `lost ${name}` : (state?.phase ?? 'pending')),
 };
+/** Why nothing is decided on by its silence, or it is not ready though it is heard. */
+const HELD = {
+  brake: 'too many fell silent at once',
+  moves: 'as many replicas as may be were moved within the last minute',
+  flapping: 'heard again, but it comes and goes',
+} as const;
 const SINCE: Facet = { key: 'phase since', of: phaseInWords };
 
-/** A ready site takes work; a suspect one keeps what it has; a lost one loses it when its workload's time has come. */
+/** A ready site takes work; a suspect or lost one keeps what it has until its workload's time has come. */
 export const readiness: Check = {
   name: 'readiness',
   reads: () => PHASES,
@@ -25,18 +31,21 @@ export const readiness: Check = {
 };
 
 function phaseInWords({ state }: SiteFacts): string {
-  return state === undefined ? 'pending' : `${state.phase} since ${state.since}`;
+  if (state === undefined) return 'pending';
+  const { phase, since, held } = state;
+  return `${phase} since ${since}${held === undefined ? '' : `, ${HELD[held.by]}`}`;
 }
 
-function mostAt(facts: SiteFacts, present: number, { workload, now }: PlaceRequest): number {
+function mostAt(facts: SiteFacts, present: number, { workload, now, healthy }: PlaceRequest): number {
   const phase = facts.state?.phase ?? 'pending';
   switch (phase) {
     case 'ready':
       return Number.POSITIVE_INFINITY;
     case 'suspect':
-      return present;
     case 'lost':
-      return replaceDueAt(facts, workload) <= now ? 0 : present;
+      if (replaceDueAt(facts, workload) > now) return present;
+      // What a job has completed there is not run again elsewhere.
+      return workload.spec.type === 'job' ? Math.min(present, healthy?.get(facts.name) ?? 0) : 0;
     case 'pending':
     case 'left':
       return 0;
@@ -44,23 +53,39 @@ function mostAt(facts: SiteFacts, present: number, { workload, now }: PlaceReque
 }
 
 /**
- * When a workload's replicas at a lost site are to be placed elsewhere, in ms since the epoch: `replaceAfterMs` after the
- * last heartbeat, and never before the site was declared lost; for a singleton not before the site has stopped it by
- * itself. Infinity while it is not lost, and for a daemon.
+ * When a workload's replicas at a silent site are to be placed elsewhere, in ms since the epoch by the decider's clock; Infinity
+ * while they are not, and for a daemon: it belongs to its site, is placed nowhere else, and is still there when the site is back.
+ *
+ * A service: once the site is lost; with `replaceAfterMs` that long after it was last heard, when it is suspect by then and
+ * nothing holds it (`SiteState.held`). A singleton besides: only when the site is lost and has ended it by itself
+ * (`ownershipEndedAfterMs`).
  */
 export function replaceDueAt(facts: SiteFacts, workload: Workload): number {
-  // A daemon belongs to its site: it is placed nowhere else, and is still there when the site is back.
-  if (facts.state?.phase !== 'lost' || workload.spec.type === 'daemon') return Number.POSITIVE_INFINITY;
-  const since = Date.parse(facts.state.since);
-  const heard = facts.state.lastHeartbeatAt === undefined ? since : Date.parse(facts.state.lastHeartbeatAt);
+  const { state } = facts;
+  const { type, placement } = workload.spec;
+  if (state === undefined || type === 'daemon') return Number.POSITIVE_INFINITY;
+  const { replaceAfterMs } = placement.onSiteLoss;
+  const lost = state.phase === 'lost';
+  if (type === 'singleton')
+    return lost ? silentSince(state) + singletonAfterMs(workload) : Number.POSITIVE_INFINITY;
+  if (replaceAfterMs === undefined) return lost ? 0 : Number.POSITIVE_INFINITY;
+  const silent = lost || (state.phase === 'suspect' && state.held === undefined);
+  return silent ? Math.min(silentSince(state), heardAt(state)) + replaceAfterMs : Number.POSITIVE_INFINITY;
+}
+
+function singletonAfterMs({ spec }: Workload): number {
   return Math.max(
-    since,
-    heard + Math.max(workload.spec.placement.onSiteLoss.replaceAfterMs ?? 0, gone(workload)),
+    spec.placement.onSiteLoss.replaceAfterMs ?? 0,
+    ownershipEndedAfterMs(spec.run.stop.graceMs),
   );
 }
 
-/** After how long without a heartbeat a site has stopped a singleton by itself; 0 for what may run twice. */
-function gone({ spec }: Workload): number {
-  if (spec.type !== 'singleton') return 0;
-  return CUT_OFF_MS + spec.run.stop.graceMs + CUT_OFF_MARGIN_MS;
+/** By the decider's own clock: what it noted when it heard of the silence. Only without that by inventory's. */
+function silentSince(state: SiteState): number {
+  return Date.parse(state.silentSince ?? state.lastHeartbeatAt ?? state.since);
+}
+
+/** By inventory's clock: it stays the same over a restart of the decider. */
+function heardAt(state: SiteState): number {
+  return Date.parse(state.lastHeartbeatAt ?? state.since);
 }

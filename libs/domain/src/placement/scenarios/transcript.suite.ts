@@ -3,7 +3,7 @@ import type { Placement, SiteExplanation } from '@skerry/contracts';
 /** A decision as an operator reads it: a line for all of it, one for each site, and what stood in the way. */
 export function linesOf(placement: Placement): string[] {
   const { name, state, wanted, shares, latencyMs, costPerMonth, runnerUp, failedChecks } = placement;
-  const total = shares.reduce((sum, s) => sum + s.replicas, 0);
+  const total = shares.reduce((sum, s) => sum + (s.until === 'returned' ? 0 : s.replicas), 0);
   const latency = latencyMs === undefined ? '' : `, users at ${latencyMs.toFixed(1)} ms`;
   const failed = Object.entries(failedChecks).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return [

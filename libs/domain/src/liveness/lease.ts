@@ -1,0 +1,44 @@
+import { CUT_OFF_MS, STOP_MARGIN_MS } from './timings.js';
+
+/**
+ * Who may own what must be single (a workload of type `singleton`): at most one site at any moment, under any partition.
+ *
+ * **At the site.** The hub's answer to a ping is a lease: it lasts `CUT_OFF_MS` from the moment the ping was SENT, by the
+ * site's own monotonic clock. An owner that is not covered any more (`mayOwn`) is stopped at once; it has ended
+ * `STOP_MARGIN_MS` after its kill grace at the latest.
+ * **At the centre.** One instance of inventory gives leases, by a lease of its own; it gives none to a site that it has
+ * declared lost. With the loss it writes for how long before no lease was given (`SiteState.silentMs`), counted by its
+ * monotonic clock from the last lease that it gave, and from when it took over when that is later: an earlier instance
+ * may have given one until then. The scheduler counts on from when it heard of the loss, by its own monotonic clock, and gives the
+ * owner to another site after `ownershipEndedAfterMs`.
+ * **The site is back.** A loss is counted (`SiteState.losses`), and every lease names the count. It covers an owner only
+ * when the assignment knows of as many losses, so a site that hears the hub again goes on as owner only when the scheduler,
+ * which has the last word and writes by a fence, has said so after the loss: with the same epoch when nobody else was
+ * owner, else the site gets a tombstone.
+ *
+ * **Assumed** of clocks: the monotonic clocks of the site, of inventory and of the scheduler run at rates that differ by
+ * less than an eighth, and go on while a process is stopped. Nothing is assumed of what time it is anywhere. A machine that is
+ * suspended as a whole, clock included, breaks this: against it, and against writes that are late on their way, a workload
+ * fences what it writes by the epoch that it is given.
+ */
+
+/** The newest lease that a site has. */
+export interface Grant {
+  /** When its ping was sent, ms of the site's monotonic clock. */
+  readonly sentAtMs: number;
+  /** How often the site had been declared lost. */
+  readonly losses: number;
+}
+
+/** Whether the site may start or keep an owner now. `losses`: what its assignment says; 0 when it says nothing. */
+export function mayOwn(nowMs: number, grant: Grant | undefined, losses: number): boolean {
+  return grant !== undefined && nowMs < grant.sentAtMs + CUT_OFF_MS && grant.losses <= losses;
+}
+
+/** How long after the last lease an owner with this kill grace has ended, by any clock that is right about rates. */
+export function ownershipEndedAfterMs(graceMs: number): number {
+  return (CUT_OFF_MS + graceMs + STOP_MARGIN_MS) * RATE;
+}
+
+/** By how much the centre counts longer than the site. */
+const RATE = 9 / 8;

@@ -1,0 +1,68 @@
+import type { Placement, Share, Workload } from '@skerry/contracts';
+import { replaceDueAt } from './checks/readiness.js';
+import type { SiteFacts, Snapshot } from './types.js';
+
+/**
+ * Who owns a singleton, as each decision leaves it; the rule is in `liveness/lease.ts`. A placement that names another site
+ * has a higher epoch, over restores of the hub too.
+ */
+
+interface OwnershipInput {
+  readonly workload: Workload;
+  readonly previous: Placement | undefined;
+  readonly snapshot: Pick<Snapshot, 'sites'>;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly term: number;
+}
+
+/** Epochs of one term of the hub: what was handed out after a backup was made is below those of the next term. */
+const EPOCHS_PER_TERM = 1_000_000;
+
+/** Who may own it, and where it has to end before. Nothing for what is no singleton. */
+export function ownershipOf(
+  shares: readonly Share[],
+  input: OwnershipInput,
+): Pick<Placement, 'owner' | 'after'> {
+  if (input.workload.spec.type !== 'singleton') return {};
+  const owner = ownerOf(shares, input);
+  const after = endsFirst(shares, input);
+  return { ...(owner ? { owner } : {}), ...(after.length === 0 ? {} : { after }) };
+}
+
+/** The same site may own it, and knows of as many losses. */
+export function sameOwner(a: Placement['owner'], b: Placement['owner']): boolean {
+  return a?.site === b?.site && a?.epoch === b?.epoch && a?.losses === b?.losses;
+}
+
+function ownerOf(shares: readonly Share[], { previous, snapshot, term }: OwnershipInput): Placement['owner'] {
+  const [share] = shares;
+  const before = previous?.owner;
+  // Who had it last stays on record: the next one's epoch is above.
+  if (!share) return before;
+  const state = snapshot.sites.find((s) => s.name === share.site)?.state;
+  const same = before?.site === share.site;
+  // Only a site that is known to be back may go on: of a silent one it is not known what it will find when it is.
+  const knows = state?.phase === 'ready' ? (state.losses ?? 0) : same ? before.losses : 0;
+  if (same) return { ...before, losses: knows };
+  const least = (term - 1) * EPOCHS_PER_TERM + 1;
+  return { site: share.site, epoch: Math.max(least, (before?.epoch ?? 0) + 1), losses: knows };
+}
+
+/** Sites where it may still run and has to end first. A lost one has ended it by itself when its time has come. */
+function endsFirst(
+  shares: readonly Share[],
+  { previous, workload, snapshot, now }: OwnershipInput,
+): string[] {
+  if (!previous || shares.length === 0) return [];
+  const chosen = new Set(shares.map((s) => s.site));
+  const before = new Set([...previous.shares.map((s) => s.site), ...(previous.after ?? [])]);
+  return snapshot.sites
+    .filter((facts) => before.has(facts.name) && !chosen.has(facts.name) && mayRun(facts, workload, now))
+    .map(({ name }) => name)
+    .toSorted();
+}
+
+function mayRun(facts: SiteFacts, workload: Workload, now: number): boolean {
+  return facts.state?.phase !== 'lost' || replaceDueAt(facts, workload) > now;
+}
