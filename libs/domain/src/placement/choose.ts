@@ -4,7 +4,8 @@ import { evaluate, type Evaluation } from './evaluate.js';
 import { CANDIDATES_MAX } from './prune.js';
 import { clusterUsers } from './search/cluster-users.js';
 import { grow } from './search/greedy.js';
-import { EPSILON, Improve, type Move } from './search/improve.js';
+import { EPSILON, Improve } from './search/improve.js';
+import type { Move } from './search/promising.js';
 import { SetRules, type SetRule } from './search/set-rules.js';
 import { Space } from './search/space.js';
 import { WorkLeft } from './search/work-left.js';
@@ -27,6 +28,8 @@ const RUNNER_UP_WORK = 200_000;
 const KICKS_WORK = 1_500_000;
 /** A choice of more sites is not kicked: the more there are, the nearer a local optimum is to the best. */
 const KICKED_SITES_MAX = 10;
+/** Nor is one of more replicas: with a hundred of them no kick has ever gained, and each costs as much as the search. */
+const KICKED_REPLICAS_MAX = 16;
 /** Nor is a problem of more candidates times user locations, of which kicks would take milliseconds. */
 const KICKED_PAIRS_MAX = 4_000;
 
@@ -90,7 +93,9 @@ export function choose(
     if (anew.rules.total > best.rules.total) best = anew;
   }
   if (best.rules.total >= problem.wanted) best = kicked(space, best, { rulesOf, step });
-  return chosenOf(problem, best);
+  const chosen = chosenOf(problem, best);
+  space.release();
+  return chosen;
 }
 
 /**
@@ -104,8 +109,12 @@ function kicked(
 ): Solved {
   const work = new WorkLeft(KICKS_WORK);
   let best = first;
-  const small = first.improve.open.length <= KICKED_SITES_MAX && space.size * space.users <= KICKED_PAIRS_MAX;
-  let waiting = small ? [...first.improve.open] : [];
+  const { open } = first.improve;
+  const small =
+    open.length <= KICKED_SITES_MAX &&
+    space.problem.range.max <= KICKED_REPLICAS_MAX &&
+    space.size * space.users <= KICKED_PAIRS_MAX;
+  let waiting = small ? [...open] : [];
   for (let closed = waiting.shift(); closed !== undefined && !work.spent; closed = waiting.shift()) {
     const counts = best.rules.counts.slice();
     counts[closed] = 0;

@@ -74,10 +74,11 @@ function serve(problem: Problem, choice: Choice): DetailedFlow | undefined {
     toPairCosts(problem, candidate, row);
     return row;
   });
-  return new Transport(problem.users.weight).solveInDetail(
-    rows,
-    Float64Array.from(open, ({ replicas }) => replicas * problem.carries),
-  );
+  const transport = new Transport(problem.users.weight);
+  const capacities = Float64Array.from(open, ({ replicas }) => replicas * problem.carries);
+  const flow = transport.solveInDetail(rows, capacities);
+  transport.release();
+  return flow;
 }
 
 /** Costs of the choice that is being evaluated; nothing of it is kept. One for all, as it is large and soon garbage. */

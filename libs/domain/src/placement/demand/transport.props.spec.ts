@@ -82,6 +82,47 @@ describe('Transport', () => {
     );
   });
 
+  it('works out what a move of capacity changes as if it were solved from nothing', () => {
+    const numbers = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 6, maxLength: 6 });
+    const moved = fc.record({
+      weights: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 6, maxLength: 6 }),
+      rows: fc.array(numbers, { minLength: 3, maxLength: 5 }),
+      counts: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 5, maxLength: 5 }),
+      carries: fc.integer({ min: 4, max: 9 }),
+      from: fc.nat(1),
+      all: fc.boolean(),
+      limit: fc.integer({ min: 0, max: 400 }),
+    });
+    fc.assert(
+      fc.property(moved, fc.boolean(), ({ carries, from, all, limit, ...of }, opens) => {
+        const weights = Float64Array.from(of.weights);
+        const rows = of.rows.map((row) => Float64Array.from(row));
+        const last = rows.length - 1;
+        // The last site is the one that replicas move to; opened by it, or there before.
+        const before = rows.map((_, i) => (opens && i === last ? 0 : (of.counts[i] ?? 0)));
+        const replicas = all ? (before[from] ?? 0) : 1;
+        const after = before.map((n, i) => n + (i === last ? replicas : i === from ? -replicas : 0));
+        fc.pre(sum(before) * carries >= sum(weights));
+        const open = rows.filter((_, i) => (before[i] ?? 0) > 0);
+        const transport = new Transport(weights);
+        const capacities = before.filter((n) => n > 0).map((n) => n * carries);
+        transport.solve(open, Float64Array.from(capacities));
+        const row = opens ? rows[last] : undefined;
+        const shift = { from, to: opens ? -1 : last, row, amount: replicas * carries };
+        const { cost = 0 } =
+          new Transport(weights).solve(
+            rows,
+            Float64Array.from(after, (n) => n * carries),
+          ) ?? {};
+        expect(transport.shifted(shift)).toBeCloseTo(cost, 9);
+        fc.pre(Math.abs(cost - limit) > 1e-6);
+        expect(transport.shifted(shift, limit) === Number.POSITIVE_INFINITY).toBe(cost > limit);
+        transport.release();
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('shares what is too much in proportion to the capacities', () => {
     const rows = [Float64Array.of(1, 1), Float64Array.of(5, 5)];
     const flow = new Transport(Float64Array.of(2, 2)).solve(rows, Float64Array.of(1, 1));

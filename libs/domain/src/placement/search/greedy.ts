@@ -1,4 +1,5 @@
-import { LimitedGain } from './limited-gain.js';
+import type { GainSelection } from '../demand/gain-selection.js';
+import type { LimitedGain } from './limited-gain.js';
 import type { SetRules } from './set-rules.js';
 import type { Space } from './space.js';
 import type { WorkLeft } from './work-left.js';
@@ -25,6 +26,7 @@ class Greedy {
   /** Gain less cost of the next portion by candidate, and whether it was worked out in this round. */
   readonly #worth: Float64Array;
   readonly #fresh: Uint8Array;
+  readonly #portions: Int32Array;
   readonly #gains: GainSelection;
   readonly #limited: LimitedGain;
 
@@ -34,15 +36,15 @@ class Greedy {
     private readonly step: number,
     private readonly work: WorkLeft,
   ) {
-    this.#worth = new Float64Array(space.size).fill(Number.POSITIVE_INFINITY);
-    this.#fresh = new Uint8Array(space.size);
-    // Each portion splits one piece at most.
-    const most = space.users + space.problem.range.max + 1;
-    this.#gains = new GainSelection(most);
-    this.#limited = new LimitedGain(most);
-    this.#point = new Int32Array(most);
-    this.#amount = new Float64Array(most);
-    this.#cost = new Float64Array(most);
+    const { columns } = space;
+    this.#worth = columns.worth;
+    this.#fresh = columns.fresh.fill(0, 0, space.size);
+    this.#portions = columns.portions;
+    this.#gains = columns.gains;
+    this.#limited = columns.limited;
+    this.#point = columns.point;
+    this.#amount = columns.amount;
+    this.#cost = columns.cost;
     const unserved = 2 * space.dearest;
     for (let p = 0; p < space.users; p += 1) {
       this.#point[p] = p;
@@ -73,14 +75,14 @@ class Greedy {
       const portion = Math.min(best.portion, left);
       this.#serve(best.at, portion);
       this.rules.change(best.at, portion);
-      this.#fresh.fill(0);
+      this.#fresh.fill(0, 0, this.space.size);
     }
   }
 
   /** `lookAhead`: only where the budget still pays for the rest at the cheapest candidate. */
   #best(lookAhead: boolean): { at: number; portion: number; worth: number } | undefined {
     const { size } = this.space;
-    const portions = new Int32Array(size);
+    const portions = this.#portions;
     for (let at = 0; at < size; at += 1) portions[at] = this.#portion(at, lookAhead);
     for (;;) {
       let best = -1;
@@ -111,10 +113,9 @@ class Greedy {
   #cheapestKnown = Number.NaN;
   #cheapest(): number {
     if (Number.isNaN(this.#cheapestKnown)) {
-      this.#cheapestKnown = this.space.price.reduce(
-        (least, p) => Math.min(least, p),
-        Number.POSITIVE_INFINITY,
-      );
+      let least = Number.POSITIVE_INFINITY;
+      for (let at = 0; at < this.space.size; at += 1) least = Math.min(least, this.space.price[at] ?? 0);
+      this.#cheapestKnown = least;
     }
     return this.#cheapestKnown;
   }
@@ -182,101 +183,5 @@ class Greedy {
     this.#pieces += 1;
     this.#amount[piece] = takers.part;
     this.#cost[piece] = row[this.#point[piece] ?? 0] ?? 0;
-  }
-}
-
-/** The pieces that gain most, up to an amount: a fractional knapsack, by selection and not by sorting. */
-export class GainSelection {
-  piece: Int32Array;
-  #gain: Float64Array;
-  #amount: Float64Array;
-  /** How many pieces are taken whole: the first of `piece`. */
-  count = 0;
-  /** The piece taken in part, or -1, and how much of it. */
-  partOf = -1;
-  part = 0;
-  /** What all that is taken gains. */
-  gain = 0;
-  #offered = 0;
-
-  constructor(size: number) {
-    this.piece = new Int32Array(size);
-    this.#gain = new Float64Array(size);
-    this.#amount = new Float64Array(size);
-  }
-
-  clear(): this {
-    this.#offered = 0;
-    return this;
-  }
-
-  offer(piece: number, gain: number, amount: number): void {
-    this.piece[this.#offered] = piece;
-    this.#gain[this.#offered] = gain;
-    this.#amount[this.#offered] = amount;
-    this.#offered += 1;
-  }
-
-  /** Takes what gains most, up to `most` in all. */
-  limit(most: number): this {
-    let [low, high, left] = [0, this.#offered, most];
-    this.gain = 0;
-    this.partOf = -1;
-    // All before `low` is taken, nothing from `high` on.
-    while (low < high) {
-      const middle = this.#split(low, high);
-      let [amount, gain] = [0, 0];
-      for (let n = low; n < middle; n += 1) {
-        amount += this.#amount[n] ?? 0;
-        gain += (this.#amount[n] ?? 0) * (this.#gain[n] ?? 0);
-      }
-      if (amount <= left) {
-        left -= amount;
-        this.gain += gain;
-        low = middle;
-      } else if (middle - low > 1) {
-        high = middle;
-      } else {
-        this.partOf = this.piece[low] ?? -1;
-        this.part = left;
-        this.gain += left * (this.#gain[low] ?? 0);
-        high = low;
-      }
-    }
-    this.count = low;
-    return this;
-  }
-
-  /** Puts those that gain at least the middle one's before the others; at least one and, of more than one, not all. */
-  #split(low: number, high: number): number {
-    if (high - low === 1) return high;
-    const pivot = this.#pivot(low, high);
-    let [a, b] = [low, high - 1];
-    for (;;) {
-      while ((this.#gain[a] ?? 0) > pivot) a += 1;
-      while ((this.#gain[b] ?? 0) < pivot) b -= 1;
-      if (a >= b) break;
-      this.#exchange(a, b);
-      a += 1;
-      b -= 1;
-    }
-    return Math.max(low + 1, Math.min(high - 1, a));
-  }
-
-  #pivot(low: number, high: number): number {
-    const a = this.#gain[low] ?? 0;
-    const b = this.#gain[(low + high) >> 1] ?? 0;
-    const c = this.#gain[high - 1] ?? 0;
-    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
-  }
-
-  #exchange(a: number, b: number): void {
-    const [piece, gain, amount] = [this.piece[a] ?? 0, this.#gain[a] ?? 0, this.#amount[a] ?? 0];
-    this.piece[a] = this.piece[b] ?? 0;
-    this.#gain[a] = this.#gain[b] ?? 0;
-    this.#amount[a] = this.#amount[b] ?? 0;
-    this.piece[b] = piece;
-    this.#gain[b] = gain;
-    this.#amount[b] = amount;
   }
 }

@@ -1,5 +1,6 @@
 import type { Flow } from '../demand/transport.js';
-import { LimitedGain } from './limited-gain.js';
+import type { LimitedGain } from './limited-gain.js';
+import { Promising, type Move } from './promising.js';
 import type { SetRules } from './set-rules.js';
 import type { Space } from './space.js';
 import type { WorkLeft } from './work-left.js';
@@ -7,20 +8,11 @@ import type { WorkLeft } from './work-left.js';
 /** Objectives nearer than this are ties: nothing moves for less. */
 export const EPSILON = 1e-9;
 const ROUNDS_MAX = 48;
+/** User locations by open site up to which a move is worked out from how users are served now. */
+const USERS_PER_SITE_FEW = 4;
 /** Moves of one round that are worked out exactly and do not gain, at least; more as long as they take little work. */
 const FAILED_PER_ROUND = 8;
 const FAILED_WORK_PER_ROUND = 100_000;
-/** Moves kept of one round, the most promising first. */
-const PROMISING_MAX = 96;
-
-/** Replicas from one candidate to another; -1 for from nowhere or to nowhere. */
-export interface Move {
-  readonly from: number;
-  readonly to: number;
-  readonly replicas: number;
-  /** No less than this is the change of the objective. */
-  readonly bound: number;
-}
 
 /**
  * Moves replicas between candidates while that lowers the objective: the vertex substitution of Teitz and Bart (1968), with
@@ -48,12 +40,13 @@ export class Improve {
     private readonly step: number,
     private work: WorkLeft,
   ) {
-    this.#price = new Float64Array(space.size);
-    this.#limitedGain = new LimitedGain(space.users);
-    this.#saved = new Float64Array(space.size);
-    this.#first = new Int32Array(space.users);
-    this.#cost1 = new Float64Array(space.users);
-    this.#cost2 = new Float64Array(space.users);
+    const { columns } = space;
+    this.#price = columns.shadow;
+    this.#limitedGain = columns.limited;
+    this.#saved = columns.saved;
+    this.#first = columns.first;
+    this.#cost1 = columns.cost1;
+    this.#cost2 = columns.cost2;
     this.#settle();
   }
 
@@ -93,6 +86,7 @@ export class Improve {
   /** By how much the objective would change, exactly; Infinity when a rule forbids it. */
   change(move: Omit<Move, 'bound'>): number {
     if (!this.rules.allows(move.from, move.to, move.replicas)) return Number.POSITIVE_INFINITY;
+    if (this.#changesFew(move)) return this.#changeBy(move, Number.POSITIVE_INFINITY);
     const [before, flow, open] = [this.#objective, this.#flow, this.#open];
     this.#apply(move, 1);
     this.#settle();
@@ -100,6 +94,30 @@ export class Improve {
     this.#apply(move, -1);
     [this.#objective, this.#flow, this.#open] = [before, flow, open];
     return change;
+  }
+
+  /**
+   * Whether it is enough to work out what a move changes: the replicas carry all users before and after it, and it is of
+   * few users beside all the others. Where many users share a site, a serving from nothing takes fewer paths.
+   */
+  #changesFew({ to, replicas }: Omit<Move, 'bound'>): boolean {
+    const { space, rules } = this;
+    const least = to < 0 ? rules.total - replicas : rules.total;
+    const few = space.users > 0 && space.users <= USERS_PER_SITE_FEW * this.#open.length;
+    return few && least * space.carries >= 1 - EPSILON;
+  }
+
+  /** As `change`, from how users are served now; Infinity as soon as it is sure to be `limit` or more. */
+  #changeBy(move: Omit<Move, 'bound'>, limit: number): number {
+    const { space, rules } = this;
+    const { from, to, replicas } = move;
+    let sites = 0;
+    if (to >= 0) sites += space.siteCost(to, rules.counts[to] ?? 0, replicas);
+    if (from >= 0) sites += space.siteCost(from, rules.counts[from] ?? 0, -replicas);
+    this.work.take(this.#open.length * space.users);
+    if (!space.isBasis(this.#flow)) this.#flow = space.serve(this.#open, rules.counts);
+    const served = this.#flow?.cost ?? 0;
+    return space.moved(this.#open, move, limit - sites + served) - served + sites;
   }
 
   /** Takes replicas away where they are missed least, as many as one portion and at most `most`. */
@@ -121,6 +139,12 @@ export class Improve {
   }
 
   #tried(move: Move): boolean {
+    if (this.#changesFew(move)) {
+      if (this.#changeBy(move, -EPSILON) >= -EPSILON) return false;
+      this.#apply(move, 1);
+      this.#settle();
+      return true;
+    }
     const [before, flow, open] = [this.#objective, this.#flow, this.#open];
     this.#apply(move, 1);
     this.#settle(before - EPSILON);
@@ -247,9 +271,11 @@ export class Improve {
 
   #toNearest(): void {
     const { space } = this;
-    for (const [n, at] of this.#open.entries()) this.#price[at] = this.#flow?.prices[n] ?? 0;
-    const cost1 = this.#cost1.fill(Number.POSITIVE_INFINITY);
-    const cost2 = this.#cost2.fill(Number.POSITIVE_INFINITY);
+    this.#price.fill(0, 0, space.size);
+    for (let n = 0; n < this.#open.length; n += 1)
+      this.#price[this.#open[n] ?? 0] = this.#flow?.prices[n] ?? 0;
+    const cost1 = this.#cost1.fill(Number.POSITIVE_INFINITY, 0, space.users);
+    const cost2 = this.#cost2.fill(Number.POSITIVE_INFINITY, 0, space.users);
     const first = this.#first;
     for (let n = 0; n < this.#open.length; n += 1) {
       const at = this.#open[n] ?? 0;
@@ -367,33 +393,4 @@ export function openOf(counts: Int32Array): number[] {
   const open: number[] = [];
   for (let at = 0; at < counts.length; at += 1) if ((counts[at] ?? 0) > 0) open.push(at);
   return open;
-}
-
-/** The most promising moves, bounded. */
-class Promising {
-  #moves: Move[] = [];
-  #highest: number;
-
-  constructor(most: number) {
-    this.#highest = most;
-  }
-
-  offer(from: number, to: number, replicas: number, bound: number): void {
-    if (bound >= this.#highest) return;
-    this.#moves.push({ from, to, replicas, bound });
-    if (this.#moves.length < 2 * PROMISING_MAX) return;
-    this.#moves = this.sorted();
-    this.#highest = this.#moves.at(-1)?.bound ?? this.#highest;
-  }
-
-  /** What is not below this is not kept. */
-  get highest(): number {
-    return this.#highest;
-  }
-
-  sorted(): Move[] {
-    return this.#moves
-      .toSorted((a, b) => a.bound - b.bound || a.from - b.from || a.to - b.to || a.replicas - b.replicas)
-      .slice(0, PROMISING_MAX);
-  }
 }

@@ -1,6 +1,14 @@
 import { Transport, type Flow } from '../demand/transport.js';
 import { marginalCost, toPairCosts } from '../terms/index.js';
 import type { Problem } from '../types.js';
+import { Columns } from './columns.js';
+
+/** Replicas from one candidate to another; -1 for from nowhere or to nowhere. */
+interface Moved {
+  readonly from: number;
+  readonly to: number;
+  readonly replicas: number;
+}
 
 /**
  * A problem as the search works on it: costs by candidate and user location in rows, and what one replica more or less
@@ -12,11 +20,14 @@ export class Space {
   readonly weight: Float64Array;
   readonly rows: readonly Float64Array[];
   readonly carries: number;
+  /** By candidate, as the next one; these may be longer than there are candidates. */
   readonly price: Float64Array;
   /** By candidate: what the user nearest to it costs. */
   readonly least: Float64Array;
   /** More than any user costs anywhere. */
   readonly dearest: number;
+  /** What the search works with; see `release`. */
+  readonly columns: Columns;
   readonly #siteCosts: number[][] = [];
   readonly #transport: Transport;
 
@@ -25,8 +36,10 @@ export class Space {
     this.users = problem.users.count;
     this.weight = problem.users.weight;
     this.#transport = new Transport(this.weight);
-    // One array for all: thousands of small ones would cost more than what is in them.
-    const costs = new Float64Array(this.size * this.users);
+    // Each portion that greedy addition places splits one piece at most.
+    const pieces = this.users + problem.range.max + 1;
+    this.columns = Columns.lend(this.size, this.users, pieces);
+    const { costs } = this.columns;
     this.rows = problem.candidates.map((c, i) => {
       const row = costs.subarray(i * this.users, (i + 1) * this.users);
       problem.users.fillMs(c.ordinal, row);
@@ -34,7 +47,7 @@ export class Space {
       return row;
     });
     this.carries = problem.carries;
-    this.least = new Float64Array(this.size);
+    this.least = this.columns.least;
     let dearest = 0;
     for (let i = 0; i < this.size; i += 1) {
       let least = Number.POSITIVE_INFINITY;
@@ -46,7 +59,8 @@ export class Space {
       this.least[i] = least;
     }
     this.dearest = dearest + 1;
-    this.price = Float64Array.from(problem.candidates, (c) => c.price);
+    this.price = this.columns.price;
+    for (let i = 0; i < this.size; i += 1) this.price[i] = problem.candidates[i]?.price ?? 0;
   }
 
   /** What `replicas` more cost at a candidate that has `has`, beside the users' way to it; negative for fewer. */
@@ -66,6 +80,14 @@ export class Space {
     return sums;
   }
 
+  /** What was served last, of all that is open then: what `moved` begins with. */
+  #basis: Flow | undefined;
+
+  /** Whether nothing else was served since. */
+  isBasis(flow: Flow | undefined): boolean {
+    return flow !== undefined && this.#basis === flow;
+  }
+
   /** The cheapest way to serve all users from the open candidates; undefined when it costs `limit` or more. */
   serve(open: readonly number[], counts: Int32Array, limit = Number.POSITIVE_INFINITY): Flow | undefined {
     if (this.users === 0 || open.length === 0) return undefined;
@@ -76,6 +98,31 @@ export class Space {
       if (row) rows.push(row);
       capacities[n] = (counts[open[n] ?? 0] ?? 0) * this.carries;
     }
-    return this.#transport.solve(rows, capacities, limit);
+    const flow = this.#transport.solve(rows, capacities, limit);
+    this.#basis = limit === Number.POSITIVE_INFINITY ? flow : undefined;
+    return flow;
+  }
+
+  /**
+   * What serving all users would cost after replicas moved between places of the `open` that was served last, or from there
+   * to a candidate that has none; Infinity when it is `limit` or more. Before and after, the replicas carry all users.
+   */
+  moved(open: readonly number[], { from, to, replicas }: Moved, limit: number): number {
+    const at = to < 0 ? -1 : open.indexOf(to);
+    return this.#transport.shifted(
+      {
+        from: from < 0 ? -1 : open.indexOf(from),
+        to: at,
+        row: to >= 0 && at < 0 ? this.rows[to] : undefined,
+        amount: replicas * this.carries,
+      },
+      limit,
+    );
+  }
+
+  /** Leaves what it worked with to the next search; nothing of it is used any more. */
+  release(): void {
+    this.#transport.release();
+    this.columns.giveBack();
   }
 }
