@@ -9,7 +9,9 @@ import { RunDoctor } from './handlers/run-doctor.js';
 import { MakePlans } from './handlers/make-plans.js';
 import { SendCommand } from './handlers/send-command.js';
 import { ShowUpgrade } from './handlers/show-upgrade.js';
+import { ReportSite } from './handlers/report-site.js';
 import { SiteAdmin } from './handlers/site-admin.js';
+import { SiteProposals } from './handlers/site-proposals.js';
 import { WatchStatus } from './handlers/watch-status.js';
 import { WorkloadViews } from './handlers/workload-view.js';
 import { HearingController } from './hearing.controller.js';
@@ -59,6 +61,8 @@ import { WorkloadsController } from './workloads.controller.js';
     ReadLogs,
     ReadEvents,
     SiteAdmin,
+    SiteProposals,
+    ReportSite,
     ShowUpgrade,
     JoinEndpoint,
     JoinRequests,

@@ -1,17 +1,19 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import type { BucketChange, StoredMessage } from '@skerry/bus';
+import type { BucketChange, Message, StoredMessage } from '@skerry/bus';
 import {
   BUCKETS,
   bucketStream,
   LIVE_HEARTBEAT,
   LIVE_STATUS,
   nodeSchema,
+  RPC,
   siteSchema,
   siteStateSchema,
 } from '@skerry/contracts';
-import { OnChange, OnFollowed, OnPlain, type PlainMessage } from '@skerry/service';
+import { OnChange, OnFollowed, OnPlain, OnRequest, type PlainMessage } from '@skerry/service';
 import { z } from 'zod';
+import { SiteProposals } from './handlers/site-proposals.js';
 import { FleetStore } from './stores/fleet.store.js';
 import { LiveStatusStore } from './stores/live-status.store.js';
 import { OutcomesStore } from './stores/outcomes.store.js';
@@ -25,6 +27,7 @@ export class HearingController {
     @Inject(OutcomesStore) private readonly outcomes: OutcomesStore,
     @Inject(FleetStore) private readonly fleet: FleetStore,
     @Inject(LiveStatusStore) private readonly live: LiveStatusStore,
+    @Inject(SiteProposals) private readonly proposals: SiteProposals,
   ) {}
 
   @OnChange(BUCKETS.identities, z.unknown(), { keys: [TOKEN_KEYS] })
@@ -35,6 +38,11 @@ export class HearingController {
   @OnFollowed(bucketStream(BUCKETS.outcomes.name), { from: 'new' })
   outcome(@Payload() message: StoredMessage): void {
     this.outcomes.take(message);
+  }
+
+  @OnRequest(RPC.proposal)
+  proposal(@Payload() message: Message): Promise<object> {
+    return this.proposals.handle(message);
   }
 
   @OnChange(BUCKETS.siteSpecs, siteSchema)

@@ -14,6 +14,7 @@ import {
 import { addSiteSchema, deadlineMsSchema, nameSchema, nodeRuleSchema } from '@skerry/contracts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { ReportSite } from './handlers/report-site.js';
 import { SendCommand } from './handlers/send-command.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { Asked, type Caller } from './http/caller.js';
@@ -39,6 +40,7 @@ export class SitesController {
     @Inject(SiteAdmin) private readonly siteAdmin: SiteAdmin,
     @Inject(FleetStore) private readonly fleet: FleetStore,
     @Inject(SendCommand) private readonly commands: SendCommand,
+    @Inject(ReportSite) private readonly reports: ReportSite,
   ) {}
 
   @Get('sites')
@@ -55,6 +57,11 @@ export class SitesController {
   @Get('sites/:site')
   site(@Param() path: unknown) {
     return this.siteAdmin.view(readInput(sitePathSchema, path, 'the path').site);
+  }
+
+  @Get('sites/:site/report')
+  report(@Param() path: unknown) {
+    return this.reports.report(readInput(sitePathSchema, path, 'the path').site);
   }
 
   @Delete('sites/:site')

@@ -36,6 +36,9 @@ async function main(args: string[]): Promise<number> {
     );
     return EXIT.usage;
   }
+  const here = siteNamed(args);
+  // Nothing of it is loaded by the other commands.
+  if (here !== undefined) return (await import('./site/run-at-site.js')).runAtSite(here.site, here.rest);
   const program = makeProgram(act, actHere);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) {
     command.exitOverride();
@@ -48,6 +51,14 @@ async function main(args: string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     throw error;
   }
+}
+
+/** `--site HERE` before the command: that site itself is asked. Behind a command it is that command's own option. */
+function siteNamed(args: readonly string[]): { site: string; rest: string[] } | undefined {
+  const [first = '', second, ...rest] = args;
+  if (first === '--site' && second !== undefined) return { site: second, rest };
+  if (first.startsWith('--site=')) return { site: first.slice('--site='.length), rest: args.slice(1) };
+  return undefined;
 }
 
 async function runCommand(

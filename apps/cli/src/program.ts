@@ -43,6 +43,8 @@ Exit codes:
   5 not logged in   124 waited too long   130 interrupted
   (plan, rebalance --plan: 0 nothing to do, 1 changes, 2 cannot)
 
+At a site, with or without the hub: skerry --site HERE status|logs|stop|start|apply|report
+
 An APP is written project/name or name; a unique beginning of it will do.`;
 
 const DEFAULT_WAIT_S = 60;

@@ -7,7 +7,7 @@ import {
   undoSite,
   type EmptyOptions,
 } from './commands/emptying.js';
-import { addSite, cordonSite, listNodes, listSites, showSite } from './commands/sites.js';
+import { addSite, cordonSite, listNodes, listSites, reportSite, showSite } from './commands/sites.js';
 import { degrees, duration, several, wholeNumber } from './option-values.js';
 import type { Act } from './program.js';
 
@@ -45,6 +45,10 @@ function lookAndAdd(site: Command, run: Act): void {
 }
 
 function emptySites(site: Command, run: Act): void {
+  site
+    .command('report <site>')
+    .description('what happened there, above all while it was without the hub')
+    .action((name: string) => run((s) => reportSite(s, name)));
   site
     .command('rm <site>')
     .alias('retire')

@@ -67,6 +67,11 @@ export class InventoryController {
     return this.hear.lastWord(message);
   }
 
+  @OnRequest(HUB.proposal)
+  proposal(message: Message): Promise<Body> {
+    return this.hear.proposal(message);
+  }
+
   // Answered by the replicator; heard here too, since here is counted what a site sends.
   @OnPlain(HUB.digest, { queue: 'app' })
   digest(message: PlainMessage): void {

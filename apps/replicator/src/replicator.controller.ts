@@ -20,7 +20,6 @@ import { DeliverAccess } from './handlers/deliver-access.handler.js';
 import { AnswerDigest } from './handlers/answer-digest.handler.js';
 import { Deliver } from './handlers/deliver.handler.js';
 import { TendSites } from './handlers/tend-sites.handler.js';
-import { AccessRulesStore } from './stores/access-rules.store.js';
 import { WantedStore } from './stores/wanted.store.js';
 
 /** Keys of the buckets that hold these among others. */
@@ -38,7 +37,6 @@ export class ReplicatorController {
     private readonly deliver: Deliver,
     private readonly tendSites: TendSites,
     private readonly answerDigest: AnswerDigest,
-    private readonly rules: AccessRulesStore,
     private readonly deliverAccess: DeliverAccess,
   ) {}
 
@@ -64,14 +62,12 @@ export class ReplicatorController {
 
   @OnChange(BUCKETS.identities, apiTokenSchema, { keys: [TOKEN_KEYS] })
   token(change: BucketChange<ApiToken>): void {
-    this.rules.applyToken(change);
-    this.deliverAccess.soon();
+    this.deliverAccess.token(change);
   }
 
   @OnChange(BUCKETS.policies, quotaSchema, { keys: [QUOTA_KEYS] })
   quota(change: BucketChange<Quota>): void {
-    this.rules.applyQuota(change);
-    this.deliverAccess.soon();
+    this.deliverAccess.quota(change);
   }
 
   // Heard by all and answered by the active one: only it knows what lies in DL, and all pages must come together.

@@ -134,7 +134,9 @@ async function knownToken(recordFile: string, contextFile: string): Promise<ApiT
   const [record, context] = texts;
   if (record === undefined || context === undefined) return undefined;
   const parsed = parse(apiTokenSchema, jsonOrNothing(record));
-  return parsed.ok && context.includes(parsed.value.id) ? parsed.value : undefined;
+  // One that was made before tokens could sign is exchanged.
+  const signs = parsed.ok && parsed.value.offlineKey !== undefined;
+  return signs && context.includes(parsed.value.id) ? parsed.value : undefined;
 }
 
 /** A damaged record is as good as none: a new token is made. */

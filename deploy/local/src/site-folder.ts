@@ -50,6 +50,7 @@ export async function writeSiteFolder(
   const account = await siteAccountKey(paths.identity, name);
   const user = await keyOf(join(folder, 'user.seed'));
   await keyOf(join(folder, 'agent.seed'));
+  await keyOf(join(folder, 'operator.seed'));
   const nowMs = Date.now();
   const jwt = siteUserJwt({
     name: `leaf-${name}`,
@@ -98,6 +99,7 @@ export async function writeLeafConfig(
   if (entry === undefined) throw new Error(`this cloud has no site ${site}`);
   const folder = paths.site(site);
   const agent = await readSeed(join(folder, 'agent.seed'));
+  const operator = await readSeed(join(folder, 'operator.seed'));
   const tls = (name: string) => join(folder, 'tls', name);
   const text = siteConfig({
     site,
@@ -108,7 +110,7 @@ export async function writeLeafConfig(
       maxMemoryBytes: SITE_MEMORY_BYTES,
       maxFileBytes: SITE_STORE_BYTES,
     },
-    users: { agent: agent.publicKey },
+    users: { agent: agent.publicKey, operator: operator.publicKey },
     leaf: {
       urls: hubUrls,
       credsFile: join(folder, 'leaf.creds'),

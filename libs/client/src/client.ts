@@ -20,6 +20,8 @@ import {
   type QuotaView,
   type RedeliverAnswer,
   redeliverAnswerSchema,
+  type SiteReport,
+  siteReportSchema,
   type SiteView,
   siteViewSchema,
   type Status,
@@ -146,6 +148,11 @@ export class SkerryClient {
 
   async site(name: string): Promise<SiteView> {
     return this.value(await this.transport.call(get(sitePath(name)), siteViewSchema));
+  }
+
+  /** What happened at a site, as far as its journal has come up. */
+  async siteReport(name: string): Promise<SiteReport> {
+    return this.value(await this.transport.call(get(`${sitePath(name)}/report`), siteReportSchema));
   }
 
   /** Adds a site, or gives a new token for one that has not joined yet. The token is shown once. */

@@ -22,6 +22,10 @@ export class TokensStore {
     else this.tokens.delete(id);
   }
 
+  get(id: string): ApiToken | undefined {
+    return this.tokens.get(id);
+  }
+
   /** Who bears this token at `now` (ms since the epoch). Takes the same time wherever a wrong secret differs. */
   check(text: string | undefined, now: number): TokenCheck {
     if (text === undefined) return { ok: false, reason: 'missing' };

@@ -10,6 +10,7 @@ import {
 import { parse as parseYaml } from 'yaml';
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { findSite } from '../names.js';
+import { showReport } from '../output/report-lines.js';
 import { plain } from '../output/terminal.js';
 import type { Session } from './session.js';
 
@@ -33,6 +34,14 @@ export async function listSites({ client, terminal }: Session): Promise<void> {
     ),
   );
   terminal.next(`skerry site show ${views[0]?.site.name ?? 'SITE'}`, 'skerry node ls');
+}
+
+/** `skerry site report SITE`: from what came up of its journal. */
+export async function reportSite({ client, terminal }: Session, name: string): Promise<void> {
+  const { site } = await findSite(client, name);
+  const report = await terminal.during('reading the report', client.siteReport(site.name));
+  terminal.result(report, () => showReport(report, terminal));
+  terminal.next(`skerry site show ${site.name}`, 'skerry status');
 }
 
 /** `skerry site show SITE`. */

@@ -1,11 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Body, Bus, Message } from '@skerry/bus';
+import { TimedOut, Unavailable, type Body, type Bus, type Message } from '@skerry/bus';
 import {
   heartbeatSchema,
   liveHeartbeatSubject,
   parseAcross,
+  proposalRequestSchema,
   Refusal,
   RPC,
+  type ProposalAnswer,
   type RetiredRequest,
   type Site,
 } from '@skerry/contracts';
@@ -18,6 +20,9 @@ import { CutOff } from './cut-off.handler.js';
 
 /** Heartbeats of a site closer together than this are not even read: one a second is wanted. */
 const LEAST_INTERVAL_MS = 200;
+/** A decision on a local change; longer than a site waits for it is no use. */
+const PROPOSAL_MS = 4_000;
+const WAIT: ProposalAnswer = { state: 'waiting', retryAfterMs: 1_000 };
 
 /**
  * Hears what sites say beside their reports, counts it against the same quota, and passes on what other apps need: so
@@ -54,9 +59,29 @@ export class HearSite {
     const site = this.count(message);
     if (site === undefined) throw new Refusal('throttled', 'this site sends too much');
     // Only a site that was asked to leave has a last word; policy is not to be bothered with others'.
-    if (site.membership !== 'leaving' && site.recalledAt === undefined) throw new Refusal('conflict', `${site.name} was not asked to leave`);
+    if (site.membership !== 'leaving' && site.recalledAt === undefined)
+      throw new Refusal('conflict', `${site.name} was not asked to leave`);
     const request: RetiredRequest = { site: site.name, account: site.account };
     return (await this.bus.request(RPC.retired, request)).data;
+  }
+
+  /** Passes on a local change of a site, and what became of it. Only api knows who may have made it. */
+  async proposal(message: Message): Promise<Body> {
+    const site = this.count(message);
+    if (site === undefined) return WAIT;
+    const parsed = parseAcross(proposalRequestSchema, message.json());
+    if (!parsed.ok) throw new Refusal('malformed', 'not a local change', { issues: parsed.issues });
+    const { value } = parsed;
+    if (value.site !== site.name || value.request.site !== site.name) {
+      throw new Refusal('forbidden', `a change of ${value.site}, sent by ${site.name}`);
+    }
+    try {
+      return (await this.bus.request(RPC.proposal, value, { timeoutMs: PROPOSAL_MS })).data;
+    } catch (error) {
+      // Whether it was decided is known when it is asked for again.
+      if (error instanceof TimedOut || error instanceof Unavailable) return WAIT;
+      throw error;
+    }
   }
 
   /** Counts a message of a site; the site, unless its quota is used up or it is none. */

@@ -3,6 +3,7 @@ import type { Headers, Message } from '@skerry/bus';
 import {
   byContract,
   HEADERS,
+  journalBatchSchema,
   nodeSchema,
   observedNodeSubject,
   observedSchema,
@@ -10,6 +11,7 @@ import {
   parseAcross,
   workloadKey,
   type IntakeAnswer,
+  type JournalBatch,
   type Node,
   type Observed,
   type Site,
@@ -31,7 +33,10 @@ const MESSAGE_ID = /^[A-Za-z0-9_-]{16,64}$/;
 const PASSED_ON = [HEADERS.requestId, HEADERS.version];
 const HEADER_VALUE = /^[\w.-]{1,64}$/;
 
-type Report = { subject: string; body: Observed | Node };
+type Report = { subject: string; body: Observed | Node | JournalBatch };
+
+/** Bytes of one batch of a journal: with the stream's limit of batches a site this bounds what one site takes of it. */
+const JOURNAL_BATCH_BYTES = 128 * 1024;
 
 /**
  * The door through which a site's reports come in: who sends is known by the account in the subject, what is sent is
@@ -64,6 +69,8 @@ export class TakeReport {
 
   /** What is placed at the site may always be reported, however much else the site has invented. */
   private hasRoom(site: Site, { subject, body }: Report, now: number): boolean {
+    // Of journals the stream itself keeps so many of each site and no more.
+    if (body.kind === 'JournalBatch') return true;
     if (body.kind === 'Observed' && this.sites.isPlacedAt(site.name, workloadKey(body.project, body.name)))
       return true;
     return this.sending.admits(site.name, subject, now);
@@ -77,7 +84,9 @@ export class TakeReport {
         headers: { ...passedOn(headers), ...byContract() },
         ...(messageId === undefined ? {} : { messageId }),
       };
-      await this.reports.put(report.subject, report.body, options, now);
+      const { subject, body } = report;
+      if (body.kind === 'JournalBatch') await this.reports.addJournal(body, options);
+      else await this.reports.put(subject, body, options, now);
       return { ok: true };
     } catch (error) {
       this.log.debug(`report ${report.subject} not stored`, error);
@@ -115,8 +124,16 @@ function read(message: Message, site: string): Report | { reason: string } {
       if (parsed.value.site !== site || parsed.value.node !== name) return MISNAMED;
       return { subject: observedNodeSubject(site, name), body: parsed.value };
     }
+    case 'journal': {
+      if (message.data.length > JOURNAL_BATCH_BYTES) return { reason: 'a batch that is too large' };
+      const parsed = parseAcross(journalBatchSchema, body);
+      if (!parsed.ok) return { reason: whyNot(parsed.issues) };
+      const { entries } = parsed.value;
+      if (parsed.value.site !== site || entries.some((entry) => entry.site !== site)) return MISNAMED;
+      return { subject: message.subject, body: parsed.value };
+    }
     default:
-      return { reason: 'neither a workload nor a node' };
+      return { reason: 'neither a workload nor a node nor a journal' };
   }
 }
 

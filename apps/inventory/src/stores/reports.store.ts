@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Conflict, StorageFull, type Bus, type Following, type Headers } from '@skerry/bus';
-import { observedSchema, STREAMS, type Node, type Observed } from '@skerry/contracts';
+import {
+  observedSchema,
+  siteLogSubject,
+  STREAMS,
+  type JournalBatch,
+  type Node,
+  type Observed,
+} from '@skerry/contracts';
 import { BUS } from '@skerry/service';
 import { z } from 'zod';
 
@@ -42,6 +49,11 @@ export class ReportsStore {
     if (sequence !== undefined && report.kind === 'Observed' && report.state === 'absent') {
       this.absences.push({ site: report.site, subject, sequence, at: now });
     }
+  }
+
+  /** Stores entries of a site's journal behind those that are there. */
+  async addJournal(batch: JournalBatch, options: { messageId?: string; headers: Headers }): Promise<void> {
+    await this.bus.publish(siteLogSubject(batch.site), batch, options);
   }
 
   /** Its sequence; undefined when one that is as new is there. */

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Conflict } from '@skerry/bus';
-import type { Site } from '@skerry/contracts';
+import { Conflict, type BucketChange } from '@skerry/bus';
+import type { ApiToken, Quota, Site } from '@skerry/contracts';
 import { accessFor } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
 import { AccessRulesStore } from '../stores/access-rules.store.js';
@@ -41,6 +41,16 @@ export class DeliverAccess {
     clearTimeout(this.soonTimer);
     this.soonTimer = undefined;
     await this.work;
+  }
+
+  token(change: BucketChange<ApiToken>): void {
+    this.rules.applyToken(change);
+    this.soon();
+  }
+
+  quota(change: BucketChange<Quota>): void {
+    this.rules.applyQuota(change);
+    this.soon();
   }
 
   /** Tokens, quotas or sites have changed. */

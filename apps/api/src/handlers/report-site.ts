@@ -1,0 +1,53 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bus } from '@skerry/bus';
+import {
+  journalBatchSchema,
+  LIMITS,
+  parseAcross,
+  Refusal,
+  siteLogSubject,
+  STREAMS,
+  type JournalEntry,
+  type SiteReport,
+} from '@skerry/contracts';
+import { siteReport } from '@skerry/domain';
+import { BUS } from '@skerry/service';
+import { FleetStore } from '../stores/fleet.store.js';
+
+/** Tells what happened at a site, from the entries of its journal that came up. */
+@Injectable()
+export class ReportSite {
+  constructor(
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(FleetStore) private readonly fleet: FleetStore,
+  ) {}
+
+  async report(name: string): Promise<SiteReport> {
+    if (this.fleet.site(name) === undefined)
+      throw new Refusal('not-found', `no site ${name}`, { hint: 'see `skerry site ls`' });
+    return siteReport(name, await this.entries(name), { from: 'hub', at: new Date().toISOString() });
+  }
+
+  /** The newest, oldest first. */
+  private async entries(name: string): Promise<JournalEntry[]> {
+    const state = await this.bus.streamState(STREAMS.SITELOG.name);
+    if (state === undefined || state.messages === 0) return [];
+    let entries: JournalEntry[] = [];
+    const following = await this.bus.follow(
+      STREAMS.SITELOG.name,
+      (message) => {
+        const parsed = parseAcross(journalBatchSchema, message.json());
+        if (!parsed.ok) return;
+        entries.push(...parsed.value.entries);
+        if (entries.length > 2 * LIMITS.entriesPerReport) entries = entries.slice(-LIMITS.entriesPerReport);
+      },
+      { from: state.firstSequence, filters: [siteLogSubject(name)] },
+    );
+    try {
+      await following.caughtUp;
+    } finally {
+      await following.drain();
+    }
+    return entries.slice(-LIMITS.entriesPerReport);
+  }
+}
