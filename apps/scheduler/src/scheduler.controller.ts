@@ -82,7 +82,11 @@ export class SchedulerController {
     return this.answerWhy.handle(message);
   }
 
-  @OnStored(bucketStream(BUCKETS.placements.name), { durable: 'scheduler-events', from: 'last' })
+  @OnStored(bucketStream(BUCKETS.placements.name), {
+    durable: 'scheduler-events',
+    from: 'last',
+    concurrency: 256,
+  })
   decided(message: StoredMessage): Promise<Outcome> {
     return this.announce.handle(message);
   }

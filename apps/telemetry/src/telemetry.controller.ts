@@ -69,7 +69,7 @@ export class TelemetryController {
     return this.answerStatus.list(message);
   }
 
-  @OnStored(bucketStream(BUCKETS.status.name), { durable: 'telemetry-events' })
+  @OnStored(bucketStream(BUCKETS.status.name), { durable: 'telemetry-events', concurrency: 256 })
   phase(message: StoredMessage): Promise<Outcome> {
     return this.tellPhase.handle(message);
   }

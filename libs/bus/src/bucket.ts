@@ -168,7 +168,8 @@ export class StreamBucket<T> implements Bucket<T> {
 
   private async publish(key: string, value: T, options: PublishOptions): Promise<number> {
     const headers = this.headersOf(options.headers);
-    const ack = await this.store.publish(this.subject(key), encode(value), { ...options, headers });
+    const group = this.definition.atomic === true ? { group: this.stream } : {};
+    const ack = await this.store.publish(this.subject(key), encode(value), { ...options, headers, ...group });
     return ack.sequence;
   }
 

@@ -43,18 +43,24 @@ export function outgoingBatch(items: readonly BatchItem[], batch: string): Outgo
   if (items.length > BATCH_MAX) {
     throw new TooLarge(`a batch of ${items.length} messages: at most ${BATCH_MAX} (limit batchMessages)`);
   }
-  return items.map(({ subject, body, headers, expect }, i) => {
-    const options = {
+  const messages = items.map(({ subject, body, headers, expect }) =>
+    outgoing(subject, body, {
       ...(headers === undefined ? {} : { headers }),
       ...(expect === undefined ? {} : { expect }),
-    };
-    const single = outgoing(subject, body, options);
+    }),
+  );
+  return inBatch(messages, batch);
+}
+
+/** Messages as the parts of one transaction. */
+export function inBatch(messages: readonly Outgoing[], batch: string): Outgoing[] {
+  return messages.map((message, i) => {
     const part = {
       [NATS.batchId]: batch,
       [NATS.batchSequence]: String(i + 1),
-      ...(i === items.length - 1 ? { [NATS.batchCommit]: '1' } : {}),
+      ...(i === messages.length - 1 ? { [NATS.batchCommit]: '1' } : {}),
     };
-    return { ...single, headers: { ...single.headers, ...part } };
+    return { ...message, headers: { ...message.headers, ...part } };
   });
 }
 

@@ -134,6 +134,8 @@ export interface StreamDefinition {
   discard: 'old' | 'new';
   duplicateWindowS: number;
   maxConsumers?: number;
+  /** Several messages may be stored in one transaction. */
+  atomic?: boolean;
   retention?: 'limits' | 'workqueue';
 }
 
@@ -160,6 +162,7 @@ export const STREAMS = {
     maxBytes: 512 * MIB,
     discard: 'old',
     duplicateWindowS: 3_600,
+    atomic: true,
   },
   /** What could not be handled, with its reason. */
   DEAD: {
@@ -191,6 +194,7 @@ export const STREAMS = {
     maxMessagesPerSubject: 1,
     discard: 'new',
     duplicateWindowS: 120,
+    atomic: true,
   },
   /** What happened at sites, from their own journals: a message is a batch of entries, and no site has more than its share. */
   SITELOG: {
@@ -277,7 +281,7 @@ export const BUCKETS = {
   inputs: { name: 'inputs', owner: 'scheduler', maxAgeS: 45 * DAY_S, maxBytes: 512 * MIB, discard: 'old' },
   siteStates: { name: 'site-states', owner: 'inventory', maxBytes: 64 * MIB },
   nodes: { name: 'nodes', owner: 'inventory', maxBytes: 64 * MIB },
-  status: { name: 'status', owner: 'telemetry', maxBytes: 128 * MIB },
+  status: { name: 'status', owner: 'telemetry', maxBytes: 128 * MIB, atomic: true },
   /** Plans for `apply --plan`, 24 h. */
   plans: { name: 'plans', owner: 'api', maxAgeS: DAY_S, maxBytes: 128 * MIB, discard: 'old' },
   leases: { name: 'leases', owner: 'policy', maxBytes: 16 * MIB, perKeyTtl: true },

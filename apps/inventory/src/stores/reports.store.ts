@@ -68,7 +68,11 @@ export class ReportsStore {
       if (known !== undefined && !isNewer(age, known.age)) return undefined;
       try {
         const expect = { sequence: known?.sequence ?? 0 };
-        const { sequence } = await this.bus.publish(subject, report, { ...options, expect });
+        const { sequence } = await this.bus.publish(subject, report, {
+          ...options,
+          expect,
+          group: STREAMS.OBSERVED.name,
+        });
         this.newest.set(subject, { age, sequence });
         return sequence;
       } catch (error) {

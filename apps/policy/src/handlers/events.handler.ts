@@ -8,6 +8,7 @@ import {
   parseStored,
   quotaSchema,
   siteSchema,
+  STREAMS,
   workloadSchema,
   type EventDraft,
   type EventType,
@@ -83,7 +84,11 @@ export class EventsHandler {
     if (!draft) return done;
     const event = makeEvent({ ...draft, traceparent: message.headers[HEADERS.traceparent] });
     const subject = eventSubject(draft.type, draft.name, draft.project);
-    await this.bus.publish(subject, event, { messageId: event.id, headers: carriedOn(message.headers) });
+    await this.bus.publish(subject, event, {
+      messageId: event.id,
+      headers: carriedOn(message.headers),
+      group: STREAMS.EVT.name,
+    });
     return done;
   }
 }

@@ -8,6 +8,7 @@ import {
   makeEvent,
   parseStored,
   placementSchema,
+  STREAMS,
   type EventType,
 } from '@skerry/contracts';
 import { BUS, carriedOn } from '@skerry/service';
@@ -34,7 +35,11 @@ export class AnnouncePlacements {
       data: placement,
     });
     const subject = eventSubject(type, placement.name, placement.project);
-    await this.bus.publish(subject, event, { messageId: event.id, headers: carriedOn(message.headers) });
+    await this.bus.publish(subject, event, {
+      messageId: event.id,
+      headers: carriedOn(message.headers),
+      group: STREAMS.EVT.name,
+    });
     return done;
   }
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { done, reject, type Bus, type Outcome, type StoredMessage } from '@skerry/bus';
-import { announcedSchema, eventSubject, HEADERS, makeEvent, parseStored } from '@skerry/contracts';
+import { announcedSchema, eventSubject, HEADERS, makeEvent, parseStored, STREAMS } from '@skerry/contracts';
 import { announcedAs } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 
@@ -25,7 +25,10 @@ export class TellPhase {
       traceparent: message.headers[HEADERS.traceparent],
       data: { phase, generation, running, wanted },
     });
-    await this.bus.publish(eventSubject(type, name, project), event, { messageId: event.id });
+    await this.bus.publish(eventSubject(type, name, project), event, {
+      messageId: event.id,
+      group: STREAMS.EVT.name,
+    });
     return done;
   }
 }

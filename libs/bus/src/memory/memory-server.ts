@@ -55,7 +55,7 @@ export class MemoryServer {
       duplicateWindowMs: definition.duplicateWindowS * 1_000,
       workQueue: definition.retention === 'workqueue',
       markerMs: 0,
-      atomic: false,
+      atomic: definition.atomic === true,
     });
   }
 

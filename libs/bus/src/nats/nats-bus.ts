@@ -24,13 +24,14 @@ import type {
 import { realClock } from '../clock.js';
 import { Conflict, Malformed, StorageFull, TimedOut } from '../errors.js';
 import { StreamLease, parseHeld } from '../lease.js';
-import { NATS, TIMEOUT_MS, outgoing, outgoingBatch } from '../outgoing.js';
+import { NATS, TIMEOUT_MS, inBatch, outgoing, outgoingBatch, type Outgoing } from '../outgoing.js';
 import { accepted } from '../refusals.js';
 import type { Store, StoreFollowOptions } from '../store.js';
 import { requireSubject } from '../subject.js';
 import { withTrace } from '../trace.js';
 import { Consumption } from './consumption.js';
 import { NatsFollowing } from './following.js';
+import { Group } from './groups.js';
 import { JsApi, publishAck, type StreamConfig } from './js-api.js';
 import { Link, type ConnectOptions } from './link.js';
 import { hear, respondTo } from './hearing.js';
@@ -53,6 +54,7 @@ class NatsBus implements Bus, Store {
   private readonly api: JsApi;
   private readonly replicas: number;
   private readonly subscriptions = new Set<Subscription>();
+  private readonly groups = new Map<string, Group>();
 
   constructor(private readonly link: Link) {
     this.api = new JsApi(link);
@@ -69,8 +71,12 @@ class NatsBus implements Bus, Store {
   }
 
   async publish(subject: string, body: Body, options: PublishOptions = {}): Promise<PublishAck> {
-    const { bytes, headers } = outgoing(subject, body, options);
-    return await this.acknowledged(subject, bytes, headers, options.timeoutMs ?? TIMEOUT_MS);
+    const message = outgoing(subject, body, options);
+    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    const { group } = options;
+    return await (group === undefined
+      ? this.single(message, timeoutMs)
+      : this.groupOf(group).publish(message, timeoutMs));
   }
 
   async publishBatch(items: BatchItem[]): Promise<PublishAck> {
@@ -78,12 +84,30 @@ class NatsBus implements Bus, Store {
     // A batch of one costs ten times a plain message and promises the same.
     if (first !== undefined && items.length === 1)
       return await this.publish(first.subject, first.body, first);
-    const messages = outgoingBatch(items, randomUUID());
-    const last = messages.pop();
+    return await this.transaction(outgoingBatch(items, randomUUID()), TIMEOUT_MS);
+  }
+
+  private async transaction(messages: readonly Outgoing[], timeoutMs: number): Promise<PublishAck> {
+    const last = messages.at(-1);
     if (last === undefined) throw new Malformed('a batch without messages');
-    const left = await this.link.ready(last.subject, TIMEOUT_MS);
-    for (const m of messages) this.link.say(m.subject, m.bytes, m.headers);
-    return await this.acknowledged(last.subject, last.bytes, last.headers, left);
+    const left = await this.link.ready(last.subject, timeoutMs);
+    for (const m of messages.slice(0, -1)) this.link.say(m.subject, m.bytes, m.headers);
+    return await this.single(last, left);
+  }
+
+  private groupOf(stream: string): Group {
+    const known = this.groups.get(stream);
+    if (known !== undefined) return known;
+    const group = new Group({
+      single: (message, timeoutMs) => this.single(message, timeoutMs),
+      all: (messages, timeoutMs) => this.transaction(inBatch(messages, randomUUID()), timeoutMs),
+    });
+    this.groups.set(stream, group);
+    return group;
+  }
+
+  private single({ subject, bytes, headers }: Outgoing, timeoutMs: number): Promise<PublishAck> {
+    return this.acknowledged(subject, bytes, headers, timeoutMs);
   }
 
   private async acknowledged(

@@ -19,6 +19,7 @@ export function streamConfig(definition: StreamDefinition, replicas: number): St
     max_msgs_per_subject: definition.maxMessagesPerSubject ?? -1,
     duplicate_window: definition.duplicateWindowS * SECOND,
     allow_direct: true,
+    ...(definition.atomic === true ? { allow_atomic: true } : {}),
     ...(definition.maxConsumers === undefined ? {} : { max_consumers: definition.maxConsumers }),
   };
 }

@@ -51,6 +51,64 @@ export function publishSuite(open: OpenMeeting): void {
       expect(await failure(bus.publish('pub.conditional', { n: 1 }, options))).toBeInstanceOf(Conflict);
     });
 
+    test('stores what is published at once in a group, and tells each sender what is true of its own', async () => {
+      await bus.ensureStream(streamNamed('GROUPED'));
+      // A stream that is there already becomes one.
+      await bus.ensureStream(streamNamed('GROUPED', { atomic: true }));
+      const { sequence } = await bus.publish('grouped.known', { n: 0 }, { messageId: 'known' });
+      const group = { group: 'GROUPED' };
+      const many = await Promise.all(
+        Array.from({ length: 100 }, (_, n) => bus.publish(`grouped.a.${n}`, { n }, group)),
+      );
+      const first = Math.min(...many.map((ack) => ack.sequence));
+      expect(many).toEqual(
+        many.map((_, i) => ({ stream: 'GROUPED', sequence: first + i, duplicate: false })),
+      );
+      expect((await bus.message('GROUPED', first + 99))?.json()).toEqual({ n: 99 });
+
+      const stale = { ...group, expect: { sequence: first + 1_000 } };
+      const [refused, ...stored] = await Promise.allSettled([
+        bus.publish('grouped.known', { n: 1 }, stale),
+        ...Array.from({ length: 99 }, (_, n) => bus.publish(`grouped.b.${n}`, { n }, group)),
+      ]);
+      expect(refused).toMatchObject({ status: 'rejected', reason: expect.any(Conflict) });
+      expect(new Set(stored.map((s) => s.status))).toEqual(new Set(['fulfilled']));
+
+      const [again, ...others] = await Promise.all([
+        bus.publish('grouped.known', { n: 2 }, { ...group, messageId: 'known' }),
+        ...Array.from({ length: 99 }, (_, n) =>
+          bus.publish(`grouped.c.${n}`, { n }, { ...group, messageId: `c.${n}` }),
+        ),
+      ]);
+      expect(again).toEqual({ stream: 'GROUPED', sequence, duplicate: true });
+      expect(others.filter((ack) => ack.duplicate)).toEqual([]);
+      expect((await bus.streamState('GROUPED'))?.messages).toBe(1 + 100 + 99 + 99);
+    });
+
+    test('stores one by one what is published in a group where transactions are not defined', async () => {
+      const acks = await Promise.all(
+        Array.from({ length: 50 }, (_, n) => bus.publish(`pub.plain.${n}`, { n }, { group: 'PUB' })),
+      );
+      expect(new Set(acks.map((ack) => ack.sequence)).size).toBe(50);
+    });
+
+    test('keeps the order in which one sender publishes in a group', async () => {
+      await bus.ensureStream(streamNamed('ORDERED', { atomic: true }));
+      const sending: Promise<unknown>[] = [];
+      for (let n = 0; n < 300; n += 1) {
+        sending.push(bus.publish('ordered.one', { n }, { group: 'ORDERED' }));
+        if (n % 37 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await Promise.all(sending);
+      const { firstSequence = 0 } = (await bus.streamState('ORDERED')) ?? {};
+      const bodies = await Promise.all(
+        Array.from({ length: 300 }, async (_, n) =>
+          (await bus.message('ORDERED', firstSequence + n))?.json(),
+        ),
+      );
+      expect(bodies).toEqual(bodies.map((_, n) => ({ n })));
+    });
+
     test('refuses a condition that does not hold and stores nothing', async () => {
       const { sequence } = await bus.publish('pub.cas', { n: 1 }, { expect: { sequence: 0 } });
       expect(await failure(bus.publish('pub.cas', { n: 2 }, { expect: { sequence: 0 } }))).toBeInstanceOf(
