@@ -17,10 +17,15 @@ export class HubSilence {
     }, LOOK_MS).unref();
   }
 
-  /** The hub answered. */
-  heard(): void {
-    this.heardAt = performance.now();
-    this.onChange(false);
+  /** The hub answered what was sent at `at`, by the monotonic clock; default now. */
+  heard(at = performance.now()): void {
+    this.heardAt = Math.max(this.heardAt, at);
+    if (performance.now() - this.heardAt <= this.afterMs) this.onChange(false);
+  }
+
+  /** ms since the hub was heard. */
+  get silentMs(): number {
+    return performance.now() - this.heardAt;
   }
 
   stop(): void {

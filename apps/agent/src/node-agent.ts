@@ -1,6 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
-import { LIMITS, type Desired, type DriverName } from '@skerry/contracts';
+import {
+  bucketSubject,
+  compareVersions,
+  isWorkloadObject,
+  LIMITS,
+  SITE,
+  SITE_BUCKETS,
+  workloadKey,
+  type Desired,
+  type DriverName,
+  type Override,
+} from '@skerry/contracts';
 import { MockDriver } from './drivers/mock-driver.js';
 import type { Driver } from './drivers/driver.js';
 import { Drivers } from './drivers/registry.js';
@@ -8,9 +19,12 @@ import type { Room } from '@skerry/domain';
 import { DesiredStore } from './desired/desired-store.js';
 import { keyOf } from './desired/held-object.js';
 import { lockFolder } from './files/agent-lock.js';
+import { AllotmentBook } from './members/allotment-book.js';
+import { Roster } from './members/roster.js';
+import { isSingle } from './control/site-state.js';
 import { HealthChecks } from './health/health-checks.js';
 import { HubSilence } from './hub-silence.js';
-import { makeLog, type Log } from './log.js';
+import { makeLog, reason, type Log } from './log.js';
 import { gpusOf } from './gpus.js';
 import { allocatableOf } from './node-facts.js';
 import { Cgroups } from './process/cgroups.js';
@@ -19,7 +33,7 @@ import { Admission } from './replicas/admission.js';
 import type { GpuPlan } from './replicas/gpu-holders.js';
 import { ReplicaRunner } from './replicas/replica-runner.js';
 import { ReplicaStore } from './replicas/replica-store.js';
-import { Supervisor } from './replicas/supervisor.js';
+import { Supervisor, type Report } from './replicas/supervisor.js';
 import { ReportCounter } from './reports/report-counter.js';
 import { Reporter } from './reports/reporter.js';
 import type { LogSource } from './logs/log-reader.js';
@@ -34,6 +48,7 @@ import { makeTracing, type Tracing } from './tracing.js';
  */
 export class NodeAgent {
   private retire: (() => void) | undefined;
+  private superseded: (change: Override) => void = () => undefined;
 
   private constructor(
     readonly dir: string,
@@ -54,6 +69,9 @@ export class NodeAgent {
       tracing: Tracing;
       processes: ProcessDriver | undefined;
       logs: LogKeeper;
+      roster: Roster;
+      book: AllotmentBook;
+      counter: ReportCounter;
     },
   ) {}
 
@@ -70,11 +88,11 @@ export class NodeAgent {
       ? new ProcessDriver({ workRoot: places.work, cgroups })
       : undefined;
     const drivers = new Drivers([...(processes ? [processes] : []), new MockDriver()] satisfies Driver[]);
-    const store = await DesiredStore.open(places, log);
-    const { store: replicas, records } = await ReplicaStore.open(places, log);
+    const { records, ...state } = await openState(places, log);
+    const { store, replicas, roster, book, counter } = state;
     const tracing = await makeTracing(site.site);
     const health = new HealthChecks();
-    const place = { site: site.site, node: site.node, address: site.address };
+    const place = placeOf(site);
     const { room, admission, gpus } = takeStock(site, dir, drivers);
     const runner = new ReplicaRunner({
       ...place,
@@ -87,25 +105,23 @@ export class NodeAgent {
       tracing,
       log,
     });
-    const supervisor = new Supervisor({ store, runner, admission, place, log });
+    const share = { several: () => roster.several, of: (key: string) => book.get(key) };
+    const supervisor = new Supervisor({ store, runner, admission, place, share, log });
     const reporter = new Reporter({
       report: (key) => supervisor.report(key),
       traceOf: (key) => store.get(key)?.traceparent,
-      counter: await ReportCounter.open(places.counter),
+      counter,
+      subjectOf: (report) => reportSubject(roster.several ? site.node : undefined, report),
       tracing,
       log,
     });
-    const logs = new LogKeeper({
-      folders: () => runner.upIds('process').map((id) => workFolder(places.work, id).logs),
-      log,
-    });
+    const logs = logKeeper(runner, places, log);
     logs.start();
     supervisor.onChange((key) => reporter.changed(key));
     const parts = {
       unlock,
       room,
-      store,
-      replicas,
+      ...state,
       supervisor,
       runner,
       reporter,
@@ -117,6 +133,7 @@ export class NodeAgent {
       logs,
     };
     const agent = new NodeAgent(dir, site, places, log, parts);
+    agent.followBook();
     agent.silence.start();
     await supervisor.begin(records.filter((r) => drivers.names().includes(r.driver)));
     log.info('agent started', {
@@ -133,6 +150,22 @@ export class NodeAgent {
   readonly silence = new HubSilence((cutOff) => this.parts.supervisor.setCutOff(cutOff));
   /** Random for each start. */
   readonly incarnation = randomBytes(16).toString('hex');
+
+  private taken: (key: string) => void = () => undefined;
+
+  get roster(): Roster {
+    return this.parts.roster;
+  }
+  get book(): AllotmentBook {
+    return this.parts.book;
+  }
+  get counter(): ReportCounter {
+    return this.parts.counter;
+  }
+  /** Whether something may run here at most once anywhere. */
+  get holdsSingletons(): boolean {
+    return this.store.entries().some(([, { object }]) => object.kind === 'Assignment' && isSingle(object));
+  }
 
   get store(): DesiredStore {
     return this.parts.store;
@@ -162,9 +195,43 @@ export class NodeAgent {
     return this.parts.cgroups;
   }
 
+  /** What its report as a node says beside `site.json`. */
+  get facts() {
+    const { room, driverNames: drivers, startedAt } = this;
+    return { room, drivers, cgroup: this.cgroups.kind, startedAt };
+  }
+
+  /** Whether a version was accepted for the site that this node does not hold. */
+  lacks(key: string): boolean {
+    const allotment = this.book.get(key);
+    if (allotment === undefined || allotment.tombstone !== undefined) return false;
+    const object = this.store.get(key)?.object;
+    return (
+      object === undefined ||
+      !isWorkloadObject(object) ||
+      compareVersions(object.version, allotment.version) < 0
+    );
+  }
+
   /** Drivers that assignments may ask for. */
   get driverNames(): DriverName[] {
     return offered(this.site, this.parts.drivers);
+  }
+
+  /** Called with the key of each workload of which something newer is held. */
+  onTaken(listener: (key: string) => void): void {
+    this.taken = listener;
+  }
+
+  /** The hub has answered what was sent at this moment, by the monotonic clock. */
+  hubAnswered(sentAt: number): void {
+    this.silence.heard(sentAt);
+  }
+
+  /** The site has several nodes from now on. */
+  nowSeveral(): void {
+    this.log.info('this site has several nodes now', { nodes: [...this.roster.members.keys()] });
+    for (const key of this.store.keys()) this.supervisor.allotted(key);
   }
 
   /** Called when the site is retired. */
@@ -179,12 +246,67 @@ export class NodeAgent {
       this.log.error('an object for another site', { alarm: 'wrong-site', site: object.site });
       return;
     }
+    const change = this.store.get(keyOf(object))?.override?.change;
     const offer = await this.store.offer(object, traceparent === undefined ? {} : { traceparent });
     // Who says again that it has to go does not know that it has gone.
     if (offer === 'same' && object.kind === 'Tombstone') this.reporter.again(keyOf(object));
     if (offer !== 'newer') return;
+    if (change !== undefined && this.store.get(keyOf(object))?.override === undefined)
+      this.superseded(change);
     if (object.kind === 'Retirement') this.retire?.();
-    else this.supervisor.take(keyOf(object));
+    else if (isWorkloadObject(object)) {
+      this.supervisor.take(keyOf(object));
+    }
+    this.taken(keyOf(object));
+  }
+
+  /**
+   * Puts a change that was made at this site over what the hub wants, or takes it away; resolves when that is on the disk.
+   * False when the hub wants something newer.
+   */
+  async override(key: string, change: Override | undefined): Promise<boolean> {
+    const standing = this.store.override(key, change);
+    this.supervisor.take(key);
+    this.taken(key);
+    return await standing;
+  }
+
+  /** Called with each local change in whose place the hub wants something newer. */
+  onSuperseded(listener: (change: Override) => void): void {
+    this.superseded = listener;
+  }
+
+  private followBook(): void {
+    const { book, roster, supervisor, counter, store } = this.parts;
+    let several = roster.several;
+    roster.onChange(() => {
+      if (several || !roster.several) return;
+      several = true;
+      this.nowSeveral();
+    });
+    book.onEpoch(({ reportsFrom }) => void counter.raise(reportsFrom));
+    book.onChange((key, before) => {
+      const allotment = book.get(key);
+      const object = store.get(key)?.object;
+      if (allotment?.tombstone !== undefined) {
+        this.take(allotment.tombstone).catch((error: unknown) =>
+          this.log.error('a removal was not taken', { key, reason: reason(error) }),
+        );
+      } else if (allotment !== undefined) supervisor.allotted(key);
+      else if (before?.tombstone !== undefined && object?.kind === 'Tombstone') {
+        // All nodes have said that nothing is left.
+        this.acknowledge(key);
+      }
+      this.taken(key);
+    });
+  }
+
+  private acknowledge(key: string): void {
+    const held = this.store.get(key);
+    if (held === undefined || held.acknowledgedAt !== undefined) return;
+    this.store.set(key, { ...held, acknowledgedAt: Date.now() }).catch((error: unknown) => {
+      this.log.warn('an acknowledged tombstone was not marked', { workload: key, reason: reason(error) });
+    });
   }
 
   /** Replicas of a workload that have logs on this node. */
@@ -205,6 +327,7 @@ export class NodeAgent {
   async close(): Promise<void> {
     const { supervisor, reporter, health, processes, runner, replicas, store, tracing, logs, unlock } =
       this.parts;
+    const { book, roster } = this.parts;
     logs.stop();
     this.silence.stop();
     supervisor.close();
@@ -214,11 +337,38 @@ export class NodeAgent {
     processes?.close();
     await store.settled();
     await replicas.flush();
+    await book.close();
+    await roster.close();
     await tracing.close();
     // What holds no replica any more; the rest stays for the next agent.
     this.cgroups.removeAll();
     await unlock();
   }
+}
+
+/** Exchanges the logs of what runs when they grow long. */
+function logKeeper(runner: ReplicaRunner, places: Folders, log: Log): LogKeeper {
+  const folders = () => runner.upIds('process').map((id) => workFolder(places.work, id).logs);
+  return new LogKeeper({ folders, log });
+}
+
+const placeOf = ({ site, node, address }: SiteFile) => ({ site, node, address });
+
+/** All that this node has on its disk. */
+async function openState(places: Folders, log: Log) {
+  const store = await DesiredStore.open(places, log);
+  const roster = await Roster.open(places.members, log);
+  const book = await AllotmentBook.open(places.allotments, log);
+  const counter = await ReportCounter.open(places.counter);
+  const { store: replicas, records } = await ReplicaStore.open(places, log);
+  return { store, roster, book, counter, replicas, records };
+}
+
+/** Where this node's reports go: at a site of several nodes to the controller, which makes one of all. */
+function reportSubject(node: string | undefined, { project, name }: Report): string {
+  return node === undefined
+    ? SITE.outboxWorkload(project, name)
+    : bucketSubject(SITE_BUCKETS.seen.name, `${node}.${workloadKey(project, name)}`);
 }
 
 /** Steps under way may finish for this long; a stop with a longer grace is taken up by the next agent. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { driverNameSchema, gpuModelSchema, LIMITS, nameSchema, parse } from '@skerry/contracts';
+import { driverNameSchema, gpuModelSchema, labelsSchema, LIMITS, nameSchema, parse } from '@skerry/contracts';
 import { z } from 'zod';
 
 const port = z.number().int().min(1).max(65_535);
@@ -10,6 +10,7 @@ export const siteFileSchema = z.strictObject({
   site: nameSchema,
   /** Name of this machine at the site. */
   node: nameSchema,
+  labels: labelsSchema.default({}),
   /** Public key of the site's account on the hub. */
   account: z.string().regex(/^A[A-Z2-7]{55}$/),
   /** Where the site's own nats-server listens for clients. */
@@ -36,6 +37,15 @@ export const siteFileSchema = z.strictObject({
     .default({ from: 20_000, to: 31_999 }),
   /** The site's nats-server binary, for `up`; default: NATS_SERVER, then the one on PATH. */
   natsServer: z.string().optional(),
+  /** Room on the disk for what happened here, in MiB: the journal (default 16), its events (16), logs of all replicas (1,024). */
+  budget: z
+    .strictObject({
+      journalMiB: z.number().min(0.0625).max(1_024),
+      eventsMiB: z.number().min(0.0625).max(1_024),
+      logsMiB: z.number().min(1).max(1_048_576),
+    })
+    .partial()
+    .default({}),
   /** Where this site renews its credentials; absent: somebody else keeps them fresh. */
   renew: z.strictObject({ url: z.url(), pin: z.string().regex(/^sha256\/\/[A-Za-z0-9+/=]{44}$/) }).optional(),
 });
@@ -60,13 +70,17 @@ export function folders(dir: string) {
   return {
     desired: join(dir, 'state', 'desired'),
     quarantine: join(dir, 'state', 'quarantine'),
+    members: join(dir, 'state', 'members.json'),
+    allotments: join(dir, 'state', 'allotments'),
     replicas: join(dir, 'state', 'replicas'),
     mocks: join(dir, 'state', 'mock-replicas.json'),
     counter: join(dir, 'state', 'reports.json'),
+    cutOff: join(dir, 'state', 'cut-off.json'),
     lock: join(dir, 'state', 'agent.lock'),
     leafServer: join(dir, 'state', 'leaf-server.json'),
     work: join(dir, 'work'),
     agentSeed: join(dir, 'agent.seed'),
+    operatorSeed: join(dir, 'operator.seed'),
     userSeed: join(dir, 'user.seed'),
     leafConf: join(dir, 'leaf.conf'),
     leafCreds: join(dir, 'leaf.creds'),

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,13 +8,17 @@ import {
   assignmentSchema,
   compareVersions,
   digestRequestSchema,
+  heartbeatSchema,
   isWorkloadObject,
+  nodeSchema,
   observedSchema,
   SITE,
   type Assignment,
   type Desired,
   type DigestAnswer,
   type DigestRequest,
+  type Heartbeat,
+  type Node,
   type Observed,
   type Version,
 } from '@skerry/contracts';
@@ -93,6 +97,7 @@ export function tombstone(name: string, version: Partial<Version> = {}): Desired
 export class SiteUnderTest {
   private server: ChildProcess | undefined;
   private readonly agents = new Set<ChildProcess>();
+  private readonly nodes = new Set<string>();
 
   private constructor(
     readonly dir: string,
@@ -129,12 +134,12 @@ export class SiteUnderTest {
 
   /** Starts a real agent process from the bundle, as a machine runs it. */
   async startAgent(
-    options: { command?: 'run' | 'up'; env?: Record<string, string> } = {},
+    options: { command?: 'run' | 'up'; env?: Record<string, string>; node?: string } = {},
   ): Promise<ChildProcess> {
-    const { command = 'run', env = {} } = options;
+    const { command = 'run', env = {}, node } = options;
     const child = spawn(
       process.execPath,
-      ['--max-semi-space-size=2', await agentBundle(), command, '--dir', this.dir],
+      ['--max-semi-space-size=2', await agentBundle(), command, '--dir', this.nodeDir(node)],
       {
         stdio: ['ignore', 'ignore', process.env['AGENT_TEST_LOG'] === undefined ? 'ignore' : 'inherit'],
         env: { ...process.env, NATS_SERVER: await findNatsServer(), SKERRY_LOG: 'warn', ...env },
@@ -145,10 +150,30 @@ export class SiteUnderTest {
     return child;
   }
 
+  /** The folder of a further node; that of the first one is the site's own. */
+  nodeDir(node?: string): string {
+    return node === undefined ? this.dir : join(this.dir, 'nodes', node);
+  }
+
+  /** Makes the folder of a further node of this site. */
+  async addNode(node: string, site: Partial<SiteFile> = {}): Promise<void> {
+    const dir = this.nodeDir(node);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await copyFile(join(this.dir, 'agent.seed'), join(dir, 'agent.seed'));
+    const file = JSON.parse(await readFile(join(this.dir, 'site.json'), 'utf8'));
+    await writePrivateFile(join(dir, 'site.json'), JSON.stringify({ ...file, node, ...site }));
+    this.nodes.add(node);
+  }
+
+  /** Agents that run. */
+  agentProcesses(): ChildProcess[] {
+    return [...this.agents];
+  }
+
   /** Replica records on the disk. */
-  async records(): Promise<{ id: string; pid: number | undefined; phase: string }[]> {
+  async records(node?: string): Promise<{ id: string; pid: number | undefined; phase: string }[]> {
     const { readdir } = await import('node:fs/promises');
-    const folder = join(this.dir, 'state', 'replicas');
+    const folder = join(this.nodeDir(node), 'state', 'replicas');
     const files = (await readdir(folder).catch(() => [])).filter((f) => f.endsWith('.json'));
     return await Promise.all(
       files.map(async (f) => {
@@ -163,7 +188,8 @@ export class SiteUnderTest {
   /** Ends agents and the server, kills replicas that are left, removes the folder. */
   async close(): Promise<void> {
     for (const agent of this.agents) await end(agent, 'SIGKILL');
-    for (const { pid } of await this.records()) if (pid !== undefined) killGroupOf(pid);
+    const records = await Promise.all([undefined, ...this.nodes].map((n) => this.records(n)));
+    for (const { pid } of records.flat()) if (pid !== undefined) killGroupOf(pid);
     await this.killServer();
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
@@ -173,6 +199,8 @@ export class SiteUnderTest {
     const at = (...parts: string[]) => join(dir, ...parts);
     const nowMs = Date.now();
     const [user, agent, account] = [NKey.create('user'), NKey.create('user'), NKey.create('account')];
+    const operator = NKey.create('user');
+    await writeSeed(at('operator.seed'), operator);
     await mkdir(at('tls'), { mode: 0o700 });
     await writeSeed(at('user.seed'), user);
     await writeSeed(at('agent.seed'), agent);
@@ -204,7 +232,7 @@ export class SiteUnderTest {
         site: 's1',
         client: { host: '127.0.0.1', port: this.port },
         jetstream: { storeDir: at('jetstream'), maxMemoryBytes: 2 ** 26, maxFileBytes: 2 ** 30 },
-        users: { agent: agent.publicKey },
+        users: { agent: agent.publicKey, operator: operator.publicKey },
         // Nobody listens there: this site is cut off for good.
         leaf: { urls: ['tls://127.0.0.1:1'], credsFile: at('leaf.creds'), tls },
       }),
@@ -225,15 +253,33 @@ export class HubStandIn {
   readonly reports: Observed[] = [];
   readonly ids: string[] = [];
   readonly digests: DigestRequest[] = [];
+  readonly nodes = new Map<string, Node>();
+  readonly beats: { at: number; beat: Heartbeat }[] = [];
+  /** Whether it answers pings and digests and takes reports. */
+  there = true;
   /** What the intake answers; default: it takes everything. */
   intake: () => object = () => ({ ok: true });
   private readonly wanted = new Map<string, Desired>();
 
   private constructor(readonly bus: Bus) {
-    bus.respond(SITE.digest, (m) => this.digest(digestRequestSchema.parse(m.json())));
-    bus.respond(SITE.ping, () => ({}));
+    const absent = { ok: false, code: 'unavailable', retryAfterMs: 100 };
+    bus.respond(SITE.digest, (m) => {
+      if (!this.there) throw new Error('away');
+      return this.digest(digestRequestSchema.parse(m.json()));
+    });
+    bus.respond(SITE.ping, () => {
+      if (!this.there) throw new Error('away');
+      return {};
+    });
+    bus.listen(SITE.heartbeat, (m) => {
+      this.beats.push({ at: Date.now(), beat: heartbeatSchema.parse(m.json()) });
+    });
     bus.respond('up.>', (m) => {
-      const answer = this.intake();
+      const answer = this.there ? this.intake() : absent;
+      if ('ok' in answer && answer.ok === true && m.subject.startsWith('up.node.')) {
+        const node = nodeSchema.parse(m.json());
+        this.nodes.set(node.node, node);
+      }
       if ('ok' in answer && answer.ok === true && m.subject.startsWith('up.workload.')) {
         this.reports.push(observedSchema.parse(m.json()));
         this.ids.push(m.headers['Nats-Msg-Id'] ?? '');

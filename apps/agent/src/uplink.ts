@@ -1,25 +1,14 @@
-import { connectBus, type Bus, type StoredMessage, type Subscription } from '@skerry/bus';
-import {
-  JETSTREAM_API,
-  outboxStream,
-  parseAcross,
-  observedSchema,
-  SITE,
-  SITE_STREAMS,
-  desiredSubject,
-} from '@skerry/contracts';
+import { connectBus, type Bus, type Subscription } from '@skerry/bus';
+import { JETSTREAM_API, outboxStream, SITE, SITE_STREAMS, desiredSubject } from '@skerry/contracts';
 import { DigestExchange } from './desired/digest.js';
 import { Downlink } from './desired/downlink.js';
+import { LocalSite } from './local/local-site.js';
 import { LogRequests } from './logs/log-requests.js';
 import { reason } from './log.js';
 import type { NodeAgent } from './node-agent.js';
-import { capacityOf } from './node-facts.js';
-import { startForwarder } from './reports/forwarder.js';
-import { messageId } from './reports/message-id.js';
 import { nodeReport } from './reports/node-report.js';
-import { Pulse } from './reports/pulse.js';
 import { Tombstones } from './desired/tombstones.js';
-import { AGENT_VERSION } from './version.js';
+import { SiteCommand } from './members/site-command.js';
 
 const SETUP_RETRY_MS = 500;
 const DOWNLINK_RETRY_MS = 1_000;
@@ -28,11 +17,15 @@ const DOWNLINK_RETRY_MS = 1_000;
 export class Uplink {
   private bus: Bus | undefined;
   private readonly ends: (() => Promise<void> | void)[] = [];
-  private digest: DigestExchange | undefined;
+  private downlink: Downlink | undefined;
+  private readonly tombstones: Tombstones;
+  /** Who speaks for the site; undefined until this agent was connected once. */
+  command: SiteCommand | undefined;
   private closed = false;
   private readonly ready: Promise<void>;
 
   constructor(private readonly agent: NodeAgent) {
+    this.tombstones = new Tombstones(agent.store, agent.log);
     this.ready = this.join();
   }
 
@@ -44,7 +37,6 @@ export class Uplink {
   /** Ends it; what lies in the outbox is carried up by the next agent. */
   async close(): Promise<void> {
     this.closed = true;
-    this.digest?.close();
     for (const end of this.ends.toReversed()) await end();
     await this.bus?.close();
     void this.ready;
@@ -62,58 +54,62 @@ export class Uplink {
     if (this.closed) return await bus.close();
     this.bus = bus;
     await this.until('outbox', SETUP_RETRY_MS, async () => await makeOutbox(bus));
-    await this.until('forwarder', SETUP_RETRY_MS, async () => await this.carryUp(bus));
-    this.beat(bus);
+    await this.until('members', SETUP_RETRY_MS, async () => await this.register(bus));
+    const { agent } = this;
+    agent.reporter.use(bus, agent.supervisor.keys());
+    const command = new SiteCommand({
+      agent,
+      bus,
+      tombstones: this.tombstones,
+      lastSequence: () => this.downlink?.lastSequence ?? 0,
+    });
+    this.command = command;
+    this.ends.push(async () => await command.close());
+    const sweep = setInterval(() => void this.sweep(this.tombstones), TOMBSTONE_SWEEP_MS).unref();
+    this.ends.push(() => clearInterval(sweep));
+    await command.start();
     this.answer(bus);
-    await this.until('node report', SETUP_RETRY_MS, async () => await this.reportNode(bus));
+    // Nothing that runs waits for it.
+    void this.until('journal', SETUP_RETRY_MS, async () => await this.serveHere(bus, command));
     await this.bringDown(bus);
   }
 
-  private async carryUp(bus: Bus): Promise<void> {
+  /** Enters this node among those of the site, and again whenever its entry is gone. */
+  private async register(bus: Bus): Promise<void> {
     const { agent } = this;
-    agent.reporter.use(bus, agent.supervisor.keys());
-    const tombstones = new Tombstones(agent.store, agent.log);
-    const forwarder = await startForwarder(bus, {
-      log: agent.log,
-      onDelivered: (m) => this.delivered(m, tombstones),
-    });
-    this.keep(forwarder);
-    const sweep = setInterval(() => void this.sweep(tombstones), TOMBSTONE_SWEEP_MS).unref();
-    this.ends.push(() => clearInterval(sweep));
+    const me = {
+      kind: 'Member' as const,
+      incarnation: agent.incarnation,
+      joinedAt: new Date().toISOString(),
+      labels: agent.site.labels,
+      report: nodeReport(agent.site, agent.facts),
+    };
+    await agent.roster.register(bus, me);
+    const again = (connected: boolean) => {
+      if (!connected) return;
+      agent.roster
+        .enter(bus, me)
+        .catch((error: unknown) =>
+          agent.log.debug('this node was not entered again', { reason: reason(error) }),
+        );
+    };
+    this.ends.push(bus.onConnection(again));
   }
 
-  private beat(bus: Bus): void {
-    const { agent } = this;
-    const pulse = new Pulse(bus, {
-      site: agent.site.site,
-      agentVersion: AGENT_VERSION,
-      incarnation: agent.incarnation,
-      capacity: capacityOf(agent.room, agent.driverNames),
-      held: () => agent.store.size,
-      running: () => agent.runner.running,
-      troubles: () => agent.troubles,
-      onHub: () => agent.silence.heard(),
-      onHubBack: () => this.digest?.request(),
+  /** Answers people at the site, and writes down what happens there. */
+  private async serveHere(bus: Bus, command: SiteCommand): Promise<void> {
+    const local = await LocalSite.open(bus, this.agent, {
+      acting: () => command.acting,
+      onDecided: () => command.requestDigest(),
     });
-    pulse.start();
-    this.ends.push(() => pulse.stop());
+    if (this.closed) return await local.close();
+    this.ends.push(async () => await local.close());
   }
 
   private answer(bus: Bus): void {
     const logs = new LogRequests(bus, this.agent);
     this.keep(bus.listen(SITE.requests, (m) => this.asked(m.subject, m, logs)));
     this.ends.push(() => logs.close());
-  }
-
-  private async reportNode(bus: Bus): Promise<void> {
-    const { agent } = this;
-    const report = nodeReport(agent.site, {
-      room: agent.room,
-      drivers: agent.driverNames,
-      cgroup: agent.cgroups.kind,
-      startedAt: agent.startedAt,
-    });
-    await bus.publish(SITE.outboxNode(agent.site.node), report, { messageId: messageId() });
   }
 
   private async bringDown(bus: Bus): Promise<void> {
@@ -123,8 +119,10 @@ export class Uplink {
       take: async (object, traceparent) => await agent.take(object, traceparent),
       log: agent.log,
     });
+    this.downlink = downlink;
     const digest = new DigestExchange(bus, {
       site: agent.site.site,
+      subject: SITE.digest,
       store: agent.store,
       lastSequence: () => downlink.lastSequence,
       take: async (object, traceparent) => await agent.take(object, traceparent),
@@ -138,31 +136,19 @@ export class Uplink {
     });
     await this.until('desired objects', DOWNLINK_RETRY_MS, async () => await downlink.follow());
     this.ends.push(async () => await downlink.close());
-    this.digest = digest;
-    digest.request();
-    this.ends.push(bus.onConnection((connected) => connected && digest.request()));
+    this.command?.requestDigest();
   }
 
   private asked(subject: string, m: { json(): unknown }, logs: LogRequests): void {
     switch (subject) {
       case SITE.request('digest'):
-        return this.digest?.request();
+        return this.command?.acting === true ? this.command.requestDigest() : undefined;
       case SITE.request('logs'):
         return logs.ask(m);
       case SITE.request('logs-more'):
         return logs.more(m);
       default:
         this.agent.log.debug('a request that this agent does not know', { subject });
-    }
-  }
-
-  /** A tombstone whose end the hub has stored need not be kept for ever. */
-  private delivered(m: StoredMessage, tombstones: Tombstones): void {
-    try {
-      const parsed = parseAcross(observedSchema, m.json());
-      if (parsed.ok && parsed.value.state === 'absent') tombstones.acknowledged(parsed.value);
-    } catch (error) {
-      this.agent.log.debug('not a workload report', { subject: m.subject, reason: reason(error) });
     }
   }
 

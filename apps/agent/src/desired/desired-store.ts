@@ -65,6 +65,15 @@ export class DesiredStore {
     return [...this.held].filter(([, { object }]) => isWorkloadObject(object));
   }
 
+  keys(): string[] {
+    return this.entries().map(([key]) => key);
+  }
+
+  /** What is wanted of the site as such. */
+  siteObjects(): Desired[] {
+    return [...this.held.values()].flatMap(({ object }) => (isWorkloadObject(object) ? [] : [object]));
+  }
+
   /** What operators want of the site's nodes; undefined when nothing was said. */
   get nodeRules(): NodeRules | undefined {
     const object = this.held.get(NODE_RULES)?.object;
@@ -116,15 +125,14 @@ export class DesiredStore {
   }
 
   /**
-   * Puts a local change over what the hub wants, or takes it away; resolves when that is on the disk. False when nothing
-   * changed: the hub wants something newer than the change was made over, or it stands already.
+   * Puts a local change over what the hub wants, or takes it away; resolves when that is on the disk. False when it does not
+   * stand: the hub wants something newer than it was made over.
    */
   async override(key: string, change: Override | undefined): Promise<boolean> {
     const present = this.held.get(key);
     const next = change === undefined ? without(present) : withChange(present, change);
-    if (next === undefined) return false;
-    await this.set(key, next);
-    return true;
+    if (next !== undefined) await this.set(key, next);
+    return this.held.get(key)?.override?.change.proposal === change?.proposal;
   }
 
   /** Replaces what is held under a key; resolves when it is on the disk. */

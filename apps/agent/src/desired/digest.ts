@@ -6,7 +6,6 @@ import {
   laterKind,
   LIMITS,
   parseAcross,
-  SITE,
   workloadKey,
   type Desired,
   type DigestAnswer,
@@ -14,6 +13,7 @@ import {
 } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
 import type { DesiredStore } from './desired-store.js';
+import { hubObjectOf } from './held-object.js';
 
 /** Without an occasion versions are compared this often: a deaf source reports no lag. */
 const EVERY_MS = 5 * 60_000;
@@ -26,6 +26,8 @@ const MAX_ROUNDS = 1_000;
 
 export interface DigestOptions {
   site: string;
+  /** Whom to ask: the hub, or by a subject of the site's own its controller. */
+  subject: string;
   store: DesiredStore;
   lastSequence: () => number;
   take: (object: Desired, traceparent: string | undefined) => Promise<void>;
@@ -78,6 +80,12 @@ export class DigestExchange {
     return { repaired };
   }
 
+  /** Asks no more until it is told to again. */
+  pause(): void {
+    clearTimeout(this.timer);
+    this.again = false;
+  }
+
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
@@ -103,7 +111,7 @@ export class DigestExchange {
     const pages = this.pages();
     let last: DigestAnswer = { objects: [], unknown: [], more: false };
     for (const page of pages) {
-      const answer = await this.bus.request(SITE.digest, page, { timeoutMs: ANSWER_MS });
+      const answer = await this.bus.request(this.options.subject, page, { timeoutMs: ANSWER_MS });
       const parsed = parseAcross(digestAnswerSchema, answer.json());
       if (!parsed.ok) throw new Error('an answer to a digest that is none');
       last = parsed.value;
@@ -112,8 +120,9 @@ export class DigestExchange {
   }
 
   private pages(): DigestRequest[] {
-    const items = this.options.store.entries().flatMap(([, { object }]) => {
-      if (!isWorkloadObject(object)) return [];
+    const items = this.options.store.entries().flatMap(([, held]) => {
+      const object = hubObjectOf(held);
+      if (object === undefined || !isWorkloadObject(object)) return [];
       return [{ project: object.project, name: object.name, version: object.version }];
     });
     const size = LIMITS.digestItemsPerPage;

@@ -40,6 +40,7 @@ export async function join(options: JoinOptions): Promise<void> {
   const binary = await serverBinary(url, pin, dir);
   const user = NKey.create('user');
   const agent = NKey.create('user');
+  const operator = NKey.create('user');
   const keyPem = makePrivateKey();
   // The name in the request counts for nothing: the hub says whose certificate it is.
   const csr = certificateRequest('joining', keyPem);
@@ -49,7 +50,7 @@ export async function join(options: JoinOptions): Promise<void> {
     json: { token, userKey: user.publicKey, csr },
   });
   const joined = accepted(answer);
-  await writeFolder({ dir, pin, joined, user, agent, keyPem, binary, address: answer.localAddress });
+  await writeFolder({ dir, pin, joined, user, agent, operator, keyPem, binary, address: answer.localAddress });
   say(`joined as ${joined.site}; folder ${dir}`);
 }
 
@@ -69,6 +70,7 @@ interface NewSite {
   joined: JoinAnswer;
   user: NKey;
   agent: NKey;
+  operator: NKey;
   keyPem: string;
   binary: string;
   address: string | undefined;
@@ -85,6 +87,7 @@ async function writeFolder(site: NewSite): Promise<void> {
   await writePrivateFile(tls('ca.crt'), joined.ca);
   await writeSeed(places.userSeed, site.user);
   await writeSeed(places.agentSeed, site.agent);
+  await writeSeed(places.operatorSeed, site.operator);
   await writeCreds(places.leafCreds, joined.userJwt, site.user);
   const port = await freePort();
   await writePrivateFile(
@@ -93,7 +96,7 @@ async function writeFolder(site: NewSite): Promise<void> {
       site: joined.site,
       client: { host: '127.0.0.1', port },
       jetstream: { storeDir: places.jetstream, maxMemoryBytes: MEMORY_BYTES, maxFileBytes: STORE_BYTES },
-      users: { agent: site.agent.publicKey },
+      users: { agent: site.agent.publicKey, operator: site.operator.publicKey },
       leaf: {
         urls: joined.leafUrls,
         credsFile: places.leafCreds,

@@ -42,6 +42,8 @@ export class LogRequests {
   constructor(
     private readonly bus: Bus,
     private readonly owner: LogOwner,
+    /** Where pages go to. */
+    private readonly subjectOf: (id: string) => string = SITE.answer,
   ) {}
 
   ask(m: { json(): unknown }): void {
@@ -136,7 +138,7 @@ export class LogRequests {
   }
 
   private page(id: string, page: LogPage): void {
-    this.bus.say(SITE.answer(id), page);
+    this.bus.say(this.subjectOf(id), page);
   }
 }
 

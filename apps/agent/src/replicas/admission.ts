@@ -1,18 +1,11 @@
 import type { Assignment, CheckResult, DriverName } from '@skerry/contracts';
-import { Given, type GpusBySlot, type Need, type Room } from '@skerry/domain';
+import { eachNeedOf, Given, type GpusBySlot, type Need, type Room } from '@skerry/domain';
 
-/** What an assignment needs of this node. */
-export function needOf(assignment: Assignment): Need {
-  const fixed = assignment.run.ports.flatMap((p) =>
-    p.port === undefined ? [] : [`${p.protocol}/${p.port}`],
-  );
-  return {
-    replicas: assignment.replicas,
-    each: assignment.resources,
-    driver: assignment.run.driver,
-    // Pretended replicas open no ports.
-    fixedPorts: assignment.run.driver === 'mock' ? [] : fixed,
-  };
+/** What an assignment needs of this node; `slots`: which of its replicas are this node's, default all. */
+export function needOf(assignment: Assignment, slots?: ReadonlySet<number>): Need {
+  const each = eachNeedOf(assignment);
+  if (slots === undefined) return { ...each, replicas: assignment.replicas };
+  return { ...each, replicas: slots.size, slots: { mine: [...slots], of: assignment.replicas } };
 }
 
 /** Decides whether an assignment fits on this node beside what it has taken on, and which GPUs each replica gets. */
@@ -24,8 +17,12 @@ export class Admission {
   }
 
   /** What the node has taken on for a workload from now on; undefined for nothing. What runs keeps its GPUs: `held` by slot. */
-  take(key: string, assignment: Assignment | undefined, held?: GpusBySlot): void {
-    this.given.set(key, assignment && needOf(assignment), held);
+  take(
+    key: string,
+    assignment: Assignment | undefined,
+    { held, slots }: { held?: GpusBySlot; slots?: ReadonlySet<number> | undefined } = {},
+  ): void {
+    this.given.set(key, assignment && needOf(assignment, slots), held);
   }
 
   /** The first check it fails beside all other workloads, or undefined. */

@@ -1,5 +1,12 @@
-import type { Assignment, CheckResult, Observed } from '@skerry/contracts';
-import { reconcile, type GpusBySlot } from '@skerry/domain';
+import {
+  compareVersions,
+  type Allotment,
+  type Assignment,
+  type CheckResult,
+  type Observed,
+} from '@skerry/contracts';
+import { reconcile, slotsOn, type GpusBySlot } from '@skerry/domain';
+import { isSingle } from '../control/site-state.js';
 import type { DesiredStore } from '../desired/desired-store.js';
 import type { HeldObject } from '../desired/held-object.js';
 import { reason, type Log } from '../log.js';
@@ -20,7 +27,15 @@ export interface SupervisorOptions {
   runner: ReplicaRunner;
   admission: Admission;
   place: { site: string; node: string; address: string };
+  share: Share;
   log: Log;
+}
+
+/** Which replicas of the site's are this node's. */
+export interface Share {
+  /** The site has several nodes: nothing begins here that was not allotted. */
+  several(): boolean;
+  of(key: string): Allotment | undefined;
 }
 
 /** What this node is to report of a workload; number and time are added when it is sent. */
@@ -71,8 +86,21 @@ export class Supervisor {
     this.reconsider();
   }
 
+  /** What is allotted to this node of a workload is another, or the site has several nodes now. */
+  allotted(key: string): void {
+    const held = this.options.store.get(key);
+    if (held === undefined) return;
+    this.settleWanted(this.of(key), held);
+    this.touch(this.of(key));
+  }
+
   keys(): string[] {
     return [...this.workloads.keys()];
+  }
+
+  /** Replicas that run now. */
+  running(): ReplicaRecord[] {
+    return this.each(({ phase }) => phase === 'running').map(([, record]) => record);
   }
 
   /** Replicas of a workload, whatever became of them. */
@@ -87,6 +115,7 @@ export class Supervisor {
     if (workload?.held === undefined || version === undefined || workload.undecided !== undefined)
       return undefined;
     const { object } = workload.held;
+    const { slots, assignment } = workload;
     const replicas = [...workload.replicas.values()].toSorted((a, b) => a.slot - b.slot);
     const runs = cronTimesOf(workload, Date.now());
     const gone = object.kind === 'Tombstone' && replicas.length === 0 && workload.clearing === 0;
@@ -95,10 +124,11 @@ export class Supervisor {
       site: this.options.place.site,
       project: workload.project,
       name: workload.name,
-      version,
+      version:
+        object.kind === 'Assignment' && slots !== undefined ? (assignment?.version ?? version) : version,
       state: gone ? 'absent' : workload.refusal === undefined ? 'accepted' : 'refused',
       ...(workload.refusal === undefined ? {} : { refusal: workload.refusal }),
-      wanted: object.kind === 'Assignment' ? object.replicas : 0,
+      wanted: object.kind === 'Assignment' ? (slots?.size ?? object.replicas) : 0,
       replicas: replicas.map((r) => replicaOf(r, this.options.place)),
       ...(runs === undefined ? {} : { runs }),
     };
@@ -174,6 +204,7 @@ export class Supervisor {
     workload.undecided = undefined;
     switch (held.object.kind) {
       case 'Assignment':
+        if (this.options.share.several()) return this.settleShare(workload, held.object);
         return this.admit(workload, held.object, held.fallback);
       case 'Tombstone':
         return this.assign(workload, undefined);
@@ -182,6 +213,27 @@ export class Supervisor {
       case 'Access':
         return;
     }
+  }
+
+  /**
+   * Takes up what is this node's of an assignment. What runs goes on as it was until the site's controller has accepted a
+   * newer version, and until it has allotted anything at all.
+   */
+  private settleShare(workload: Workload, object: Assignment): void {
+    const { key, held } = workload;
+    const allotment = this.options.share.of(key);
+    const running = workload.assignment ?? held?.fallback;
+    const accepted = acceptedOf(object, running, allotment);
+    const { node } = this.options.place;
+    workload.slots =
+      allotment === undefined
+        ? new Set(workload.replicas.keys())
+        : new Set(slotsOn(node, allotment, isSingle(object)));
+    workload.othersTurn = allotment?.turn !== undefined && allotment.turn !== node;
+    workload.countFrom = allotment?.movedAtMs ?? 0;
+    this.assign(workload, accepted);
+    const fallback = accepted === object ? undefined : accepted;
+    if (fallback?.version !== held?.fallback?.version) this.keep(workload, fallback);
   }
 
   private admit(workload: Workload, assignment: Assignment, fallback: Assignment | undefined): void {
@@ -234,7 +286,10 @@ export class Supervisor {
 
   private assign(workload: Workload, assignment: Assignment | undefined): void {
     assign(workload, assignment);
-    this.options.admission.take(workload.key, assignment, gpusHeld(workload));
+    this.options.admission.take(workload.key, assignment, {
+      held: gpusHeld(workload),
+      slots: workload.slots,
+    });
   }
 
   /** Keeps on the disk what runs in place of a refused version. */
@@ -307,6 +362,19 @@ export class Supervisor {
       record.stop = assignment.run.stop;
     }
   }
+}
+
+/** Which version a node runs of a workload that it shares with others: the one that was accepted for the site. */
+function acceptedOf(
+  object: Assignment,
+  running: Assignment | undefined,
+  allotment: Allotment | undefined,
+): Assignment | undefined {
+  if (allotment === undefined) return running ?? object;
+  if (compareVersions(allotment.version, object.version) === 0) return object;
+  if (running !== undefined && compareVersions(allotment.version, running.version) === 0) return running;
+  // What was accepted has not come here yet: until then the newest that did.
+  return compareVersions(allotment.version, object.version) > 0 ? object : running;
 }
 
 /** GPUs that its replicas run on: an agent that starts anew leaves them there. */

@@ -24,6 +24,12 @@ export interface Workload {
   refusal: CheckResult | undefined;
   /** The newest assignment does not fit now but may in a moment; decided by this timer. */
   undecided: NodeJS.Timeout | undefined;
+  /** Which slots are this node's; undefined: all, since the site has no other. */
+  slots: ReadonlySet<number> | undefined;
+  /** Another node exchanges its replicas now: those that run here stay as they are. */
+  othersTurn: boolean;
+  /** Runs of a cron due before this are not made up for: they may have run on another node. Ms since 1970. */
+  countFrom: number;
   readonly replicas: Map<number, ReplicaRecord>;
   wake: NodeJS.Timeout | undefined;
   /** Replicas whose remains are being removed. */
@@ -40,6 +46,9 @@ export function newWorkload(key: string, project: string, name: string): Workloa
     template: '',
     refusal: undefined,
     undecided: undefined,
+    slots: undefined,
+    othersTurn: false,
+    countFrom: 0,
     replicas: new Map(),
     wake: undefined,
     clearing: 0,
@@ -53,17 +62,22 @@ export function assign(workload: Workload, assignment: Assignment | undefined): 
 }
 
 /** What the pure decision needs to know of the assignment. At a site that is cut off, orphans rest that shall. */
-export function wantedOf({ assignment, template, held }: Workload, cutOff: boolean): Wanted | undefined {
+export function wantedOf(workload: Workload, cutOff: boolean): Wanted | undefined {
+  const { assignment, template, held, slots } = workload;
   if (assignment === undefined) return undefined;
   const { restart } = assignment.run;
-  const cron = assignment.cron && { schedule: assignment.cron, fromMs: held?.cronFrom ?? 0 };
+  const cron = assignment.cron && {
+    schedule: assignment.cron,
+    fromMs: Math.max(held?.cronFrom ?? 0, workload.countFrom),
+  };
   return {
     replicas: assignment.replicas,
+    ...(slots === undefined ? {} : { slots }),
     template,
     policy: restart.policy ?? (ends(assignment) ? 'on-failure' : 'always'),
     backoffMs: restart.backoffMs,
     maxBackoffMs: restart.maxBackoffMs,
-    maxUnavailable: assignment.update.maxUnavailable,
+    maxUnavailable: workload.othersTurn ? 0 : assignment.update.maxUnavailable,
     healthyDeadlineMs: assignment.update.healthyDeadlineMs,
     ...(cron === undefined ? {} : { cron }),
     paused: cutOff && assignment.orphan === 'stop',

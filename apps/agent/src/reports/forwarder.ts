@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { done, retry, type Bus, type Outcome, type StoredMessage, type Subscription } from '@skerry/bus';
+import {
+  done,
+  retry,
+  Unavailable,
+  type Bus,
+  type Outcome,
+  type StoredMessage,
+  type Subscription,
+} from '@skerry/bus';
 import { HEADERS, intakeAnswerSchema, parse, SITE, SITE_STREAMS } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
 import { ByteWindow } from './byte-window.js';
@@ -15,6 +23,12 @@ const ACK_WAIT_MS = 3_000;
 /** Pauses while the hub cannot be reached: short at first, so that little time is lost when it is back. */
 const MIN_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
+/** So many answers in a row that do not come mean that the hub is away; that nobody listens means it at once. */
+const MISSED = 3;
+/** While it is away it is asked so often whether it is back; less often when it was back for a moment only. */
+const PROBE_EVERY_MS = 250;
+const PROBE_MS = 1_000;
+const BRIEF_MS = 2_000;
 /** Pauses of a report for which the hub asked to wait. */
 const THROTTLED_MS = 1_000;
 const MAX_THROTTLED_MS = 8_000;
@@ -26,58 +40,122 @@ export interface ForwarderOptions {
 }
 
 /**
- * Carries reports from the outbox to the hub and takes each out when the hub says that it is stored there. With
- * nobody to hear them they stay; the id that keeps a repeated one from being stored twice lies with the message.
+ * Carries reports from the outbox to the hub and takes each out when the hub says that it is stored there. With nobody to hear
+ * them they stay; the id that keeps a repeated one from being stored twice lies with the message. While the hub is away nothing
+ * is taken out of the outbox: it is asked several times a second whether it is back, and then all goes at once.
  */
 export async function startForwarder(bus: Bus, options: ForwarderOptions): Promise<Subscription> {
-  const ending = new AbortController();
-  const window = new ByteWindow(WINDOW_BYTES);
-  const consuming = await bus.consume(
-    {
-      stream: SITE_STREAMS.OUT,
-      durable: 'uplink',
-      app: 'agent',
-      concurrency: WINDOW,
-      maxDeliveries: Infinity,
-      ackWaitMs: ACK_WAIT_MS,
-    },
-    async (m) => await forward(bus, m, { ...options, window, ending: ending.signal }),
-  );
-  return {
-    drain: async () => {
-      ending.abort();
-      await consuming.drain();
-    },
-  };
+  const forwarder = new Forwarder(bus, options);
+  await forwarder.open();
+  return forwarder;
 }
 
-interface Forwarding extends ForwarderOptions {
-  window: ByteWindow;
-  /** Nothing is waited for any more. */
-  ending: AbortSignal;
-}
+class Forwarder implements Subscription {
+  private readonly window = new ByteWindow(WINDOW_BYTES);
+  private readonly ended = new AbortController();
+  /** Of the present consumption; replaced by the next. */
+  private ending = new AbortController();
+  private consuming: Subscription | undefined;
+  private openedAt = 0;
+  /** Answers in a row that did not come. */
+  private missed = 0;
+  private pauseMs = PROBE_EVERY_MS;
+  private waiting: Promise<void> | undefined;
 
-async function forward(bus: Bus, m: StoredMessage, options: Forwarding): Promise<Outcome> {
-  const trace = m.headers[HEADERS.traceparent];
-  const headers = {
-    [MESSAGE_ID_HEADER]: m.headers[MESSAGE_ID_HEADER] ?? messageId(),
-    ...(trace === undefined ? {} : { [HEADERS.traceparent]: trace }),
-  };
-  try {
-    return await options.window.within(m.data.length, async () => {
-      const answer = await bus.request(SITE.uplink(m.subject), m.data, { headers, timeoutMs: ANSWER_MS });
-      return await judge(m, answer.json(), options);
-    });
-  } catch (error) {
-    options.log.debug('the hub did not take a report', { subject: m.subject, reason: reason(error) });
-    return retry({ afterMs: pauseMs(m.deliveries) });
+  constructor(
+    private readonly bus: Bus,
+    private readonly options: ForwarderOptions,
+  ) {}
+
+  async open(): Promise<void> {
+    const ending = new AbortController();
+    this.ending = ending;
+    this.missed = 0;
+    this.openedAt = performance.now();
+    this.consuming = await this.bus.consume(
+      {
+        stream: SITE_STREAMS.OUT,
+        durable: 'uplink',
+        app: 'agent',
+        concurrency: WINDOW,
+        maxDeliveries: Infinity,
+        ackWaitMs: ACK_WAIT_MS,
+      },
+      async (m) => await this.forward(m, ending.signal),
+    );
+  }
+
+  async drain(): Promise<void> {
+    this.ended.abort();
+    this.ending.abort();
+    await this.waiting;
+    await this.consuming?.drain();
+  }
+
+  private async forward(m: StoredMessage, ending: AbortSignal): Promise<Outcome> {
+    if (ending.aborted) return AT_ONCE;
+    const trace = m.headers[HEADERS.traceparent];
+    const headers = {
+      [MESSAGE_ID_HEADER]: m.headers[MESSAGE_ID_HEADER] ?? messageId(),
+      ...(trace === undefined ? {} : { [HEADERS.traceparent]: trace }),
+    };
+    try {
+      return await this.window.within(m.data.length, async () => {
+        if (ending.aborted) return AT_ONCE;
+        const answer = await this.bus.request(SITE.uplink(m.subject), m.data, {
+          headers,
+          timeoutMs: ANSWER_MS,
+        });
+        this.missed = 0;
+        return await judge(m, answer.json(), { ...this.options, ending });
+      });
+    } catch (error) {
+      this.options.log.debug('the hub did not take a report', { subject: m.subject, reason: reason(error) });
+      this.missed += 1;
+      if (!(error instanceof Unavailable) && this.missed < MISSED)
+        return retry({ afterMs: pauseMs(m.deliveries) });
+      this.hubAway();
+      return AT_ONCE;
+    }
+  }
+
+  /** Lets go of what was taken out, and goes on when the hub answers. */
+  private hubAway(): void {
+    if (this.waiting !== undefined || this.ended.signal.aborted) return;
+    this.ending.abort();
+    const brief = performance.now() - this.openedAt < BRIEF_MS;
+    this.pauseMs = brief ? Math.min(this.pauseMs * 2, MAX_PAUSE_MS) : PROBE_EVERY_MS;
+    this.waiting = this.untilBack().finally(() => (this.waiting = undefined));
+  }
+
+  private async untilBack(): Promise<void> {
+    const { signal } = this.ended;
+    await this.consuming?.drain();
+    while (!signal.aborted) {
+      await sleep(this.pauseMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || !(await this.answers())) continue;
+      try {
+        return await this.open();
+      } catch (error) {
+        this.options.log.debug('the outbox is not read', { reason: reason(error) });
+      }
+    }
+  }
+
+  private async answers(): Promise<boolean> {
+    return await this.bus.request(SITE.ping, {}, { timeoutMs: PROBE_MS }).then(
+      () => true,
+      () => false,
+    );
   }
 }
+
+const AT_ONCE = retry({ afterMs: 0 });
 
 async function judge(
   m: StoredMessage,
   body: unknown,
-  { onDelivered, log, ending }: Forwarding,
+  { onDelivered, log, ending }: ForwarderOptions & { ending: AbortSignal },
 ): Promise<Outcome> {
   const parsed = parse(intakeAnswerSchema, body);
   if (!parsed.ok) return retry({ afterMs: MAX_PAUSE_MS, reason: 'an answer of the intake that is none' });

@@ -12,7 +12,7 @@ const POLL_MS = 50;
 export async function lastReports(agent: NodeAgent, uplink: Uplink, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (performance.now() < deadline) {
-    if (agent.reporter.idle && (await isEmpty(uplink))) return;
+    if (agent.reporter.idle && uplink.command?.idle !== false && (await isEmpty(uplink))) return;
     await sleep(POLL_MS);
   }
   agent.log.warn('ends before all reports were with the hub');

@@ -21,6 +21,7 @@ export function nodeReport(
     drivers: facts.drivers,
     cgroup: facts.cgroup,
     address: site.address,
+    ...(Object.keys(site.labels).length === 0 ? {} : { labels: site.labels }),
     bootId: bootId(),
     startedAt: facts.startedAt,
     reportedAt: new Date().toISOString(),

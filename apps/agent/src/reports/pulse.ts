@@ -14,13 +14,19 @@ export interface PulseOptions {
   site: string;
   agentVersion: string;
   incarnation: string;
-  capacity: CapacityDigest;
+  capacity: () => CapacityDigest;
+  /** Nodes that are there. */
+  nodes: () => number;
   held: () => number;
   running: () => number;
   /** What a person has to mend. */
   troubles: () => string[];
-  /** The hub answers. */
-  onHub: () => void;
+  /** Whether this agent speaks for its site now. */
+  acting: () => boolean;
+  /** Pings as often as it can: what runs here lasts only while the hub answers. */
+  urgent: () => boolean;
+  /** The hub answers what was sent at this moment (monotonic ms). */
+  onHub: (sentAt: number) => void;
   /** The hub answers again after it did not. */
   onHubBack: () => void;
 }
@@ -52,6 +58,8 @@ export class Pulse {
   }
 
   private beat(): void {
+    // A process that stood still finds its timers due before it finds out that another has its place.
+    if (!this.options.acting()) return;
     void this.look();
     const troubles = this.options.troubles();
     const heartbeat: Heartbeat = {
@@ -60,8 +68,8 @@ export class Pulse {
       sentAt: new Date().toISOString(),
       agentVersion: this.options.agentVersion,
       incarnation: this.options.incarnation,
-      nodes: 1,
-      capacity: this.options.capacity,
+      nodes: this.options.nodes(),
+      capacity: this.options.capacity(),
       ...(this.rttMs === undefined ? {} : { hubRttMs: Math.round(this.rttMs * 100) / 100 }),
       outboxMessages: this.outbox,
       held: this.options.held(),
@@ -87,14 +95,18 @@ export class Pulse {
       () => false,
     );
     if (this.stopped) return;
-    if (answered) this.measured(performance.now() - began);
+    if (answered) this.measured(began);
     this.lost = !answered;
-    this.pings = setTimeout(() => void this.ping(), answered ? PING_EVERY_MS : PING_LOST_MS).unref();
+    this.pings = setTimeout(
+      () => void this.ping(),
+      answered && !this.options.urgent() ? PING_EVERY_MS : PING_LOST_MS,
+    ).unref();
   }
 
-  private measured(tookMs: number): void {
+  private measured(sentAt: number): void {
+    const tookMs = performance.now() - sentAt;
     this.rttMs = this.rttMs === undefined ? tookMs : this.rttMs + SMOOTHING * (tookMs - this.rttMs);
-    this.options.onHub();
+    this.options.onHub(sentAt);
     if (this.lost) this.options.onHubBack();
   }
 }

@@ -31,6 +31,17 @@ export class ReportCounter {
     return this.at++;
   }
 
+  /** Where the next number is; by `raise` it gets no lower than `least`, on the disk too. */
+  get position(): number {
+    return this.at;
+  }
+
+  async raise(least: number): Promise<void> {
+    if (least <= this.at) return;
+    this.at = least;
+    await this.reserve();
+  }
+
   private async reserve(): Promise<void> {
     this.reserved = this.at + BLOCK;
     await writeAtomic(this.path, JSON.stringify({ next: this.reserved }));

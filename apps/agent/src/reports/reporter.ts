@@ -19,6 +19,8 @@ const HEADERS_BYTES = 16 * 1024;
 export interface ReporterOptions {
   report: (key: string) => Report | undefined;
   traceOf: (key: string) => string | undefined;
+  /** Where a report is published; undefined: nowhere, for now. Default: the outbox. */
+  subjectOf?: (report: Report) => string | undefined;
   counter: ReportCounter;
   tracing: Tracing;
   log: Log;
@@ -34,9 +36,16 @@ export class Reporter {
   private readonly dirty = new Set<string>();
   private readonly sending = new Set<string>();
   private readonly sent = new Map<string, string>();
+  private newest = 0;
+  private reported: (report: Report) => void = () => undefined;
   private failing: { reason: string; since: number } | undefined;
 
   constructor(private readonly options: ReporterOptions) {}
+
+  /** Called with each report that was put into the outbox. */
+  onReported(listener: (report: Report) => void): void {
+    this.reported = listener;
+  }
 
   /** Something about this workload may have changed. */
   changed(key: string): void {
@@ -55,6 +64,11 @@ export class Reporter {
     return this.dirty.size === 0 && this.sending.size === 0;
   }
 
+  /** Sequence of the newest report in the stream that it went to. */
+  get lastSequence(): number {
+    return this.newest;
+  }
+
   /** Why the outbox takes no reports, as long as that is so. */
   get trouble(): string | undefined {
     return this.failing && `its server takes no reports: ${this.failing.reason}`;
@@ -68,12 +82,15 @@ export class Reporter {
   /** Sends to this server from now on: everything once, since nobody knows what came through before. */
   use(bus: Bus, keys: readonly string[]): void {
     this.bus = bus;
+    this.newest = 0;
     this.sent.clear();
     for (const key of keys) this.changed(key);
   }
 
+  /** Sends nothing from now on. */
   close(): void {
     this.bus = undefined;
+    this.dirty.clear();
     for (const timer of this.waiting.values()) clearTimeout(timer);
     this.waiting.clear();
   }
@@ -116,13 +133,19 @@ export class Reporter {
       reportedAt: new Date().toISOString(),
       report: await this.options.counter.next(),
     };
-    const subject = SITE.outboxWorkload(report.project, report.name);
+    const { subjectOf = outbox } = this.options;
+    const subject = subjectOf(report);
+    if (subject === undefined) return;
     await this.options.tracing.within(this.options.traceOf(key), async () => {
-      await bus.publish(subject, fitting(observed), { messageId: messageId() });
+      const { sequence } = await bus.publish(subject, fitting(observed), { messageId: messageId() });
+      this.newest = Math.max(this.newest, sequence);
     });
     this.sent.set(key, digest);
+    this.reported(report);
   }
 }
+
+const outbox = ({ project, name }: Report) => SITE.outboxWorkload(project, name);
 
 /** The report as bytes; one that is too large for a message goes without what can be done without. */
 function fitting(observed: Observed): Uint8Array {

@@ -1,0 +1,56 @@
+import type { Bus, Subscription } from '@skerry/bus';
+import {
+  compareVersions,
+  digestRequestSchema,
+  isWorkloadObject,
+  LIMITS,
+  LOCAL,
+  parseAcross,
+  workloadKey,
+  type Desired,
+  type DigestAnswer,
+  type DigestRequest,
+  type Version,
+} from '@skerry/contracts';
+import type { DesiredStore } from '../desired/desired-store.js';
+
+/** Bytes of objects in one answer. */
+const ANSWER_BYTES = LIMITS.messageBytes / 2;
+
+/** Where a node asks its controller for what it does not hold. */
+export const localDigestSubject = (node: string) => `${LOCAL.digest}.${node}`;
+
+/**
+ * The controller tells the other nodes what it holds and they do not: what came to it by the hub's digest never lay in the
+ * site's stream. A node asks in pages, as a site asks the hub.
+ */
+export function answerDigests(bus: Bus, store: DesiredStore): Subscription {
+  const pages = new Map<string, DigestRequest['items']>();
+  return bus.respond(localDigestSubject('*'), (m): DigestAnswer => {
+    const parsed = parseAcross(digestRequestSchema, m.json());
+    if (!parsed.ok) throw new Error('a digest that is none');
+    const { page, last, items } = parsed.value;
+    const all = page === 0 ? items : [...(pages.get(m.subject) ?? []), ...items];
+    if (!last) {
+      pages.set(m.subject, all);
+      return { objects: [], unknown: [], more: false };
+    }
+    pages.delete(m.subject);
+    return differing(store, new Map(all.map((i) => [workloadKey(i.project, i.name), i.version])));
+  });
+}
+
+function differing(store: DesiredStore, held: ReadonlyMap<string, Version>): DigestAnswer {
+  const objects: Desired[] = [...store.siteObjects()];
+  const traces: Record<string, string> = {};
+  let bytes = 0;
+  for (const [key, { object, traceparent }] of store.entries()) {
+    const version = held.get(key);
+    if (!isWorkloadObject(object) || (version && compareVersions(object.version, version) <= 0)) continue;
+    bytes += Buffer.byteLength(JSON.stringify(object));
+    if (bytes > ANSWER_BYTES && objects.length > 0) return { objects, traces, unknown: [], more: true };
+    objects.push(object);
+    if (traceparent !== undefined) traces[key] = traceparent;
+  }
+  return { objects, traces, unknown: [], more: false };
+}

@@ -1,0 +1,157 @@
+import type { Bus } from '@skerry/bus';
+import { SITE, type Member, type Node, type NodePhase } from '@skerry/contracts';
+import {
+  beginNodes,
+  capacityOfNodes,
+  hearingOf,
+  leaseOverAt,
+  tickNodes,
+  type SiteNode,
+} from '@skerry/domain';
+import { reason } from '../log.js';
+import type { Beats, HeardNode } from '../members/beats.js';
+import type { NodeAgent } from '../node-agent.js';
+import { messageId } from '../reports/message-id.js';
+
+/** The nodes of a site as its controller sees them: who is heard, who may be given what; and tells the hub of each. */
+export class SiteNodes {
+  private heard = beginNodes(performance.now());
+  private readonly began = performance.now();
+  /** Incarnation of each node that has reported all that runs on it. */
+  private readonly reported = new Map<string, string>();
+  /** What was told of each. */
+  private readonly told = new Map<string, string>();
+  private settled = false;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly agent: NodeAgent,
+    private readonly beats: Beats,
+  ) {}
+
+  get names(): string[] {
+    return [...this.members.keys()];
+  }
+
+  /** Whether every node has said what runs on it, or is lost: before that nothing is given to anybody. */
+  get known(): boolean {
+    return this.settled;
+  }
+
+  /** Looks who was heard; returns whether that changes anything. */
+  look(): boolean {
+    const before = this.summary();
+    for (const n of this.beats.heard.values()) if (n.reported) this.reported.set(n.node, n.incarnation);
+    const was = this.heard;
+    this.heard = tickNodes(was, {
+      now: performance.now(),
+      connected: this.bus.connected,
+      members: this.names,
+      heard: new Map([...this.beats.heard].map(([name, { at }]) => [name, at])),
+    });
+    this.settled ||= this.names.every((name) => this.hasReported(name) || !this.isPresent(name));
+    for (const name of this.names) this.log(name, hearingOf(was, name));
+    return this.summary() !== before;
+  }
+
+  standing(name: string): NodePhase {
+    const rule = this.agent.store.nodeRules?.nodes[name];
+    if (rule === 'removed') return 'removed';
+    const hearing = hearingOf(this.heard, name);
+    if (hearing === 'lost') return 'lost';
+    if (rule !== undefined) return rule;
+    return hearing === 'ready' && this.hasReported(name) ? 'ready' : 'suspect';
+  }
+
+  standings(): Map<string, NodePhase> {
+    return new Map(this.names.map((name) => [name, this.standing(name)]));
+  }
+
+  /** Heard lately enough that what runs there counts. */
+  isPresent(name: string): boolean {
+    if (!this.members.has(name)) return false;
+    const is = this.standing(name);
+    return is !== 'lost' && is !== 'removed';
+  }
+
+  /** Those of these names, and of the members, whose replicas are taken for gone. */
+  lost(names: Iterable<string>): Set<string> {
+    return new Set([...names, ...this.names].filter((name) => !this.isPresent(name)));
+  }
+
+  /** Nodes that are there, with what they say. */
+  present(): HeardNode[] {
+    return [...this.beats.heard.values()].filter(({ node }) => this.isPresent(node));
+  }
+
+  rooms(): SiteNode[] {
+    return [...this.members].map(([name, { report }]) => ({
+      name,
+      room: report.allocatable,
+      drivers: report.drivers,
+    }));
+  }
+
+  /** What those that may be given something could take. */
+  capacity() {
+    const may = new Set<NodePhase>(['ready', 'suspect']);
+    return capacityOfNodes(this.rooms().filter(({ name }) => may.has(this.standing(name))));
+  }
+
+  /** Whether a node acts on this revision of the allotments, and has reported everything since. */
+  hasApplied(name: string, revision: number): boolean {
+    const heard = this.beats.heard.get(name);
+    return heard !== undefined && heard.reported && heard.applied >= revision;
+  }
+
+  /** Sequence in `seen` of the newest that a node has reported. */
+  seenOf(name: string): number {
+    return this.beats.heard.get(name)?.seen ?? 0;
+  }
+
+  /** Whether a node cannot hold a lease any more: it is lost, and nobody can have answered it since. */
+  leaseIsOver(name: string): boolean {
+    // The controller before may have answered what this one did not hear.
+    const heardAt = Math.max(this.beats.heard.get(name)?.at ?? 0, this.began);
+    return !this.isPresent(name) && performance.now() > leaseOverAt(heardAt);
+  }
+
+  /** Tells the hub of those that are not as it was told last. */
+  publish(): void {
+    for (const [name, member] of this.members) {
+      const phase = this.standing(name);
+      const said = `${phase} ${member.incarnation}`;
+      if (this.told.get(name) === said) continue;
+      this.told.set(name, said);
+      this.publishOne({ ...member.report, phase }).catch((error: unknown) => {
+        this.told.delete(name);
+        this.agent.log.debug('a node was not reported', { node: name, reason: reason(error) });
+      });
+    }
+  }
+
+  private async publishOne(node: Node): Promise<void> {
+    const report = await this.agent.counter.next();
+    const body: Node = { ...node, report, reportedAt: new Date().toISOString() };
+    await this.bus.publish(SITE.outboxNode(node.node), body, { messageId: messageId() });
+  }
+
+  private get members(): ReadonlyMap<string, Member> {
+    return this.agent.roster.members;
+  }
+
+  private hasReported(name: string): boolean {
+    const incarnation = this.members.get(name)?.incarnation;
+    return incarnation !== undefined && this.reported.get(name) === incarnation;
+  }
+
+  private summary(): string {
+    return `${this.settled} ${this.names.map((name) => `${name}=${this.standing(name)}`).join()}`;
+  }
+
+  private log(name: string, before: string): void {
+    const is = hearingOf(this.heard, name);
+    if (is === before || is === 'suspect') return;
+    this.agent.log.warn(is === 'lost' ? 'a node of the site is lost' : 'a node is there', { node: name });
+  }
+}

@@ -1,0 +1,129 @@
+import type { Bus, Following } from '@skerry/bus';
+import {
+  compareVersions,
+  observedSchema,
+  parseAcross,
+  SITE_BUCKETS,
+  workloadKey,
+  type Allotment,
+  type Assignment,
+  type CheckResult,
+  type Observed,
+  type Tombstone,
+} from '@skerry/contracts';
+import { mergeReplicas, mergeRuns } from '@skerry/domain';
+import type { Report } from '../replicas/supervisor.js';
+import type { SiteNodes } from './site-nodes.js';
+import type { NodeReports } from './site-state.js';
+
+/** What was decided of a workload. */
+export interface Decided {
+  allotment: Allotment | undefined;
+  /** Revision of the allotment in its bucket; 0 while it is not there yet. */
+  revision: number;
+  refusal: CheckResult | undefined;
+}
+
+const NONE: NodeReports = new Map<string, Observed>();
+
+/** What the nodes of a site report, and the one report that the hub gets of it. */
+export class SiteReports {
+  private readonly seen = new Map<string, Map<string, Observed>>();
+  private following: Following | undefined;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly nodes: SiteNodes,
+    private readonly changed: (key: string) => void,
+  ) {}
+
+  /** Follows what nodes report; resolves when all that lies there is known. */
+  async follow(): Promise<void> {
+    this.following = await this.bucket().follow((change) => {
+      if (change.kind !== 'malformed')
+        this.learn(change.key, change.kind === 'put' ? change.value : undefined);
+    });
+    await this.following.caughtUp;
+  }
+
+  async stop(): Promise<void> {
+    await this.following?.drain();
+  }
+
+  /** Up to which sequence of bucket `seen` all is known. */
+  get position(): number {
+    return this.following?.position ?? 0;
+  }
+
+  of(key: string): NodeReports {
+    return this.seen.get(key) ?? NONE;
+  }
+
+  /** Forgets what nodes reported of a workload that is gone everywhere. */
+  async forget(key: string): Promise<void> {
+    for (const node of this.of(key).keys()) await this.bucket().delete(`${node}.${key}`);
+  }
+
+  /** The site's report of a workload that is wanted; undefined while its newest version is undecided. */
+  ofAssignment(key: string, object: Assignment, { allotment, refusal }: Decided): Report | undefined {
+    const reports = this.of(key);
+    const decided = allotment !== undefined && compareVersions(allotment.version, object.version) === 0;
+    if (!decided && refusal === undefined) return undefined;
+    const runs = object.cron === undefined ? undefined : mergeRuns(reports.values());
+    return {
+      ...nameOf(object),
+      state: refusal === undefined ? 'accepted' : 'refused',
+      ...(refusal === undefined ? {} : { refusal }),
+      wanted: object.replicas,
+      replicas: mergeReplicas({ allotment, reports, lost: this.nodes.lost(reports.keys()) }),
+      ...(runs === undefined ? {} : { runs }),
+    };
+  }
+
+  /** The site's report of a workload that was removed: absent when every node that is there says so, and knows of it. */
+  ofTombstone(key: string, object: Tombstone, { allotment, revision }: Decided): Report | undefined {
+    if (!this.nodes.known) return undefined;
+    const reports = this.of(key);
+    const lost = this.nodes.lost(reports.keys());
+    const told =
+      allotment === undefined ||
+      this.nodes.names.every((name) => lost.has(name) || this.nodes.hasApplied(name, revision));
+    const gone = told && [...reports].every(([node, r]) => lost.has(node) || isGone(r, object));
+    return {
+      ...nameOf(object),
+      state: gone ? 'absent' : 'accepted',
+      wanted: 0,
+      replicas: gone ? [] : mergeReplicas({ allotment: undefined, reports, lost }),
+    };
+  }
+
+  private learn(seenKey: string, report: Observed | undefined): void {
+    const [node = '', project = '', name = ''] = seenKey.split('.');
+    const key = workloadKey(project, name);
+    const reports = this.seen.get(key) ?? new Map<string, Observed>();
+    if (report === undefined) reports.delete(node);
+    else reports.set(node, report);
+    if (reports.size > 0) this.seen.set(key, reports);
+    else this.seen.delete(key);
+    this.changed(key);
+  }
+
+  private bucket() {
+    return this.bus.bucket(SITE_BUCKETS.seen, parseObserved);
+  }
+}
+
+function nameOf({ site, project, name, version }: Assignment | Tombstone) {
+  return { kind: 'Observed' as const, site, project, name, version };
+}
+
+/** Whether a node says that nothing of a removed workload is left on it. */
+export function isGone(report: Observed, { version }: Tombstone): boolean {
+  return report.state === 'absent' && compareVersions(report.version, version) >= 0;
+}
+
+function parseObserved(value: unknown): Observed {
+  const parsed = parseAcross(observedSchema, value);
+  if (parsed.ok) return parsed.value;
+  throw new Error(`${parsed.issues[0]?.path}: ${parsed.issues[0]?.problem}`);
+}

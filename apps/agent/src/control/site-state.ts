@@ -1,0 +1,93 @@
+import type { Allotment, Assignment, Observed, Replica } from '@skerry/contracts';
+import { compareVersions } from '@skerry/contracts';
+import { hasEnded, type SlotState } from '@skerry/domain';
+import { templateText } from '../replicas/replica-record.js';
+
+/** The newest report of one workload by each node. */
+export type NodeReports = ReadonlyMap<string, Observed>;
+
+/** Whether at most one of it may run anywhere. */
+export function isSingle({ type, epoch }: Pick<Assignment, 'type' | 'epoch'>): boolean {
+  return type === 'singleton' || epoch !== undefined;
+}
+
+/** Whether something of a replica may run. */
+export function isUp({ phase }: Replica): boolean {
+  switch (phase) {
+    case 'starting':
+    case 'running':
+    case 'unhealthy':
+    case 'stopping':
+    case 'backoff':
+      return true;
+    case 'completed':
+    case 'failed':
+      return false;
+  }
+}
+
+/** The node on which each slot runs, as the nodes report; of several the first by name. */
+export function runningOn(reports: NodeReports, lost: (node: string) => boolean): Map<number, string> {
+  const running = new Map<number, string>();
+  for (const node of [...reports.keys()].toSorted()) {
+    if (lost(node)) continue;
+    for (const r of reports.get(node)?.replicas ?? [])
+      if (isUp(r) && !running.has(r.slot)) running.set(r.slot, node);
+  }
+  return running;
+}
+
+/** Slots whose replica, on the node that they are allotted to, is as the test says. */
+export function slotsThat(
+  allotment: Pick<Allotment, 'slots'> | undefined,
+  reports: NodeReports,
+  is: (replica: Replica) => boolean,
+): Set<number> {
+  const found = new Set<number>();
+  for (const [slot, node] of (allotment?.slots ?? []).entries()) {
+    const replica = reports.get(node)?.replicas.find((r) => r.slot === slot);
+    if (replica !== undefined && is(replica)) found.add(slot);
+  }
+  return found;
+}
+
+/** How the slots of an assignment stand, for whose turn it is to update. */
+export function slotStates(
+  slots: readonly string[],
+  reports: NodeReports,
+  version: Assignment['version'],
+): SlotState[] {
+  return slots.flatMap((node, slot): SlotState[] => {
+    if (node === '') return [];
+    const replica = reports.get(node)?.replicas.find((r) => r.slot === slot);
+    const outdated = replica !== undefined && isUp(replica) && compareVersions(replica.version, version) < 0;
+    const fine = replica?.phase === 'running' || replica?.phase === 'completed';
+    return [{ node, outdated, fine }];
+  });
+}
+
+/** Whether two assignments start the same: then what runs need not be exchanged. */
+export function sameTemplate(a: Assignment, b: Assignment): boolean {
+  return templateText(a) === templateText(b);
+}
+
+/** Whether two assignments need the same of a node. */
+export function sameNeed(a: Assignment, b: Assignment): boolean {
+  const of = ({ run, resources }: Assignment) => JSON.stringify([run.driver, run.ports, resources]);
+  return of(a) === of(b);
+}
+
+/** Slots that ended for good, which stay where they ended: only a job's do. */
+export function finishedOf(
+  { type, version }: Assignment,
+  current: Allotment | undefined,
+  reports: NodeReports,
+): Set<number> {
+  if (type !== 'job') return new Set();
+  return slotsThat(current, reports, (r) => hasEnded(r) && compareVersions(r.version, version) === 0);
+}
+
+/** Of a singleton: who has it, or had it last. */
+export function ownerOf({ slots, leaving }: Allotment): string | undefined {
+  return slots[0] === '' ? leaving?.['0'] : slots[0];
+}

@@ -1,0 +1,172 @@
+import { Conflict, type Bucket, type BucketChange, type Bus, type Following } from '@skerry/bus';
+import {
+  overrideSchema,
+  proposalSchema,
+  SITE_BUCKETS,
+  workloadKey,
+  type Override,
+  type Proposal,
+} from '@skerry/contracts';
+import { z } from 'zod';
+import { reason, type Log } from '../log.js';
+
+const PROPOSAL = 'proposal.';
+const OVERRIDE = 'override.';
+/** What was decided is remembered this long, so that a repeated request gets the same answer. */
+const DECIDED_KEPT_MS = 24 * 60 * 60_000;
+
+const valueSchema = z.discriminatedUnion('kind', [proposalSchema, overrideSchema]);
+type Value = z.infer<typeof valueSchema>;
+
+export interface ChangesBookOptions {
+  /** Puts a change over what the hub wants; false when it does not stand any more. */
+  onOverride: (key: string, change: Override) => Promise<boolean>;
+  onGone: (key: string) => Promise<void>;
+  /** Changes on this agent's own disk, by workload. */
+  onDisk: () => Iterable<string>;
+  /** There is something to send, or it was decided. */
+  onProposals: () => void;
+  log: Log;
+}
+
+/**
+ * The local changes of a site: what each put in place of what the hub wants, and the request that goes to the hub. Kept in a
+ * bucket of the site's own server, so that all its agents have the same; followed by each of them.
+ */
+export class ChangesBook {
+  private readonly held = new Map<string, { proposal: Proposal; revision: number }>();
+  private readonly overrides = new Map<string, { change: Override; revision: number }>();
+
+  private constructor(
+    private readonly bucket: Bucket<Value>,
+    private readonly options: ChangesBookOptions,
+  ) {}
+
+  private following: Following | undefined;
+
+  static async open(bus: Bus, options: ChangesBookOptions): Promise<ChangesBook> {
+    await bus.ensureBucket(SITE_BUCKETS.overrides);
+    const bucket = bus.bucket(SITE_BUCKETS.overrides, (value) => valueSchema.parse(value));
+    const book = new ChangesBook(bucket, options);
+    book.following = await bucket.follow(async (change) => await book.hear(change));
+    await book.following.caughtUp;
+    await book.forgetOthers();
+    return book;
+  }
+
+  async close(): Promise<void> {
+    await this.following?.drain();
+  }
+
+  proposal(id: string): Proposal | undefined {
+    return this.held.get(id)?.proposal;
+  }
+
+  /** Changes that the hub has not decided, oldest first. */
+  open(): Proposal[] {
+    return [...this.held.values()]
+      .map(({ proposal }) => proposal)
+      .filter(({ state }) => state === 'open')
+      .toSorted((a, b) => (a.at < b.at ? -1 : 1));
+  }
+
+  /** Ids of changes to these workloads that went before. */
+  before({ at, over }: Proposal): string[] {
+    const keys = new Set(over.map(({ project, name }) => workloadKey(project, name)));
+    return [...this.held.values()].flatMap(({ proposal }) => {
+      const same = proposal.over.some(({ project, name }) => keys.has(workloadKey(project, name)));
+      return same && proposal.at < at ? [proposal.request.id] : [];
+    });
+  }
+
+  /** Keeps a change: all of it or nothing. Throws `Conflict` when another came between. */
+  async add(proposal: Proposal, overrides: readonly Override[]): Promise<void> {
+    const keyed = overrides.map((change) => {
+      const key = overrideKey(change);
+      return { key: `${OVERRIDE}${key}`, value: change, revision: this.overrides.get(key)?.revision ?? 0 };
+    });
+    const first = { key: `${PROPOSAL}${proposal.request.id}`, value: proposal, revision: 0 };
+    const revisions = await this.bucket.putAll([first, ...keyed]);
+    this.held.set(proposal.request.id, { proposal, revision: revisions[0] ?? 0 });
+    for (const [i, change] of overrides.entries()) {
+      this.overrides.set(overrideKey(change), { change, revision: revisions[i + 1] ?? 0 });
+    }
+    this.options.onProposals();
+  }
+
+  /** Notes what became of a change. */
+  async decide(id: string, decided: Pick<Proposal, 'state' | 'outcome'>): Promise<void> {
+    const known = this.held.get(id);
+    if (known === undefined) return;
+    const proposal: Proposal = { ...known.proposal, ...decided, decidedAt: new Date().toISOString() };
+    const revision = await this.bucket.put(`${PROPOSAL}${id}`, proposal, known.revision);
+    this.held.set(id, { proposal, revision });
+  }
+
+  /** Takes away what a change put over what the hub wants. */
+  async withdraw(id: string): Promise<void> {
+    for (const [key, { change }] of this.overrides) if (change.proposal === id) await this.drop(key);
+  }
+
+  /** Takes away what stands over a workload: the hub wants something newer. */
+  async drop(key: string): Promise<void> {
+    const known = this.overrides.get(key);
+    if (known === undefined) return;
+    await this.bucket.delete(`${OVERRIDE}${key}`, known.revision).catch((error: unknown) => {
+      // Another agent was faster.
+      if (!(error instanceof Conflict)) throw error;
+    });
+    this.overrides.delete(key);
+    await this.options.onGone(key);
+  }
+
+  /** Forgets what was decided long ago. */
+  async tidy(nowMs: number): Promise<void> {
+    for (const [id, { proposal, revision }] of this.held) {
+      const { decidedAt } = proposal;
+      if (decidedAt === undefined || nowMs - Date.parse(decidedAt) < DECIDED_KEPT_MS) continue;
+      await this.bucket.delete(`${PROPOSAL}${id}`, revision).catch(() => undefined);
+      this.held.delete(id);
+    }
+  }
+
+  private async hear(change: BucketChange<Value>): Promise<void> {
+    const { key, revision } = change;
+    if (change.kind === 'malformed') {
+      this.options.log.error('a local change cannot be read', { key, reason: change.reason });
+      return;
+    }
+    if (key.startsWith(PROPOSAL)) {
+      const id = key.slice(PROPOSAL.length);
+      if (change.kind === 'gone') this.held.delete(id);
+      else if (change.value.kind === 'Proposal' && (this.held.get(id)?.revision ?? 0) < revision)
+        this.held.set(id, { proposal: change.value, revision });
+      this.options.onProposals();
+      return;
+    }
+    const workload = key.slice(OVERRIDE.length);
+    if (change.kind === 'gone') {
+      this.overrides.delete(workload);
+      await this.options.onGone(workload);
+    } else if (change.value.kind === 'Override') await this.stand(workload, change.value, revision);
+  }
+
+  private async stand(key: string, change: Override, revision: number): Promise<void> {
+    this.overrides.set(key, { change, revision });
+    const stands = await this.options.onOverride(key, change);
+    if (stands) return;
+    await this.drop(key).catch((error: unknown) => {
+      this.options.log.warn('a local change that does not stand was not taken away', {
+        key,
+        reason: reason(error),
+      });
+    });
+  }
+
+  /** Changes that were taken away while this agent was down are on its disk yet. */
+  private async forgetOthers(): Promise<void> {
+    for (const key of this.options.onDisk()) if (!this.overrides.has(key)) await this.options.onGone(key);
+  }
+}
+
+const overrideKey = ({ project, name }: Override) => workloadKey(project, name);

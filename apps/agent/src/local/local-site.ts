@@ -1,0 +1,156 @@
+import type { Bus } from '@skerry/bus';
+import { SITE_JOURNALS, SITE_STREAMS, workloadKey, type SiteWorkload } from '@skerry/contracts';
+import type { NodeAgent } from '../node-agent.js';
+import { Absence } from './absence.js';
+import { ChangesBook } from './changes-book.js';
+import { Journal } from './journal.js';
+import { JournalUplink } from './journal-uplink.js';
+import { Operations } from './operations.js';
+import { Proposals } from './proposals.js';
+import { ReplicaWatch } from './replica-watch.js';
+
+const TIDY_EVERY_MS = 60 * 60_000;
+
+export interface LocalSiteOptions {
+  /** Whether this agent speaks for its site; default always. */
+  acting?: () => boolean;
+  /** What the site knows of a workload; default what this node does. */
+  report?: (key: string) => SiteWorkload | undefined;
+  /** What is wanted may have changed at the hub. */
+  onDecided: () => void;
+}
+
+/** What a site does by itself for people who are there: it answers them, keeps what they change, and tells what happened. */
+export class LocalSite {
+  private readonly ends: (() => Promise<void> | void)[] = [];
+  private proposals: Proposals | undefined;
+
+  private constructor(
+    private readonly agent: NodeAgent,
+    private readonly journal: Journal,
+  ) {}
+
+  /** Throws when the site's server does not take it; may be tried again. */
+  static async open(bus: Bus, agent: NodeAgent, options: LocalSiteOptions): Promise<LocalSite> {
+    const { site, node, budget } = agent.site;
+    const journal = new Journal({ site, node, log: agent.log, budget: budgetOf(budget) });
+    const local = new LocalSite(agent, journal);
+    try {
+      await local.begin(bus, options);
+      return local;
+    } catch (error) {
+      await local.close();
+      throw error;
+    }
+  }
+
+  /** The hub is heard again. */
+  hubBack(): void {
+    this.proposals?.kick();
+  }
+
+  /** What a person has to mend. */
+  get trouble(): string | undefined {
+    return this.journal.trouble;
+  }
+
+  async close(): Promise<void> {
+    for (const end of this.ends.toReversed()) await end();
+    this.journal.close();
+  }
+
+  private async begin(bus: Bus, options: LocalSiteOptions): Promise<void> {
+    const { agent, journal } = this;
+    const { acting = () => true } = options;
+    await journal.use(bus);
+    journal.state({ what: 'agent-started' });
+    const watch = new ReplicaWatch(journal, () => agent.supervisor.running());
+    const absence = new Absence({
+      path: agent.places.cutOff,
+      silentMs: () => agent.silence.silentMs,
+      acting,
+      journal,
+      watch,
+      log: agent.log,
+    });
+    await absence.start();
+    this.ends.push(() => absence.stop());
+    agent.reporter.onReported((report) => watch.reported(report));
+    const book = await this.openBook(bus);
+    this.ends.push(async () => await book.close());
+    const { log } = agent;
+    const proposals = new Proposals({
+      site: agent.site.site,
+      bus,
+      book,
+      journal,
+      acting,
+      log,
+      onDecided: options.onDecided,
+    });
+    this.proposals = proposals;
+    this.ends.push(() => proposals.close());
+    const operations = new Operations(bus, {
+      agent,
+      journal,
+      book,
+      absence,
+      outboxMessages: async () => (await bus.streamState(SITE_STREAMS.OUT))?.messages ?? 0,
+      report: options.report ?? ((key) => reportOf(agent, key)),
+    });
+    this.ends.push(async () => await operations.close());
+    const { journalBytes } = budgetOf(agent.site.budget);
+    const uplink = new JournalUplink(bus, { journalBytes, log });
+    this.ends.push(async () => await uplink.close());
+    await uplink.start();
+    const tidy = setInterval(() => void book.tidy(Date.now()), TIDY_EVERY_MS).unref();
+    this.ends.push(() => clearInterval(tidy));
+    proposals.kick();
+  }
+
+  private async openBook(bus: Bus): Promise<ChangesBook> {
+    const { agent, journal } = this;
+    const book = await ChangesBook.open(bus, {
+      onOverride: async (key, change) => await agent.override(key, change),
+      onGone: async (key) => void (await agent.override(key, undefined)),
+      onDisk: () =>
+        agent.store.entries().flatMap(([key, held]) => (held.override === undefined ? [] : [key])),
+      onProposals: () => this.proposals?.kick(),
+      log: agent.log,
+    });
+    agent.onSuperseded(({ project, name, proposal }) => {
+      journal.state({ what: 'change-superseded', project, name, requestId: proposal });
+      book.drop(workloadKey(project, name)).catch(() => undefined);
+    });
+    return book;
+  }
+}
+
+function reportOf(agent: NodeAgent, key: string): SiteWorkload | undefined {
+  const report = agent.supervisor.report(key);
+  if (report === undefined) return undefined;
+  const { project, name, version, state, refusal, wanted, replicas } = report;
+  const change = agent.store.get(key)?.override?.change;
+  return {
+    project,
+    name,
+    version,
+    state,
+    ...(refusal === undefined ? {} : { refusal }),
+    wanted,
+    replicas,
+    ...(change === undefined ? {} : { override: { verb: change.verb, by: change.by, at: change.at } }),
+  };
+}
+
+const MIB = 1024 * 1024;
+
+function budgetOf({ journalMiB, eventsMiB }: NodeAgent['site']['budget']): {
+  journalBytes: number;
+  eventBytes: number;
+} {
+  return {
+    journalBytes: journalMiB === undefined ? SITE_JOURNALS.JOURNAL.maxBytes : Math.round(journalMiB * MIB),
+    eventBytes: eventsMiB === undefined ? SITE_JOURNALS.EVENTS.maxBytes : Math.round(eventsMiB * MIB),
+  };
+}

@@ -1,0 +1,270 @@
+import { Conflict, type Bus, type Message, type Subscription } from '@skerry/bus';
+import {
+  LIMITS,
+  LOCAL,
+  operationSchema,
+  operatorRequestSchema,
+  parse,
+  Refusal,
+  workloadKey,
+  type Actor,
+  type Operation,
+  type OperatorRequest,
+  type Override,
+  type Proposal,
+  type SiteChangeAnswer,
+  type SiteChangeVerb,
+  type SiteStatusPage,
+  type SiteWorkload,
+} from '@skerry/contracts';
+import {
+  admitRequest,
+  decideSiteChange,
+  refuseOperation,
+  siteReport,
+  type HeldAtSite,
+  type Rejected,
+} from '@skerry/domain';
+import { isSignedBy } from '@skerry/identity';
+import { hubObjectOf, type HeldObject } from '../desired/held-object.js';
+import { LogRequests } from '../logs/log-requests.js';
+import type { NodeAgent } from '../node-agent.js';
+import type { Absence } from './absence.js';
+import type { ChangesBook } from './changes-book.js';
+import type { Journal } from './journal.js';
+
+/** Bytes of workloads in one page of a status: well below a message. */
+const PAGE_BYTES = LIMITS.statusPageBytes;
+/** Tries of a change that others come between. */
+const TRIES = 5;
+
+export interface OperationsOptions {
+  agent: NodeAgent;
+  journal: Journal;
+  book: ChangesBook;
+  absence: Absence;
+  outboxMessages: () => Promise<number>;
+  /** What this node knows of a workload, or the whole site of it. */
+  report: (key: string) => SiteWorkload | undefined;
+}
+
+/** Answers people at the site, by the rights and rules that the hub delivered last; it needs no hub. */
+export class Operations {
+  private readonly logs: LogRequests;
+  private readonly answering: Subscription;
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    bus: Bus,
+    private readonly options: OperationsOptions,
+  ) {
+    this.logs = new LogRequests(bus, options.agent, LOCAL.logPage);
+    this.answering = bus.respond(LOCAL.request, async (m) => await this.answer(m), { queue: 'agents' });
+  }
+
+  async close(): Promise<void> {
+    this.logs.close();
+    await this.answering.drain();
+  }
+
+  private async answer(m: Message): Promise<object> {
+    const parsed = parse(operatorRequestSchema, m.json());
+    if (!parsed.ok) throw new Refusal('malformed', 'not a request to a site', { issues: parsed.issues });
+    const request = parsed.value;
+    const { agent } = this.options;
+    const admitted = admitRequest(request, {
+      site: agent.site.site,
+      access: agent.store.access,
+      nowMs: Date.now(),
+      isSignedBy: (publicKey) => isSignedBy(request, publicKey),
+    });
+    if (!admitted.ok) throw this.refused(admitted, request);
+    const operation = operationOf(request);
+    const forbidden = refuseOperation(admitted.actor, operation);
+    if (forbidden !== undefined) throw this.refused(forbidden, request, admitted.actor);
+    return await this.perform(operation, request, admitted.actor);
+  }
+
+  private async perform(operation: Operation, request: OperatorRequest, actor: Actor): Promise<object> {
+    switch (operation.verb) {
+      case 'status':
+        return await this.status(operation);
+      case 'logs': {
+        const { verb: _verb, ...wanted } = operation;
+        if (operation.follow) this.logs.more({ json: () => ({ id: operation.id }) });
+        this.logs.ask({ json: () => wanted });
+        return { ok: true };
+      }
+      case 'logs-more':
+        this.logs.more({ json: () => ({ id: operation.id }) });
+        return { ok: true };
+      case 'report':
+        return siteReport(this.options.agent.site.site, await this.options.journal.read(), {
+          from: 'site',
+          at: new Date().toISOString(),
+        });
+      case 'stop':
+      case 'start':
+      case 'apply':
+        return await this.inTurn(async () => await this.change(operation, request, actor));
+    }
+  }
+
+  private async change(
+    operation: Extract<Operation, { verb: SiteChangeVerb }>,
+    request: OperatorRequest,
+    actor: Actor,
+  ): Promise<SiteChangeAnswer> {
+    const { book, agent, journal } = this.options;
+    const { access } = agent.store;
+    const known = book.proposal(request.id);
+    if (known !== undefined) return answerOf(known);
+    if (access === undefined) throw new Refusal('unavailable', 'this site does not know who may act here');
+    if (book.open().length >= LIMITS.openSiteChanges) {
+      throw new Refusal(
+        'throttled',
+        `${LIMITS.openSiteChanges} changes wait for the hub (limit openSiteChanges)`,
+      );
+    }
+    for (let tries = 0; ; tries += 1) {
+      const decision = decideSiteChange({
+        operation,
+        id: request.id,
+        by: actor.subject,
+        at: request.at,
+        access,
+        held: (project, name) => heldAt(agent.store.get(workloadKey(project, name))),
+        all: () => agent.store.entries().flatMap(([, held]) => heldAt(held) ?? []),
+      });
+      if (!decision.ok) throw this.refused(decision, request, actor);
+      const { overrides, changes } = decision;
+      if (overrides.length === 0) return { id: request.id, changes };
+      const proposal = proposalOf(operation.verb, { request, actor, overrides, site: agent.site.site });
+      if (tries === 0) {
+        await journal.audit({
+          what: 'operation',
+          by: actor.subject,
+          requestId: request.id,
+          text: `${operation.verb} ${overrides.map(({ project, name }) => `${project}/${name}`).join(', ')}`,
+        });
+      }
+      try {
+        await book.add(proposal, overrides);
+      } catch (error) {
+        if (error instanceof Conflict && tries < TRIES) continue;
+        throw error;
+      }
+      for (const change of overrides) await agent.override(workloadKey(change.project, change.name), change);
+      return { id: request.id, changes };
+    }
+  }
+
+  private async status({ project, after }: Extract<Operation, { verb: 'status' }>): Promise<SiteStatusPage> {
+    const { agent, journal, absence } = this.options;
+    const { access } = agent.store;
+    const silent = Math.max(0, Math.round(agent.silence.silentMs));
+    const keys = agent.store
+      .entries()
+      .filter(
+        ([key, { object }]) =>
+          object.kind === 'Assignment' &&
+          (project === undefined || object.project === project) &&
+          (after === undefined || key > after),
+      )
+      .map(([key]) => key)
+      .toSorted();
+    const workloads: SiteWorkload[] = [];
+    let [bytes, next] = [0, undefined as string | undefined];
+    for (const [i, key] of keys.entries()) {
+      const workload = this.options.report(key);
+      if (workload === undefined) continue;
+      bytes += Buffer.byteLength(JSON.stringify(workload));
+      if (bytes > PAGE_BYTES && workloads.length > 0) {
+        next = keys[i - 1];
+        break;
+      }
+      workloads.push(workload);
+    }
+    return {
+      site: agent.site.site,
+      node: agent.site.node,
+      hubSilentMs: silent,
+      cutOff: absence.awaySince !== undefined,
+      outboxMessages: await this.options.outboxMessages(),
+      journal: await journal.usage(),
+      troubles: agent.troubles,
+      ...(access === undefined ? {} : { accessUntil: access.validUntil }),
+      workloads,
+      ...(next === undefined ? {} : { next }),
+    };
+  }
+
+  /** The refusal as it goes back; who was refused is noted, as long as there is room. */
+  private refused({ code, title, issues, hint }: Rejected, request: OperatorRequest, actor?: Actor): Refusal {
+    this.options.journal.event({
+      what: 'refused-request',
+      requestId: request.id,
+      by: actor?.subject ?? `token ${request.tokenId}`,
+      text: title,
+    });
+    return new Refusal(code, title, { issues: [...issues], ...(hint === undefined ? {} : { hint }) });
+  }
+
+  /** Changes are made one after the other: each is decided on what the one before has left. */
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => undefined);
+    return await mine;
+  }
+}
+
+function operationOf({ body }: OperatorRequest): Operation {
+  const parsed = parse(operationSchema, jsonOf(body));
+  if (parsed.ok) return parsed.value;
+  throw new Refusal('invalid', 'not an operation that this site knows', { issues: parsed.issues });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function heldAt(held: HeldObject | undefined): HeldAtSite | undefined {
+  const { object } = held ?? {};
+  if (held === undefined || (object?.kind !== 'Assignment' && object?.kind !== 'Tombstone')) return undefined;
+  const base = hubObjectOf(held);
+  const { project, name } = object;
+  return { project, name, ...(base === undefined ? {} : { base }), override: held.override?.change };
+}
+
+function proposalOf(
+  verb: SiteChangeVerb,
+  {
+    request,
+    actor,
+    overrides,
+    site,
+  }: { request: OperatorRequest; actor: Actor; overrides: readonly Override[]; site: string },
+): Proposal {
+  return {
+    kind: 'Proposal',
+    site,
+    request,
+    verb,
+    by: actor,
+    at: request.at,
+    over: overrides.map(({ project, name, base }) => ({
+      project,
+      name,
+      ...(base === undefined ? {} : { base }),
+    })),
+    state: 'open',
+  };
+}
+
+function answerOf({ request, over }: Proposal): SiteChangeAnswer {
+  return { id: request.id, changes: over.map(({ project, name }) => ({ project, name, change: 'changed' })) };
+}

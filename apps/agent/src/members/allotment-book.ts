@@ -1,0 +1,172 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Bucket, BucketChange, Bus, Following } from '@skerry/bus';
+import {
+  allotmentSchema,
+  parse,
+  parseAcross,
+  SITE_BUCKETS,
+  SITE_EPOCH_KEY,
+  siteEpochSchema,
+  workloadKey,
+  type Allotment,
+  type SiteEpoch,
+} from '@skerry/contracts';
+import { readJson, removeDurably, writeAtomic } from '../files/atomic-file.js';
+import { Limiter } from '../files/limiter.js';
+import { reason, type Log } from '../log.js';
+
+const WRITES_AT_ONCE = 4;
+
+/** What lies in bucket `allotments`. */
+export type AllotmentValue = Allotment | SiteEpoch;
+
+/**
+ * Which node runs what, as this node knows it: bucket `allotments` at the site's server, and a copy on this node's disk, by
+ * which it starts without a server. What is not in the bucket any more is forgotten only when it says so.
+ */
+export class AllotmentBook {
+  private readonly book = new Map<string, { allotment: Allotment; revision: number }>();
+  private readonly limiter = new Limiter(WRITES_AT_ONCE);
+  private readonly writes = new Map<string, Promise<void>>();
+  private changed: (key: string, before: Allotment | undefined) => void = () => undefined;
+  private epoch: (epoch: SiteEpoch) => void = () => undefined;
+  private following: Following | undefined;
+  private newest = 0;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly log: Log,
+  ) {}
+
+  static async open(folder: string, log: Log): Promise<AllotmentBook> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const opened = new AllotmentBook(folder, log);
+    for (const file of await readdir(folder)) if (file.endsWith('.json')) await opened.load(file);
+    return opened;
+  }
+
+  get(key: string): Allotment | undefined {
+    return this.book.get(key)?.allotment;
+  }
+
+  /** Its revision in the bucket; 0 while it is known from the disk alone. */
+  revisionOf(key: string): number {
+    return this.book.get(key)?.revision ?? 0;
+  }
+
+  keys(): string[] {
+    return [...this.book.keys()];
+  }
+
+  /** Sequence in the bucket of the newest that was taken in here. */
+  get applied(): number {
+    return this.newest;
+  }
+
+  /** Called with the key of each allotment that is new, another or gone; and with what it was. */
+  onChange(listener: (key: string, before: Allotment | undefined) => void): void {
+    this.changed = listener;
+  }
+
+  /** Called when a controller begins. */
+  onEpoch(listener: (epoch: SiteEpoch) => void): void {
+    this.epoch = listener;
+  }
+
+  /** Follows the bucket; resolves when all that lies in it was taken in. */
+  async follow(bus: Bus): Promise<void> {
+    if (this.following) return;
+    await bus.ensureBucket(SITE_BUCKETS.allotments);
+    this.following = await allotmentBucket(bus).follow((change) => this.hear(change), {
+      onRestart: () => {
+        // Another bucket under the old name: what is known stays, and whatever it says is newer.
+        this.newest = 0;
+        for (const entry of this.book.values()) entry.revision = 0;
+      },
+    });
+    await this.following.caughtUp;
+  }
+
+  /** Resolves when the bucket was followed up to this revision. */
+  async reached(revision: number): Promise<void> {
+    await this.following?.reached(revision);
+  }
+
+  /** Takes in an allotment with its revision, unless a newer one is known. */
+  take(allotment: Allotment, revision: number): void {
+    const key = workloadKey(allotment.project, allotment.name);
+    const known = this.book.get(key);
+    this.newest = Math.max(this.newest, revision);
+    if (known !== undefined && known.revision >= revision) return;
+    this.book.set(key, { allotment, revision });
+    this.persist(key);
+    this.changed(key, known?.allotment);
+  }
+
+  async close(): Promise<void> {
+    await this.following?.drain();
+    this.following = undefined;
+    await Promise.all(this.writes.values());
+  }
+
+  private hear(change: BucketChange<AllotmentValue>): void {
+    switch (change.kind) {
+      case 'malformed':
+        return this.log.error('an allotment cannot be read', { key: change.key, reason: change.reason });
+      case 'gone':
+        return this.forget(change.key, change.revision);
+      case 'put':
+        if (change.value.kind === 'Allotment') return this.take(change.value, change.revision);
+        this.newest = Math.max(this.newest, change.revision);
+        return this.epoch(change.value);
+    }
+  }
+
+  private forget(key: string, revision: number): void {
+    const known = this.book.get(key);
+    this.newest = Math.max(this.newest, revision);
+    if (known === undefined || known.revision > revision) return;
+    this.book.delete(key);
+    this.persist(key);
+    this.changed(key, known.allotment);
+  }
+
+  /** Writes of one key follow each other; each writes what is known when its turn comes. */
+  private persist(key: string): void {
+    const before = this.writes.get(key) ?? Promise.resolve();
+    const mine = before
+      .then(async () => await this.limiter.run(async () => await this.write(key)))
+      .catch((error: unknown) => this.log.warn('an allotment was not kept', { key, reason: reason(error) }))
+      .then(() => {
+        if (this.writes.get(key) === mine) this.writes.delete(key);
+      });
+    this.writes.set(key, mine);
+  }
+
+  private async write(key: string): Promise<void> {
+    const path = join(this.folder, `${key}.json`);
+    const entry = this.book.get(key);
+    if (entry === undefined) await removeDurably(path);
+    else await writeAtomic(path, JSON.stringify(entry.allotment));
+  }
+
+  private async load(file: string): Promise<void> {
+    const parsed = parse(allotmentSchema, await readJson(join(this.folder, file)).catch(() => undefined));
+    if (parsed.ok) this.book.set(file.slice(0, -'.json'.length), { allotment: parsed.value, revision: 0 });
+    else this.log.error('an allotment on the disk was damaged: it comes again', { file });
+  }
+}
+
+/** The bucket itself, for whoever allots. */
+export function allotmentBucket(bus: Bus): Bucket<AllotmentValue> {
+  return bus.bucket(SITE_BUCKETS.allotments, (value): AllotmentValue => {
+    const epoch = siteEpochSchema.safeParse(value);
+    if (epoch.success) return epoch.data;
+    const parsed = parseAcross(allotmentSchema, value);
+    if (parsed.ok) return parsed.value;
+    throw new Error(`${parsed.issues[0]?.path}: ${parsed.issues[0]?.problem}`);
+  });
+}
+
+export { SITE_EPOCH_KEY };

@@ -1,0 +1,218 @@
+import type { Bus, Lease } from '@skerry/bus';
+import { BUCKETS, CONTROLLER_LEASE, SITE, SITE_BUCKETS } from '@skerry/contracts';
+import { answerDigests, localDigestSubject } from '../control/local-digest.js';
+import { Controller } from '../control/controller.js';
+import { SiteVoice } from '../control/site-voice.js';
+import { DigestExchange } from '../desired/digest.js';
+import type { Tombstones } from '../desired/tombstones.js';
+import { reason } from '../log.js';
+import type { NodeAgent } from '../node-agent.js';
+import { capacityOf } from '../node-facts.js';
+import { messageId } from '../reports/message-id.js';
+import { nodeReport } from '../reports/node-report.js';
+import { Beats } from './beats.js';
+
+/** An allotment of a version that is not here yet waits this long before the controller is asked for it. */
+const ASK_AFTER_MS = 300;
+const RETRY_MS = 500;
+
+export interface CommandOptions {
+  agent: NodeAgent;
+  bus: Bus;
+  tombstones: Tombstones;
+  lastSequence: () => number;
+}
+
+/**
+ * Who speaks and decides for the site. Of a site of one node, its agent, without asking anybody; of one of several, the
+ * holder of the lease `controller`.
+ */
+export class SiteCommand {
+  private voice: SiteVoice | undefined;
+  private control: Controller | undefined;
+  private beats: Beats | undefined;
+  private lease: Lease | undefined;
+  private localDigest: DigestExchange | undefined;
+  private asking: NodeJS.Timeout | undefined;
+  private turning: Promise<void> = Promise.resolve();
+  private closed = false;
+  private readonly ends: (() => Promise<void> | void)[] = [];
+
+  constructor(private readonly options: CommandOptions) {}
+
+  /** Begins in the way that the roster says; resolves when that is done. Later second nodes are noticed. */
+  async start(): Promise<void> {
+    const { agent } = this.options;
+    agent.roster.onChange(() => {
+      if (this.beats === undefined && agent.roster.several) this.turn();
+      this.control?.nodesChanged();
+    });
+    agent.onTaken((key) => this.taken(key));
+    this.turn();
+    await this.turning;
+  }
+
+  /** Whether this agent speaks for the site now. */
+  get acting(): boolean {
+    return this.beats === undefined ? this.voice !== undefined : this.control?.acting() === true;
+  }
+
+  /** Name of the node that controls the site, as far as this one knows. */
+  get controller(): string | undefined {
+    const { node } = this.options.agent.site;
+    if (this.beats === undefined) return node;
+    return this.acting ? node : this.beats.controller;
+  }
+
+  /** Whether everything that this agent has to report of the site is in the outbox. */
+  get idle(): boolean {
+    return this.control?.idle ?? true;
+  }
+
+  /** Compares versions now: with the hub, where this agent speaks for the site, else with who does. */
+  requestDigest(): void {
+    (this.voice?.digest ?? this.localDigest)?.request();
+  }
+
+  /** Ends; gives the lease back, so that another takes over at once. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.asking);
+    await this.turning;
+    await this.lease?.release();
+    this.localDigest?.close();
+    this.beats?.stop();
+    await this.voice?.stop();
+    for (const end of this.ends) await end();
+  }
+
+  private turn(): void {
+    this.turning = this.turning.then(async () => await this.begin());
+  }
+
+  private async begin(): Promise<void> {
+    while (!this.closed) {
+      try {
+        return this.options.agent.roster.several ? await this.beginSeveral() : await this.beginAlone();
+      } catch (error) {
+        this.options.agent.log.debug('cannot speak for the site yet', { reason: reason(error) });
+        await new Promise((go) => setTimeout(go, RETRY_MS).unref());
+      }
+    }
+  }
+
+  private async beginAlone(): Promise<void> {
+    if (this.voice !== undefined) return;
+    const { agent, bus } = this.options;
+    const node = nodeReport(agent.site, agent.facts);
+    await bus.publish(SITE.outboxNode(agent.site.node), node, { messageId: messageId() });
+    this.voice = await SiteVoice.start(bus, {
+      ...this.options,
+      summary: {
+        acting: () => this.voice !== undefined && this.beats === undefined,
+        nodes: () => 1,
+        capacity: () => capacityOf(agent.room, agent.driverNames),
+        held: () => agent.store.size,
+        running: () => agent.runner.running,
+        troubles: () => agent.troubles,
+      },
+    });
+  }
+
+  private async beginSeveral(): Promise<void> {
+    if (this.beats !== undefined) return;
+    const { agent, bus } = this.options;
+    await bus.ensureBucket(SITE_BUCKETS.seen);
+    await bus.ensureBucket(BUCKETS.leases);
+    await agent.book.follow(bus);
+    await this.voice?.stop();
+    this.voice = undefined;
+    // Anew, to where the controller hears it.
+    agent.reporter.use(bus, agent.supervisor.keys());
+    this.localDigest = new DigestExchange(bus, {
+      site: agent.site.site,
+      subject: localDigestSubject(agent.site.node),
+      store: agent.store,
+      lastSequence: this.options.lastSequence,
+      take: async (object, traceparent) => await agent.take(object, traceparent),
+      log: agent.log,
+    });
+    this.beats = this.beatsOf(bus);
+    this.beats.start();
+    this.lease = bus.lease(CONTROLLER_LEASE, agent.site.node);
+    this.lease.run({
+      onAcquired: async () => await this.takeOver(bus),
+      onLost: async () => await this.stepDown(),
+    });
+  }
+
+  private beatsOf(bus: Bus): Beats {
+    const { agent } = this.options;
+    return new Beats(bus, {
+      node: agent.site.node,
+      incarnation: agent.incarnation,
+      state: () => ({
+        reported: agent.reporter.idle,
+        seen: agent.reporter.lastSequence,
+        applied: agent.book.applied,
+        held: agent.store.size,
+        running: agent.runner.running,
+        troubles: agent.troubles,
+      }),
+      pulse: () => {
+        const { control, voice } = this;
+        if (control?.acting() !== true) return undefined;
+        return {
+          epoch: control.epoch,
+          ...(voice?.hubAgoMs === undefined ? {} : { hubAgoMs: voice.hubAgoMs }),
+        };
+      },
+      onAnswer: (sentAt, { hubAgoMs }) => {
+        if (hubAgoMs !== undefined) agent.hubAnswered(sentAt - hubAgoMs);
+      },
+    });
+  }
+
+  private async takeOver(bus: Bus): Promise<void> {
+    const { agent } = this.options;
+    const { beats, lease } = this;
+    if (beats === undefined || lease === undefined) return;
+    this.localDigest?.pause();
+    this.control = await Controller.begin(bus, {
+      agent,
+      beats,
+      holds: () => lease.epoch !== undefined,
+      onStale: () => void this.stepDown(),
+    });
+    this.voice = await SiteVoice.start(bus, { ...this.options, summary: this.control });
+    this.ends.push(this.answering(bus));
+    this.voice.digest.request();
+    beats.say();
+  }
+
+  private answering(bus: Bus): () => Promise<void> {
+    const answers = answerDigests(bus, this.options.agent.store);
+    return async () => await answers.drain();
+  }
+
+  private async stepDown(): Promise<void> {
+    const { control, voice } = this;
+    this.control = undefined;
+    this.voice = undefined;
+    if (control !== undefined) this.options.agent.log.info('controls the site no more');
+    await control?.stop();
+    await voice?.stop();
+    for (const end of this.ends.splice(0)) await end();
+  }
+
+  /** What was accepted for the site and is not here is asked for. */
+  private taken(key: string): void {
+    this.control?.touch(key);
+    if (this.localDigest === undefined || this.control !== undefined || this.asking !== undefined) return;
+    if (!this.options.agent.lacks(key)) return;
+    this.asking = setTimeout(() => {
+      this.asking = undefined;
+      if (this.options.agent.lacks(key)) this.localDigest?.request();
+    }, ASK_AFTER_MS).unref();
+  }
+}
