@@ -1,5 +1,5 @@
 import { siteDescriptionSchema, type SiteState } from '@skerry/contracts';
-import { siteFacts, type SiteFacts, type Snapshot } from '@skerry/domain';
+import { siteFacts, type SiteFacts } from '@skerry/domain';
 import { largestCities, type City } from './placement-cities.js';
 import { cloudOf, NOW, seeded, workloadOf } from './placement-cloud.js';
 
@@ -17,7 +17,7 @@ const MEASURED_PCT = 1;
 const SITES_PER_HOLDER = 25;
 
 /** A fleet as it might be: sites in the largest cities, no two alike, with work on them already. */
-export function fleetOf(count: number, seed: number): Snapshot & { sites: readonly SiteFacts[] } {
+export function fleetOf(count: number, seed: number): ReturnType<typeof cloudOf> {
   const random = seeded(seed);
   const cities = largestCities(count);
   const names = cities.map((_, i) => `site-${String(i).padStart(5, '0')}`);

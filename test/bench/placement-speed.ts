@@ -1,7 +1,14 @@
 import { performance } from 'node:perf_hooks';
-import { explanation, place, type Explanation } from '@skerry/domain';
+import {
+  explanation,
+  nextPlacement,
+  place,
+  type Explanation,
+  type Ledger,
+  type Snapshot,
+} from '@skerry/domain';
 import { largestCities } from './placement-cities.js';
-import { requestOf } from './placement-cloud.js';
+import { NOW, requestOf } from './placement-cloud.js';
 import { fleetOf, freshWorkload } from './placement-fleet.js';
 import { percentile, type Report } from './report.js';
 
@@ -13,7 +20,12 @@ const FEW_USERS = 200;
 /** Decisions before, so that all code is compiled. */
 const WARM = 200;
 const SAMPLES = 400;
-const BATCH = 50;
+/** Four sites, one replica and two user locations, with others placed there before: what a small cloud asks all day. */
+const SMALL_SITES = 4;
+const SMALL_USERS = 2;
+const SMALL_HELD = 1_000;
+/** Decisions in a process that has made none, whose code is not compiled yet. */
+const FIRST = 1_000;
 
 /**
  * How long one decision takes: a fresh workload with fresh users each time, over a fleet that does not change (its index is
@@ -22,6 +34,8 @@ const BATCH = 50;
 export async function speed(report: Report, { quick }: { quick: boolean }): Promise<void> {
   const cities = largestCities(20_000);
   const samples = quick ? SAMPLES / 4 : SAMPLES;
+  // Before all others: nothing is compiled yet.
+  small(report, cities);
   const many = fleetOf(10_000, 1);
   const few = fleetOf(100, 2);
   const decide = (snapshot: typeof many, replicas: number, users: number) =>
@@ -54,16 +68,51 @@ function read(all: Explanation): number {
   return checks;
 }
 
-/** Milliseconds of each run. What is prepared for it is not counted, and made in advance, so that its garbage is not either. */
-function measure(samples: number, prepare: (n: number) => () => number): number[] {
-  const times: number[] = [];
-  for (let done = 0; done < WARM + samples; done += BATCH) {
-    const runs = Array.from({ length: BATCH }, (_, n) => prepare(done + n));
-    for (const [n, run] of runs.entries()) {
-      const began = performance.now();
-      if (run() === 0) throw new Error(`decision ${done + n} placed nothing`);
-      if (done + n >= WARM) times.push(performance.now() - began);
-    }
+/** What the scheduler does for each workload of a small cloud: decide and lint, one after the other. */
+function small(report: Report, cities: ReturnType<typeof largestCities>): void {
+  const fleet = fleetOf(SMALL_SITES, 3);
+  const names = fleet.sites.map(({ name }) => name);
+  const need = { cpuMillicores: 1, memoryMiB: 1, diskMiB: 0 };
+  for (let n = 0; n < SMALL_HELD; n += 1) {
+    fleet.ledger.hold(`bench.small-${n}`, need, [{ site: names[n % names.length] ?? '', replicas: 1 }]);
   }
-  return times;
+  const times = timesOf(3 * FIRST, (n) => decideNext(fleet, n, cities));
+  const first = times.slice(0, FIRST).reduce((sum, ms) => sum + ms, 0) / FIRST;
+  const warm = times.slice(2 * FIRST);
+  report.add('placement.4_sites_first_1000_ms', first, 'ms');
+  report.add('placement.4_sites_ms_p50', percentile(warm, 0.5), 'ms');
+  report.add('placement.4_sites_ms_p99', percentile(warm, 0.99), 'ms');
+}
+
+function decideNext(
+  snapshot: Snapshot & { ledger: Ledger },
+  n: number,
+  cities: ReturnType<typeof largestCities>,
+): () => number {
+  const workload = {
+    ...freshWorkload(n, { replicas: 1, users: SMALL_USERS }, cities),
+    name: `next-${n}`,
+  };
+  const refusals = new Map<string, never>();
+  const inputs = () => ({ workload: '', sites: '' });
+  const input = { workload, previous: undefined, refusals, snapshot, now: NOW, term: 1, epoch: 1, inputs };
+  return () => nextPlacement(input)?.shares.length ?? 0;
+}
+
+/** Milliseconds of each run, without those before all code is compiled. */
+function measure(samples: number, prepare: (n: number) => () => number): number[] {
+  return timesOf(WARM + samples, prepare).slice(WARM);
+}
+
+/**
+ * Milliseconds of each run. What is prepared for it is not counted: all of it is made in advance, as a scheduler has its
+ * workloads long before it decides on them, so that neither its garbage nor its first collections fall into the runs.
+ */
+function timesOf(count: number, prepare: (n: number) => () => number): number[] {
+  const runs = Array.from({ length: count }, (_, n) => prepare(n));
+  return runs.map((run, n) => {
+    const began = performance.now();
+    if (run() === 0) throw new Error(`decision ${n} placed nothing`);
+    return performance.now() - began;
+  });
 }

@@ -6,6 +6,7 @@ import { clusterUsers } from './search/cluster-users.js';
 import { grow } from './search/greedy.js';
 import { EPSILON, Improve } from './search/improve.js';
 import type { Move } from './search/promising.js';
+import { bestForOne } from './search/only-one.js';
 import { SetRules, type SetRule } from './search/set-rules.js';
 import { Space } from './search/space.js';
 import { WorkLeft } from './search/work-left.js';
@@ -77,11 +78,15 @@ export function choose(
   gathered: Users,
   limits: SearchLimits = DEFAULT_LIMITS,
 ): Chosen {
+  if (problem.range.min === 1 && problem.range.max === 1) return forOne(problem, groups, gathered);
   const space = new Space({ ...problem, users: gathered });
   const step = Math.max(1, Math.ceil(problem.range.max / STEPS_MAX));
   const rulesOf = (counts: Int32Array, closed?: number) => {
-    const rules = new SetRules(closed === undefined ? space.problem : without(space.problem, closed), groups);
-    for (const [at, n] of counts.entries()) if (n > 0) rules.change(at, n);
+    const rules = new SetRules(space.problem, groups, closed);
+    for (let at = 0; at < counts.length; at += 1) {
+      const n = counts[at] ?? 0;
+      if (n > 0) rules.change(at, n);
+    }
     return rules;
   };
   const run = (counts: Int32Array) => solve(space, rulesOf(counts), step, new WorkLeft(limits.work));
@@ -96,6 +101,22 @@ export function choose(
   const chosen = chosenOf(problem, best);
   space.release();
   return chosen;
+}
+
+/** The choice for a replica that is the only one. */
+function forOne(problem: Problem, groups: ReadonlySet<string>, users: Users): Chosen {
+  const rules = new SetRules(problem, groups);
+  const { at, second, worseBy } = bestForOne({ ...problem, users }, rules);
+  const none = emptyChoice(problem.candidates.length);
+  const choice = at < 0 ? none : withMore(none, at, 1);
+  const evaluation = evaluate(problem, choice);
+  return {
+    choice,
+    objective: at < 0 ? 0 : evaluation.objective,
+    evaluation,
+    runnerUp: second < 0 ? undefined : { from: at, to: second, worseBy },
+    heldBackBy: at < 0 ? heldBack(rules) : undefined,
+  };
 }
 
 /**
@@ -126,12 +147,6 @@ function kicked(
     waiting = [...best.improve.open];
   }
   return best;
-}
-
-/** The problem with one candidate that takes nothing. */
-function without(problem: Problem, closed: number): Problem {
-  const candidates = problem.candidates.map((c, at) => (at === closed ? { ...c, ceiling: 0 } : c));
-  return { ...problem, candidates };
 }
 
 interface Solved {

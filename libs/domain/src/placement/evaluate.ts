@@ -74,11 +74,27 @@ function serve(problem: Problem, choice: Choice): DetailedFlow | undefined {
     toPairCosts(problem, candidate, row);
     return row;
   });
+  const [only] = rows;
+  if (only && rows.length === 1) return allAt(only, problem.users.weight);
   const transport = new Transport(problem.users.weight);
   const capacities = Float64Array.from(open, ({ replicas }) => replicas * problem.carries);
   const flow = transport.solveInDetail(rows, capacities);
   transport.release();
   return flow;
+}
+
+/** All users at one site, whatever it can carry. */
+function allAt(costs: Float64Array, weight: Float64Array): DetailedFlow {
+  const pieces = weight.length;
+  const point = new Int32Array(pieces);
+  let [cost, load] = [0, 0];
+  for (let p = 0; p < pieces; p += 1) {
+    point[p] = p;
+    cost += (weight[p] ?? 0) * (costs[p] ?? 0);
+    load += weight[p] ?? 0;
+  }
+  const one = { cost, load: Float64Array.of(load), prices: new Float64Array(1) };
+  return { ...one, pieces, point, site: new Int32Array(pieces), amount: weight.slice() };
 }
 
 /** Costs of the choice that is being evaluated; nothing of it is kept. One for all, as it is large and soon garbage. */

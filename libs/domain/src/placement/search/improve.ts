@@ -208,8 +208,7 @@ export class Improve {
 
   /** A full group or set may still exchange one replica for another. */
   #mayTrade(to: number): boolean {
-    const candidate = this.space.problem.candidates[to];
-    return (this.rules.counts[to] ?? 0) < (candidate?.ceiling ?? 0);
+    return !this.rules.isFull(to);
   }
 
   #pairs(

@@ -22,17 +22,22 @@ export class SetRules {
   readonly #distinct: Groups | undefined;
   readonly #survivable: number;
 
-  /** `groups`: every value of the spread over all sites that passed, also over those that are not searched. */
+  /** `groups`: every value of the spread over all sites that passed, also over those that are not searched. `closed`: takes nothing. */
   constructor(
     private readonly problem: Problem,
     groups: ReadonlySet<string>,
+    closed = -1,
   ) {
     const { candidates, range, request, carries } = problem;
     const { placement } = request.workload.spec;
     this.counts = new Int32Array(candidates.length);
     this.budget = runningBudgetOf(problem) + EPSILON;
-    this.#ceiling = Float64Array.from(candidates, (c) => Math.min(c.ceiling, range.max));
-    this.#price = Float64Array.from(candidates, (c) => c.price);
+    this.#ceiling = new Float64Array(candidates.length);
+    this.#price = new Float64Array(candidates.length);
+    for (let i = 0; i < candidates.length; i += 1) {
+      this.#ceiling[i] = i === closed ? 0 : Math.min(candidates[i]?.ceiling ?? 0, range.max);
+      this.#price[i] = candidates[i]?.price ?? 0;
+    }
     this.#spread = placement.spread && spreadGroups(problem, placement.spread, groups);
     this.#distinct =
       placement.distinct === undefined
@@ -45,6 +50,11 @@ export class SetRules {
     this.#survivable = placement.survive
       ? Math.floor(range.min - 1 / carries + EPSILON)
       : Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether a candidate holds as many as it may, whatever the rules of the set say. */
+  isFull(at: number): boolean {
+    return (this.counts[at] ?? 0) >= (this.#ceiling[at] ?? 0);
   }
 
   /** How many more replicas a candidate may take, whatever they cost. */
