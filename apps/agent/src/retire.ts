@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bus } from '@skerry/bus';
 import { SITE } from '@skerry/contracts';
 import { writeAtomic } from './files/atomic-file.js';
 import type { LeafServer } from './leaf/leaf-server.js';
@@ -13,7 +14,7 @@ import type { Uplink } from './uplink.js';
 const LAST_WORDS_MS = 30_000;
 const POLL_MS = 100;
 /** What a site that somebody else runs a server for leaves behind: that server's own files. */
-const SERVER_FILES = new Set(['jetstream', 'leaf.conf', 'leaf.creds', 'leaf.log', 'tls']);
+const SERVER_FILES = new Set(['jetstream', 'nodes', 'leaf.conf', 'leaf.creds', 'leaf.log', 'tls']);
 
 /** What the join line puts beside the site's folder to run the agent from. */
 const JOINED_PROGRAM = 'skerry-agent.mjs';
@@ -30,28 +31,39 @@ export async function retire(
   uplink: Uplink,
   server: LeafServer | undefined,
 ): Promise<void> {
-  const { log, dir, site, store } = agent;
-  const { retirement } = store;
+  const { log, dir } = agent;
   log.info('this site was removed: stopping what runs');
   await agent.stopReplicas({ forget: true });
   const deadline = Date.now() + LAST_WORDS_MS;
   await lastReports(agent, uplink, LAST_WORDS_MS);
-  await until(deadline, async () => {
-    const generation = retirement?.kind === 'Retirement' ? retirement.generation : 1;
-    await uplink.connection?.request(SITE.retired, {
-      kind: 'Retirement',
-      site: site.site,
-      generation,
-      at: new Date().toISOString(),
-    });
-    return uplink.connection !== undefined;
-  });
+  if (agent.roster.several && uplink.command?.acting !== true) {
+    // The controller speaks last, when the others are gone.
+    await until(deadline, async () => await left(uplink.connection, agent));
+  } else {
+    await until(deadline, async () => Promise.resolve(agent.roster.members.size <= 1));
+    await until(Date.now() + LAST_WORDS_MS, async () => await said(uplink.connection, agent));
+  }
   await uplink.close();
   await agent.close();
   agent.cgroups.removeAll();
   await server?.stop();
   await clear(dir, server !== undefined);
   log.info('nothing of this site is left on this machine');
+}
+
+/** Takes this node out of those of the site. */
+async function left(bus: Bus | undefined, agent: NodeAgent): Promise<boolean> {
+  if (bus !== undefined) await agent.roster.leave(bus, agent.site.node);
+  return bus !== undefined;
+}
+
+/** Tells the hub that nothing of the site is left; it lets nobody in under its name from then on. */
+async function said(bus: Bus | undefined, { site, store }: NodeAgent): Promise<boolean> {
+  const { retirement } = store;
+  const generation = retirement?.kind === 'Retirement' ? retirement.generation : 1;
+  const at = new Date().toISOString();
+  await bus?.request(SITE.retired, { kind: 'Retirement', site: site.site, generation, at });
+  return bus !== undefined;
 }
 
 async function clear(dir: string, everything: boolean): Promise<void> {

@@ -8,6 +8,8 @@ import { isMissing } from './missing.js';
 import { FIRST_PORT, freePorts, isFree, isOwnAddress } from './ports.js';
 
 const port = z.number().int().min(1).max(65_535);
+/** Nodes of one site on one machine. */
+export const MAX_NODES = 16;
 /** Servers of a hub that survives the loss of one. */
 const CLUSTER = 3;
 
@@ -26,7 +28,15 @@ const cloudFileSchema = z.strictObject({
     })
     .optional(),
   /** The sites that this machine runs itself. */
-  sites: z.array(z.strictObject({ description: siteDescriptionSchema, port, monitor: port })),
+  sites: z.array(
+    z.strictObject({
+      description: siteDescriptionSchema,
+      port,
+      monitor: port,
+      /** Machines that it pretends to have, each with an agent. Default 1. */
+      nodes: z.number().int().min(1).max(MAX_NODES).optional(),
+    }),
+  ),
   /** The examples were applied once; from then on they are the owner's, changed or removed. */
   examplesApplied: z.boolean().optional(),
 });

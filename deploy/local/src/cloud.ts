@@ -16,6 +16,7 @@ import { lastLines } from './process-log.js';
 import { freePorts } from './ports.js';
 import { cloudPaths, type CloudPaths } from './paths.js';
 import {
+  agentOf,
   agentProcess,
   hubProcess,
   leafProcess,
@@ -50,6 +51,8 @@ export interface CloudOptions {
   instances?: number;
   /** Servers of a hub that is founded: one, or three that keep three copies of everything. Default 1. */
   hub?: 1 | 3;
+  /** Nodes of a site that is founded, at most 16: machines that it pretends to have, each with an agent. Default 1. */
+  nodes?: (site: string) => number;
   /** Round trip from the hub to a site, put on the link. Default none. */
   wanRttMs?: (site: string) => number;
   /** Changes how a process of a site is run; tests put sites on machines of their own with it. Default: as it is. */
@@ -114,6 +117,7 @@ export class LocalCloud {
       ports: options.ports ?? 'fixed',
       listen,
       hub: options.hub ?? 1,
+      nodes: options.nodes,
     });
     const file = options.listen === undefined ? founded.cloud : { ...founded.cloud, listen: options.listen };
     requireSameHub(options, file);
@@ -124,9 +128,9 @@ export class LocalCloud {
     await writeHub(paths, { ...founded, cloud: file });
     let local: LocalCloud | undefined;
     const onExit = (name: string, { how, final }: Endings) => {
-      const site = name.startsWith('agent-') ? name.slice('agent-'.length) : undefined;
-      if (site !== undefined && existsSync(join(paths.site(site), RETIRED))) {
-        void local?.siteLeft(site);
+      const agent = agentOf(name);
+      if (agent !== undefined && existsSync(join(paths.node(agent.site, agent.node), RETIRED))) {
+        void local?.nodeLeft(agent.site);
         return 'end';
       }
       const again = final ? '' : '; starting it again';
@@ -138,8 +142,9 @@ export class LocalCloud {
     return local;
   }
 
-  /** A site was removed and its agent has cleared up: its server ends and nothing of it stays on this machine. */
-  private async siteLeft(site: string): Promise<void> {
+  /** A node of a site that was removed has cleared up: after the last its server ends and nothing of it stays on this machine. */
+  private async nodeLeft(site: string): Promise<void> {
+    if (!this.nodesOf(site).every((node) => existsSync(join(this.paths.node(site, node), RETIRED)))) return;
     this.file.sites = this.file.sites.filter((s) => s.description.name !== site);
     await writeCloudFile(this.paths.cloudFile, this.file);
     await this.supervisor.stop(`leaf-${site}`);
@@ -166,6 +171,12 @@ export class LocalCloud {
     return this.file.sites.map((s) => s.description.name);
   }
 
+  /** Numbers of a site's nodes, from 1. */
+  nodesOf(site: string): number[] {
+    const nodes = this.file.sites.find((s) => s.description.name === site)?.nodes ?? 1;
+    return Array.from({ length: nodes }, (_, i) => i + 1);
+  }
+
   /** Starts one more instance of a service, or one that was stopped. */
   async startService(app: ServiceName, instance = 0): Promise<void> {
     // Its leaf servers start later: a port that is free now may be theirs.
@@ -184,8 +195,8 @@ export class LocalCloud {
     this.startAt(site, leafProcess(this.options.programs, this.paths, site));
   }
 
-  startAgent(site: string): void {
-    this.startAt(site, agentProcess(this.options.programs, this.paths, site));
+  startAgent(site: string, node = 1): void {
+    this.startAt(site, agentProcess(this.options.programs, this.paths, site, node));
   }
 
   private startAt(site: string, spec: ProcessSpec): void {
@@ -204,6 +215,14 @@ export class LocalCloud {
   ): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     await Promise.all(names.map((name) => this.waitReady(name, deadline)));
+  }
+
+  /** The leases that a process of a service holds; none when it does not answer. */
+  async holds(name: string): Promise<string[]> {
+    const answer = await ask(`http://127.0.0.1:${this.httpPorts.get(name) ?? 0}/readyz`);
+    const report: unknown = answer === undefined ? undefined : JSON.parse(answer.text);
+    if (typeof report !== 'object' || report === null || !('holds' in report)) return [];
+    return Object.keys(report.holds ?? {});
   }
 
   /** Stops everything in order: sites with their replicas, services, hub. `keepReplicas` leaves the replicas running. */
@@ -234,7 +253,7 @@ export class LocalCloud {
     for (const site of this.siteNames) {
       await writeLeafConfig(this.paths, this.file, site, await this.leafUrls(site));
       this.startLeaf(site);
-      this.startAgent(site);
+      for (const node of this.nodesOf(site)) this.startAgent(site, node);
     }
     await this.ready();
   }

@@ -53,6 +53,8 @@ export interface FoundOptions {
   listen: string;
   /** Servers of the hub. */
   hub: 1 | 3;
+  /** Nodes of a site; default 1. */
+  nodes?: ((site: string) => number) | undefined;
 }
 
 /** The cloud in a folder: read when there is one, made when there is none. Making it again after a crash goes on where it stopped. */
@@ -76,6 +78,7 @@ async function newCloud(options: FoundOptions): Promise<CloudFile> {
     description,
     port: ports[2 * i] ?? 0,
     monitor: ports[2 * i + 1] ?? 0,
+    nodes: options.nodes?.(description.name) ?? 1,
   }));
   const own = await choosePorts(options.ports, ports);
   const cluster = options.hub === 1 ? undefined : await chooseCluster([...ports, ...Object.values(own)]);

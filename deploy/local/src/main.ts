@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureNatsServer } from '@skerry/nats-server';
 import pc from 'picocolors';
+import { MAX_NODES } from './cloud-file.js';
 import { LocalCloud } from './cloud.js';
 import { applyExamples, waitUntilRunning } from './examples.js';
 import { cloudHome } from './paths.js';
@@ -15,6 +16,7 @@ const USAGE = `npm start [-- options]   brings up a cloud on this machine
   --listen ADDRESS  let sites on other machines join: listen on ADDRESS (0.0.0.0 for all)
   --no-examples     do not apply the example workloads
   --hub 3           a hub of three servers, for a cloud that is founded by this start
+  --nodes N         N nodes at each site (1 to 16), for a cloud that is founded by this start
   --instances N     N processes of each service (1 to 3)
   --redis URL       keep the read model in Redis
   --help            this text
@@ -34,6 +36,7 @@ interface Options {
   redis: string | undefined;
   hub: 1 | 3 | undefined;
   instances: number;
+  nodes: number;
 }
 
 /** What was asked for cannot be: said in one line, with exit code 2. */
@@ -54,7 +57,9 @@ function readOptions(argv: string[]): Options | 'help' {
   const [hub, instances] = [hubSize(values.hub), Number(values.instances)];
   if (!(instances >= 1 && instances <= MAX_INSTANCES))
     throw new Usage(`--instances wants 1 to ${MAX_INSTANCES}`);
-  return { wan, listen, examples: !values['no-examples'], redis, hub, instances };
+  const nodes = Number(values.nodes);
+  if (!(nodes >= 1 && nodes <= MAX_NODES)) throw new Usage(`--nodes wants 1 to ${MAX_NODES}`);
+  return { wan, listen, examples: !values['no-examples'], redis, hub, instances, nodes };
 }
 
 function hubSize(text: string | undefined): 1 | 3 | undefined {
@@ -72,7 +77,7 @@ function hubSize(text: string | undefined): 1 | 3 | undefined {
 
 /** Without `--` npm takes an option for its own, and tells it only by the environment. */
 function requireNotSwallowed(env: NodeJS.ProcessEnv): void {
-  const [swallowed] = ['wan', 'listen', 'examples', 'redis', 'hub', 'instances'].filter(
+  const [swallowed] = ['wan', 'listen', 'examples', 'redis', 'hub', 'instances', 'nodes'].filter(
     (name) => env[`npm_config_${name}`] !== undefined,
   );
   if (swallowed === undefined) return;
@@ -91,6 +96,7 @@ function parsedOptions(args: string[]) {
         redis: { type: 'string' },
         hub: { type: 'string' },
         instances: { type: 'string', default: '1' },
+        nodes: { type: 'string', default: '1' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;
@@ -125,6 +131,7 @@ async function run(options: Options, root: string, stopped: AbortSignal): Promis
     sites,
     signal: stopped,
     instances: options.instances,
+    nodes: () => options.nodes,
     ...(options.hub === undefined ? {} : { hub: options.hub }),
     ...(options.wan ? { wanRttMs: roundTripFromHub(sites, HUB_AT) } : {}),
     ...(options.listen === undefined ? {} : { listen: options.listen }),

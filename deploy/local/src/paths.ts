@@ -31,6 +31,9 @@ export function cloudPaths(home: string) {
     bootstrap: join(home, 'identity', 'bootstrap.json'),
     creds: (user: string) => join(home, 'creds', `${user}.creds`),
     site: (name: string) => join(home, 'sites', name),
+    /** Folder of a site's node by its number: that of the first is the site's own. */
+    node: (site: string, node: number) =>
+      node === 1 ? join(home, 'sites', site) : join(home, 'sites', site, 'nodes', `${site}-${node}`),
   };
 }
 export type CloudPaths = ReturnType<typeof cloudPaths>;

@@ -104,11 +104,22 @@ export function leafProcess(programs: Programs, paths: CloudPaths, site: string)
   };
 }
 
-/** A site's agent. Ended with SIGTERM it leaves its replicas running; see `LocalCloud.stop`. */
-export function agentProcess(programs: Programs, paths: CloudPaths, site: string): ProcessSpec {
+/** Name of the process of a site's node, by its number from 1; names of sites have no dots. */
+export const agentName = (site: string, node = 1): string =>
+  node === 1 ? `agent-${site}` : `agent-${site}.${node}`;
+
+/** Whose process this is, by its name; undefined for one of another kind. */
+export function agentOf(name: string): { site: string; node: number } | undefined {
+  const [, site, node] = /^agent-([^.]+)(?:\.(\d+))?$/.exec(name) ?? [];
+  return site === undefined ? undefined : { site, node: Number(node ?? 1) };
+}
+
+/** The agent of a site's node. Ended with SIGTERM it leaves its replicas running; see `LocalCloud.stop`. */
+export function agentProcess(programs: Programs, paths: CloudPaths, site: string, node = 1): ProcessSpec {
+  const dir = paths.node(site, node);
   return {
-    name: `agent-${site}`,
-    argv: [process.execPath, ...AGENT_FLAGS, agentBundle(programs), 'run', '--dir', paths.site(site)],
+    name: agentName(site, node),
+    argv: [process.execPath, ...AGENT_FLAGS, agentBundle(programs), 'run', '--dir', dir],
     env: environment(programs, {}),
     stopTimeoutMs: 20_000,
   };

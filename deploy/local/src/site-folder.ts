@@ -49,7 +49,6 @@ export async function writeSiteFolder(
   await mkdir(join(folder, 'tls'), { recursive: true, mode: 0o700 });
   const account = await siteAccountKey(paths.identity, name);
   const user = await keyOf(join(folder, 'user.seed'));
-  await keyOf(join(folder, 'agent.seed'));
   await keyOf(join(folder, 'operator.seed'));
   const nowMs = Date.now();
   const jwt = siteUserJwt({
@@ -68,23 +67,31 @@ export async function writeSiteFolder(
     await issueSiteCertificate(identity.sitesCa, { site: name, csrPem, nowMs }),
   );
   await writePrivateFile(join(folder, 'tls', 'ca.crt'), identity.serversCa.certPem);
-  await writePrivateFile(
-    join(folder, 'site.json'),
-    `${JSON.stringify(siteFile(cloud, site, account.publicKey), null, 2)}\n`,
-  );
+  for (let node = 1; node <= (site.nodes ?? 1); node++) {
+    const own = paths.node(name, node);
+    await mkdir(own, { recursive: true, mode: 0o700 });
+    await keyOf(join(own, 'agent.seed'));
+    const file = siteFile(cloud, site, { account: account.publicKey, node });
+    await writePrivateFile(join(own, 'site.json'), `${JSON.stringify(file, null, 2)}\n`);
+  }
   return { description: site.description, account: account.publicKey, userKey: user.publicKey };
 }
 
-function siteFile(cloud: CloudFile, site: CloudFile['sites'][number], account: string): unknown {
-  const from = FIRST_REPLICA_PORT + cloud.sites.indexOf(site) * REPLICA_PORTS_PER_SITE;
+function siteFile(
+  cloud: CloudFile,
+  site: CloudFile['sites'][number],
+  { account, node }: { account: string; node: number },
+): unknown {
+  const ports = Math.floor(REPLICA_PORTS_PER_SITE / (site.nodes ?? 1));
+  const from = FIRST_REPLICA_PORT + cloud.sites.indexOf(site) * REPLICA_PORTS_PER_SITE + (node - 1) * ports;
   return {
     site: site.description.name,
-    node: `${site.description.name}-1`,
+    node: `${site.description.name}-${node}`,
     account,
     server: { host: '127.0.0.1', port: site.port },
     address: '127.0.0.1',
     allocatable: LOCAL_CAPACITY,
-    portRange: { from, to: from + REPLICA_PORTS_PER_SITE - 1 },
+    portRange: { from, to: from + ports - 1 },
   };
 }
 
@@ -98,7 +105,8 @@ export async function writeLeafConfig(
   const entry = cloud.sites.find((s) => s.description.name === site);
   if (entry === undefined) throw new Error(`this cloud has no site ${site}`);
   const folder = paths.site(site);
-  const agent = await readSeed(join(folder, 'agent.seed'));
+  const nodes = Array.from({ length: entry.nodes ?? 1 }, (_, i) => paths.node(site, i + 1));
+  const agents = await Promise.all(nodes.map((node) => readSeed(join(node, 'agent.seed'))));
   const operator = await readSeed(join(folder, 'operator.seed'));
   const tls = (name: string) => join(folder, 'tls', name);
   const text = siteConfig({
@@ -110,7 +118,7 @@ export async function writeLeafConfig(
       maxMemoryBytes: SITE_MEMORY_BYTES,
       maxFileBytes: SITE_STORE_BYTES,
     },
-    users: { agent: agent.publicKey, operator: operator.publicKey },
+    users: { agent: agents.map((a) => a.publicKey), operator: operator.publicKey },
     leaf: {
       urls: hubUrls,
       credsFile: join(folder, 'leaf.creds'),

@@ -24,8 +24,8 @@ export interface SiteConfigOptions {
   jetstream: JetStreamBounds;
   /** Public keys of the users that this server knows by itself, so that they log in with no hub. */
   users: {
-    /** Full use of the site's account. */
-    agent: string;
+    /** Full use of the site's account; one for each node where there are several. */
+    agent: string | readonly string[];
     /** For people at the site: reads everything there, writes nothing. */
     reader?: string;
     /** For people at the site who act by asking its agents (`skerry --site`): may ask, and hear the answers. */
@@ -61,7 +61,7 @@ export function siteConfig(options: SiteConfigOptions): string {
       SITE: {
         jetstream: 'enabled',
         users: [
-          user(agent),
+          ...(typeof agent === 'string' ? [agent] : agent).map(user),
           ...(reader === undefined ? [] : [{ ...user(reader), permissions: READER }]),
           ...(operator === undefined ? [] : [{ ...user(operator), permissions: OPERATOR }]),
         ],
