@@ -32,7 +32,10 @@ export interface Worked {
  * order the sites come. `unplaceable` and `partial` say which checks stood in the way.
  */
 export function place(request: PlaceRequest, snapshot: Snapshot): Decision {
-  return work(request, snapshot).decision;
+  const { decision, problem } = work(request, snapshot);
+  // Nothing of it is in the decision.
+  problem.users.release();
+  return decision;
 }
 
 /** As `place`, with the problem and the choice it solved. */

@@ -19,6 +19,18 @@ export interface UserRow {
   readonly measured: Uint8Array;
 }
 
+/** What the first rows of one decision's users lie in. */
+interface Slab {
+  readonly ms: Float64Array;
+  readonly measured: Uint8Array;
+}
+
+/** Round trips of one slab: 20 sites and 2,000 user locations. 360 kB. */
+const SLAB = 40_000;
+/** Slabs that nobody uses at the moment. */
+const spare: Slab[] = [];
+const SPARE_MAX = 2;
+
 /**
  * The users of one decision, and what they are away from sites. Within 100 km of a site with a measured round trip to the
  * site asked about, that measurement and the local way are used; else the great-circle estimate. What was measured from
@@ -32,6 +44,7 @@ export class Users {
   readonly y: Float64Array;
   readonly z: Float64Array;
   readonly #rows = new Map<number, UserRow>();
+  #slab: Slab | undefined;
   #anchors: { site: Int32Array; squared: Float64Array; some: boolean } | undefined;
   #scratch: Float64Array | undefined;
 
@@ -76,10 +89,28 @@ export class Users {
   row(site: number): UserRow {
     const known = this.#rows.get(site);
     if (known) return known;
-    const row = { ms: new Float64Array(this.count), measured: new Uint8Array(this.count) };
+    const row = this.#emptyRow();
     this.fill(site, row);
     this.#rows.set(site, row);
     return row;
+  }
+
+  #emptyRow(): UserRow {
+    const { count } = this;
+    const from = this.#rows.size * count;
+    this.#slab ??= spare.pop() ?? { ms: new Float64Array(SLAB), measured: new Uint8Array(SLAB) };
+    if (from + count > SLAB) return { ms: new Float64Array(count), measured: new Uint8Array(count) };
+    return {
+      ms: this.#slab.ms.subarray(from, from + count),
+      measured: this.#slab.measured.subarray(from, from + count).fill(0),
+    };
+  }
+
+  /** Leaves what its rows lay in to the next decision: none of them is used any more. Without it they are garbage, no more. */
+  release(): void {
+    this.#rows.clear();
+    if (this.#slab && spare.length < SPARE_MAX) spare.push(this.#slab);
+    this.#slab = undefined;
   }
 
   /** Fills `ms` with the round trips to a site, without keeping them. */
