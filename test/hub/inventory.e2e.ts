@@ -5,6 +5,7 @@ import {
   cutOffRequestSchema,
   nodeSchema,
   observedSchema,
+  pingAnswerSchema,
   RPC,
   SITE,
   siteStateSchema,
@@ -38,6 +39,8 @@ const fake = (name: string): FakeSite => {
 const phaseOf = async (name: string) => (await states.get(name))?.value.phase;
 const is = (name: string, phase: SiteState['phase']) =>
   until(`${name} is ${phase}`, async () => (await phaseOf(name)) === phase);
+const ping = async (name: string) =>
+  pingAnswerSchema.parse((await fake(name).bus.request(SITE.ping, {})).json());
 const said = (type: string, subject: string) =>
   lab.events.filter((e) => e.type === `dev.skerry.${type}.v1` && e.subject === subject);
 const id = () => randomBytes(16).toString('hex');
@@ -95,15 +98,26 @@ describe('who is there', () => {
     fake('a').silence();
     await is('a', 'suspect');
     await is('a', 'lost');
+    // It can still ask, and is told that the hub is there, and no more.
+    expect(await ping('a')).toMatchObject({ lease: false, losses: 1 });
+    const { silentMs = 0, losses } = (await states.get('a'))?.value ?? {};
+    expect(losses).toBe(1);
+    // It went on asking though it did not beat, and so had a lease until then.
+    expect(silentMs).toBeLessThan(2_500);
     fake('a').beat();
     await is('a', 'ready');
+    expect(await ping('a')).toMatchObject({ lease: true, losses: 1 });
+    expect((await states.get('a'))?.value).not.toHaveProperty('silentMs');
     await until('all is said', () => told()[0] === ready + 1);
     expect(told()).toEqual([ready + 1, suspect + 1, lost + 1]);
   });
 
   it('is judged on by another instance when the active one is killed', async () => {
     const second = await lab.startApp('inventory', TIMES);
+    // Both hear every ping; the active one's answer is first.
+    for (let i = 0; i < 5; i += 1) expect(await ping('c')).toMatchObject({ lease: true, losses: 0 });
     await lab.end(inventory);
+    expect(await ping('c')).toMatchObject({ lease: false });
     inventory = second;
     fake('b').silence();
     await is('b', 'lost');
@@ -116,9 +130,11 @@ describe('who is there', () => {
   it('stays as it was when most fall silent at once, with an alarm', async () => {
     for (const name of ['a', 'b', 'c']) fake(name).silence();
     await until('the alarm is said', () => said('inventory.alarmed', 'inventory').length === 1);
-    for (const name of ['a', 'b', 'c']) expect(await phaseOf(name)).not.toBe('lost');
+    for (const name of ['a', 'b', 'c']) expect([name, await phaseOf(name)]).not.toEqual([name, 'lost']);
+    await until('the brake is seen', async () => (await states.get('b'))?.value.held?.by === 'brake');
     for (const name of ['a', 'b', 'c']) fake(name).beat();
     for (const name of ['a', 'b', 'c']) await is(name, 'ready');
+    await until('and that it is let go', async () => (await states.get('b'))?.value.held === undefined);
   });
 
   it('believes no heartbeat that names another site', async () => {
@@ -169,7 +185,6 @@ describe('the intake', () => {
     ['about another site', 'up.workload.shop.web', report('web', 'b', version(1, 1))],
     ['about something else than its subject', 'up.workload.shop.other', report('web', 'a', version(1, 1))],
     ['of another shape', 'up.workload.shop.web', { kind: 'Observed', replicas: 'many' }],
-    ['with a field too many', 'up.workload.shop.web', { ...report('web', 'a', version(1, 1)), more: 1 }],
     ['of an unknown kind', 'up.secret._.x', {}],
     ['on a subject with too many parts', 'up.workload.shop.web.more', report('web', 'a', version(1, 1))],
   ])('refuses a report %s, for good', async (_what, subject, body) => {

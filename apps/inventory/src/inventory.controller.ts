@@ -9,6 +9,7 @@ import {
   siteStateSchema,
   STREAMS,
   type IntakeAnswer,
+  type PingAnswer,
   type PlacementsValue,
   type Site,
   type SiteState,
@@ -56,10 +57,10 @@ export class InventoryController {
     this.hear.heartbeat(message);
   }
 
-  @OnRequest(HUB.ping)
-  ping(message: Message): { at: string } {
-    this.hear.count(message);
-    return { at: new Date().toISOString() };
+  // Not by one of them: only the active one gives leases.
+  @OnRequest(HUB.ping, { queue: 'none' })
+  ping(message: Message): Promise<PingAnswer> {
+    return this.hear.ping(message);
   }
 
   @OnRequest(HUB.retired)

@@ -28,6 +28,7 @@ export interface SiteExample {
   cpuMillicores?: number;
   phase?: SiteState['phase'];
   since?: string;
+  state?: Partial<SiteState>;
   change?: Partial<Site>;
 }
 export interface WorkloadExample {
@@ -62,6 +63,7 @@ export function siteOf(name: string, example: SiteExample = {}): { site: Site; s
     capacity: { shapes: [shape], drivers: ['mock'] },
     nodes: 1,
     revision: 1,
+    ...example.state,
   });
   return { site, state };
 }

@@ -19,6 +19,7 @@ import { ReportsStore } from './stores/reports.store.js';
 import { RefusalsStore } from './stores/refusals.store.js';
 import { SitesStore } from './stores/sites.store.js';
 import { SnapshotsStore } from './stores/snapshots.store.js';
+import { SteadyClock } from './stores/steady-clock.js';
 import { WorkloadsStore } from './stores/workloads.store.js';
 import { World } from './stores/world.js';
 
@@ -43,6 +44,7 @@ const STORES = [
   ReportsStore,
   SitesStore,
   SnapshotsStore,
+  SteadyClock,
   WorkloadsStore,
   World,
 ];

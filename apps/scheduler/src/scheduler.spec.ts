@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventFilter, eventSchema, planSchema, RPC, whySchema, type SkerryEvent } from '@skerry/contracts';
-import { MemoryCloud, refusalOf, until, workloadOf } from './cloud.suite.js';
+import {
+  eventFilter,
+  eventSchema,
+  planSchema,
+  RPC,
+  whySchema,
+  workloadSpecSchema,
+  type SkerryEvent,
+} from '@skerry/contracts';
+import { ownershipEndedAfterMs } from '@skerry/domain';
+import { MemoryCloud, refusalOf, runningAt, until, workloadOf } from './cloud.suite.js';
 
 let cloud: MemoryCloud;
 beforeEach(async () => {
@@ -13,9 +22,13 @@ afterEach(async () => {
 const placed = (name: string, where: Record<string, number>) =>
   until(`${name} at ${JSON.stringify(where)}`, async () => {
     const placement = await cloud.placement(name);
-    const counts = Object.fromEntries(placement?.shares.map((s) => [s.site, s.replicas]) ?? []);
+    // Without what waits for its site to return.
+    const there = (placement?.shares ?? []).filter((s) => s.until !== 'returned');
+    const counts = Object.fromEntries(there.map((s) => [s.site, s.replicas]));
     return JSON.stringify(counts) === JSON.stringify(where) && placement;
   });
+const singleton = (more: object) =>
+  workloadSpecSchema.parse({ type: 'singleton', ...more, resources: { cpuMillicores: 1, memoryMiB: 1 } });
 const inState = (name: string, state: string) =>
   until(`${name} is ${state}`, async () => {
     const placement = await cloud.placement(name);
@@ -77,13 +90,76 @@ describe('the scheduler', () => {
 
   it('waits with the replicas of a lost site as long as the workload says', async () => {
     await cloud.putSite('a');
-    await cloud.putWorkload('web', { rules: { onSiteLoss: { replaceAfterMs: 400 } } });
+    await cloud.putWorkload('web', { rules: { onSiteLoss: { replaceAfterMs: 3_000 } } });
     await placed('web', { a: 1 });
     await cloud.putSite('b');
     const lostAt = Date.now();
-    await cloud.putSite('a', { phase: 'lost', since: new Date(lostAt).toISOString() });
+    const heardAt = new Date(lostAt - 2_600).toISOString();
+    await cloud.putSite('a', { phase: 'suspect', since: heardAt, state: { silentMs: 2_600 } });
     await placed('web', { b: 1 });
     expect(Date.now() - lostAt).toBeGreaterThanOrEqual(400);
+  });
+
+  it('has healthy originals go on when their site returns, once it has said so itself', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    const first = await placed('web', { a: 1 });
+    await cloud.report(runningAt('a', 'web', first, 1));
+    await cloud.putSite('b');
+    await cloud.putSite('a', { phase: 'lost', state: { losses: 1 } });
+    const second = await placed('web', { b: 1 });
+    expect(second.shares).toMatchObject([{ site: 'b' }, { site: 'a', until: 'returned' }]);
+    await cloud.report(runningAt('b', 'web', second, 1));
+    await cloud.putSite('a', { state: { losses: 1 } });
+    // What it said before it fell silent may not be so any more.
+    await cloud.report({ ...runningAt('a', 'web', second, 1), report: 2 });
+    await until('it is waited for', async () => {
+      const deadline = (await cloud.placement('web'))?.shares[1]?.deadline;
+      return deadline !== undefined && Date.parse(deadline) < Date.now() + 200_000;
+    });
+    await cloud.report({ ...runningAt('a', 'web', second, 1), report: 3, losses: 1 });
+    expect((await placed('web', { a: 1 })).shares).toHaveLength(1);
+  });
+
+  it('places what lost its site and fits nowhere as soon as something changes, and says why not until then', async () => {
+    await cloud.putSite('a');
+    await cloud.putSite('b', { change: { cordoned: true } });
+    await cloud.putWorkload('web');
+    await placed('web', { a: 1 });
+    await cloud.putSite('a', { phase: 'lost' });
+    expect(await inState('web', 'unplaceable')).toMatchObject({ failedChecks: { readiness: 1, cordon: 1 } });
+    await cloud.putSite('b');
+    await placed('web', { b: 1 });
+  });
+
+  it('gives a singleton away when its lease has run out by what inventory said, and its owner’s epoch rises', async () => {
+    await cloud.putSite('a');
+    const run = { run: { driver: 'mock', stop: { graceMs: 0 } } };
+    await cloud.putWorkload('lead', { type: 'singleton', change: { spec: singleton(run) } });
+    expect(await placed('lead', { a: 1 })).toMatchObject({ owner: { site: 'a', epoch: 1, losses: 0 } });
+    await cloud.putSite('b');
+    const silentMs = ownershipEndedAfterMs(0) - 400;
+    const lostAt = Date.now();
+    // When it was last heard by inventory's clock, which is far off, is of no interest.
+    const lastHeartbeatAt = '2020-01-01T00:00:00.000Z';
+    await cloud.putSite('a', { phase: 'lost', state: { silentMs, losses: 1, lastHeartbeatAt } });
+    expect(await placed('lead', { b: 1 })).toMatchObject({ owner: { site: 'b', epoch: 2 } });
+    expect(Date.now() - lostAt).toBeGreaterThanOrEqual(399);
+  });
+
+  it('runs no job again that a lost site has completed', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('done', { type: 'job' });
+    await cloud.putWorkload('undone', { type: 'job' });
+    const placement = await placed('done', { a: 1 });
+    await placed('undone', { a: 1 });
+    const report = runningAt('a', 'done', placement, 1);
+    const replicas = report.replicas.map((r) => ({ ...r, phase: 'completed' as const }));
+    await cloud.report({ ...report, replicas });
+    await cloud.putSite('b');
+    await cloud.putSite('a', { phase: 'lost' });
+    await placed('undone', { b: 1 });
+    await placed('done', { a: 1 });
   });
 
   it('goes elsewhere when a site refuses, and comes back when its capacity has changed', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { TimedOut, Unavailable, type Body, type Bus, type Message } from '@skerry/bus';
 import {
@@ -8,10 +9,11 @@ import {
   Refusal,
   RPC,
   type ProposalAnswer,
+  type PingAnswer,
   type RetiredRequest,
   type Site,
 } from '@skerry/contracts';
-import { factsOf } from '@skerry/domain';
+import { factsOf, STANDBY_ANSWERS_AFTER_MS } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 import { HeartbeatsStore } from '../stores/heartbeats.store.js';
 import { SendingStore } from '../stores/sending.store.js';
@@ -49,6 +51,22 @@ export class HearSite {
     if (!parsed.ok || parsed.value.site !== site.name) return;
     this.heartbeats.note(site.name, now, factsOf(parsed.value));
     this.bus.say(liveHeartbeatSubject(site.account), message.data);
+  }
+
+  /**
+   * Answers a ping: the hub is there, and from the active instance a lease with it. Every instance hears every ping; one that
+   * gives no leases answers later, so that the active one's answer is first when there is one.
+   */
+  async ping(message: Message): Promise<PingAnswer> {
+    const site = this.count(message);
+    const { leases } = this.heartbeats;
+    if (!leases.gives) await setTimeout(STANDBY_ANSWERS_AFTER_MS);
+    const at = new Date().toISOString();
+    if (site === undefined) return { at, lease: false };
+    const state = this.sites.state(site.name);
+    const lost = state === undefined || state.phase === 'lost' || state.phase === 'left';
+    const lease = !lost && leases.give(site.name, performance.now());
+    return { at, lease, losses: state?.losses ?? 0 };
   }
 
   /** Passes on a site's last word, and policy's answer to it. */

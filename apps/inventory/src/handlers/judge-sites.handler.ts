@@ -6,6 +6,7 @@ import {
   isNews,
   LIVENESS_TIMINGS,
   tickLiveness,
+  type HeldBy,
   type Liveness,
   type LivenessTimings,
   type LivePhase,
@@ -38,7 +39,15 @@ export class JudgeSites {
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {
     const { suspectAfterMs, lostAfterMs, regainGraceMs } = config;
-    this.timings = { ...LIVENESS_TIMINGS, suspectAfterMs, lostAfterMs, regainGraceMs };
+    this.timings = {
+      ...LIVENESS_TIMINGS,
+      suspectAfterMs,
+      lostAfterMs,
+      regainGraceMs,
+      brakeShare: config.brakePercent / 100,
+      movesShareAMinute: config.movesPercent / 100,
+      movesAMinute: config.movesLeast,
+    };
   }
 
   start(epoch: number, isActive: () => boolean): void {
@@ -48,12 +57,15 @@ export class JudgeSites {
       this.sites.states().flatMap((s) => (isLive(s.phase) ? [[s.site, s.phase] as const] : [])),
     );
     const graceMs = process.uptime() * 1_000 < YOUNG_MS ? this.timings.regainGraceMs : 0;
-    this.liveness = beginLiveness(performance.now(), phases, graceMs);
+    const now = performance.now();
+    this.heartbeats.leases.begin(now, isActive);
+    this.liveness = beginLiveness(now, phases, graceMs);
     this.schedule();
   }
 
   async stop(): Promise<void> {
     this.liveness = undefined;
+    this.heartbeats.leases.end();
     clearTimeout(this.timer);
     await this.ticking;
   }
@@ -67,44 +79,69 @@ export class JudgeSites {
       connected: this.bus.connected,
       sites,
       heard: this.heartbeats.heard(),
+      replicas: this.sites.placedReplicas,
     };
-    const { state, changes, alarm } = tickLiveness(this.liveness, input, this.timings);
+    const { state, changes, holds, alarm } = tickLiveness(this.liveness, input, this.timings);
+    // Before anything is written: what a site may still do is counted from its last lease.
+    for (const { site, to } of changes) if (to === 'lost') this.heartbeats.leases.refuse(site);
     if (alarm !== undefined) await this.alarm(alarm);
     const phases = new Map(changes.map((c) => [c.site, c.to]));
-    const written = await Promise.all(sites.map((site) => this.write(site, phases.get(site))));
+    const held = new Set(holds.map((h) => h.site));
+    const written = await Promise.all(
+      sites.map((site) =>
+        this.write(site, { phase: phases.get(site), held: held.has(site), by: state.sites.get(site)?.held }),
+      ),
+    );
     const missed = sites.filter((_site, i) => written[i] === false);
     this.liveness = { ...state, sites: undo(state, this.liveness, missed) };
   }
 
-  /** Writes a site's state when its phase or what it told has changed. */
-  private async write(site: string, phase: LivePhase | undefined): Promise<boolean> {
+  /** Writes a site's state when its phase, what holds it, or what it told has changed. */
+  private async write(site: string, judged: Judged): Promise<boolean> {
     const known = this.sites.state(site);
+    const { phase } = judged;
     const facts = this.heartbeats.facts(site);
     const news = facts !== undefined && (known === undefined || isNews(known, facts));
-    if (phase === undefined && !(news && known !== undefined)) return true;
-    const at = new Date().toISOString();
-    const next: SiteState = {
-      ...(known ?? {
-        kind: 'SiteState',
-        site,
-        phase: 'pending',
-        since: at,
-        revision: 1,
-        ...HeartbeatsStore.nothing,
-      }),
-      ...facts,
-      ...(facts === undefined ? {} : { lastHeartbeatAt: this.heardAt(site) }),
-      ...(phase === undefined ? {} : { phase, since: at, revision: (known?.revision ?? 0) + 1 }),
-    };
+    if (phase === undefined && !judged.held && !(news && known !== undefined)) return true;
+    const next = this.next(site, judged, known);
     try {
       await this.sites.putState(next);
+      if (next.phase !== 'lost') this.heartbeats.leases.admit(site);
       if (phase !== undefined) this.log.log(`site ${site} is ${phase}`);
+      else if (judged.held)
+        this.log.log(`site ${site} is ${next.phase}`, { held: next.held?.by ?? 'by nothing' });
       return true;
     } catch (error) {
       const why = error instanceof Conflict ? 'another instance was faster' : error;
       this.log.warn(`state of site ${site} not written`, why);
       return false;
     }
+  }
+
+  private next(site: string, { phase, held, by }: Judged, known: SiteState | undefined): SiteState {
+    const at = new Date().toISOString();
+    const facts = this.heartbeats.facts(site);
+    const { held: heldBefore, silentMs, ...before } = known ?? unheard(site, at);
+    const holding = held ? by && { by, since: at } : heldBefore;
+    const is = phase ?? before.phase;
+    const lost = phase === 'lost' ? { losses: (before.losses ?? 0) + 1 } : {};
+    return {
+      ...before,
+      ...facts,
+      ...(facts === undefined ? {} : { lastHeartbeatAt: this.heardAt(site) }),
+      ...(phase === undefined ? {} : { phase, since: at, revision: (known?.revision ?? 0) + 1 }),
+      ...lost,
+      ...this.silence(site, is, phase === undefined ? silentMs : undefined),
+      ...(holding ? { held: holding } : {}),
+    };
+  }
+
+  /** How long a suspect or lost site was not heard and got no lease, when it became so. */
+  private silence(site: string, phase: SitePhase, since: number | undefined): Pick<SiteState, 'silentMs'> {
+    if (phase !== 'suspect' && phase !== 'lost') return {};
+    const now = performance.now();
+    const last = Math.max(this.heartbeats.leases.lastGiven(site, now), this.heartbeats.at(site) ?? 0);
+    return { silentMs: since ?? Math.max(0, Math.floor(now - last)) };
   }
 
   private heardAt(site: string): string {
@@ -137,6 +174,18 @@ export class JudgeSites {
         });
     }, TICK_MS);
   }
+}
+
+interface Judged {
+  /** Its new phase; undefined: as it was. */
+  phase: LivePhase | undefined;
+  /** What holds it is another from now on: `by`. */
+  held: boolean;
+  by: HeldBy | undefined;
+}
+
+function unheard(site: string, at: string): SiteState {
+  return { kind: 'SiteState', site, phase: 'pending', since: at, revision: 1, ...HeartbeatsStore.nothing };
 }
 
 /** What could not be written is decided again: a phase counts once it is on record. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { SiteState } from '@skerry/contracts';
 import type { HeardFacts } from '@skerry/domain';
+import { Leases } from './leases.js';
 
 interface Heard {
   /** Monotonic ms. */
@@ -11,6 +12,8 @@ interface Heard {
 /** What each site's newest heartbeat said, and when it was heard by this process's monotonic clock. In memory only. */
 @Injectable()
 export class HeartbeatsStore {
+  /** What was said to their pings. */
+  readonly leases = new Leases();
   private readonly newest = new Map<string, Heard>();
 
   note(site: string, at: number, facts: HeardFacts): void {

@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bucket, BucketChange, Bus } from '@skerry/bus';
-import { BUCKETS, siteStateSchema, type PlacementsValue, type Site, type SiteState } from '@skerry/contracts';
+import {
+  BUCKETS,
+  siteStateSchema,
+  type PlacementsValue,
+  type Share,
+  type Site,
+  type SiteState,
+} from '@skerry/contracts';
 import { BUS } from '@skerry/service';
 
 interface KnownState {
@@ -18,8 +25,10 @@ export class SitesStore {
   private readonly specs = new Map<string, Site>();
   private readonly byAccount = new Map<string, Site>();
   private readonly known = new Map<string, KnownState>();
-  /** Sites by key of a workload that is placed there. */
-  private readonly placed = new Map<string, ReadonlySet<string>>();
+  /** Replicas by site of each workload, by key. */
+  private readonly placed = new Map<string, ReadonlyMap<string, number>>();
+
+  private readonly replicas = new Map<string, number>();
 
   constructor(@Inject(BUS) bus: Bus) {
     this.bucket = bus.bucket(BUCKETS.siteStates, (value) => siteStateSchema.parse(value));
@@ -48,8 +57,15 @@ export class SitesStore {
   applyPlacement(change: BucketChange<PlacementsValue>): void {
     if (change.kind === 'malformed') return;
     const shares = change.kind === 'put' && change.value.kind === 'Placement' ? change.value.shares : [];
+    this.count(this.placed.get(change.key), -1);
     if (shares.length === 0) this.placed.delete(change.key);
-    else this.placed.set(change.key, new Set(shares.map((s) => s.site)));
+    else this.placed.set(change.key, new Map(shares.map((s) => [s.site, runsThere(s)])));
+    this.count(this.placed.get(change.key), 1);
+  }
+
+  /** Replicas that are placed at each site. */
+  get placedReplicas(): ReadonlyMap<string, number> {
+    return this.replicas;
   }
 
   /** Whether a workload (`<project>.<name>`) is placed at a site. */
@@ -84,6 +100,11 @@ export class SitesStore {
     this.learn(state.site, { state, revision });
   }
 
+  private count(shares: ReadonlyMap<string, number> | undefined, by: 1 | -1): void {
+    for (const [site, replicas] of shares ?? [])
+      this.replicas.set(site, (this.replicas.get(site) ?? 0) + by * replicas);
+  }
+
   /** The follow may still be on its way with what was written here already. */
   private learn(site: string, next: KnownState): void {
     const known = this.known.get(site);
@@ -94,4 +115,9 @@ export class SitesStore {
 /** Whether a site may report and is expected to be heard. */
 export function isMember(site: Site): boolean {
   return site.membership === 'joined' || site.membership === 'leaving';
+}
+
+/** Replicas of a share that a loss of the site would move: those that wait for its return were moved before. */
+function runsThere({ until, replicas }: Share): number {
+  return until === 'returned' ? 0 : replicas;
 }

@@ -88,7 +88,7 @@ export class AnswerWhy {
   }
 
   private current(placement: Placement, workload: Workload): Explained {
-    const input = this.world.inputFor(workload, Date.now());
+    const input = this.world.inputFor(workload, this.world.clock.now());
     const inputs = input.inputs();
     return {
       placement,

@@ -18,7 +18,12 @@ export function changeOf(previous: Placement | undefined, next: Placement): Plac
   }
 }
 
+/** What waits for a site to return is placed elsewhere: it has left. */
 function leaves(previous: Placement, next: Placement): boolean {
-  const after = new Map(next.shares.map((s) => [s.site, s.replicas]));
-  return previous.shares.some((s) => (after.get(s.site) ?? 0) < s.replicas);
+  const after = new Map(there(next).map((s) => [s.site, s.replicas]));
+  return there(previous).some((s) => (after.get(s.site) ?? 0) < s.replicas);
+}
+
+function there({ shares }: Placement): Placement['shares'] {
+  return shares.filter((s) => s.until !== 'returned');
 }

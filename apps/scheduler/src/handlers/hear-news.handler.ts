@@ -80,7 +80,7 @@ export class HearNews {
       this.log.warn(`report on ${message.subject} is not what it should be`);
       return;
     }
-    if (this.world.reports.refusals.take(key, parsed.data, Date.now())) this.agenda.soon(key);
+    if (this.world.reports.refusals.take(key, parsed.data, this.world.clock.now())) this.agenda.soon(key);
   }
 
   private siteChanged(site: string): void {

@@ -64,7 +64,7 @@ export class PlaceWorkloads {
   }
 
   private wouldMove(items: readonly PlanItem[]): boolean {
-    const on = { snapshot: this.world.snapshot(), now: Date.now(), term: this.config.hubTerm };
+    const on = { snapshot: this.world.snapshot(), now: this.world.clock.now(), term: this.config.hubTerm };
     const trial = new Trial(this.world, on);
     try {
       return items.every((item) => {
@@ -125,7 +125,7 @@ export class PlaceWorkloads {
   private look(key: string, fence: number, given?: ReadonlyMap<string, number>): void {
     const known = this.world.workloads.get(key);
     if (!known) return;
-    const now = Date.now();
+    const now = this.world.clock.now();
     const input = { ...this.inputFor(known.workload, now, fence), ...(given ? { given } : {}) };
     let next: Placement | undefined;
     try {

@@ -33,7 +33,7 @@ export class ProposeMoves {
   async plan(maxMoves: number): Promise<Proposal> {
     const running = this.world.running();
     const snapshot = withOwnLedger(this.world.snapshot());
-    const now = Date.now();
+    const now = this.world.clock.now();
     const trial = new Trial(this.world, { snapshot, now, term: this.config.hubTerm });
     const turns = new Turns();
     const items: PlanItem[] = [];

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { SteadyClock } from './steady-clock.js';
 
 /** Workloads that could not be placed are looked at again this long after the first thing that may help them. */
 const GATHER_MS = 100;
@@ -16,6 +17,8 @@ export class AgendaStore {
   private gathering: NodeJS.Timeout | undefined;
   private alarm: { at: number; timer: NodeJS.Timeout } | undefined;
   private wake: (() => void) | undefined;
+
+  constructor(private readonly clock: SteadyClock) {}
 
   /** Calls `wake` whenever something is due, from now on. Of what is due the highest priority comes first. */
   open(wake: () => void, priorityOf: (key: string) => number): void {
@@ -89,13 +92,13 @@ export class AgendaStore {
   private setAlarm(at: number): void {
     if (at === Number.POSITIVE_INFINITY || (this.alarm && this.alarm.at <= at)) return;
     clearTimeout(this.alarm?.timer);
-    const timer = setTimeout(() => this.ring(), Math.min(TIMER_MAX_MS, Math.max(0, at - Date.now())));
+    const timer = setTimeout(() => this.ring(), Math.min(TIMER_MAX_MS, Math.max(0, at - this.clock.now())));
     this.alarm = { at, timer };
   }
 
   private ring(): void {
     this.alarm = undefined;
-    const now = Date.now();
+    const now = this.clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [key, at] of this.later) {
       if (at <= now) {

@@ -3,6 +3,7 @@ import type { BucketChange } from '@skerry/bus';
 import type { Site, SiteState } from '@skerry/contracts';
 import { siteFacts, type SiteFacts } from '@skerry/domain';
 import { digestOf, siteDigestOf } from './digest.js';
+import { SteadyClock } from './steady-clock.js';
 
 /** Sites as decisions see them: what an operator says and what inventory knows, merged once per change. */
 @Injectable()
@@ -13,6 +14,8 @@ export class SitesStore {
   private readonly digests = new Map<string, string>();
   private sorted: readonly SiteFacts[] | undefined;
   private rootDigest: string | undefined;
+
+  constructor(readonly clock: SteadyClock) {}
 
   /** Returns whether it can matter to a decision. */
   applySpec(change: BucketChange<Site>): boolean {
@@ -29,7 +32,7 @@ export class SitesStore {
   applyState(change: BucketChange<SiteState>): boolean {
     if (change.kind === 'malformed') return false;
     const before = this.states.get(change.key);
-    if (change.kind === 'put') this.states.set(change.key, change.value);
+    if (change.kind === 'put') this.states.set(change.key, this.noted(change.value, before));
     else this.states.delete(change.key);
     const matters = change.kind === 'gone' || before === undefined || differ(before, change.value);
     this.merge(change.key);
@@ -62,6 +65,14 @@ export class SitesStore {
     return this.rootDigest;
   }
 
+  /** With when the site fell silent, by the clock that decisions are made by; of what is known already, as it was noted then. */
+  private noted(state: SiteState, before: SiteState | undefined): SiteState {
+    if (state.phase !== 'suspect' && state.phase !== 'lost') return state;
+    const known = before?.revision === state.revision ? before.silentSince : undefined;
+    const since = () => new Date(this.clock.now() - (state.silentMs ?? 0)).toISOString();
+    return { ...state, silentSince: known ?? since() };
+  }
+
   private digest(facts: SiteFacts): string {
     const known = this.digests.get(facts.name);
     if (known !== undefined) return known;
@@ -87,6 +98,9 @@ export function rootOf(sites: readonly SiteFacts[], digest = siteDigestOf): stri
 
 function differ(a: SiteState, b: SiteState): boolean {
   return (
-    a.phase !== b.phase || a.since !== b.since || JSON.stringify(a.capacity) !== JSON.stringify(b.capacity)
+    a.phase !== b.phase ||
+    a.since !== b.since ||
+    a.held?.by !== b.held?.by ||
+    JSON.stringify(a.capacity) !== JSON.stringify(b.capacity)
   );
 }

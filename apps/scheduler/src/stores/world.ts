@@ -12,6 +12,7 @@ import { HoldingsStore, type Holder } from './holdings.store.js';
 import { PlacementsStore } from './placements.store.js';
 import { ReportsStore } from './reports.store.js';
 import { SitesStore } from './sites.store.js';
+import type { SteadyClock } from './steady-clock.js';
 import { keyOf, WorkloadsStore } from './workloads.store.js';
 
 /** Everything a decision looks at, in one place, with the ledger of what is taken where kept in step. */
@@ -25,6 +26,11 @@ export class World {
     readonly holdings: HoldingsStore,
   ) {}
 
+  /** The time that decisions are made by. */
+  get clock(): SteadyClock {
+    return this.sites.clock;
+  }
+
   get ledger(): Ledger {
     return this.holdings.ledger;
   }
@@ -35,7 +41,7 @@ export class World {
 
   /** Everything that is placed, by key, with what a decision about it needs. */
   running(): (Running & { placement: Placement })[] {
-    const now = Date.now();
+    const now = this.clock.now();
     return [...this.placements.keys()].toSorted().flatMap((key) => {
       const workload = this.workloads.get(key)?.workload;
       const placement = this.placements.get(key);
@@ -61,7 +67,7 @@ export class World {
       previous,
       refusals: this.reports.refusals.of(key, workload.generation, previous, now),
       // What runs matters to what is placed already: it stays until what replaces it runs.
-      ...(previous && previous.shares.length > 0 ? { healthy: this.healthyOf(key) } : {}),
+      ...(previous && previous.shares.length > 0 ? { healthy: this.healthyOf(workload, previous) } : {}),
       ...this.budgetLeft(workload),
       snapshot: this.snapshot(),
       now,
@@ -69,11 +75,22 @@ export class World {
     };
   }
 
-  /** Healthy replicas by site; what a site said before it fell silent does not count. */
-  private healthyOf(key: string): ReadonlyMap<string, number> {
-    const heard = [...this.reports.health.of(key)].filter(([site]) => {
-      const phase = this.sites.get(site)?.state?.phase;
-      return phase === 'ready' || phase === 'suspect';
+  /**
+   * Healthy replicas by site, of a job those that have completed. What a site said before it fell silent does not count, and
+   * for what waits for its return only what it has said since.
+   */
+  private healthyOf(workload: Workload, previous: Placement): ReadonlyMap<string, number> {
+    const told = [...this.reports.health.of(keyOf(workload))];
+    if (workload.spec.type === 'job') {
+      const ofThis = told.filter(([, { generation }]) => generation === workload.generation);
+      return new Map(ofThis.map(([site, { completed }]) => [site, completed]));
+    }
+    const away = new Set(previous.shares.flatMap((s) => (s.until === 'returned' ? [s.site] : [])));
+    const heard = told.flatMap(([site, { running, losses }]) => {
+      const state = this.sites.get(site)?.state;
+      const alive = state?.phase === 'ready' || state?.phase === 'suspect';
+      const fresh = !away.has(site) || losses >= (state?.losses ?? 0);
+      return alive && fresh && running > 0 ? [[site, running] as const] : [];
     });
     return new Map(heard);
   }

@@ -8,6 +8,8 @@ class Watch {
   readonly heard = new Map<string, number>();
   readonly alarms: string[] = [];
   readonly log: string[] = [];
+  readonly holds: string[] = [];
+  readonly replicas = new Map<string, number>();
   state: Liveness;
 
   constructor(
@@ -28,10 +30,11 @@ class Watch {
   }
 
   tick(): void {
-    const { now, connected, sites, heard } = this;
-    const result = tickLiveness(this.state, { now, connected, sites, heard });
+    const { now, connected, sites, heard, replicas } = this;
+    const result = tickLiveness(this.state, { now, connected, sites, heard, replicas });
     this.state = result.state;
     for (const c of result.changes) this.log.push(`${c.site}:${c.to}@${now}`);
+    for (const h of result.holds) this.holds.push(`${h.site}:${h.by ?? 'free'}@${now}`);
     if (result.alarm !== undefined) this.alarms.push(result.alarm);
   }
 
@@ -128,6 +131,54 @@ describe('failure detection', () => {
     expect(w.phase('a')).toBe('suspect');
     w.run(1_500);
     expect(w.phase('a')).toBe('ready');
+  });
+
+  it('holds a site down for longer with each time it is lost again, at most 5 min', () => {
+    const w = new Watch(FOUR).run(1_000);
+    const downFor = () => {
+      w.run(6_000, without('a'));
+      expect(w.phase('a')).toBe('lost');
+      const from = w.now;
+      while (w.phase('a') !== 'ready') w.run(500);
+      return w.now - from;
+    };
+    const times = [downFor(), downFor(), downFor(), downFor(), downFor(), downFor()];
+    expect(times.map((ms) => Math.round(ms / 10_000))).toEqual([0, 1, 2, 4, 8, 16]);
+    expect(w.holds.slice(0, 2).map((h) => h.split('@')[0])).toEqual(['a:flapping', 'a:free']);
+  });
+
+  it('says which sites the brake holds, until it is let go', () => {
+    const w = new Watch(FOUR).run(1_000).run(3_000, ['d']);
+    expect(w.holds).toEqual(['a:brake@3000', 'b:brake@3000', 'c:brake@3000']);
+    w.run(500);
+    expect(w.holds.slice(3).map((h) => h.split('@')[0])).toEqual(['a:free', 'b:free', 'c:free']);
+  });
+
+  it('loses the next site only when as many replicas as may be moved a minute have not been', () => {
+    const sites = Array.from({ length: 10 }, (_, i) => `s${i}`);
+    const w = new Watch(sites);
+    for (const s of sites) w.replicas.set(s, 50);
+    const gone = ['s0', 's1', 's2', 's3'];
+    w.run(1_000).run(
+      6_000,
+      sites.filter((s) => !gone.includes(s)),
+    );
+    // A quarter of 500 in a minute: three sites, the last of which goes beyond.
+    expect(gone.map((s) => w.phase(s))).toEqual(['lost', 'lost', 'lost', 'suspect']);
+    expect(w.holds).toEqual(['s3:moves@6000']);
+    w.run(
+      20_000,
+      sites.filter((s) => !gone.includes(s)),
+    );
+    expect(w.phase('s3')).toBe('lost');
+    expect(w.holds).toHaveLength(2);
+  });
+
+  it('never holds the first site back, however much it has, nor one that has nothing', () => {
+    const w = new Watch(FOUR);
+    w.replicas.set('a', 5_000);
+    w.run(1_000).run(6_000, without('a', 'b'));
+    expect([w.phase('a'), w.phase('b')]).toEqual(['lost', 'lost']);
   });
 
   it('forgets a site that is no member any more', () => {

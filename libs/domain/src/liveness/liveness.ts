@@ -1,8 +1,11 @@
-import type { SitePhase } from '@skerry/contracts';
+import type { SitePhase, SiteState } from '@skerry/contracts';
 import { LIVENESS_TIMINGS, type LivenessTimings } from './timings.js';
 
 /** The phases a site that has joined can be in. */
 export type LivePhase = Exclude<SitePhase, 'left'>;
+
+/** Why a site is not what its silence, or its being heard, would make it. */
+export type HeldBy = NonNullable<SiteState['held']>['by'];
 
 /** What is remembered of one site between two ticks. */
 export interface SiteLiveness {
@@ -12,6 +15,9 @@ export interface SiteLiveness {
   /** When it left `ready`, within the last `flapWindowMs`. */
   readonly leftReadyAt: readonly number[];
   readonly lostAt?: number;
+  /** When it was lost, within the last `lossWindowMs`. */
+  readonly losses: readonly number[];
+  readonly held?: HeldBy;
 }
 
 /** What failure detection remembers between two ticks. */
@@ -22,6 +28,8 @@ export interface Liveness {
   readonly connected: boolean;
   /** Since when nothing is moved; absent: judging as usual. */
   readonly brakedSince?: number;
+  /** How many replicas may still be moved at `tickedAt`; below 0 after a site with more. Absent: as many as may be in a minute. */
+  readonly movesLeft?: number;
   readonly sites: ReadonlyMap<string, SiteLiveness>;
 }
 
@@ -34,6 +42,8 @@ export interface LivenessInput {
   sites: readonly string[];
   /** When each site was heard last, by the same clock as `now`. */
   heard: ReadonlyMap<string, number>;
+  /** Replicas placed at each site; absent: none, and no bound on moves. */
+  replicas?: ReadonlyMap<string, number>;
 }
 
 export interface LivenessChange {
@@ -45,6 +55,8 @@ export interface LivenessChange {
 export interface LivenessResult {
   state: Liveness;
   changes: LivenessChange[];
+  /** Sites that are held from now on, or no longer. */
+  holds: { site: string; by: HeldBy | undefined }[];
   /** Set by the tick that pulls the brake: why nothing is moved from now on. */
   alarm?: string;
 }
@@ -54,7 +66,7 @@ export interface LivenessResult {
  * since nobody may have listened in between. `graceMs` lengthens it (at a cold start the sites start too).
  */
 export function beginLiveness(now: number, phases: ReadonlyMap<string, LivePhase>, graceMs = 0): Liveness {
-  const sites = new Map([...phases].map(([site, phase]) => [site, { phase, leftReadyAt: [] }]));
+  const sites = new Map([...phases].map(([site, phase]) => [site, { phase, leftReadyAt: [], losses: [] }]));
   return { hearingSince: now + graceMs, tickedAt: now, connected: true, sites };
 }
 
@@ -73,7 +85,7 @@ export function tickLiveness(
   const members = new Map(input.sites.map((site) => [site, before.sites.get(site) ?? UNKNOWN]));
   if (!connected) {
     // Nothing is judged while deaf, and what was heard before says nothing about now.
-    return { state: { ...before, tickedAt: now, connected, sites: members }, changes: [] };
+    return { state: { ...before, tickedAt: now, connected, sites: members }, changes: [], holds: [] };
   }
   const asKnown: View = { now, heard: input.heard, hearingSince: hearing(before, now, timings), timings };
   const vanished = vanishedAtOnce(members, asKnown);
@@ -85,22 +97,29 @@ export function tickLiveness(
     : asKnown.hearingSince;
   const view: View = { ...asKnown, hearingSince };
 
-  const changes: LivenessChange[] = [];
+  const budget = new Moves(before, input, timings);
   const sites = new Map<string, SiteLiveness>();
+  const goes: [string, SiteLiveness][] = [];
   for (const [site, was] of members) {
     const is = judge(site, was, view, braked);
     sites.set(site, is);
-    if (is.phase !== was.phase) changes.push({ site, from: was.phase, to: is.phase });
+    if (is.phase === 'lost' && was.phase !== 'lost') goes.push([site, was]);
+  }
+  // Whoever has waited longest is first when not all may be moved.
+  for (const [site, was] of goes.toSorted(([a], [b]) => silence(b, view) - silence(a, view))) {
+    if (!budget.take(site)) sites.set(site, { ...leaving(was, view), held: 'moves' });
   }
   const state: Liveness = {
     hearingSince,
     tickedAt: now,
     connected,
     ...(braked ? { brakedSince: before.brakedSince ?? now } : {}),
+    movesLeft: budget.left,
     sites,
   };
-  if (!braked || before.brakedSince !== undefined) return { state, changes };
-  return { state, changes, alarm: alarmText(vanished) };
+  const told = news(members, sites);
+  if (!braked || before.brakedSince !== undefined) return { state, ...told };
+  return { state, ...told, alarm: alarmText(vanished) };
 }
 
 /** Whether a site was heard so lately that it counts as present. */
@@ -108,7 +127,7 @@ export function isHeard(heardAt: number | undefined, now: number, timings = LIVE
   return heardAt !== undefined && now - heardAt < timings.suspectAfterMs;
 }
 
-const UNKNOWN: SiteLiveness = { phase: 'pending', leftReadyAt: [] };
+const UNKNOWN: SiteLiveness = { phase: 'pending', leftReadyAt: [], losses: [] };
 /** Sites named in an alarm. */
 const NAMED_IN_ALARM = 8;
 
@@ -157,23 +176,41 @@ function tooMany(vanished: number, all: number, timings: LivenessTimings): boole
   return vanished >= timings.brakeSites && vanished > all * timings.brakeShare;
 }
 
-function judge(site: string, was: SiteLiveness, view: View, braked: boolean): SiteLiveness {
+function judge(site: string, known: SiteLiveness, view: View, braked: boolean): SiteLiveness {
   const { now, timings } = view;
-  const leftReadyAt = was.leftReadyAt.filter((at) => now - at < timings.flapWindowMs);
+  const was = forgetting(known, view);
   const { steadySince, ...rest } = was;
   if (isHeard(view.heard.get(site), now, timings)) {
-    const steady = { ...rest, leftReadyAt, steadySince: steadySince ?? now };
-    return mayBeReady(steady, now, timings) ? ready(steady) : steady;
+    const steady = { ...rest, steadySince: steadySince ?? now };
+    if (mayBeReady(steady, now, timings)) return ready(steady);
+    return { ...steady, held: 'flapping' };
   }
-  const silent = { ...rest, leftReadyAt };
   // A site never heard is waited for: there is nothing of it to move.
-  if (braked || was.phase === 'pending' || was.phase === 'lost') return silent;
+  if (was.phase === 'pending' || was.phase === 'lost') return rest;
   const ms = silence(site, view);
-  if (ms < timings.suspectAfterMs) return silent;
-  const leaving = was.phase === 'ready' ? { ...silent, leftReadyAt: [...leftReadyAt, now] } : silent;
-  return ms < timings.lostAfterMs
-    ? { ...leaving, phase: 'suspect' }
-    : { ...leaving, phase: 'lost', lostAt: now };
+  if (ms < timings.suspectAfterMs) return rest;
+  if (braked) return { ...rest, held: 'brake' };
+  if (ms < timings.lostAfterMs) return leaving(known, view);
+  return { ...leaving(known, view), phase: 'lost', lostAt: now, losses: [...was.losses, now] };
+}
+
+/** Without what is too long ago to count, and not held. */
+function forgetting({ held: _held, ...was }: SiteLiveness, { now, timings }: View): SiteLiveness {
+  return {
+    ...was,
+    leftReadyAt: was.leftReadyAt.filter((at) => now - at < timings.flapWindowMs),
+    losses: was.losses.filter((at) => now - at < timings.lossWindowMs),
+  };
+}
+
+/** Silent for so long that it is suspect. */
+function leaving(known: SiteLiveness, view: View): SiteLiveness {
+  const { steadySince: _steady, ...was } = forgetting(known, view);
+  return {
+    ...was,
+    phase: 'suspect',
+    leftReadyAt: was.phase === 'ready' ? [...was.leftReadyAt, view.now] : was.leftReadyAt,
+  };
 }
 
 /** A site that comes and goes is held down until it has been heard for a while without a pause. */
@@ -182,15 +219,58 @@ function mayBeReady(
   now: number,
   timings: LivenessTimings,
 ): boolean {
-  return (
-    site.phase === 'ready' ||
-    site.leftReadyAt.length < timings.flaps ||
-    now - site.steadySince >= timings.holdDownMs
-  );
+  return site.phase === 'ready' || now - site.steadySince >= holdDownMs(site, timings);
+}
+
+/** How long it has to be heard without a pause: longer with each loss, so that one that comes and goes moves less and less. */
+function holdDownMs({ leftReadyAt, losses }: SiteLiveness, timings: LivenessTimings): number {
+  const again = losses.length < 2 ? 0 : timings.holdDownMs * 2 ** (losses.length - 2);
+  const flaps = leftReadyAt.length < timings.flaps ? 0 : timings.holdDownMs;
+  return Math.min(timings.holdDownMaxMs, Math.max(again, flaps));
 }
 
 function ready({ lostAt: _over, ...site }: SiteLiveness): SiteLiveness {
   return { ...site, phase: 'ready' };
+}
+
+/** How many replicas may still be moved: filled up over a minute, and taken by the sites that are lost. */
+class Moves {
+  left: number;
+
+  constructor(
+    { movesLeft, tickedAt }: Liveness,
+    { now, replicas }: LivenessInput,
+    timings: LivenessTimings,
+    private readonly at: ReadonlyMap<string, number> = replicas ?? new Map(),
+  ) {
+    const all = [...at.values()].reduce((sum, n) => sum + n, 0);
+    const most = Math.max(timings.movesAMinute, all * timings.movesShareAMinute);
+    const refilled = (movesLeft ?? most) + ((now - tickedAt) / 60_000) * most;
+    this.left = Math.min(most, refilled);
+  }
+
+  /** Whether what is placed at the site may be moved now; then it counts. A site without replicas moves nothing. */
+  take(site: string): boolean {
+    const replicas = this.at.get(site) ?? 0;
+    if (replicas === 0) return true;
+    if (this.left <= 0) return false;
+    this.left -= replicas;
+    return true;
+  }
+}
+
+function news(
+  before: ReadonlyMap<string, SiteLiveness>,
+  now: ReadonlyMap<string, SiteLiveness>,
+): Pick<LivenessResult, 'changes' | 'holds'> {
+  const changes: LivenessChange[] = [];
+  const holds: LivenessResult['holds'] = [];
+  for (const [site, was] of before) {
+    const is = now.get(site) ?? was;
+    if (is.phase !== was.phase) changes.push({ site, from: was.phase, to: is.phase });
+    if (is.held !== was.held) holds.push({ site, by: is.held });
+  }
+  return { changes, holds };
 }
 
 function alarmText(vanished: readonly string[]): string {

@@ -18,6 +18,15 @@ export interface LivenessTimings {
   flapWindowMs: number;
   /** ... has to be heard this long without a pause before it is ready again. */
   holdDownMs: number;
+  /** So has one that was lost for the second time within `lossWindowMs`; twice as long at each further loss, at most `holdDownMaxMs`. */
+  lossWindowMs: number;
+  holdDownMaxMs: number;
+  /**
+   * As many replicas may be moved within a minute because their sites were lost: this share of all that are placed, and at least
+   * `movesAMinute`. One site's are moved together, so the last one may go beyond; the next waits, suspect, until there is room again.
+   */
+  movesShareAMinute: number;
+  movesAMinute: number;
 }
 
 /** A heartbeat a second: two missed make a site suspect, five make it lost. */
@@ -32,6 +41,10 @@ export const LIVENESS_TIMINGS: LivenessTimings = {
   flaps: 3,
   flapWindowMs: 60_000,
   holdDownMs: 10_000,
+  lossWindowMs: 600_000,
+  holdDownMaxMs: 300_000,
+  movesShareAMinute: 0.25,
+  movesAMinute: 20,
 };
 
 /**
