@@ -242,7 +242,10 @@ export interface Bus {
   message(stream: string, sequence: number): Promise<StoredMessage | undefined>;
   deleteMessage(stream: string, sequence: number): Promise<void>;
   readonly connected: boolean;
-  /** Called with each change of `connected`; returns how to stop. */
+  /**
+   * Called with each change of `connected`, and with true when another server of the hub is lost: what only that one had
+   * is gone. Returns how to stop.
+   */
   onConnection(listener: (connected: boolean) => void): () => void;
   /** Drains all consumptions, flushes, closes. */
   close(): Promise<void>;

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Bus } from '@skerry/bus';
 import type { Site } from '@skerry/contracts';
 import { retirementOf } from '@skerry/domain';
-import { CONFIG, JsonLog } from '@skerry/service';
+import { BUS, CONFIG, JsonLog } from '@skerry/service';
 import type { ReplicatorConfig } from '../config.js';
 import { SiteStores } from '../stores/site-stores.js';
 import { WantedStore } from '../stores/wanted.store.js';
@@ -20,16 +21,22 @@ export class TendSites {
   /** Sites whose consumer is known to be there. */
   private readonly tended = new Map<string, Site['membership']>();
   private active = false;
+  private stopListening: () => void = () => undefined;
 
   constructor(
     private readonly wanted: WantedStore,
     private readonly stores: SiteStores,
+    @Inject(BUS) private readonly bus: Bus,
     @Inject(CONFIG) private readonly config: ReplicatorConfig,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
   start(): void {
     this.active = true;
+    // A server of the hub may be gone, and with it the consumers that it had.
+    this.stopListening = this.bus.onConnection((connected) => {
+      if (connected) this.afresh();
+    });
     this.timers = [
       setInterval(() => this.afresh(), this.config.tendEveryMs),
       setInterval(() => this.look(), LEAVING_EVERY_MS),
@@ -39,6 +46,7 @@ export class TendSites {
 
   async stop(): Promise<void> {
     this.active = false;
+    this.stopListening();
     this.timers.forEach((timer) => clearInterval(timer));
     await this.work;
   }

@@ -4,7 +4,7 @@ import { bury } from '../bury.js';
 import type { Bus, ConsumeOptions, Outcome, StoredMessage, Subscription } from '../bus.js';
 import { realClock } from '../clock.js';
 import { DEFAULT_ACK_WAIT_MS, DEFAULT_CONCURRENCY, Dispatcher, type Delivery } from '../dispatcher.js';
-import type { ConsumerConfig, JsApi } from './js-api.js';
+import { LOOK_TIMEOUT_MS, type ConsumerConfig, type JsApi } from './js-api.js';
 import type { Link } from './link.js';
 import { Puller } from './puller.js';
 import { coalesced, retried } from './retried.js';
@@ -81,7 +81,7 @@ export class Consumption implements Subscription {
     const { signal } = this.ended;
     if (signal.aborted) return;
     await this.puller?.end(false);
-    await retried(() => this.ensure(), {
+    await retried(() => this.present(), {
       signal,
       forMs: Infinity,
       onFailure: (error) => this.alarm(`make consumer ${this.options.durable} again`, error),
@@ -114,6 +114,12 @@ export class Consumption implements Subscription {
       term: (reason) => answer(ENCODER.encode(`+TERM ${headerText(reason, 200)}`)),
       working: () => answer(WORKING),
     };
+  }
+
+  /** Resolves when the consumer answers: one with several copies may be between two leaders. One that is gone is made again. */
+  private async present(): Promise<void> {
+    const { stream, durable } = this.options;
+    if ((await this.api.consumer(stream, durable, LOOK_TIMEOUT_MS)) === undefined) await this.ensure();
   }
 
   private async ensure(): Promise<void> {

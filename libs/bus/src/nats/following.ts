@@ -4,7 +4,7 @@ import type { Following, StoredMessage } from '../bus.js';
 import { Unavailable } from '../errors.js';
 import { Progress } from '../progress.js';
 import type { StoreFollowOptions } from '../store.js';
-import type { ConsumerConfig, JsApi, StreamInfo } from './js-api.js';
+import { LOOK_TIMEOUT_MS, type ConsumerConfig, type JsApi, type StreamInfo } from './js-api.js';
 import type { Link } from './link.js';
 import { Puller } from './puller.js';
 import { coalesced, retried } from './retried.js';
@@ -114,7 +114,7 @@ export class NatsFollowing implements Following {
   }
 
   private async open(): Promise<void> {
-    const info = await this.api.stream(this.stream);
+    const info = await this.api.stream(this.stream, this.started ? LOOK_TIMEOUT_MS : undefined);
     if (info === undefined) throw new Unavailable(`follow ${this.stream}: there is no such stream`);
     await this.progress.idle();
     if (this.ended.signal.aborted) return;

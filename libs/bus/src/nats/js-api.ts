@@ -6,6 +6,8 @@ import type { Link } from './link.js';
 import { apiError, type ApiError } from './wire.js';
 
 const API_TIMEOUT_MS = 5_000;
+/** For what is asked again at once when no answer comes: a stream or consumer may be between two leaders. */
+export const LOOK_TIMEOUT_MS = 1_000;
 const NOTHING = new Uint8Array(0);
 
 /** What Skerry reads of a stream's configuration; the rest is kept as it is. */
@@ -44,8 +46,8 @@ export class JsApi {
   }
 
   /** The stream, or undefined when there is none. */
-  async stream(name: string): Promise<StreamInfo | undefined> {
-    return await this.maybe<StreamInfo>(`STREAM.INFO.${name}`);
+  async stream(name: string, timeoutMs?: number): Promise<StreamInfo | undefined> {
+    return await this.maybe<StreamInfo>(`STREAM.INFO.${name}`, timeoutMs);
   }
 
   async createStream(config: StreamConfig): Promise<void> {
@@ -56,8 +58,8 @@ export class JsApi {
     await this.call(`STREAM.UPDATE.${config.name}`, config);
   }
 
-  async consumer(stream: string, name: string): Promise<ConsumerInfo | undefined> {
-    return await this.maybe<ConsumerInfo>(`CONSUMER.INFO.${stream}.${name}`);
+  async consumer(stream: string, name: string, timeoutMs?: number): Promise<ConsumerInfo | undefined> {
+    return await this.maybe<ConsumerInfo>(`CONSUMER.INFO.${stream}.${name}`, timeoutMs);
   }
 
   /** Creates a consumer, or updates one that is there to this configuration. */
@@ -90,20 +92,24 @@ export class JsApi {
   }
 
   /** As `call`, with undefined where what is asked about does not exist. */
-  private async maybe<T = unknown>(verb: string): Promise<T | undefined> {
-    const answer = await this.answer<T>(verb, undefined);
+  private async maybe<T = unknown>(verb: string, timeoutMs?: number): Promise<T | undefined> {
+    const answer = await this.answer<T>(verb, undefined, timeoutMs);
     if (answer.error === undefined) return answer;
     if (answer.error.code === 404) return undefined;
     throw apiError(verb, answer.error);
   }
 
-  private async answer<T>(verb: string, body: object | undefined): Promise<T & { error?: ApiError }> {
-    const m = await this.send(verb, body === undefined ? NOTHING : encodeBody(body));
+  private async answer<T>(
+    verb: string,
+    body: object | undefined,
+    timeoutMs?: number,
+  ): Promise<T & { error?: ApiError }> {
+    const m = await this.send(verb, body === undefined ? NOTHING : encodeBody(body), timeoutMs);
     return parseAnswer<T & { error?: ApiError }>(m);
   }
 
-  private send(verb: string, body: Uint8Array): Promise<Msg> {
-    return this.link.ask(this.subject(verb), body, {}, API_TIMEOUT_MS);
+  private send(verb: string, body: Uint8Array, timeoutMs = API_TIMEOUT_MS): Promise<Msg> {
+    return this.link.ask(this.subject(verb), body, {}, timeoutMs);
   }
 }
 

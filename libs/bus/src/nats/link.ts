@@ -57,6 +57,8 @@ export class Link {
   connected = true;
   private closing = false;
   private readonly listeners = new Set<(connected: boolean) => void>();
+  /** Addresses of the servers that there are, as far as the one connected to tells. */
+  private servers: ReadonlySet<string>;
 
   private constructor(
     private readonly connection: NatsConnection,
@@ -65,6 +67,7 @@ export class Link {
   ) {
     this.outbox = new Outbox(connection);
     this.asks = new Asks(connection, this.outbox, options.inboxPrefix);
+    this.servers = new Set(connection.info?.connect_urls);
     void this.watch();
   }
 
@@ -174,12 +177,26 @@ export class Link {
       case 'reconnect':
         this.turn(true);
         return;
+      case 'update':
+        this.lookAtServers();
+        return;
       case 'error':
         this.refused(status.error);
         return;
       default:
         return;
     }
+  }
+
+  /**
+   * The server connected to says which servers there are when that changes. What only a lost one had, such as consumers
+   * without copies, is gone without a word: whoever listens takes it as if the connection had been lost and come back.
+   */
+  private lookAtServers(): void {
+    const there = new Set(this.connection.info?.connect_urls);
+    const lost = [...this.servers].some((server) => !there.has(server));
+    this.servers = there;
+    if (lost && this.connected) for (const listener of this.listeners) listener(true);
   }
 
   private refused(error: Error): void {

@@ -1,7 +1,7 @@
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
 import { encodeBody } from '../body.js';
-import type { JsApi } from './js-api.js';
+import { LOOK_TIMEOUT_MS, type JsApi } from './js-api.js';
 import type { Link } from './link.js';
 import { WireStored } from './wire.js';
 
@@ -121,11 +121,12 @@ export class Puller {
     const { api, stream, consumer } = this.options;
     this.heardAt = performance.now();
     try {
-      if ((await api.consumer(stream, consumer)) === undefined) return this.gone();
+      if ((await api.consumer(stream, consumer, LOOK_TIMEOUT_MS)) === undefined) return this.gone();
       this.outstanding = 0;
       this.pull();
     } catch {
-      // Asked again after the next silence.
+      // It may have lain on a server that is gone.
+      this.gone();
     }
   }
 

@@ -3,7 +3,7 @@ import { pause, realClock } from '../clock.js';
 import { TimedOut, Unavailable } from '../errors.js';
 
 /** Waits between attempts; the last repeats. */
-const RETRY_MS = [100, 250, 500, 1_000, 2_000];
+const RETRY_MS = [100, 250, 500, 1_000];
 
 /**
  * Tries until it works, `forMs` are over or the signal is aborted. For a limited time only `Unavailable` and
