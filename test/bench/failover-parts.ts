@@ -1,3 +1,4 @@
+import { killHubServers, killServices } from './failover-hub.js';
 import { loseSites } from './failover-loss.js';
 import type { Report } from './report.js';
 
@@ -10,6 +11,8 @@ export interface Sizes {
   sites: number;
   /** Sites that are lost at the same moment: less than the share at which inventory suspects itself. */
   atOnce: number;
+  /** Kills of a server of the hub of each kind. */
+  hubRuns: number;
   simulatedSites: number;
 }
 
@@ -23,4 +26,6 @@ export interface PartContext {
 /** The parts of the benchmark, each with a cloud of its own. */
 export const PARTS: Readonly<Record<string, (context: PartContext) => Promise<void>>> = {
   sites: loseSites,
+  services: killServices,
+  hub: killHubServers,
 };

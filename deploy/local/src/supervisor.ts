@@ -100,7 +100,7 @@ export class Supervisor {
     const { child, spec } = entry;
     if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-      if (signal !== undefined) await untilCaught(child.pid, signal);
+      if (signal !== undefined && signal !== 'SIGKILL') await untilCaught(child.pid, signal);
       child.kill(signal ?? 'SIGTERM');
       const insist = setTimeout(() => child.kill('SIGKILL'), spec.stopTimeoutMs ?? 12_000);
       await gone;
