@@ -56,8 +56,13 @@ export class SiteLab {
   /** Puts a site's processes on its machine, which is made when it is first asked for. For `CloudOptions.siteProcess`. */
   readonly siteProcess: NonNullable<CloudOptions['siteProcess']> = (site, spec) => {
     if (!this.hosts.has(site)) this.addMachine(site);
-    return { ...spec, argv: ['nsenter', `--net=/run/netns/${this.namespace(site)}`, ...spec.argv] };
+    return { ...spec, argv: this.command(site, spec.argv) };
   };
+
+  /** An argv that runs another on a site's machine. */
+  command(site: string, argv: readonly string[]): [string, ...string[]] {
+    return ['nsenter', `--net=/run/netns/${this.namespace(site)}`, ...argv];
+  }
 
   /** `host:port` at which this process reaches what listens on loopback at a site, cut off or not. */
   deskAddress(site: string, port: number): string {

@@ -27,12 +27,24 @@ export async function runSkerryOf(home: string, args: readonly string[]): Promis
   return run(home, args, { env: { SKERRY_HOME: home }, input: '' });
 }
 
+/** The same on a machine of its own: `command` gives the argv that runs another there. */
+export async function runSkerryAt(
+  under: CloudUnderTest,
+  args: readonly string[],
+  command: (argv: readonly string[]) => string[],
+): Promise<CommandResult> {
+  const { home, context } = under.cloud.paths;
+  return run(home, args, { env: { SKERRY_CONTEXT: context, SKERRY_HOME: home }, input: '' }, command);
+}
+
 async function run(
   cwd: string,
   args: readonly string[],
   { env, input }: { env: Record<string, string>; input: string },
+  command: (argv: readonly string[]) => string[] = (argv) => [...argv],
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [CLI, ...args], {
+  const [program = '', ...rest] = command([process.execPath, CLI, ...args]);
+  const child = spawn(program, rest, {
     env: { PATH: process.env['PATH'] ?? '', HOME: cwd, ...env },
     cwd,
     stdio: ['pipe', 'pipe', 'pipe'],

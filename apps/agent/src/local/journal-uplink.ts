@@ -12,6 +12,7 @@ import {
 import { z } from 'zod';
 import { reason, type Log } from '../log.js';
 import { MESSAGE_ID_HEADER, messageId } from '../reports/message-id.js';
+import { WhileHubAnswers } from '../reports/while-hub-answers.js';
 
 const CONSUMER = 'uplink';
 /** Entries that are put together into one message. */
@@ -32,6 +33,13 @@ const TAKEN_OUT_AT_ONCE = 500;
 
 const consumerSchema = z.looseObject({ ack_floor: z.looseObject({ stream_seq: z.number() }) });
 
+const AT_ONCE = retry({ afterMs: 0 });
+
+interface Taken {
+  entry: JournalEntry;
+  settle: (outcome: Outcome) => void;
+}
+
 export interface JournalUplinkOptions {
   journalBytes: number;
   log: Log;
@@ -42,46 +50,57 @@ export interface JournalUplinkOptions {
  * room is needed: a site tells its own story without the hub, too.
  */
 export class JournalUplink {
-  private readonly ending = new AbortController();
-  private consuming: Subscription[] = [];
-  private batch: { entry: JournalEntry; settle: (outcome: Outcome) => void }[] = [];
+  private readonly carrying: WhileHubAnswers;
+  private batch: Taken[] = [];
   private timer: NodeJS.Timeout | undefined;
   private sending = Promise.resolve();
+  private ending: AbortSignal = AbortSignal.abort();
 
   constructor(
     private readonly bus: Bus,
     private readonly options: JournalUplinkOptions,
-  ) {}
+  ) {
+    this.carrying = new WhileHubAnswers(bus, {
+      log: options.log,
+      open: async (ending) => await this.consume(ending),
+    });
+  }
 
   async start(): Promise<void> {
-    for (const stream of ['JOURNAL', 'EVENTS'] as const) {
-      this.consuming.push(
-        await this.bus.consume(
-          {
-            stream,
-            durable: CONSUMER,
-            app: 'agent',
-            concurrency: WINDOW,
-            orderBy: ({ sequence }) => String(sequence),
-            maxDeliveries: Infinity,
-            ackWaitMs: ACK_WAIT_MS,
-          },
-          async (m) => await this.take(m),
-        ),
-      );
-    }
+    await this.carrying.open();
   }
 
   async close(): Promise<void> {
-    this.ending.abort();
-    clearTimeout(this.timer);
-    this.settle(this.batch.splice(0), retry({ afterMs: PAUSE_MS }));
-    await Promise.all(this.consuming.map(async (c) => await c.drain()));
+    await this.carrying.drain();
+  }
+
+  private async consume(ending: AbortSignal): Promise<Subscription> {
+    this.ending = ending;
+    ending.addEventListener('abort', () => this.settle(this.batch.splice(0), AT_ONCE), { once: true });
+    const both = await Promise.all(
+      (['JOURNAL', 'EVENTS'] as const).map(
+        async (stream) =>
+          await this.bus.consume(
+            {
+              stream,
+              durable: CONSUMER,
+              app: 'agent',
+              concurrency: WINDOW,
+              orderBy: ({ sequence }) => String(sequence),
+              maxDeliveries: Infinity,
+              ackWaitMs: ACK_WAIT_MS,
+            },
+            async (m) => await this.take(m),
+          ),
+      ),
+    );
+    return { drain: async () => void (await Promise.all(both.map(async (c) => await c.drain()))) };
   }
 
   private async take(m: StoredMessage): Promise<Outcome> {
     const parsed = parseAcross(journalEntrySchema, m.json());
     if (!parsed.ok) return done;
+    if (this.ending.aborted) return AT_ONCE;
     return await new Promise((settle) => {
       this.batch.push({ entry: parsed.value, settle });
       if (this.batch.length >= BATCH) this.flush();
@@ -99,13 +118,13 @@ export class JournalUplink {
     );
   }
 
-  private settle(batch: { settle: (outcome: Outcome) => void }[], outcome: Outcome): void {
+  private settle(batch: readonly Taken[], outcome: Outcome): void {
     for (const { settle } of batch) settle(outcome);
   }
 
   private async send(entries: JournalEntry[]): Promise<Outcome> {
     const again = retry({ afterMs: PAUSE_MS });
-    if (this.ending.signal.aborted) return again;
+    if (this.ending.aborted) return AT_ONCE;
     try {
       await this.afterReports();
       const body = { kind: 'JournalBatch', site: entries[0]?.site, entries };
@@ -126,16 +145,17 @@ export class JournalUplink {
       return done;
     } catch (error) {
       this.options.log.debug('the hub did not take a part of the journal', { reason: reason(error) });
-      return again;
+      this.carrying.away();
+      return AT_ONCE;
     }
   }
 
   private async afterReports(): Promise<void> {
     const until = performance.now() + MAX_BEHIND_REPORTS_MS;
-    while (performance.now() < until && !this.ending.signal.aborted) {
+    while (performance.now() < until && !this.ending.aborted) {
       const state = await this.bus.streamState(SITE_STREAMS.OUT).catch(() => undefined);
       if ((state?.messages ?? 0) === 0) return;
-      await sleep(LOOK_MS, undefined, { signal: this.ending.signal }).catch(() => undefined);
+      await sleep(LOOK_MS, undefined, { signal: this.ending }).catch(() => undefined);
     }
   }
 

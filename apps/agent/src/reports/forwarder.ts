@@ -12,6 +12,7 @@ import { HEADERS, intakeAnswerSchema, parse, SITE, SITE_STREAMS } from '@skerry/
 import { reason, type Log } from '../log.js';
 import { ByteWindow } from './byte-window.js';
 import { MESSAGE_ID_HEADER, messageId } from './message-id.js';
+import { WhileHubAnswers } from './while-hub-answers.js';
 
 /** Reports on their way to the hub at once; those of one workload go one after the other. */
 const WINDOW = 1_000;
@@ -25,13 +26,12 @@ const MIN_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
 /** So many answers in a row that do not come mean that the hub is away; that nobody listens means it at once. */
 const MISSED = 3;
-/** While it is away it is asked so often whether it is back; less often when it was back for a moment only. */
-const PROBE_EVERY_MS = 250;
-const PROBE_MS = 1_000;
-const BRIEF_MS = 2_000;
 /** Pauses of a report for which the hub asked to wait. */
 const THROTTLED_MS = 1_000;
 const MAX_THROTTLED_MS = 8_000;
+
+/** Its consumer on the outbox. */
+export const FORWARDER = 'uplink';
 
 export interface ForwarderOptions {
   /** The hub has stored this report. */
@@ -52,48 +52,44 @@ export async function startForwarder(bus: Bus, options: ForwarderOptions): Promi
 
 class Forwarder implements Subscription {
   private readonly window = new ByteWindow(WINDOW_BYTES);
-  private readonly ended = new AbortController();
-  /** Of the present consumption; replaced by the next. */
-  private ending = new AbortController();
-  private consuming: Subscription | undefined;
-  private openedAt = 0;
+  private readonly carrying: WhileHubAnswers;
   /** Answers in a row that did not come. */
   private missed = 0;
-  private pauseMs = PROBE_EVERY_MS;
-  private waiting: Promise<void> | undefined;
 
   constructor(
     private readonly bus: Bus,
     private readonly options: ForwarderOptions,
-  ) {}
+  ) {
+    this.carrying = new WhileHubAnswers(bus, {
+      log: options.log,
+      open: async (ending) => await this.consume(ending),
+    });
+  }
 
   async open(): Promise<void> {
-    const ending = new AbortController();
-    this.ending = ending;
+    await this.carrying.open();
+  }
+
+  async drain(): Promise<void> {
+    await this.carrying.drain();
+  }
+
+  private async consume(ending: AbortSignal): Promise<Subscription> {
     this.missed = 0;
-    this.openedAt = performance.now();
-    this.consuming = await this.bus.consume(
+    return await this.bus.consume(
       {
         stream: SITE_STREAMS.OUT,
-        durable: 'uplink',
+        durable: FORWARDER,
         app: 'agent',
         concurrency: WINDOW,
         maxDeliveries: Infinity,
         ackWaitMs: ACK_WAIT_MS,
       },
-      async (m) => await this.forward(m, ending.signal),
+      async (m) => await this.forward(m, ending),
     );
   }
 
-  async drain(): Promise<void> {
-    this.ended.abort();
-    this.ending.abort();
-    await this.waiting;
-    await this.consuming?.drain();
-  }
-
   private async forward(m: StoredMessage, ending: AbortSignal): Promise<Outcome> {
-    if (ending.aborted) return AT_ONCE;
     const trace = m.headers[HEADERS.traceparent];
     const headers = {
       [MESSAGE_ID_HEADER]: m.headers[MESSAGE_ID_HEADER] ?? messageId(),
@@ -114,39 +110,9 @@ class Forwarder implements Subscription {
       this.missed += 1;
       if (!(error instanceof Unavailable) && this.missed < MISSED)
         return retry({ afterMs: pauseMs(m.deliveries) });
-      this.hubAway();
+      this.carrying.away();
       return AT_ONCE;
     }
-  }
-
-  /** Lets go of what was taken out, and goes on when the hub answers. */
-  private hubAway(): void {
-    if (this.waiting !== undefined || this.ended.signal.aborted) return;
-    this.ending.abort();
-    const brief = performance.now() - this.openedAt < BRIEF_MS;
-    this.pauseMs = brief ? Math.min(this.pauseMs * 2, MAX_PAUSE_MS) : PROBE_EVERY_MS;
-    this.waiting = this.untilBack().finally(() => (this.waiting = undefined));
-  }
-
-  private async untilBack(): Promise<void> {
-    const { signal } = this.ended;
-    await this.consuming?.drain();
-    while (!signal.aborted) {
-      await sleep(this.pauseMs, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted || !(await this.answers())) continue;
-      try {
-        return await this.open();
-      } catch (error) {
-        this.options.log.debug('the outbox is not read', { reason: reason(error) });
-      }
-    }
-  }
-
-  private async answers(): Promise<boolean> {
-    return await this.bus.request(SITE.ping, {}, { timeoutMs: PROBE_MS }).then(
-      () => true,
-      () => false,
-    );
   }
 }
 
