@@ -13,6 +13,9 @@ import { egressOf } from './terms/egress.js';
 import type { Candidate, Decision, PlaceRequest, Problem, Snapshot } from './types.js';
 import { whyHere } from './why-here.js';
 
+/** Of a decision in full fewer sites that failed are told: nothing is to be mended. */
+const REJECTED_WHEN_PLACED = 4;
+
 /** Which engine decided: a recorded decision can be reproduced by the same version only. */
 export const ENGINE = { name: 'greedy-swap', version: '3' } as const;
 
@@ -102,10 +105,11 @@ export function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): De
   const { shares, latencyMs } = sharesOf(problem, chosen, sifted);
   const failedChecks = sifted.failedChecks();
   for (const { check } of bound) failedChecks[check] = (failedChecks[check] ?? 0) + 1;
-  const shown = bound.slice(0, LIMITS.rejectedSitesPerDecision);
+  const full = choice.total >= wanted && far.length === 0;
+  const most = full ? REJECTED_WHEN_PLACED : LIMITS.rejectedSitesPerDecision;
+  const shown = bound.slice(0, most);
   return {
-    state:
-      choice.total >= wanted && far.length === 0 ? 'placed' : choice.total > 0 ? 'partial' : 'unplaceable',
+    state: full ? 'placed' : choice.total > 0 ? 'partial' : 'unplaceable',
     wanted,
     shares,
     ...(latencyMs === undefined ? {} : { latencyMs }),
@@ -115,7 +119,7 @@ export function decisionOf(problem: Problem, chosen: Chosen, sifted: Sifted): De
       ? { runnerUp: { site: to.facts.name, insteadOf: from.facts.name, worseBy: runnerUp.worseBy } }
       : {}),
     failedChecks,
-    rejected: [...shown, ...sifted.rejections(LIMITS.rejectedSitesPerDecision - shown.length)].map((r) => ({
+    rejected: [...shown, ...sifted.rejections(most - shown.length)].map((r) => ({
       site: r.facts.name,
       failed: r.result(),
     })),

@@ -320,8 +320,12 @@ export class Sifted {
   }
 }
 
+/** Written over by each decision. */
+let passed = new Int32Array(0);
+
 function passing(ceiling: Float64Array): Int32Array {
-  const found = new Int32Array(ceiling.length);
+  if (passed.length < ceiling.length) passed = new Int32Array(ceiling.length);
+  const found = passed;
   let n = 0;
   for (let i = 0; i < ceiling.length; i += 1) {
     if ((ceiling[i] ?? 0) <= 0) continue;

@@ -13,6 +13,9 @@ const USERS_PER_SITE_FEW = 4;
 /** Moves of one round that are worked out exactly and do not gain, at least; more as long as they take little work. */
 const FAILED_PER_ROUND = 8;
 const FAILED_WORK_PER_ROUND = 100_000;
+/** Where there are so many replicas that one more or less at the right site hardly shows, a move has to show soon that it gains. */
+const MANY_REPLICAS = 16;
+const FAILED_WORK_OF_MANY = 10_000;
 
 /**
  * Moves replicas between candidates while that lowers the objective: the vertex substitution of Teitz and Bart (1968), with
@@ -69,7 +72,9 @@ export class Improve {
   #round(): boolean {
     const moves = this.#promising(-EPSILON);
     let gained = false;
-    const tries = FAILED_WORK_PER_ROUND / Math.max(1, this.#open.length * this.space.users);
+    const { max } = this.space.problem.range;
+    const work = max > MANY_REPLICAS ? FAILED_WORK_OF_MANY : FAILED_WORK_PER_ROUND;
+    const tries = work / Math.max(1, this.#open.length * this.space.users);
     const patience = this.work.unlimited ? moves.length : Math.max(FAILED_PER_ROUND, tries);
     let failed = 0;
     for (const move of moves) {
