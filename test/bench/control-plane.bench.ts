@@ -86,8 +86,9 @@ async function traced(): Promise<void> {
 }
 
 /**
- * A thousand workloads of one replica, three times: each as a command of its own; in folders of 250, one command each;
- * and at a steady rate, for latencies without a queue of our own making.
+ * Workloads of one replica, three times: a thousand, each as a command of its own, through services that have just
+ * started; 500 at a steady rate, for latencies without a queue of our own making; and a thousand in folders of 250, one
+ * command each, through code that is warm by then.
  */
 async function manyOfOne(under: CloudUnderTest, prefix: string): Promise<void> {
   const client: SkerryClient = await clientOf(under.cloud);
@@ -117,6 +118,18 @@ async function manyOfOne(under: CloudUnderTest, prefix: string): Promise<void> {
     '1/s',
   );
 
+  const paced = Array.from({ length: PACED }, (_, i) => `p${i}`);
+  await applyPaced(client, timeline, paced, PACED_PER_S);
+  await all(paced, 'paced applies');
+  const placed = latencies(timeline, paced, (n) => timeline.placed.get(n));
+  const up = latencies(timeline, paced, (n) => timeline.running.get(n)?.at);
+  const acknowledged = latencies(timeline, paced, (n) => timeline.acknowledged.get(n));
+  report.add(`${prefix}apply.acknowledged_ms_p50`, percentile(acknowledged, 0.5), 'ms');
+  report.add(`${prefix}apply.placed_ms_p50`, percentile(placed, 0.5), 'ms');
+  report.add(`${prefix}apply.placed_ms_p99`, percentile(placed, 0.99), 'ms');
+  report.add(`${prefix}apply.running_ms_p50`, percentile(up, 0.5), 'ms');
+  report.add(`${prefix}apply.running_ms_p99`, percentile(up, 0.99), 'ms');
+
   const folders = Array.from({ length: count }, (_, i) => `f${i}`);
   const foldersFrom = performance.now();
   await applyFolders(client, timeline, folders, FOLDER);
@@ -131,18 +144,6 @@ async function manyOfOne(under: CloudUnderTest, prefix: string): Promise<void> {
     rate(folders, foldersFrom, (n) => timeline.running.get(n)?.at),
     '1/s',
   );
-
-  const paced = Array.from({ length: PACED }, (_, i) => `p${i}`);
-  await applyPaced(client, timeline, paced, PACED_PER_S);
-  await all(paced, 'paced applies');
-  const placed = latencies(timeline, paced, (n) => timeline.placed.get(n));
-  const up = latencies(timeline, paced, (n) => timeline.running.get(n)?.at);
-  const acknowledged = latencies(timeline, paced, (n) => timeline.acknowledged.get(n));
-  report.add(`${prefix}apply.acknowledged_ms_p50`, percentile(acknowledged, 0.5), 'ms');
-  report.add(`${prefix}apply.placed_ms_p50`, percentile(placed, 0.5), 'ms');
-  report.add(`${prefix}apply.placed_ms_p99`, percentile(placed, 0.99), 'ms');
-  report.add(`${prefix}apply.running_ms_p50`, percentile(up, 0.5), 'ms');
-  report.add(`${prefix}apply.running_ms_p99`, percentile(up, 0.99), 'ms');
   await timeline.stop();
 }
 
