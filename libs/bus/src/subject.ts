@@ -42,13 +42,23 @@ export function requireKey(key: string): string {
 /** Whether a subject falls under a filter. */
 export function matches(filter: string, subject: string): boolean {
   if (filter === '>' || filter === subject) return true;
-  const wanted = filter.split('.');
-  const given = subject.split('.');
-  for (const [i, token] of wanted.entries()) {
-    if (token === '>') return given.length > i;
-    if (i >= given.length || (token !== '*' && token !== given[i])) return false;
+  // Token by token in place: this is asked for every message and everyone who hears, and splitting leaves much garbage.
+  let [f, s] = [0, 0];
+  while (f <= filter.length) {
+    if (s > subject.length) return false;
+    const [filterEnd, subjectEnd] = [tokenEnd(filter, f), tokenEnd(subject, s)];
+    const first = filterEnd - f === 1 ? filter.charAt(f) : '';
+    if (first === '>') return true;
+    const same = filterEnd - f === subjectEnd - s && filter.startsWith(subject.slice(s, subjectEnd), f);
+    if (first !== '*' && !same) return false;
+    [f, s] = [filterEnd + 1, subjectEnd + 1];
   }
-  return wanted.length === given.length;
+  return s > subject.length;
+}
+
+function tokenEnd(text: string, from: number): number {
+  const dot = text.indexOf('.', from);
+  return dot < 0 ? text.length : dot;
 }
 
 function requireTokens(subject: string): string {

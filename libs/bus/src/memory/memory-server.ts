@@ -15,6 +15,8 @@ export interface Hearer {
 /** Gives an answer to who asked. */
 export type Reply = (body: Uint8Array, headers: Headers) => void;
 
+/** Subjects whose stream is remembered. */
+const TAKING_MAX = 10_000;
 const MARKER_MS = 1_000;
 const BUCKET_DUPLICATES_S = 120;
 
@@ -27,6 +29,8 @@ export class MemoryServer {
   private readonly hearers = new Set<Hearer>();
   private readonly creations = new Set<() => void>();
   private turn = 0;
+  /** Streams by a subject that they took before. */
+  private readonly taking = new Map<string, MemoryStream>();
 
   /** `unsyncedMs`: how much of what was stored last `rewind` can take back; keeping that costs a little. */
   constructor(
@@ -89,7 +93,15 @@ export class MemoryServer {
 
   /** The stream that takes a subject. */
   streamOf(subject: string): MemoryStream | undefined {
-    for (const stream of this.streams.values()) if (stream.takes(subject)) return stream;
+    const known = this.taking.get(subject);
+    if (known !== undefined && this.streams.get(known.config.name) === known && known.takes(subject))
+      return known;
+    for (const stream of this.streams.values()) {
+      if (!stream.takes(subject)) continue;
+      if (this.taking.size >= TAKING_MAX) this.taking.clear();
+      this.taking.set(subject, stream);
+      return stream;
+    }
     return undefined;
   }
 

@@ -1,0 +1,104 @@
+// Bundles the simulation with the real code of the apps into one file. A few modules that touch the machine or the network
+// are replaced by stand-ins; classes with decorators go through swc, since their constructors' types are what they are
+// wired by.
+import { readFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { transform } from '@swc/core';
+import { build } from 'esbuild';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const STAND_INS = join(import.meta.dirname, 'stand-ins');
+
+/** Modules of this repository, by the end of their path, and what stands in for them. */
+const REPLACED = {
+  'apps/agent/src/process/process-driver.ts': 'process-driver.ts',
+  'apps/agent/src/process/process-identity.ts': 'process-identity.ts',
+  'apps/agent/src/process/cgroups.ts': 'cgroups.ts',
+  'apps/agent/src/health/probes.ts': 'probes.ts',
+  'apps/agent/src/otel-tracing.ts': 'otel-tracing.ts',
+  'libs/bus/src/nats/nats-bus.ts': 'nats-bus.ts',
+};
+
+/** Modules of Node, and what stands in for them. */
+const REPLACED_OF_NODE = {
+  'node:fs/promises': 'fs-promises.ts',
+  'node:timers/promises': 'timers-promises.ts',
+};
+
+const DECORATED = /@(Injectable|Controller|Module)\(/;
+
+/**
+ * Writes the bundle to `outfile`. With `mutation` the product is changed on the way: each `find` has to be there exactly once.
+ *
+ * @param {string} outfile
+ * @param {{ file: string, edits: [find: string, replace: string][] }} [mutation]
+ */
+export async function bundleSimulation(outfile, mutation) {
+  let mutated = mutation === undefined;
+  await build({
+    entryPoints: [join(import.meta.dirname, 'main.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    conditions: ['@skerry/source'],
+    sourcemap: 'inline',
+    logLevel: 'warning',
+    plugins: [
+      {
+        name: 'simulation',
+        setup(of) {
+          of.onResolve({ filter: /^node:(fs|timers)\/promises$/ }, ({ path, importer }) =>
+            importer.includes('/node_modules/')
+              ? undefined
+              : { path: join(STAND_INS, REPLACED_OF_NODE[path]) },
+          );
+          of.onResolve({ filter: /^[^./]/ }, ({ path }) =>
+            path.startsWith('@skerry/') || path === '.' ? undefined : { path, external: true },
+          );
+          of.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+            const own = relative(ROOT, path);
+            const standIn = REPLACED[own];
+            if (standIn) {
+              const contents = `export * from ${JSON.stringify(join(STAND_INS, standIn))};`;
+              return { contents, loader: 'ts', resolveDir: STAND_INS };
+            }
+            let text = await readFile(path, 'utf8');
+            if (mutation && own === mutation.file) {
+              text = mutate(text, mutation);
+              mutated = true;
+            }
+            return DECORATED.test(text)
+              ? { contents: await decorated(text, path), loader: 'js' }
+              : { contents: text, loader: 'ts' };
+          });
+        },
+      },
+    ],
+  });
+  if (!mutated) throw new Error(`${mutation?.file} is not part of the simulation`);
+}
+
+function mutate(text, { file, edits }) {
+  return edits.reduce((changed, [find, replace]) => {
+    const parts = changed.split(find);
+    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${find}`);
+    return parts.join(replace);
+  }, text);
+}
+
+async function decorated(text, filename) {
+  const { code } = await transform(text, {
+    filename,
+    sourceMaps: 'inline',
+    jsc: {
+      target: 'es2022',
+      parser: { syntax: 'typescript', decorators: true },
+      transform: { legacyDecorator: true, decoratorMetadata: true },
+      keepClassNames: true,
+    },
+    module: { type: 'es6' },
+  });
+  return code;
+}

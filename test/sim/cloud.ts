@@ -1,0 +1,212 @@
+import type { Bus } from '@skerry/bus';
+import { BUCKETS, siteDescriptionSchema, siteSchema, STREAMS, type Site } from '@skerry/contracts';
+import { INVENTORY } from '@skerry/inventory';
+import { REPLICATOR } from '@skerry/replicator';
+import { SCHEDULER } from '@skerry/scheduler';
+import { Leaf, Link, Random, SimDisk, SimServer, Timeline, Transcript, WiredBus } from '@skerry/sim';
+import type { SimProcess } from '@skerry/sim';
+import { Machine, type Watcher } from './machine.js';
+import { SimSite } from './sim-site.js';
+import { wireService } from './wire-service.js';
+
+/** What is simulated, drawn from the seed. */
+export interface Shape {
+  sites: number;
+  instances: { scheduler: number; replicator: number; inventory: number };
+}
+export type ServiceName = keyof Shape['instances'];
+
+/** An instance of a service; a killed one is started again as another process. */
+export interface Instance {
+  readonly service: ServiceName;
+  readonly name: string;
+  process: SimProcess;
+  link: Link;
+}
+
+const AT = '2026-01-01T00:00:00.000Z';
+const JURISDICTIONS = ['eu', 'us', 'ch'];
+/** Clocks of machines are off by up to this much, and run up to this much too fast or too slow. */
+const SKEW_MS = 2_000;
+const DRIFT = 0.005;
+const LOCAL = { delayMs: 0.2, jitterMs: 1 };
+
+/** A whole cloud in virtual time: the hub's server and services, and sites with their servers, machines and agents. */
+export class Cloud {
+  readonly transcript: Transcript;
+  readonly hub: SimServer;
+  readonly sites: SimSite[] = [];
+  readonly instances: Instance[] = [];
+  readonly people: Bus;
+  readonly peopleProcess: SimProcess;
+  private term = 1;
+
+  constructor(
+    readonly timeline: Timeline,
+    readonly random: Random,
+    readonly at: { watch: Watcher; transcript: Transcript },
+  ) {
+    this.transcript = at.transcript;
+    this.hub = new SimServer(timeline.process('hub'));
+    this.hub.onDown(() => this.resetHubLinks());
+    this.peopleProcess = timeline.process('people');
+    const { bus, link } = this.joinHub(this.peopleProcess);
+    this.people = bus;
+    this.hub.onDown(() => link.reset());
+  }
+
+  /** Puts everything in place; it begins to live when time passes. */
+  build(shape: Shape): void {
+    for (const stream of Object.values(STREAMS)) this.hub.memory.ensureStream(stream);
+    for (const bucket of Object.values(BUCKETS)) this.hub.memory.ensureBucket(bucket);
+    for (let i = 0; i < shape.sites; i++) this.addSite(`s${i}`, i);
+    for (const service of ['scheduler', 'replicator', 'inventory'] as const) {
+      for (let i = 0; i < shape.instances[service]; i++) this.addInstance(service, `${service}-${i}`);
+    }
+  }
+
+  site(name: string): SimSite {
+    const found = this.sites.find((s) => s.name === name);
+    if (found === undefined) throw new Error(`no site ${name}`);
+    return found;
+  }
+
+  say(who: string, what: string): void {
+    this.transcript.say(who, what);
+  }
+
+  /** As kill -9; another process takes its place after a while. */
+  killInstance(instance: Instance, downMs: number): void {
+    this.say(instance.name, 'is killed');
+    instance.process.kill();
+    this.timeline.after(downMs, this.timeline.world, () => {
+      this.say(instance.name, 'starts');
+      Object.assign(instance, this.startInstance(instance.service, instance.name));
+    });
+  }
+
+  /** The hub's server ends and comes back; with `losingMs` without what it had stored last. */
+  restartHub(downMs: number, losingMs: number): void {
+    this.say('hub', `goes down${losingMs > 0 ? `, losing ${losingMs} ms` : ''}`);
+    this.hub.down(losingMs);
+    if (losingMs > 0) this.raiseTerm(downMs);
+    this.timeline.after(downMs, this.timeline.world, () => {
+      this.say('hub', 'is back');
+      this.hub.start();
+    });
+  }
+
+  /** What a person does whose hub has lost something: schedulers of a higher term, so that what is decided now counts as newer. */
+  private raiseTerm(downMs: number): void {
+    this.term += 1;
+    for (const instance of this.instances.filter(({ service }) => service === 'scheduler')) {
+      this.killInstance(instance, downMs);
+    }
+  }
+
+  private resetHubLinks(): void {
+    for (const { link } of this.instances) link.reset();
+    for (const { leafLink } of this.sites) leafLink.reset();
+  }
+
+  private addInstance(service: ServiceName, name: string): void {
+    this.instances.push({ service, name, ...this.startInstance(service, name) });
+  }
+
+  private startInstance(service: ServiceName, name: string): { process: SimProcess; link: Link } {
+    const process = this.process(name);
+    const { bus, link } = this.joinHub(process);
+    const say = (line: string) => this.say(name, shortened(line));
+    this.timeline.after(1, process, () => {
+      const at = { bus, say, env: { SKERRY_HUB_TERM: String(this.term) } };
+      const started =
+        service === 'scheduler'
+          ? wireService(SCHEDULER, name, at)
+          : service === 'replicator'
+            ? wireService(REPLICATOR, name, at)
+            : wireService(INVENTORY, name, at);
+      started.then(
+        () => this.say(name, 'hears everything'),
+        (error: unknown) => this.say(name, `did not start: ${String(error)}`),
+      );
+    });
+    return { process, link };
+  }
+
+  private joinHub(process: SimProcess): { bus: WiredBus; link: Link } {
+    const link = new Link(process.name, process, this.hub, this.random.fork(process.name), LOCAL);
+    const onAlarm = ({ what, error }: { what: string; error: unknown }) =>
+      this.say(process.name, `alarm: ${what}: ${error instanceof Error ? error.message : String(error)}`);
+    return { link, bus: new WiredBus(link, this.hub, { onAlarm }) };
+  }
+
+  private addSite(name: string, index: number): void {
+    const random = this.random.fork(name);
+    const account = `A${String.fromCharCode(65 + (index % 26))}${'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[Math.floor(index / 26)]}${'A'.repeat(53)}`;
+    const spec = describe(name, account, random);
+    const server = new SimServer(this.timeline.process(`server ${name}`));
+    const link = new Link(`leaf ${name}`, server.process, this.hub, random.fork('leaf'), {
+      delayMs: random.between(2, 60),
+      jitterMs: random.between(1, 20),
+      loss: 0.01,
+      duplicates: 0.01,
+      reorder: 0.02,
+    });
+    server.onDown(() => link.reset());
+    const leaf = new Leaf({ site: name, account, server, hub: this.hub }, link, random.fork('source'));
+    const { timeline } = this;
+    const machine = new Machine(name, 'n1', new SimDisk(random.fork('disk')), {
+      timeline,
+      random: random.fork('machine'),
+      watch: this.at.watch,
+    });
+    const cpuMillicores = 1_000 * random.whole(2, 8);
+    const parts = { spec, server, leaf, machine, cpuMillicores };
+    const site = new SimSite(this.timeline, parts, {
+      makeProcess: (who) => this.process(who),
+      random: random.fork('agent'),
+      say: (who, what) => this.say(who, what),
+    });
+    this.sites.push(site);
+    site.begin();
+  }
+
+  private process(name: string): SimProcess {
+    const random = this.random.fork(`clock of ${name} ${this.timeline.now}`);
+    return this.timeline.process(name, {
+      seed: random.seed,
+      wallOffsetMs: random.between(-SKEW_MS, SKEW_MS),
+      rate: random.between(1 - DRIFT, 1 + DRIFT),
+    });
+  }
+}
+
+function describe(name: string, account: string, random: Random): Site {
+  const location = { lat: random.between(-60, 60), lon: random.between(-180, 180) };
+  return siteSchema.parse({
+    ...siteDescriptionSchema.parse({
+      name,
+      location,
+      jurisdictions: [random.pick(JURISDICTIONS)],
+      prices: { cpuCoreMonth: random.whole(1, 20) },
+    }),
+    generation: 1,
+    account,
+    membership: 'joined',
+    cordoned: false,
+    createdAt: AT,
+    updatedAt: AT,
+    commandSequence: 1,
+  });
+}
+
+/** A line of a service's log without what tells nothing in a transcript. */
+function shortened(line: string): string {
+  const { at: _at, app: _app, instance: _instance, ...rest } = recordOf(line);
+  return JSON.stringify(rest).slice(0, 400);
+}
+
+function recordOf(line: string): Record<string, unknown> {
+  const parsed: unknown = JSON.parse(line);
+  return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {};
+}

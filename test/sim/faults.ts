@@ -1,0 +1,171 @@
+import type { Random, SimProcess, Way } from '@skerry/sim';
+import type { Cloud } from './cloud.js';
+import type { SimSite } from './sim-site.js';
+
+/** Kinds of faults and how often each comes up beside the others. */
+const WEIGHTS = {
+  stall: 4,
+  cut: 3,
+  flap: 2,
+  mass: 1,
+  agent: 3,
+  power: 3,
+  siteServer: 2,
+  service: 4,
+  freeze: 3,
+  freezeAgent: 2,
+  hub: 1,
+  isolate: 2,
+  crash: 3,
+  ill: 2,
+  diskFull: 1,
+} as const;
+
+export interface FaultOptions {
+  /** Servers may lose the last second that they had said was stored. */
+  forgetful: boolean;
+}
+
+/** Breaks things, one fault after another, each mended after a while. */
+export class Faults {
+  private readonly mends = new Set<() => void>();
+
+  constructor(
+    private readonly cloud: Cloud,
+    private readonly random: Random,
+    private readonly options: FaultOptions,
+  ) {}
+
+  /** Something breaks now. */
+  strike(): void {
+    const { random } = this;
+    const site = random.pick(this.cloud.sites);
+    const kind = random.weighted(WEIGHTS);
+    switch (kind) {
+      case 'stall':
+        return this.stall(site, random.pick([['up'], ['down'], ['up', 'down']]), random.between(500, 30_000));
+      case 'cut':
+        return this.cut(site, random.between(500, 30_000));
+      case 'flap':
+        return this.flap(site, random.whole(3, 6));
+      case 'mass':
+        return this.mass(random.between(0.3, 1));
+      case 'agent':
+        return site.killAgent(random.between(0, 8_000));
+      case 'power':
+        return site.losePower(random.between(500, 15_000), this.losing());
+      case 'siteServer':
+        return site.restartServer(random.between(200, 8_000), this.losing());
+      case 'service':
+        return this.cloud.killInstance(random.pick(this.cloud.instances), random.between(100, 8_000));
+      case 'freeze':
+        return this.freeze(random.pick(this.cloud.instances).process);
+      case 'freezeAgent':
+        return site.agentProcess && this.freeze(site.agentProcess);
+      case 'hub':
+        return this.cloud.restartHub(random.between(200, 8_000), this.losing());
+      case 'isolate':
+        return this.isolate();
+      case 'crash':
+      case 'ill':
+        return this.replica(site, kind);
+      case 'diskFull':
+        return this.fillDisk(site);
+    }
+  }
+
+  /** Everything that is broken is mended. */
+  heal(): void {
+    this.cloud.say('world', 'everything is mended');
+    for (const mend of this.mends) mend();
+    for (const { leafLink } of this.cloud.sites) leafLink.calm();
+  }
+
+  private losing(): number {
+    return this.options.forgetful && this.random.chance(0.5) ? this.random.between(1, 1_000) : 0;
+  }
+
+  private stall(site: SimSite, ways: readonly Way[], ms: number): void {
+    this.cloud.say(site.name, `packets ${ways.join(' and ')} vanish`);
+    site.leafLink.stall(...ways);
+    this.later(ms, () => this.mend(site));
+  }
+
+  private cut(site: SimSite, ms: number): void {
+    this.cloud.say(site.name, 'is cut off');
+    site.leafLink.cut();
+    this.later(ms, () => this.mend(site));
+  }
+
+  private mend(site: SimSite): void {
+    this.cloud.say(site.name, 'its link is mended');
+    site.leafLink.heal();
+  }
+
+  private flap(site: SimSite, times: number): void {
+    const { timeline } = this.cloud;
+    let at = 0;
+    for (let i = 0; i < times; i++) {
+      timeline.after(at, timeline.world, () =>
+        this.stall(site, ['up', 'down'], this.random.between(2_000, 8_000)),
+      );
+      at += this.random.between(8_000, 12_000);
+    }
+  }
+
+  private mass(share: number): void {
+    const ms = this.random.between(3_000, 25_000);
+    for (const site of this.cloud.sites) {
+      if (this.random.chance(share)) this.stall(site, ['up', 'down'], ms + this.random.between(0, 2_000));
+    }
+  }
+
+  private isolate(): void {
+    const { link, name } = this.random.pick(this.cloud.instances);
+    const ways = this.random.pick<readonly Way[]>([['up'], ['down'], ['up', 'down']]);
+    this.cloud.say(name, `packets ${ways.join(' and ')} vanish`);
+    link.stall(...ways);
+    this.later(this.random.between(500, 20_000), () => {
+      this.cloud.say(name, 'its link is mended');
+      link.heal();
+    });
+  }
+
+  private freeze(process: SimProcess): void {
+    if (process.stopped) return;
+    this.cloud.say(process.name, 'is stopped');
+    process.stop();
+    this.later(this.random.between(100, 20_000), () => {
+      this.cloud.say(process.name, 'goes on');
+      process.resume();
+    });
+  }
+
+  private replica({ machine }: SimSite, what: 'crash' | 'ill'): void {
+    const all = [...machine.replicas.values()];
+    if (all.length === 0) return;
+    const replica = this.random.pick(all);
+    if (what === 'crash') return machine.crash(replica.pid);
+    machine.setHealthy(replica, false);
+    this.later(this.random.between(1_000, 20_000), () => machine.setHealthy(replica, true));
+  }
+
+  private fillDisk({ machine }: SimSite): void {
+    this.cloud.say(machine.name, 'its disk is full');
+    machine.disk.full = true;
+    this.later(this.random.between(1_000, 15_000), () => {
+      machine.disk.full = false;
+    });
+  }
+
+  private later(ms: number, mend: () => void): void {
+    const { timeline } = this.cloud;
+    const once = () => {
+      if (!this.mends.delete(once)) return;
+      cancel();
+      mend();
+    };
+    const cancel = timeline.after(ms, timeline.world, once);
+    this.mends.add(once);
+  }
+}

@@ -1,0 +1,78 @@
+import { desiredSubject, observedSubject, STREAMS, type Workload } from '@skerry/contracts';
+import type { Cloud } from './cloud.js';
+import { mayRunIn, type Invariants } from './invariants.js';
+import type { People } from './people.js';
+import type { SimSite } from './sim-site.js';
+
+/** What is not as it is wanted; nothing, once everything has come to rest. */
+export function unrest(cloud: Cloud, people: People, invariants: Invariants): string[] {
+  const sites = cloud.sites.flatMap(({ name }) => {
+    const phase = invariants.states.get(name)?.phase;
+    return phase === 'ready' ? [] : [`${name} is ${phase ?? 'unknown'}`];
+  });
+  return [...sites, ...people.keys().flatMap((key) => unrestOf(key, cloud, people, invariants))];
+}
+
+function unrestOf(key: string, cloud: Cloud, people: People, invariants: Invariants): string[] {
+  const workload = people.newest(key);
+  const accepted = people.acknowledged.get(key) ?? 0;
+  const placement = invariants.placements.get(key);
+  if (workload === undefined || placement === undefined) return [`${key} is not placed`];
+  const { generation } = placement.version;
+  if (generation < accepted) return [`${key}: generation ${accepted} was accepted, ${generation} is placed`];
+  if (placement.shares.some((s) => s.until !== undefined)) return [`${key} is being handed over`];
+  const problems = cloud.sites.flatMap((site) => {
+    const share = placement.shares.find((s) => s.site === site.name)?.replicas ?? 0;
+    return unrestAt(site, workload, share, { cloud, invariants });
+  });
+  return [...problems, ...stuck(workload, cloud, invariants)];
+}
+
+function unrestAt(
+  site: SimSite,
+  { project, name, spec }: Workload,
+  wanted: number,
+  { cloud, invariants }: { cloud: Cloud; invariants: Invariants },
+): string[] {
+  const key = `${project}.${name}`;
+  const mine = [...site.machine.replicas.values()].filter((r) => r.key === key);
+  const current = mine.filter((r) => r.mark === spec.run.env['MARK'] && r.healthy);
+  const problems: string[] = [];
+  if (mine.length !== wanted)
+    problems.push(`${key} runs ${mine.length} times at ${site.name}, wanted is ${wanted}`);
+  else if (current.length !== wanted)
+    problems.push(`${key} at ${site.name}: ${current.length} of ${wanted} are new and healthy`);
+  const report = invariants.observed.get(observedSubject(site.name, project, name));
+  const told = report?.replicas.filter((r) => r.phase === 'running').length ?? 0;
+  if (told !== wanted) problems.push(`${key} at ${site.name}: ${told} are reported, wanted is ${wanted}`);
+  const subject = desiredSubject(site.name, project, name);
+  const lies = cloud.hub.memory.streams.get(STREAMS.DL.name)?.newest(subject) !== undefined;
+  if (lies !== wanted > 0)
+    problems.push(`${key} for ${site.name} ${lies ? 'still lies' : 'does not lie'} in DL`);
+  return problems;
+}
+
+/** Replicas that were not placed although there is room. */
+function stuck(workload: Workload, cloud: Cloud, invariants: Invariants): string[] {
+  const { project, name, spec, stopped, removed } = workload;
+  const placement = invariants.placements.get(`${project}.${name}`);
+  if (stopped || removed || placement === undefined || spec.type === 'daemon') return [];
+  const wanted = typeof spec.placement.replicas === 'number' ? spec.placement.replicas : 1;
+  const placed = placement.shares.reduce((sum, s) => sum + s.replicas, 0);
+  if (placed >= wanted) return [];
+  const roomy = cloud.sites.filter(
+    (site) =>
+      mayRunIn(site.spec.jurisdictions, workload) && freeAt(site, invariants) >= spec.resources.cpuMillicores,
+  );
+  return roomy.map((s) => `${project}.${name}: ${placed} of ${wanted} are placed, and ${s.name} has room`);
+}
+
+function freeAt(site: SimSite, { placements }: Invariants): number {
+  let free = site.cpuMillicores;
+  for (const { shares, project, name } of placements.values()) {
+    const running = [...site.machine.replicas.values()].find((r) => r.key === `${project}.${name}`);
+    const replicas = shares.find((s) => s.site === site.name)?.replicas ?? 0;
+    free -= replicas * (running?.cpuMillicores ?? 0);
+  }
+  return free;
+}

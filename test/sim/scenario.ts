@@ -1,0 +1,154 @@
+import { Random, replaceGlobals, Timeline, Transcript } from '@skerry/sim';
+import { Cloud } from './cloud.js';
+import { Faults } from './faults.js';
+import { Invariants, type Broken } from './invariants.js';
+import type { Watcher } from './machine.js';
+import { People } from './people.js';
+import { unrest } from './quiescence.js';
+
+/** What became of a seed. */
+export interface Outcome {
+  seed: number;
+  sites: number;
+  steps: number;
+  /** Virtual milliseconds. */
+  tookMs: number;
+  /** Of the transcript: the same seed has the same. */
+  digest: string;
+  broken?: Broken;
+  transcript: Transcript;
+}
+
+/** Everybody is there before anything breaks. */
+const BEGIN_MS = 4_000;
+/** Once everything is mended it may take this long until observed equals desired. */
+const REST_MS = 240_000;
+const LOOK_MS = 500;
+/** It has to stay so. */
+const STAYS_MS = 3_000;
+
+/** Runs one seed: a cloud that lives while things break, then is mended and comes to rest. */
+export async function runSeed(seed: number): Promise<Outcome> {
+  const random = new Random(seed);
+  let broken: Broken | undefined;
+  const fail = (found: Broken) => {
+    broken ??= found;
+  };
+  const timeline = new Timeline((process, error) => {
+    fail({ invariant: 'no crash', detail: `${process.name}: ${inWords(error)}` });
+  });
+  const onRejection = (error: unknown) =>
+    fail({ invariant: 'no crash', detail: `${timeline.current.name}: ${inWords(error)}` });
+  process.on('unhandledRejection', onRejection);
+  replaceGlobals(timeline);
+  const transcript = new Transcript(timeline);
+  const watchers: Watcher[] = [];
+  const cloud = new Cloud(timeline, random, {
+    transcript,
+    watch: (...event) => watchers.forEach((watch) => watch(...event)),
+  });
+  const sites = sizeOf(random);
+  const instances = {
+    scheduler: random.whole(1, 2),
+    replicator: random.whole(1, 2),
+    inventory: random.whole(1, 2),
+  };
+  cloud.build({ sites, instances });
+  const people = new People(cloud, random.fork('people'), cloud.people);
+  const invariants = new Invariants(cloud, people, fail);
+  watchers.push((machine, replica, what) => invariants.replica(machine, replica, what));
+  const ran = new Run({ cloud, people, invariants, random: random.fork('run') }, () => broken !== undefined);
+  const unrested = await ran.whole().catch((error: unknown) => {
+    fail({ invariant: 'no crash', detail: inWords(error) });
+    return [];
+  });
+  if (unrested.length > 0) fail({ invariant: 'quiescence', detail: unrested.slice(0, 6).join('; ') });
+  process.off('unhandledRejection', onRejection);
+  if (broken !== undefined) transcript.say('world', `BROKEN ${broken.invariant}: ${broken.detail}`);
+  return {
+    seed,
+    sites,
+    steps: timeline.steps,
+    tookMs: timeline.now,
+    digest: transcript.digest(),
+    ...(broken === undefined ? {} : { broken }),
+    transcript,
+  };
+}
+
+/** Mostly small, since there every site matters; now and then many. */
+function sizeOf(random: Random): number {
+  return random.chance(0.95) ? random.whole(3, 5) : random.whole(6, 30);
+}
+
+/** The course of one seed. */
+class Run {
+  constructor(
+    private readonly at: { cloud: Cloud; people: People; invariants: Invariants; random: Random },
+    private readonly isOver: () => boolean,
+  ) {}
+
+  /** What is not at rest in the end. */
+  async whole(): Promise<string[]> {
+    const { cloud, people, random } = this.at;
+    const { timeline } = cloud;
+    this.asPeople(() => people.register());
+    const workloads = random.whole(2, 6);
+    for (let i = 0; i < workloads; i++)
+      this.asPeople(() => people.add(`w${i}`), random.between(100, BEGIN_MS));
+    await this.pass(BEGIN_MS);
+    const faults = new Faults(cloud, random.fork('faults'), { forgetful: random.chance(0.2) });
+    const until = timeline.now + random.between(10_000, 40_000);
+    const pause = random.between(500, 6_000);
+    while (timeline.now < until && !this.isOver()) {
+      await this.pass(random.between(0, 2 * pause));
+      if (random.chance(0.7)) faults.strike();
+      else this.people();
+    }
+    if (this.isOver()) return [];
+    faults.heal();
+    return await this.rest();
+  }
+
+  private people(): void {
+    const { cloud, people, random } = this.at;
+    const site = random.pick(cloud.sites);
+    if (random.chance(0.15)) {
+      this.asPeople(() => people.cordon(site.name, true));
+      this.asPeople(() => people.cordon(site.name, false), random.between(1_000, 20_000));
+    } else if (random.chance(0.1)) this.asPeople(() => people.add(`x${random.whole(0, 9)}`));
+    else this.asPeople(() => people.alter(random.pick(people.keys())));
+  }
+
+  private async rest(): Promise<string[]> {
+    const { cloud, people, invariants } = this.at;
+    const { timeline } = cloud;
+    const deadline = timeline.now + REST_MS;
+    let restingSince: number | undefined;
+    for (;;) {
+      await this.pass(LOOK_MS);
+      if (this.isOver()) return [];
+      const left = unrest(cloud, people, invariants);
+      if (left.length > 0) restingSince = undefined;
+      else restingSince ??= timeline.now;
+      if (restingSince !== undefined && timeline.now - restingSince >= STAYS_MS) return [];
+      if (timeline.now > deadline) return left;
+    }
+  }
+
+  private asPeople(act: () => Promise<void>, afterMs = 0): void {
+    const { timeline, peopleProcess } = this.at.cloud;
+    timeline.after(afterMs, peopleProcess, () => void act());
+  }
+
+  private async pass(ms: number): Promise<void> {
+    const { timeline } = this.at.cloud;
+    await timeline.run(timeline.now + ms, this.isOver);
+  }
+}
+
+function inWords(error: unknown): string {
+  return error instanceof Error
+    ? (error.stack ?? error.message).split('\n').slice(0, 4).join(' | ')
+    : String(error);
+}

@@ -1,0 +1,4 @@
+/** Nothing is traced in a simulation. */
+export function otelTracing(): never {
+  throw new Error('no traces in a simulation');
+}
