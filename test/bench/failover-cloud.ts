@@ -1,4 +1,4 @@
-import { clientOf } from '@skerry/local';
+import { agentOf, clientOf } from '@skerry/local';
 import type { SkerryClient } from '@skerry/client';
 import { startCloud, plainSite, type CloudUnderTest } from '../e2e/cloud-under-test.js';
 import { SiteLab, type Cut } from '../e2e/site-lab.js';
@@ -31,12 +31,13 @@ export class BreakableCloud {
     readonly timeline: Timeline,
   ) {}
 
-  static async start(sites: readonly string[], env: Record<string, string> = {}): Promise<BreakableCloud> {
+  /** With `nodes` agents at each site. */
+  static async start(sites: readonly string[], nodes = 1): Promise<BreakableCloud> {
     const lab = await SiteLab.make();
     try {
       const { siteProcess, hubAddress: listen } = lab;
       const descriptions = sites.map((name) => plainSite(name));
-      const under = await startCloud({ sites: descriptions, siteProcess, listen, env });
+      const under = await startCloud({ sites: descriptions, siteProcess, listen, nodes: () => nodes });
       const timeline = await Timeline.follow(under.admin);
       const cloud = new BreakableCloud(lab, under, await clientOf(under.cloud), timeline);
       await cloud.ready(sites);
@@ -125,7 +126,8 @@ export class BreakableCloud {
   /** Starts a site's server and its agents, the server first or last by chance. */
   startAll(site: string): void {
     const { cloud } = this.under;
-    const starts = [() => cloud.startLeaf(site), () => cloud.startAgent(site)];
+    const agents = cloud.nodesOf(site).map((node) => () => cloud.startAgent(site, node));
+    const starts = [() => cloud.startLeaf(site), ...agents];
     if (Math.random() < 0.5) starts.reverse();
     for (const start of starts) start();
   }
@@ -137,7 +139,7 @@ export class BreakableCloud {
 
   private processesOf(site: string): string[] {
     const names = this.under.cloud.supervisor.names();
-    const own = names.filter((n) => n === `leaf-${site}` || n === `agent-${site}`);
+    const own = names.filter((name) => name === `leaf-${site}` || agentOf(name)?.site === site);
     return own.toSorted((a, b) => Number(AGENT.test(b)) - Number(AGENT.test(a)));
   }
 

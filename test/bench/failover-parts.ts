@@ -1,5 +1,9 @@
 import { killHubServers, killServices } from './failover-hub.js';
+import { catchUp } from './failover-catch-up.js';
 import { loseSites } from './failover-loss.js';
+import { loseNodes } from './failover-nodes.js';
+import { rebootOffline } from './failover-reboot.js';
+import { manySites } from './failover-scale.js';
 import type { Report } from './report.js';
 
 /** How much is measured. */
@@ -13,6 +17,8 @@ export interface Sizes {
   atOnce: number;
   /** Kills of a server of the hub of each kind. */
   hubRuns: number;
+  /** Returns after a minute's cut. */
+  catchUpRuns: number;
   simulatedSites: number;
 }
 
@@ -26,6 +32,10 @@ export interface PartContext {
 /** The parts of the benchmark, each with a cloud of its own. */
 export const PARTS: Readonly<Record<string, (context: PartContext) => Promise<void>>> = {
   sites: loseSites,
+  nodes: loseNodes,
+  reboot: rebootOffline,
+  'catch-up': catchUp,
   services: killServices,
   hub: killHubServers,
+  scale: manySites,
 };

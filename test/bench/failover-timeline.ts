@@ -7,13 +7,15 @@ import {
   STREAMS,
   type Observed,
   type SitePhase,
+  type SiteState,
 } from '@skerry/contracts';
 
 const ALIVE: ReadonlySet<string> = new Set(['running', 'completed']);
 
 /** What the hub knows, as it comes to know it: phases of sites and what each reports, with `performance.now()` of each. */
 export class Timeline {
-  private readonly phases = new Map<string, { phase: SitePhase; at: number }>();
+  private readonly phases = new Map<string, SitePhase>();
+  private readonly nodes = new Map<string, number>();
   /** When a site was last declared lost. */
   private readonly lostAt = new Map<string, number>();
   private readonly observed = new Map<string, Map<string, Observed>>();
@@ -25,7 +27,7 @@ export class Timeline {
     timeline.followings = await Promise.all([
       bus.follow(bucketStream(BUCKETS.siteStates.name), (m) => {
         const parsed = siteStateSchema.safeParse(m.data.length === 0 ? undefined : m.json());
-        if (parsed.success) timeline.phase(parsed.data.site, parsed.data.phase);
+        if (parsed.success) timeline.state(parsed.data);
       }),
       bus.follow(
         STREAMS.OBSERVED.name,
@@ -45,7 +47,12 @@ export class Timeline {
   }
 
   phaseOf(site: string): SitePhase | undefined {
-    return this.phases.get(site)?.phase;
+    return this.phases.get(site);
+  }
+
+  /** Nodes that a site counts as there. */
+  nodesOf(site: string): number {
+    return this.nodes.get(site) ?? 0;
   }
 
   /** When a site was last declared lost; undefined for never, or not after `since`. */
@@ -91,11 +98,10 @@ export class Timeline {
     });
   }
 
-  private phase(site: string, phase: SitePhase): void {
-    if (this.phases.get(site)?.phase === phase) return;
-    const at = performance.now();
-    this.phases.set(site, { phase, at });
-    if (phase === 'lost') this.lostAt.set(site, at);
+  private state({ site, phase, nodes }: SiteState): void {
+    this.nodes.set(site, nodes);
+    if (phase === 'lost' && this.phases.get(site) !== 'lost') this.lostAt.set(site, performance.now());
+    this.phases.set(site, phase);
     this.news();
   }
 

@@ -13,8 +13,24 @@ const { values } = parseArgs({
   },
 });
 
-const FULL: Sizes = { realRuns: 21, mockRuns: 200, sites: 16, atOnce: 5, hubRuns: 5, simulatedSites: 1_000 };
-const QUICK: Sizes = { realRuns: 7, mockRuns: 20, sites: 9, atOnce: 3, hubRuns: 2, simulatedSites: 1_000 };
+const FULL: Sizes = {
+  realRuns: 21,
+  mockRuns: 200,
+  sites: 16,
+  atOnce: 5,
+  hubRuns: 5,
+  catchUpRuns: 48,
+  simulatedSites: 1_000,
+};
+const QUICK: Sizes = {
+  realRuns: 7,
+  mockRuns: 20,
+  sites: 9,
+  atOnce: 3,
+  hubRuns: 2,
+  catchUpRuns: 4,
+  simulatedSites: 1_000,
+};
 
 const wanted = values.part ?? Object.keys(PARTS);
 const unknown = wanted.find((name) => !(name in PARTS));
@@ -24,7 +40,8 @@ if (unknown !== undefined) {
 }
 const base = values.quick ? QUICK : FULL;
 const runs = values.runs === undefined ? undefined : Number(values.runs);
-const sizes: Sizes = runs === undefined ? base : { ...base, realRuns: runs, mockRuns: runs, hubRuns: runs };
+const sizes: Sizes =
+  runs === undefined ? base : { ...base, realRuns: runs, mockRuns: runs, hubRuns: runs, catchUpRuns: runs };
 
 const report = new Report(values.json);
 const nats = await ensureNatsServer();

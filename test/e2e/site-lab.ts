@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { ensureDebianTool } from '@skerry/nats-server';
 import type { CloudOptions } from '@skerry/local';
 
@@ -92,6 +92,11 @@ export class SiteLab {
   heal(site: string): void {
     this.rule(site, '-F', ['INPUT']);
     this.rule(site, '-F', ['OUTPUT']);
+  }
+
+  /** What `/proc/PID/ns/net` says of a process at a site. */
+  namespaceId(site: string): string {
+    return `net:[${statSync(`/run/netns/${this.namespace(site)}`).ino}]`;
   }
 
   /** Ids of the processes that run at a site: its server, its agents and their replicas. */

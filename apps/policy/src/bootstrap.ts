@@ -16,6 +16,8 @@ import { IdentitiesStore } from './stores/identities.store.js';
 import { QuotasStore } from './stores/quotas.store.js';
 import { SitesStore } from './stores/sites.store.js';
 
+/** A thousand sites take half a megabyte. */
+const MAX_BYTES = 4 * 1024 * 1024;
 const { account, userKey } = siteIdentitySchema.shape;
 
 const foundedQuotaSchema = quotaSchema.omit({
@@ -30,7 +32,7 @@ export const bootstrapSchema = z.strictObject({
   tokens: z.array(apiTokenSchema).max(64).default([]),
   sites: z
     .array(z.strictObject({ description: siteDescriptionSchema, account, userKey }))
-    .max(256)
+    .max(2_000)
     .default([]),
   quotas: z.array(foundedQuotaSchema).max(1_000).default([]),
 });
@@ -50,7 +52,7 @@ export class Bootstrap implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const path = this.config.bootstrapFile;
     if (path === undefined) return;
-    const parsed = parse(bootstrapSchema, JSON.parse(await readPrivateFile(path)));
+    const parsed = parse(bootstrapSchema, JSON.parse(await readPrivateFile(path, MAX_BYTES)));
     if (!parsed.ok) {
       const problems = parsed.issues.map((i) => `${i.path}: ${i.problem} (${i.allowed ?? ''})`).join('; ');
       throw new Error(`SKERRY_BOOTSTRAP_FILE: ${path}: ${problems}`);

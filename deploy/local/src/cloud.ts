@@ -57,6 +57,8 @@ export interface CloudOptions {
   wanRttMs?: (site: string) => number;
   /** Changes how a process of a site is run; tests put sites on machines of their own with it. Default: as it is. */
   siteProcess?: (site: string, spec: ProcessSpec) => ProcessSpec;
+  /** Sites of which nothing is started here: somebody else plays them. Default none. */
+  elsewhere?: (site: string) => boolean;
   /** Address that sites on other machines dial. Default loopback, or what the cloud was founded with. */
   listen?: string;
   onProgress?: (line: string) => void;
@@ -250,7 +252,7 @@ export class LocalCloud {
     for (const app of SERVICES) {
       for (let i = 0; i < (this.options.instances ?? 1); i++) await this.startService(app, i);
     }
-    for (const site of this.siteNames) {
+    for (const site of this.siteNames.filter((name) => this.options.elsewhere?.(name) !== true)) {
       await writeLeafConfig(this.paths, this.file, site, await this.leafUrls(site));
       this.startLeaf(site);
       for (const node of this.nodesOf(site)) this.startAgent(site, node);

@@ -52,9 +52,9 @@ async function withDraft(path: string, text: string, place: (draft: string) => P
 
 /**
  * Reads a file that holds a secret. Throws, naming the file and the remedy but never the content, when it is
- * missing, larger than 256 KiB, no plain file, or readable by the group or others.
+ * missing, larger than `maxBytes` (default 256 KiB), no plain file, or readable by the group or others.
  */
-export async function readPrivateFile(path: string): Promise<string> {
+export async function readPrivateFile(path: string, maxBytes = MAX_BYTES): Promise<string> {
   const file = await open(path, 'r').catch((cause: unknown) => {
     throw new Error(`read ${path}`, { cause });
   });
@@ -67,7 +67,7 @@ export async function readPrivateFile(path: string): Promise<string> {
       const found = (mode & 0o777).toString(8).padStart(4, '0');
       throw new Error(`${path} holds a secret and has mode ${found}: run chmod 600 on it`);
     }
-    if (size > MAX_BYTES) throw new Error(`${path} is larger than ${MAX_BYTES} bytes`);
+    if (size > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
     return await file.readFile('utf8');
   } finally {
     await file.close();
