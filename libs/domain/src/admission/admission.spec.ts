@@ -1,5 +1,7 @@
 import {
+  LIMITS,
   siteDescriptionSchema,
+  siteSchema,
   workloadDocumentSchema,
   workloadSchema,
   type Actor,
@@ -393,6 +395,35 @@ describe('emptying a site', () => {
     expect(fjordNow()).toMatchObject({ membership: 'joined', recalledAt: expect.any(String) });
     cloud.ask({ verb: 'site.remove', name: 'fjord', force: true });
     expect(cloud.ask({ verb: 'site.recall', name: 'fjord' })).toMatchObject({ code: 'not-found' });
+  });
+
+  test('a removal that is asked for again with a deadline gets that one, and goes on without one', () => {
+    join();
+    cloud.ask({ verb: 'site.remove', name: 'fjord' });
+    expect(fjordNow()?.departure?.deadline).toBeUndefined();
+    expect(cloud.ask({ verb: 'site.remove', name: 'fjord', deadlineMs: 60_000 })).toMatchObject({
+      changes: [{ change: 'updated' }],
+    });
+    expect(fjordNow()).toMatchObject({
+      membership: 'leaving',
+      departure: { kind: 'retire', deadline: expect.any(String) },
+    });
+    expect(cloud.ask({ verb: 'site.remove', name: 'fjord' })).toMatchObject({
+      changes: [{ change: 'unchanged' }],
+    });
+  });
+
+  test('refuses a rule for more nodes than a site may name, and what is there can still be changed', () => {
+    join();
+    const remove = (name: string) => cloud.ask({ verb: 'node.remove', site: 'fjord', name });
+    for (let n = 0; n < LIMITS.nodesPerSite; n += 1)
+      expect(remove(`n${n}`)).toMatchObject({ changes: [{ change: 'updated' }] });
+    expect(remove('one-more')).toMatchObject({
+      code: 'too-large',
+      issues: [{ allowed: expect.stringContaining('nodesPerSite') }],
+    });
+    expect(siteSchema.safeParse(fjordNow()).success).toBe(true);
+    expect(remove('n0')).toMatchObject({ changes: [{ change: 'unchanged' }] });
   });
 
   test('a node is cordoned, drained and freed again; one that was removed is so for ever', () => {

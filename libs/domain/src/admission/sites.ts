@@ -1,4 +1,12 @@
-import type { Change, CommandBody, Departure, NodeRule, Site, SiteDescription } from '@skerry/contracts';
+import {
+  LIMITS,
+  type Change,
+  type CommandBody,
+  type Departure,
+  type NodeRule,
+  type Site,
+  type SiteDescription,
+} from '@skerry/contracts';
 import { superseded } from './sequence.js';
 import {
   NO_WRITES,
@@ -51,7 +59,7 @@ function nameUsed(known: Site): Rejected {
 
 /**
  * Takes a site out: first `leaving`, while its work moves away; `removed` when it has said that nothing is left. One that never
- * joined, or is forced out (it is dead), is `removed` at once.
+ * joined, or is forced out (it is dead), is `removed` at once. Asked again with a deadline, that one counts.
  */
 export function admitSiteRemove(
   body: Body<'site.remove'>,
@@ -60,7 +68,7 @@ export function admitSiteRemove(
 ): Admission {
   const forced = body.force === true;
   return changedSite(body.name, request, state, (site) => {
-    if (site.membership === 'leaving' && !forced) return undefined;
+    if (site.membership === 'leaving' && !forced && body.deadlineMs === undefined) return undefined;
     if (site.membership === 'pending' || forced) return { ...site, membership: 'removed' };
     return { ...departing(site, 'retire', body.deadlineMs, request.now), membership: 'leaving' };
   });
@@ -100,16 +108,30 @@ export function admitSiteRecall(
   });
 }
 
-/** Says what is wanted of one node. A node that was removed stays so: its name is not used again. */
+/** Says what is wanted of one node. A node that was removed stays so: its name is not used again. At most `nodesPerSite` are named. */
 export function admitNodeSet(
   { site: siteName, name, rule }: { site: string; name: string; rule?: NodeRule | undefined },
   request: AdmissionRequest,
   state: AdmissionState,
 ): Admission {
-  const before = state.site(siteName)?.nodes?.[name];
+  const named = state.site(siteName)?.nodes ?? {};
+  const before = Object.hasOwn(named, name) ? named[name] : undefined;
   if (before === 'removed' && rule !== 'removed')
     return rejected('name-used', `the node ${name} of ${siteName} was removed, and its name with it`, {
       hint: 'join the machine again under another name',
+    });
+  // A site with more would be one that nobody can read.
+  if (before === undefined && rule !== undefined && Object.keys(named).length >= LIMITS.nodesPerSite)
+    return rejected('too-large', `${siteName} has ${LIMITS.nodesPerSite} nodes with a rule of their own`, {
+      issues: [
+        {
+          path: 'nodes',
+          problem: 'too many',
+          value: name,
+          allowed: `at most ${LIMITS.nodesPerSite}, removed ones among them (limit nodesPerSite)`,
+        },
+      ],
+      hint: 'uncordon nodes that need no rule any more, or move the machines to a new site',
     });
   return changedSite(siteName, request, state, (site) => {
     if (before === rule) return undefined;
