@@ -18,12 +18,17 @@ import { ReportSite } from './handlers/report-site.js';
 import { SendCommand } from './handlers/send-command.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { Asked, type Caller } from './http/caller.js';
-import { flagSchema, numberText, readInput, readJsonBody, sitePathSchema } from './http/read-input.js';
+import {
+  deadlineMsTextSchema,
+  flagSchema,
+  readInput,
+  readJsonBody,
+  sitePathSchema,
+} from './http/read-input.js';
 import { FleetStore } from './stores/fleet.store.js';
 import { TraceInterceptor } from './http/request-trace.js';
 import { TokenGuard } from './http/token.guard.js';
 
-const MAX_DEADLINE_MS = 30 * 86_400_000;
 const drainSchema = z.strictObject({
   kind: z.enum(['drain', 'evacuate']),
   deadlineMs: deadlineMsSchema.optional(),
@@ -68,7 +73,7 @@ export class SitesController {
   removeSite(@Param() path: unknown, @Query() query: unknown, @Asked() caller: Caller) {
     const { site } = readInput(sitePathSchema, path, 'the path');
     const { force, deadlineMs } = readInput(
-      z.object({ force: flagSchema, deadlineMs: numberText(MAX_DEADLINE_MS).optional() }),
+      z.object({ force: flagSchema, deadlineMs: deadlineMsTextSchema.optional() }),
       query,
       'the query',
     );

@@ -1,4 +1,4 @@
-import { nameSchema, parse, Refusal } from '@skerry/contracts';
+import { deadlineMsSchema, nameSchema, parse, Refusal } from '@skerry/contracts';
 import { z } from 'zod';
 import type { RawBody } from '../documents/read-documents.js';
 import type { FastifyRequest } from 'fastify';
@@ -43,6 +43,9 @@ export const numberText = (max: number) =>
     .regex(/^\d{1,15}$/, `a whole number from 0 to ${max}`)
     .transform(Number)
     .refine((n) => n <= max, `a whole number from 0 to ${max}`);
+
+/** `deadlineMs` in a query. What policy could not read must not become a command. */
+export const deadlineMsTextSchema = numberText(30 * 86_400_000).pipe(deadlineMsSchema);
 
 export const workloadPathSchema = z.object({ project: nameSchema, name: nameSchema });
 export const sitePathSchema = z.object({ site: nameSchema });
