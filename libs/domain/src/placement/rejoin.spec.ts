@@ -144,6 +144,19 @@ describe('a site that returns', () => {
     expect(web.decide()).toBe('b 3');
   });
 
+  it('with keep-replacement gives nothing up that has not said yet how it fares, while no replacement is healthy', () => {
+    const web = new Away({ onSiteLoss: { rejoin: 'keep-replacement' } });
+    web.decide();
+    web.well('a', 3).lose('a');
+    web.decide();
+    web.change('a', { phase: 'ready' }).well('a', 0);
+    expect(web.decide()).toBe('b 3, a 3?');
+    web.well('a', 3);
+    expect(web.decide()).toBe('b 3, a 3~');
+    web.well('b', 3);
+    expect(web.decide()).toBe('b 3');
+  });
+
   it('with keep-newest keeps its originals, unless the workload was changed meanwhile', () => {
     const same = Away.replaced({ onSiteLoss: { rejoin: 'keep-newest' } });
     same.change('a', { phase: 'ready' }).well('a', 3);

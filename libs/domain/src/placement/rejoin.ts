@@ -113,7 +113,9 @@ function goesOn(
     return given ? [] : [share];
   }
   // What is healthy and was not taken up is from here on handed over like anything else that is not wanted where it is.
-  if (policy === 'keep-replacement' || overdue || isWell(one, request)) return [];
+  if (overdue || isWell(one, request)) return [];
+  // Until it has said how it fares it may be the only one that is well.
+  if (policy === 'keep-replacement' && replaced) return [];
   const until = Math.min(
     share.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(share.deadline),
     now + workload.spec.update.healthyDeadlineMs,
