@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Replica } from '@skerry/contracts';
 import { HubSilence } from './hub-silence.js';
@@ -25,19 +26,46 @@ describe('an agent without a server', () => {
     await site.close();
   });
 
-  it('rests what shall not run at a site that is cut off, and nothing else, until the hub is heard', async () => {
-    await agent.take(assignment('orphan', { orphan: 'stop' }));
+  it('rests what shall not run without the hub for so long, and nothing else, until the hub is heard', async () => {
+    await agent.take({ ...assignment('soon', { orphan: 'stop' }), orphanStopAfterMs: 700 });
+    await agent.take(assignment('later', { orphan: 'stop' }));
     await agent.take(assignment('keeper', { orphan: 'keep' }));
-    await running('orphan');
-    await running('keeper');
-    const [before] = replicas('orphan');
-    agent.supervisor.setCutOff(true);
-    await eventually('it rests', () => phases('orphan')[0] === 'backoff');
+    for (const name of ['soon', 'later', 'keeper']) await running(name);
+    const [before] = replicas('soon');
+    await eventually('it rests', () => phases('soon')[0] === 'backoff');
     expect(alive(before?.pid ?? 0)).toBe(false);
-    expect(phases('keeper')).toEqual(['running']);
-    agent.supervisor.setCutOff(false);
-    await running('orphan');
+    expect([phases('later'), phases('keeper')]).toEqual([['running'], ['running']]);
+    agent.hubAnswered(performance.now() + 60_000);
+    await running('soon');
     expect(replicas('keeper')[0]?.restarts).toBe(0);
+  });
+
+  it('lets an owner run only under a lease that knows of no more losses than its assignment', async () => {
+    await agent.take(assignment('lead', { type: 'singleton', orphan: 'stop', epoch: 1 }));
+    await eventually('it is taken', () => agent.supervisor.report('shop.lead'));
+    agent.hubAnswered(performance.now());
+    expect(replicas('lead')).toEqual([]);
+    agent.hubAnswered(performance.now(), { sentAtMs: performance.now(), losses: 0 });
+    await running('lead');
+    // The site was declared lost and is heard again: somebody else may own it by now.
+    agent.hubAnswered(performance.now(), { sentAtMs: performance.now(), losses: 1 });
+    await eventually('it rests', () => phases('lead')[0] === 'backoff');
+    const again = { type: 'singleton', orphan: 'stop', epoch: 1, losses: 1 } as const;
+    await agent.take(assignment('lead', { ...again, version: { revision: 2 } }));
+    await running('lead');
+    await eventually('the lease has run out', () => phases('lead')[0] === 'backoff');
+  }, 20_000);
+
+  it('goes on with an owner under the lease that the agent before it had', async () => {
+    await agent.take(assignment('lead', { type: 'singleton', orphan: 'stop', epoch: 1 }));
+    agent.hubAnswered(performance.now(), { sentAtMs: performance.now(), losses: 0 });
+    await running('lead');
+    const [before] = replicas('lead');
+    await eventually('the lease is written down', () => existsSync(agent.places.lease));
+    await agent.close();
+    agent = await NodeAgent.start(site.dir, { log: QUIET });
+    await running('lead');
+    expect(replicas('lead')).toMatchObject([{ pid: before?.pid, restarts: 0 }]);
   });
 
   it('goes on with what ran while a newer version does not fit, over its own restart too', async () => {
@@ -86,16 +114,35 @@ describe('an agent without a server', () => {
 });
 
 describe('silence of the hub', () => {
-  it('counts from the start on, and ends with the first word', async () => {
-    const seen: boolean[] = [];
-    const silence = new HubSilence((cutOff) => seen.push(cutOff), 100);
-    silence.start();
+  it('counts from the start on, and is over with the first word', async () => {
+    const silence = await HubSilence.open();
+    let looks = 0;
+    silence.start(() => {
+      looks += 1;
+    });
     try {
-      await eventually('cut off', () => seen.includes(true));
+      await eventually('it is looked at', () => looks > 0);
+      expect(silence.silentMs).toBeGreaterThan(100);
       silence.heard();
-      expect(seen.at(-1)).toBe(false);
+      expect(silence.silentMs).toBeLessThan(100);
+      expect(silence.covers(0)).toBe(false);
     } finally {
       silence.stop();
     }
+  });
+
+  it('says once that the site is back after each loss', async () => {
+    const silence = await HubSilence.open();
+    let returns = 0;
+    silence.start(
+      () => undefined,
+      () => {
+        returns += 1;
+      },
+    );
+    silence.stop();
+    for (const losses of [0, 0, 1, 1, 3])
+      silence.heard(performance.now(), { sentAtMs: performance.now(), losses });
+    expect([returns, silence.losses]).toEqual([2, 3]);
   });
 });

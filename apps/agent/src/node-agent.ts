@@ -15,7 +15,7 @@ import {
 import { MockDriver } from './drivers/mock-driver.js';
 import type { Driver } from './drivers/driver.js';
 import { Drivers } from './drivers/registry.js';
-import type { Room } from '@skerry/domain';
+import type { Grant, Room } from '@skerry/domain';
 import { DesiredStore } from './desired/desired-store.js';
 import { keyOf } from './desired/held-object.js';
 import { lockFolder } from './files/agent-lock.js';
@@ -49,6 +49,8 @@ import { makeTracing, type Tracing } from './tracing.js';
 export class NodeAgent {
   private retire: (() => void) | undefined;
   private superseded: (change: Override) => void = () => undefined;
+  /** What is wrong with what the site keeps of itself; told by what keeps it. */
+  localTrouble: () => string | undefined = () => undefined;
 
   private constructor(
     readonly dir: string,
@@ -72,6 +74,7 @@ export class NodeAgent {
       roster: Roster;
       book: AllotmentBook;
       counter: ReportCounter;
+      silence: HubSilence;
     },
   ) {}
 
@@ -106,11 +109,13 @@ export class NodeAgent {
       log,
     });
     const share = { several: () => roster.several, of: (key: string) => book.get(key) };
-    const supervisor = new Supervisor({ store, runner, admission, place, share, log });
+    const silence = await HubSilence.open(places.lease);
+    const supervisor = new Supervisor({ hub: silence, store, runner, admission, place, share, log });
     const reporter = new Reporter({
       report: (key) => supervisor.report(key),
       traceOf: (key) => store.get(key)?.traceparent,
       counter,
+      losses: () => silence.losses,
       subjectOf: (report) => reportSubject(roster.several ? site.node : undefined, report),
       tracing,
       log,
@@ -131,10 +136,14 @@ export class NodeAgent {
       tracing,
       processes,
       logs,
+      silence,
     };
     const agent = new NodeAgent(dir, site, places, log, parts);
     agent.followBook();
-    agent.silence.start();
+    silence.start(
+      () => supervisor.heedHub(),
+      () => reporter.all(),
+    );
     await supervisor.begin(records.filter((r) => drivers.names().includes(r.driver)));
     log.info('agent started', {
       site: site.site,
@@ -146,13 +155,15 @@ export class NodeAgent {
   }
 
   readonly startedAt = new Date().toISOString();
-  /** Told by what talks to the hub. */
-  readonly silence = new HubSilence((cutOff) => this.parts.supervisor.setCutOff(cutOff));
   /** Random for each start. */
   readonly incarnation = randomBytes(16).toString('hex');
 
   private taken: (key: string) => void = () => undefined;
 
+  /** Told by what talks to the hub. */
+  get silence(): HubSilence {
+    return this.parts.silence;
+  }
   get roster(): Roster {
     return this.parts.roster;
   }
@@ -184,7 +195,7 @@ export class NodeAgent {
   }
   /** What is wrong here and a person has to mend. */
   get troubles(): string[] {
-    const found = [this.store.trouble, this.reporter.trouble].flatMap((text) => text ?? []);
+    const found = [this.store.trouble, this.reporter.trouble, this.localTrouble()].flatMap((text) => text ?? []);
     return found.map((text) => text.slice(0, LIMITS.troubleChars));
   }
   /** What replicas may use of this machine. */
@@ -223,9 +234,9 @@ export class NodeAgent {
     this.taken = listener;
   }
 
-  /** The hub has answered what was sent at this moment, by the monotonic clock. */
-  hubAnswered(sentAt: number): void {
-    this.silence.heard(sentAt);
+  /** The hub has answered what was sent at this moment, by the monotonic clock; with a lease for the site, or without. */
+  hubAnswered(sentAt: number, grant?: Grant): void {
+    this.silence.heard(sentAt, grant, this.holdsSingletons);
   }
 
   /** The site has several nodes from now on. */
@@ -349,7 +360,8 @@ export class NodeAgent {
 /** Exchanges the logs of what runs when they grow long. */
 function logKeeper(runner: ReplicaRunner, places: Folders, log: Log): LogKeeper {
   const folders = () => runner.upIds('process').map((id) => workFolder(places.work, id).logs);
-  return new LogKeeper({ folders, log });
+  const bytes = (site.budget.logsMiB ?? LOGS_MIB) * 1024 * 1024;
+  return new LogKeeper({ folders, log, budget: { workRoot: places.work, bytes } });
 }
 
 const placeOf = ({ site, node, address }: SiteFile) => ({ site, node, address });

@@ -1,87 +1,221 @@
 import type { ChildProcess } from 'node:child_process';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Bus } from '@skerry/bus';
-import type { Observed } from '@skerry/contracts';
-import { alive, assignment, end, eventually, HubStandIn, SiteUnderTest } from './site-under-test.suite.js';
+import { SITE_BUCKETS, SITE_EPOCH_KEY, type Observed } from '@skerry/contracts';
+import { allotmentBucket } from './members/allotment-book.js';
+import {
+  alive,
+  assignment,
+  end,
+  eventually,
+  HubStandIn,
+  SiteUnderTest,
+  tombstone,
+} from './site-under-test.suite.js';
 
 const ROOM = { cpuMillicores: 1_000, memoryMiB: 10_000, diskMiB: 10_000 };
 const NODES = ['n1', 'n2', 'n3'];
 
+/** One site with real agents and a real server; what one test leaves is what the next finds. */
 describe('a site of three nodes', () => {
   let site: SiteUnderTest;
   let hub: HubStandIn;
-  let agents: Map<string, ChildProcess>;
   /** A connection to look at what lies at the site. */
   let looks: Bus;
+  const agents = new Map<string, ChildProcess>();
+  const said: string[] = [];
 
   const folder = (node: string) => (node === 'n1' ? undefined : node);
   const start = async (node: string) => {
     const at = folder(node);
     agents.set(node, await site.startAgent(at === undefined ? {} : { node: at }));
   };
-  const kill = async (node: string, signal: NodeJS.Signals = 'SIGKILL') => {
-    await end(agents.get(node), signal);
+  const kill = async (node: string) => {
+    await end(agents.get(node), 'SIGKILL');
     agents.delete(node);
   };
+  const pidsOn = async (node: string) =>
+    (await site.records(folder(node))).flatMap(({ pid }) => (pid !== undefined && alive(pid) ? [pid] : []));
   /** As a machine that loses its power: the agent and all that it ran. */
   const crash = async (node: string) => {
     const pids = await pidsOn(node);
     await kill(node);
     for (const pid of pids) process.kill(pid, 'SIGKILL');
   };
-  const pidsOn = async (node: string) =>
-    (await site.records(folder(node))).flatMap(({ pid }) => (pid !== undefined && alive(pid) ? [pid] : []));
   const nodesOf = (o: Observed | undefined) =>
     (o?.replicas ?? []).filter((r) => r.phase === 'running').map((r) => r.node);
+  const epoch = async () => {
+    const entry = await allotmentBucket(looks).get(SITE_EPOCH_KEY);
+    return entry?.value.kind === 'SiteEpoch' ? { by: entry.value.controller, at: entry.revision } : undefined;
+  };
+  /** All agents that run are heard, and one controls the site. */
   const controller = async () =>
-    await eventually('a controller', async () => {
+    await eventually('a controller that hears all', async () => {
       const last = hub.beats.at(-1);
-      const bucket = looks.bucket({ name: 'allotments', owner: 'agent', maxBytes: 1 }, asEpoch);
-      const entry = await bucket.get('epoch').catch(() => undefined);
-      return last !== undefined && last.beat.nodes === agents.size ? entry?.value.controller : undefined;
+      const is = await epoch().catch(() => undefined);
+      const there = last !== undefined && Date.now() - last.at < 1_500 && last.beat.nodes === agents.size;
+      const ready = [...agents.keys()].every((n) => hub.nodes.get(n)?.phase === 'ready');
+      return there && ready && is !== undefined && agents.has(is.by) ? is.by : undefined;
     });
+  const other = (...not: string[]) => NODES.find((n) => agents.has(n) && !not.includes(n)) ?? '';
+  const running = async (name: string, count: number, without: string) =>
+    await hub.seen(name, (o) => nodesOf(o).length === count && !nodesOf(o).includes(without));
+  const took = (what: string, began: number) => {
+    const ms = Date.now() - began;
+    said.push(`${what}: ${ms} ms`);
+    return ms;
+  };
 
-  beforeEach(async () => {
-    agents = new Map();
+  beforeAll(async () => {
     site = await SiteUnderTest.make({ allocatable: ROOM });
     await site.addNode('n2');
     await site.addNode('n3');
     await site.startServer();
     hub = await HubStandIn.at(site);
     looks = await site.connect();
-    for (const node of NODES) await start(node);
+    // All at once: they race for the lease.
+    await Promise.all(NODES.map(start));
     await controller();
-  });
-  afterEach(async () => {
+  }, 60_000);
+  afterAll(async () => {
+    for (const agent of agents.values()) await end(agent, 'SIGKILL');
     await looks.close();
     await hub.bus.close();
     await site.close();
-  });
+    process.stdout.write(`${said.join('\n')}\n`);
+  }, 60_000);
 
-  it('spreads replicas, reports as one, and starts on the others what a dead node ran', async () => {
+  it('spreads replicas over its nodes, runs each once, and reports as one', async () => {
     hub.want(
       assignment('web', { replicas: 3 }),
-      assignment('pretend', { replicas: 6, run: { driver: 'mock' } }),
+      assignment('many', { replicas: 6, run: { driver: 'mock' } }),
     );
     const web = await hub.running('web', 3);
     expect(nodesOf(web).toSorted()).toEqual(NODES);
-    await hub.running('pretend', 6);
-    const leader = await controller();
-    const victim = NODES.find((n) => n !== leader) ?? '';
+    expect(nodesOf(await hub.running('many', 6)).toSorted()).toEqual(['n1', 'n1', 'n2', 'n2', 'n3', 'n3']);
+    expect((await Promise.all(NODES.map(pidsOn))).map((p) => p.length)).toEqual([1, 1, 1]);
+    const capacity = hub.beats.at(-1)?.beat.capacity.shapes;
+    expect(capacity).toEqual([{ nodes: 3, ...ROOM }]);
+    expect(NODES.map((n) => hub.nodes.get(n)?.phase)).toEqual(['ready', 'ready', 'ready']);
+    const perSecond = hub.beats.filter(({ at }) => at > Date.now() - 4_000).length;
+    expect(perSecond).toBeLessThanOrEqual(5);
+  });
+
+  it('starts on the others what a dead node ran, and restarts nothing else', async () => {
+    const before = hub.newest('web');
+    const victim = other(await controller());
     const began = Date.now();
     await crash(victim);
-    const gone = (o: Observed) => nodesOf(o).length === 3 && !nodesOf(o).includes(victim);
-    const after = await hub.seen('web', gone);
-    const tookMs = Date.now() - began;
-    console.log(`a dead node's replicas ran on the others after ${tookMs} ms`);
-    expect(tookMs).toBeLessThan(5_000);
-    const kept = new Map(web.replicas.map((r) => [r.slot, r.pid]));
-    for (const r of after.replicas.filter((x) => web.replicas[x.slot]?.node !== victim))
-      expect(r.pid).toBe(kept.get(r.slot));
+    const after = await running('web', 3, victim);
+    expect(took('node killed -9, its replicas run on the others', began)).toBeLessThan(8_000);
+    const kept = before?.replicas.filter((r) => r.node !== victim) ?? [];
+    for (const r of kept) expect(after.replicas.find((x) => x.slot === r.slot)?.pid).toBe(r.pid);
     expect(hub.nodes.get(victim)?.phase).toBe('lost');
+    await start(victim);
+    await controller();
+  });
+
+  it('goes on when its controller dies, and its reports rise over controllers', async () => {
+    const first = await controller();
+    const began = Date.now();
+    await crash(first);
+    const after = await running('web', 3, first);
+    expect(took('controller killed -9, its replicas run on the others', began)).toBeLessThan(10_000);
+    expect((await epoch())?.by).not.toBe(first);
+    const numbers = hub.reports.filter((r) => r.name === 'web').map((r) => r.report);
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    expect(after.report).toBe(numbers.at(-1));
+    await start(first);
+    await controller();
+  });
+
+  it('takes from a frozen controller what it had, which writes nothing and stops what moved when it wakes', async () => {
+    const frozen = await controller();
+    hub.want(assignment('pin', { replicas: 3 }));
+    await hub.running('pin', 3);
+    const mine = await pidsOn(frozen);
+    expect(mine.length).toBeGreaterThan(0);
+    const was = await epoch();
+    const began = Date.now();
+    agents.get(frozen)?.kill('SIGSTOP');
+    await running('pin', 3, frozen);
+    took('controller frozen, its replicas run on the others', began);
+    const is = await epoch();
+    expect(mine.every(alive)).toBe(true);
+    agents.get(frozen)?.kill('SIGCONT');
+    await eventually('it stopped what moved', () => !mine.some(alive));
+    expect(await epoch()).toEqual(is);
+    const written = allotmentBucket(looks);
+    const entries = await Promise.all((await written.keys()).map(async (key) => await written.get(key)));
+    const epochs = entries.flatMap((e) => (e?.value.kind === 'Allotment' ? [e.value.epoch] : []));
+    expect(new Set(epochs.filter((e) => e > (was?.at ?? 0)))).toEqual(new Set([is?.at]));
+    expect(nodesOf(hub.newest('pin'))).not.toContain(frozen);
+    await controller();
+  });
+
+  it('replaces what a dead node ran while the hub is away, and says so when it is back', async () => {
+    hub.want(assignment('alone', { replicas: 3 }));
+    await hub.running('alone', 3);
+    const victim = other(await controller());
+    hub.there = false;
+    const began = Date.now();
+    await crash(victim);
+    const rest = NODES.filter((n) => n !== victim);
+    const up = async () => {
+      const records = await Promise.all(rest.map((n) => site.records(folder(n))));
+      const pids = records
+        .flat()
+        .filter((r) => r.id.includes('alone') && r.pid !== undefined && alive(r.pid));
+      return pids.length === 3;
+    };
+    await eventually('three run on two nodes', up);
+    expect(took('node killed -9 without a hub, its replicas run on the others', began)).toBeLessThan(8_000);
+    hub.there = true;
+    await running('alone', 3, victim);
+    await start(victim);
+    await controller();
+  });
+
+  it('refuses within a second and a half what fits on no node, with what is short', async () => {
+    const big = { resources: { cpuMillicores: 600, memoryMiB: 0 }, run: { driver: 'mock' } };
+    const asked = Date.now();
+    hub.want(assignment('big', { ...big, replicas: 4 }));
+    const refused = await hub.seen('big', (o) => o.state === 'refused');
+    expect(Date.now() - asked).toBeLessThan(3_000);
+    expect(refused.refusal).toMatchObject({
+      check: 'capacity',
+      has: expect.stringMatching(/^room for [23] of 4 replicas on [23] nodes; n\d: /),
+    });
+    hub.want(assignment('big', { ...big, replicas: 3, version: { generation: 2 } }));
+    expect(nodesOf(await hub.running('big', 3)).toSorted()).toEqual(NODES);
+  });
+
+  it('empties a node that is to be drained, with each replica running elsewhere before it goes', async () => {
+    await controller();
+    const [victim = ''] = nodesOf(hub.newest('web'));
+    const least: number[] = [];
+    const counts = () => least.push(nodesOf(hub.newest('web')).length);
+    const timer = setInterval(counts, 20);
+    hub.want({ kind: 'NodeRules', site: 's1', generation: 1, nodes: { [victim]: 'draining' } });
+    await running('web', 3, victim);
+    clearInterval(timer);
+    expect(Math.min(...least)).toBe(3);
+    await eventually('told as draining', () => hub.nodes.get(victim)?.phase === 'draining');
+    hub.want({ kind: 'NodeRules', site: 's1', generation: 2, nodes: {} });
+    await eventually('told as ready', () => hub.nodes.get(victim)?.phase === 'ready');
+  });
+
+  it('removes everywhere what is removed, and forgets it when every node has said so', async () => {
+    hub.want(tombstone('web'), tombstone('pin'), tombstone('alone'));
+    for (const name of ['web', 'pin', 'alone']) await hub.seen(name, (o) => o.state === 'absent');
+    expect((await Promise.all(NODES.map(pidsOn))).flat()).toEqual([]);
+    const seen = looks.bucket(SITE_BUCKETS.seen, (v) => v);
+    await eventually(
+      'nothing is kept of it',
+      async () => !(await seen.keys()).some((k) => k.endsWith('.shop.web')),
+    );
+    await eventually('nobody has to be told', async () => {
+      return (await allotmentBucket(looks).get('shop.web')) === undefined;
+    });
   });
 });
-
-function asEpoch(value: unknown): { controller?: string } {
-  return typeof value === 'object' && value !== null ? value : {};
-}

@@ -76,6 +76,7 @@ export function folders(dir: string) {
     mocks: join(dir, 'state', 'mock-replicas.json'),
     counter: join(dir, 'state', 'reports.json'),
     cutOff: join(dir, 'state', 'cut-off.json'),
+    lease: join(dir, 'state', 'lease.json'),
     lock: join(dir, 'state', 'agent.lock'),
     leafServer: join(dir, 'state', 'leaf-server.json'),
     work: join(dir, 'work'),

@@ -302,7 +302,9 @@ export class HubStandIn {
 
   /** The newest report of a workload. */
   newest(name: string): Observed | undefined {
-    return this.reports.findLast((r) => r.name === name);
+    return this.reports
+      .filter((r) => r.name === name)
+      .reduce<Observed | undefined>((a, b) => (a === undefined || b.report > a.report ? b : a), undefined);
   }
 
   /** Waits for a report of a workload that is as wanted. */

@@ -83,5 +83,7 @@ export const sitePulseSchema = z.strictObject({
   heard: z.record(nameSchema, z.string().max(96)),
   /** How long ago the ping was sent that the hub answered last; absent: never since this controller began. */
   hubAgoMs: count.optional(),
+  /** The newest lease that the hub gave: how long ago its ping was sent, and how often the site had been lost. */
+  lease: z.strictObject({ agoMs: count, losses: count }).optional(),
 });
 export type SitePulse = z.infer<typeof sitePulseSchema>;

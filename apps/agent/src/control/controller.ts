@@ -85,6 +85,7 @@ export class Controller implements SiteSummary {
       report: (key) => this.report(key),
       traceOf: (key) => agent.store.get(key)?.traceparent,
       subjectOf: ({ project, name }) => (this.acting() ? SITE.outboxWorkload(project, name) : undefined),
+      losses: () => agent.silence.losses,
       counter: agent.counter,
       tracing: agent.tracing,
       log: agent.log,

@@ -6,6 +6,7 @@ import {
   hearingOf,
   leaseOverAt,
   tickNodes,
+  type NodesHeard,
   type SiteNode,
 } from '@skerry/domain';
 import { reason } from '../log.js';
@@ -15,19 +16,23 @@ import { messageId } from '../reports/message-id.js';
 
 /** The nodes of a site as its controller sees them: who is heard, who may be given what; and tells the hub of each. */
 export class SiteNodes {
-  private heard = beginNodes(performance.now());
+  private heard: NodesHeard;
   private readonly began = performance.now();
   /** Incarnation of each node that has reported all that runs on it. */
   private readonly reported = new Map<string, string>();
   /** What was told of each. */
   private readonly told = new Map<string, string>();
   private settled = false;
+  /** How all stood when it was looked last. */
+  private summed = '';
 
   constructor(
     private readonly bus: Bus,
     private readonly agent: NodeAgent,
     private readonly beats: Beats,
-  ) {}
+  ) {
+    this.heard = beginNodes(beats.hearingSince, performance.now());
+  }
 
   get names(): string[] {
     return [...this.members.keys()];
@@ -40,7 +45,6 @@ export class SiteNodes {
 
   /** Looks who was heard; returns whether that changes anything. */
   look(): boolean {
-    const before = this.summary();
     for (const n of this.beats.heard.values()) if (n.reported) this.reported.set(n.node, n.incarnation);
     const was = this.heard;
     this.heard = tickNodes(was, {
@@ -51,7 +55,9 @@ export class SiteNodes {
     });
     this.settled ||= this.names.every((name) => this.hasReported(name) || !this.isPresent(name));
     for (const name of this.names) this.log(name, hearingOf(was, name));
-    return this.summary() !== before;
+    const before = this.summed;
+    this.summed = this.summary();
+    return this.summed !== before;
   }
 
   standing(name: string): NodePhase {

@@ -68,9 +68,9 @@ export class SiteVoice {
       running: () => summary.running(),
       troubles: () => summary.troubles(),
       urgent: () => agent.holdsSingletons,
-      onHub: (sentAt) => {
+      onHub: (sentAt, grant) => {
         voice.hubAt = sentAt;
-        agent.hubAnswered(sentAt);
+        agent.hubAnswered(sentAt, grant);
       },
       onHubBack: () => digest.request(),
     });

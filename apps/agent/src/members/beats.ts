@@ -24,7 +24,7 @@ export interface BeatsOptions {
   /** What is said of this node. */
   state: () => Pick<NodeBeat, 'reported' | 'seen' | 'applied' | 'held' | 'running' | 'troubles'>;
   /** What this node says as the controller; undefined when it is not. */
-  pulse: () => Pick<SitePulse, 'epoch' | 'hubAgoMs'> | undefined;
+  pulse: () => Pick<SitePulse, 'epoch' | 'hubAgoMs' | 'lease'> | undefined;
   /** The controller has heard what was sent at this moment (monotonic ms), at which the hub had been heard so long ago. */
   onAnswer: (sentAt: number, pulse: SitePulse) => void;
 }
@@ -35,7 +35,10 @@ export class Beats {
   private readonly sentAt = new Map<number, number>();
   private readonly ends: Subscription[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private unlisten: () => void = () => undefined;
   private beat = 0;
+  private since = performance.now();
+  private saidAt = performance.now();
   private newestPulse: { pulse: SitePulse; at: number } | undefined;
 
   constructor(
@@ -44,6 +47,8 @@ export class Beats {
   ) {}
 
   start(): void {
+    this.since = performance.now();
+    this.unlisten = this.bus.onConnection((connected) => connected && this.deafUntilNow());
     this.ends.push(this.bus.listen(LOCAL.beat, (m) => this.hear(json(m))));
     this.ends.push(this.bus.listen(LOCAL.pulse, (m) => this.hearPulse(json(m))));
     this.timer = setInterval(() => this.say(), NODE_TIMINGS.beatMs).unref();
@@ -52,7 +57,13 @@ export class Beats {
 
   stop(): void {
     clearInterval(this.timer);
+    this.unlisten();
     for (const end of this.ends.splice(0)) void end.drain();
+  }
+
+  /** Silence before this (monotonic ms) says nothing: this agent was not connected, or stood still. */
+  get hearingSince(): number {
+    return this.since;
   }
 
   /** What was heard last of each node, this one among them. */
@@ -70,6 +81,9 @@ export class Beats {
   /** Says at once what there is to say; else with the next beat. */
   say(): void {
     const { node, incarnation, state, pulse } = this.options;
+    const now = performance.now();
+    if (now - this.saidAt > NODE_TIMINGS.tickGapMs) this.deafUntilNow();
+    this.saidAt = now;
     this.beat += 1;
     this.sentAt.set(this.beat, performance.now());
     this.sentAt.delete(this.beat - REMEMBERED);
@@ -80,6 +94,10 @@ export class Beats {
       [...this.nodes].map(([name, n]) => [name, `${n.incarnation}.${n.beat}`]),
     );
     this.bus.say(LOCAL.pulse, { controller: node, heard, ...acting } satisfies SitePulse);
+  }
+
+  private deafUntilNow(): void {
+    this.since = performance.now() + NODE_TIMINGS.regainGraceMs;
   }
 
   private hear(body: unknown): void {

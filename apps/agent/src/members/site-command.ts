@@ -1,5 +1,14 @@
 import type { Bus, Lease } from '@skerry/bus';
-import { BUCKETS, CONTROLLER_LEASE, SITE, SITE_BUCKETS } from '@skerry/contracts';
+import {
+  BUCKETS,
+  CONTROLLER_LEASE,
+  JETSTREAM_API,
+  SITE,
+  SITE_BUCKETS,
+  SITE_STREAMS,
+  type SitePulse,
+} from '@skerry/contracts';
+import type { Grant } from '@skerry/domain';
 import { answerDigests, localDigestSubject } from '../control/local-digest.js';
 import { Controller } from '../control/controller.js';
 import { SiteVoice } from '../control/site-voice.js';
@@ -8,6 +17,7 @@ import type { Tombstones } from '../desired/tombstones.js';
 import { reason } from '../log.js';
 import type { NodeAgent } from '../node-agent.js';
 import { capacityOf } from '../node-facts.js';
+import { FORWARDER } from '../reports/forwarder.js';
 import { messageId } from '../reports/message-id.js';
 import { nodeReport } from '../reports/node-report.js';
 import { Beats } from './beats.js';
@@ -165,10 +175,13 @@ export class SiteCommand {
         return {
           epoch: control.epoch,
           ...(voice?.hubAgoMs === undefined ? {} : { hubAgoMs: voice.hubAgoMs }),
+          ...leaseTold(agent.silence.lease),
         };
       },
-      onAnswer: (sentAt, { hubAgoMs }) => {
-        if (hubAgoMs !== undefined) agent.hubAnswered(sentAt - hubAgoMs);
+      onAnswer: (sentAt, { hubAgoMs, lease }) => {
+        if (this.acting) return;
+        const grant = lease && { sentAtMs: sentAt - lease.agoMs, losses: lease.losses };
+        if (hubAgoMs !== undefined) agent.hubAnswered(sentAt - hubAgoMs, grant);
       },
     });
   }
@@ -184,6 +197,8 @@ export class SiteCommand {
       holds: () => lease.epoch !== undefined,
       onStale: () => void this.stepDown(),
     });
+    // What lies in the hands of a controller that stands still would wait until its time to answer is over.
+    await bus.request(JETSTREAM_API.consumerDelete(SITE_STREAMS.OUT, FORWARDER), {}).catch(() => undefined);
     this.voice = await SiteVoice.start(bus, { ...this.options, summary: this.control });
     this.ends.push(this.answering(bus));
     this.voice.digest.request();
@@ -215,4 +230,11 @@ export class SiteCommand {
       if (this.options.agent.lacks(key)) this.localDigest?.request();
     }, ASK_AFTER_MS).unref();
   }
+}
+
+/** The lease as the other nodes get it; rounded up, since older is safer. */
+function leaseTold(grant: Grant | undefined): Pick<SitePulse, 'lease'> {
+  if (grant === undefined) return {};
+  const agoMs = Math.max(0, Math.ceil(performance.now() - grant.sentAtMs));
+  return { lease: { agoMs, losses: grant.losses } };
 }

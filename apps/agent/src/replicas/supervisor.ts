@@ -5,15 +5,16 @@ import {
   type CheckResult,
   type Observed,
 } from '@skerry/contracts';
-import { reconcile, slotsOn, type GpusBySlot } from '@skerry/domain';
+import { reconcile, SINGLETON_LEASE, slotsOn, type GpusBySlot } from '@skerry/domain';
 import { isSingle } from '../control/site-state.js';
 import type { DesiredStore } from '../desired/desired-store.js';
 import type { HeldObject } from '../desired/held-object.js';
+import type { HubView } from '../hub-silence.js';
 import { reason, type Log } from '../log.js';
 import type { Admission } from './admission.js';
 import { heldOf, isUp, replicaOf, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaRunner } from './replica-runner.js';
-import { assign, cronTimesOf, newWorkload, versionOf, wantedOf, type Workload } from './workload.js';
+import { assign, cronTimesOf, newWorkload, rests, versionOf, wantedOf, type Workload } from './workload.js';
 
 /**
  * How long an assignment that does not fit waits for room before it is refused: what it needs may be on its way
@@ -23,6 +24,8 @@ const REFUSE_AFTER_MS = 700;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface SupervisorOptions {
+  /** What is known of the hub. */
+  hub: HubView;
   store: DesiredStore;
   runner: ReplicaRunner;
   admission: Admission;
@@ -49,7 +52,6 @@ export class Supervisor {
   private changed: (key: string) => void = () => undefined;
   /** Set when everything shall stop, whatever is wanted. */
   private halting = false;
-  private cutOff = false;
 
   constructor(private readonly options: SupervisorOptions) {
     options.runner.onChange((workload) => this.touch(workload));
@@ -152,15 +154,16 @@ export class Supervisor {
     await this.options.runner.settled();
   }
 
-  /** The hub has not been heard for so long that what runs here may have been replaced; or it is heard again. */
-  setCutOff(cutOff: boolean): void {
-    if (this.cutOff === cutOff) return;
-    this.cutOff = cutOff;
-    const orphans = [...this.workloads.values()].filter((w) => w.assignment?.orphan === 'stop');
-    this.options.log.warn(cutOff ? 'cut off from the hub' : 'the hub is heard again', {
-      orphans: orphans.length,
-    });
-    for (const workload of orphans) this.touch(workload);
+  /** Looks again at what may not run without the hub: it rests while that is silent, and goes on when it is heard. */
+  heedHub(): void {
+    for (const workload of this.workloads.values()) {
+      const resting = rests(workload, this.options.hub);
+      if (resting === workload.rested) continue;
+      this.options.log.warn(resting ? 'rests without the hub' : 'goes on with the hub', {
+        workload: workload.key,
+      });
+      this.touch(workload);
+    }
   }
 
   /** Stops deciding; what runs goes on. */
@@ -335,7 +338,8 @@ export class Supervisor {
 
   private reconcile(workload: Workload): void {
     clearTimeout(workload.wake);
-    const wanted = wantedOf(workload, this.cutOff);
+    const wanted = wantedOf(workload, this.options.hub);
+    workload.rested = wanted?.paused === true;
     // Nothing was ever wanted, nor unwanted: a refused newcomer, or replicas whose desired object was damaged.
     if (wanted === undefined && workload.held?.object.kind !== 'Tombstone') return;
     this.relabel(workload);
@@ -359,9 +363,16 @@ export class Supervisor {
     for (const record of workload.replicas.values()) {
       if (record.template !== template || record.phase === 'stopping') continue;
       record.version = assignment.version;
-      record.stop = assignment.run.stop;
+      record.stop = stopOf(workload, assignment);
     }
   }
+}
+
+/** Who may not own it any more has to have ended when its lease has. */
+function stopOf({ rested }: Workload, assignment: Assignment): Assignment['run']['stop'] {
+  const { stop } = assignment.run;
+  if (!rested || !isSingle(assignment)) return stop;
+  return { ...stop, graceMs: Math.min(stop.graceMs, SINGLETON_LEASE.graceMs) };
 }
 
 /** Which version a node runs of a workload that it shares with others: the one that was accepted for the site. */

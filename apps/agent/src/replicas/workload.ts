@@ -7,6 +7,8 @@ import {
 } from '@skerry/contracts';
 import { runsOf, type Wanted } from '@skerry/domain';
 import type { HeldObject } from '../desired/held-object.js';
+import { restsWithout, type HubView } from '../hub-silence.js';
+import { isSingle } from '../control/site-state.js';
 import { heldOf, templateText, type ReplicaRecord } from './replica-record.js';
 
 /** One workload at this node: what is wanted of it, and what there is. */
@@ -30,6 +32,8 @@ export interface Workload {
   othersTurn: boolean;
   /** Runs of a cron due before this are not made up for: they may have run on another node. Ms since 1970. */
   countFrom: number;
+  /** It rested when it was looked at last. */
+  rested: boolean;
   readonly replicas: Map<number, ReplicaRecord>;
   wake: NodeJS.Timeout | undefined;
   /** Replicas whose remains are being removed. */
@@ -49,6 +53,7 @@ export function newWorkload(key: string, project: string, name: string): Workloa
     slots: undefined,
     othersTurn: false,
     countFrom: 0,
+    rested: false,
     replicas: new Map(),
     wake: undefined,
     clearing: 0,
@@ -61,8 +66,8 @@ export function assign(workload: Workload, assignment: Assignment | undefined): 
   workload.template = assignment === undefined ? '' : templateText(assignment);
 }
 
-/** What the pure decision needs to know of the assignment. At a site that is cut off, orphans rest that shall. */
-export function wantedOf(workload: Workload, cutOff: boolean): Wanted | undefined {
+/** What the pure decision needs to know of the assignment. What may not run without the hub rests while that is silent. */
+export function wantedOf(workload: Workload, hub?: HubView): Wanted | undefined {
   const { assignment, template, held, slots } = workload;
   if (assignment === undefined) return undefined;
   const { restart } = assignment.run;
@@ -80,8 +85,15 @@ export function wantedOf(workload: Workload, cutOff: boolean): Wanted | undefine
     maxUnavailable: workload.othersTurn ? 0 : assignment.update.maxUnavailable,
     healthyDeadlineMs: assignment.update.healthyDeadlineMs,
     ...(cron === undefined ? {} : { cron }),
-    paused: cutOff && assignment.orphan === 'stop',
+    paused: hub !== undefined && rests(workload, hub),
   };
+}
+
+/** Whether it may not run now, since the hub was not heard for so long that it may be replaced elsewhere. */
+export function rests({ assignment }: Workload, hub: HubView): boolean {
+  if (assignment === undefined) return false;
+  const { losses, orphan, orphanStopAfterMs: stopAfterMs } = assignment;
+  return restsWithout(hub, { single: isSingle(assignment), losses, orphan, stopAfterMs });
 }
 
 /** Whether what runs is meant to end by itself. */
@@ -91,7 +103,7 @@ function ends({ type }: Assignment): boolean {
 
 /** When a cron was last due here and when it will be; undefined for anything else. */
 export function cronTimesOf(workload: Workload, nowMs: number): Observed['runs'] {
-  const cron = wantedOf(workload, false)?.cron;
+  const cron = wantedOf(workload)?.cron;
   if (cron === undefined) return undefined;
   const { lastMs, nextMs } = runsOf(cron, [...workload.replicas.values()].map(heldOf), nowMs);
   return {

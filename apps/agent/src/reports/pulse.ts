@@ -1,5 +1,13 @@
 import type { Bus } from '@skerry/bus';
-import { SITE, SITE_STREAMS, type CapacityDigest, type Heartbeat } from '@skerry/contracts';
+import {
+  parseAcross,
+  pingAnswerSchema,
+  SITE,
+  SITE_STREAMS,
+  type CapacityDigest,
+  type Heartbeat,
+} from '@skerry/contracts';
+import type { Grant } from '@skerry/domain';
 
 const EVERY_MS = 1_000;
 /** The hub's round trip is measured this often. */
@@ -25,8 +33,8 @@ export interface PulseOptions {
   acting: () => boolean;
   /** Pings as often as it can: what runs here lasts only while the hub answers. */
   urgent: () => boolean;
-  /** The hub answers what was sent at this moment (monotonic ms). */
-  onHub: (sentAt: number) => void;
+  /** The hub answers what was sent at this moment (monotonic ms), and gives the site a lease with it, or not. */
+  onHub: (sentAt: number, grant: Grant | undefined) => void;
   /** The hub answers again after it did not. */
   onHubBack: () => void;
 }
@@ -89,24 +97,29 @@ export class Pulse {
   }
 
   private async ping(): Promise<void> {
-    const began = performance.now();
-    const answered = await this.bus.request(SITE.ping, {}, { timeoutMs: PING_ANSWER_MS }).then(
-      () => true,
-      () => false,
-    );
+    const sentAt = performance.now();
+    const answer = await this.bus
+      .request(SITE.ping, {}, { timeoutMs: PING_ANSWER_MS })
+      .then((message) => parseAcross(pingAnswerSchema, message.json()))
+      .catch(() => undefined);
     if (this.stopped) return;
-    if (answered) this.measured(began);
+    const answered = answer !== undefined;
+    // A hub of before there were leases says nothing of them, and means it.
+    const { lease = true, losses = 0 } = answer?.ok === true ? answer.value : {};
+    if (answered) this.heard(sentAt, lease ? { sentAtMs: sentAt, losses } : undefined);
     this.lost = !answered;
-    this.pings = setTimeout(
-      () => void this.ping(),
-      answered && !this.options.urgent() ? PING_EVERY_MS : PING_LOST_MS,
-    ).unref();
+    const soon = !answered || !lease || this.options.urgent();
+    this.pings = setTimeout(() => void this.ping(), soon ? PING_LOST_MS : PING_EVERY_MS).unref();
   }
 
-  private measured(sentAt: number): void {
-    const tookMs = performance.now() - sentAt;
-    this.rttMs = this.rttMs === undefined ? tookMs : this.rttMs + SMOOTHING * (tookMs - this.rttMs);
-    this.options.onHub(sentAt);
+  private heard(sentAt: number, grant: Grant | undefined): void {
+    // Who gives no leases takes its time to answer.
+    if (grant !== undefined) this.measured(performance.now() - sentAt);
+    this.options.onHub(sentAt, grant);
     if (this.lost) this.options.onHubBack();
+  }
+
+  private measured(tookMs: number): void {
+    this.rttMs = this.rttMs === undefined ? tookMs : this.rttMs + SMOOTHING * (tookMs - this.rttMs);
   }
 }

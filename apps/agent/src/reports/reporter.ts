@@ -21,6 +21,8 @@ export interface ReporterOptions {
   traceOf: (key: string) => string | undefined;
   /** Where a report is published; undefined: nowhere, for now. Default: the outbox. */
   subjectOf?: (report: Report) => string | undefined;
+  /** How often the site was lost, as far as is known: said with each report. Default 0. */
+  losses?: () => number;
   counter: ReportCounter;
   tracing: Tracing;
   log: Log;
@@ -57,6 +59,11 @@ export class Reporter {
   again(key: string): void {
     this.sent.delete(key);
     this.changed(key);
+  }
+
+  /** Reports everything again that says something else by now: how often the site was lost, for one. */
+  all(): void {
+    for (const key of this.sent.keys()) this.changed(key);
   }
 
   /** Whether the outbox has all that there was to report. */
@@ -124,8 +131,10 @@ export class Reporter {
   }
 
   private async send(bus: Bus, key: string): Promise<void> {
-    const report = this.options.report(key);
-    if (report === undefined) return;
+    const told = this.options.report(key);
+    if (told === undefined) return;
+    const losses = this.options.losses?.() ?? 0;
+    const report: Report = losses === 0 ? told : { ...told, losses };
     const digest = createHash('sha1').update(JSON.stringify(report)).digest('base64');
     if (this.sent.get(key) === digest) return;
     const observed: Observed = {

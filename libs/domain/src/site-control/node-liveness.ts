@@ -30,9 +30,9 @@ export interface NodesInput {
   readonly heard: ReadonlyMap<string, number>;
 }
 
-/** Begins to listen: nobody is held to have been silent before. */
-export function beginNodes(now: number): NodesHeard {
-  return { hearingSince: now, tickedAt: now, connected: true, nodes: new Map() };
+/** Begins to look at `now`; nobody is held to have been silent before `hearingSince`. */
+export function beginNodes(hearingSince: number, now = hearingSince): NodesHeard {
+  return { hearingSince, tickedAt: now, connected: true, nodes: new Map() };
 }
 
 /**

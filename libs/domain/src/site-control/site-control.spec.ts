@@ -11,7 +11,7 @@ describe('nodes of a site', () => {
   const run = (
     beats: (now: number) => Record<string, number>,
     until: number,
-    connected = (_: number) => true,
+    connected: (now: number) => boolean = () => true,
   ) => {
     let state: NodesHeard = beginNodes(0);
     for (let now = 0; now <= until; now += 250) {
