@@ -120,7 +120,7 @@ export class NodeAgent {
       tracing,
       log,
     });
-    const logs = logKeeper(runner, places, log);
+    const logs = logKeeper(runner, site, places, log);
     logs.start();
     supervisor.onChange((key) => reporter.changed(key));
     const parts = {
@@ -357,8 +357,11 @@ export class NodeAgent {
   }
 }
 
-/** Exchanges the logs of what runs when they grow long. */
-function logKeeper(runner: ReplicaRunner, places: Folders, log: Log): LogKeeper {
+/** Room for the logs of all replicas, unless `site.json` says otherwise. */
+const LOGS_MIB = 1_024;
+
+/** Exchanges the logs of what runs when they grow long, and keeps all of them within their room. */
+function logKeeper(runner: ReplicaRunner, site: SiteFile, places: Folders, log: Log): LogKeeper {
   const folders = () => runner.upIds('process').map((id) => workFolder(places.work, id).logs);
   const bytes = (site.budget.logsMiB ?? LOGS_MIB) * 1024 * 1024;
   return new LogKeeper({ folders, log, budget: { workRoot: places.work, bytes } });

@@ -50,7 +50,17 @@ export async function join(options: JoinOptions): Promise<void> {
     json: { token, userKey: user.publicKey, csr },
   });
   const joined = accepted(answer);
-  await writeFolder({ dir, pin, joined, user, agent, operator, keyPem, binary, address: answer.localAddress });
+  await writeFolder({
+    dir,
+    pin,
+    joined,
+    user,
+    agent,
+    operator,
+    keyPem,
+    binary,
+    address: answer.localAddress,
+  });
   say(`joined as ${joined.site}; folder ${dir}`);
 }
 

@@ -63,6 +63,7 @@ export class LocalSite {
     const { agent, journal } = this;
     const { acting = () => true } = options;
     await journal.use(bus);
+    agent.localTrouble = () => journal.trouble;
     journal.state({ what: 'agent-started' });
     const watch = new ReplicaWatch(journal, () => agent.supervisor.running());
     const absence = new Absence({

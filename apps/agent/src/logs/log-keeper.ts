@@ -1,8 +1,11 @@
 import { appendFile, stat } from 'node:fs/promises';
 import { reason, type Log } from '../log.js';
+import { keepWithin } from './log-budget.js';
 import { LOG_STREAMS, logPaths, rotate, ROTATE_BYTES, sizeOf, type LogStream } from './log-files.js';
 
 const EVERY_MS = 1_000;
+/** All logs are counted this often. */
+const BUDGET_EVERY_MS = 10_000;
 
 /**
  * Looks after the logs of running replicas once a second: notes how far each had grown by when (a replica's lines
@@ -13,6 +16,7 @@ export class LogKeeper {
   private timer: NodeJS.Timeout | undefined;
   private busy = false;
   private failing = false;
+  private budgetAt = 0;
 
   constructor(
     private readonly options: {
@@ -20,6 +24,8 @@ export class LogKeeper {
       folders: () => string[];
       log: Log;
       rotateBytes?: number;
+      /** Room for the logs of all replicas, those that ended too. */
+      budget?: { workRoot: string; bytes: number };
     },
   ) {}
 
@@ -38,6 +44,7 @@ export class LogKeeper {
     try {
       const folders = this.options.folders();
       for (const folder of folders) await this.look(folder);
+      await this.keepToBudget();
       this.forgetOthers(new Set(folders));
       this.failing = false;
     } catch (error) {
@@ -48,6 +55,15 @@ export class LogKeeper {
     } finally {
       this.busy = false;
     }
+  }
+
+  private async keepToBudget(): Promise<void> {
+    const { budget, log } = this.options;
+    if (budget === undefined || performance.now() < this.budgetAt) return;
+    this.budgetAt = performance.now() + BUDGET_EVERY_MS;
+    const gone = await keepWithin(budget.workRoot, budget.bytes);
+    if (gone > 0)
+      log.warn('the oldest lines of replicas were dropped: their room is used up', { bytes: gone });
   }
 
   private async look(folder: string): Promise<void> {

@@ -1,0 +1,315 @@
+import {
+  assignmentSchema,
+  workloadDocumentSchema,
+  type Access,
+  type Assignment,
+  type JournalEntry,
+  type Operation,
+  type OperatorRequest,
+  type Override,
+} from '@skerry/contracts';
+import { refuseDecided } from '../admission/decided.js';
+import { accessFor, ACCESS_RENEW_MS, ACCESS_VALID_MS } from '../replication/access.js';
+import { site, workload } from '../replication/examples.suite.js';
+import { admitRequest, refuseOperation } from './admit-request.js';
+import { decideSiteChange, type HeldAtSite } from './decide-change.js';
+import { siteReport } from './site-report.js';
+
+const NOW = Date.parse('2026-05-01T12:00:00.000Z');
+const at = (ms: number) => new Date(NOW + ms).toISOString();
+const KEY = `U${'B'.repeat(55)}`;
+const token = (id: string, change: object = {}) => ({
+  kind: 'ApiToken' as const,
+  id,
+  secretSha256: '0'.repeat(64),
+  offlineKey: KEY,
+  subject: 'ann',
+  role: 'operator' as const,
+  createdAt: at(0),
+  expiresAt: at(90 * 86_400_000),
+  ...change,
+});
+
+function access(change: Partial<Access> = {}, quotas: object = { replicas: 4 }): Access {
+  const made = accessFor({
+    site: { ...site('s1'), jurisdictions: ['us'], labels: { tier: 'edge' } },
+    tokens: [token('aaaaaaaa')],
+    quotas: [{ kind: 'Quota', project: 'shop', ...quotas }],
+    there: undefined,
+    nowMs: NOW,
+  });
+  if (made === undefined) throw new Error('nothing was made');
+  return { ...made, ...change };
+}
+
+describe('what a site knows of who may act there', () => {
+  const input = { site: site('s1'), quotas: [], tokens: [token('aaaaaaaa')], there: undefined, nowMs: NOW };
+
+  it('is delivered when it is new, when it changed, and anew every hour', () => {
+    const first = accessFor(input);
+    expect(first?.tokens.map((t) => t.id)).toEqual(['aaaaaaaa']);
+    expect(Date.parse(first?.validUntil ?? '') - NOW).toBe(ACCESS_VALID_MS);
+    const later = { ...input, there: first, nowMs: NOW + ACCESS_RENEW_MS - 1 };
+    expect(accessFor(later)).toBeUndefined();
+    expect(accessFor({ ...later, nowMs: NOW + ACCESS_RENEW_MS })).toMatchObject({
+      issuedAt: at(ACCESS_RENEW_MS),
+    });
+    expect(accessFor({ ...later, tokens: [] })).toMatchObject({ tokens: [] });
+  });
+
+  it('is newer than what lies there even when this clock is behind', () => {
+    const there = accessFor(input);
+    const next = accessFor({ ...input, tokens: [], there, nowMs: NOW - 60_000 });
+    expect(next?.generation).toBe(NOW + 1);
+  });
+
+  it('leaves out tokens that have expired, or cannot sign', () => {
+    const tokens = [token('aaaaaaaa', { expiresAt: at(-1) }), token('bbbbbbbb', { offlineKey: undefined })];
+    expect(accessFor({ ...input, tokens })?.tokens).toEqual([]);
+  });
+});
+
+describe('a request to a site', () => {
+  const request = (change: Partial<OperatorRequest> = {}): OperatorRequest => ({
+    id: 'request-1',
+    site: 's1',
+    tokenId: 'aaaaaaaa',
+    at: at(0),
+    body: '{}',
+    signature: 'A'.repeat(86),
+    ...change,
+  });
+  const admit = (
+    change: Partial<OperatorRequest> = {},
+    where: { access?: Access | undefined; nowMs?: number; signed?: boolean } = {},
+  ) => {
+    const { nowMs = NOW, signed = true } = where;
+    const known = 'access' in where ? where.access : access();
+    return admitRequest(request(change), { site: 's1', access: known, nowMs, isSignedBy: () => signed });
+  };
+  const title = (result: ReturnType<typeof admit>) => (result.ok ? 'admitted' : result.title);
+
+  it('is of whoever has signed it', () => {
+    expect(admit()).toEqual({ ok: true, actor: { subject: 'ann', role: 'operator' } });
+    expect(title(admit({}, { signed: false }))).toContain('not known at s1');
+    expect(title(admit({ tokenId: 'cccccccc' }))).toContain('not known at s1');
+  });
+
+  it('is refused at another site, by another clock, and where nobody was told yet', () => {
+    expect(title(admit({ site: 's2' }))).toContain('this is site s1');
+    expect(title(admit({ at: at(6 * 60_000) }))).toContain('made at');
+    expect(title(admit({}, { access: undefined }))).toContain('not been told yet');
+  });
+
+  it('is refused 24 hours after the hub was heard, and when its token has expired', () => {
+    const nowMs = NOW + ACCESS_VALID_MS;
+    expect(title(admit({ at: at(ACCESS_VALID_MS) }, { nowMs }))).toContain('24 hours after');
+    expect(title(admit({ at: at(ACCESS_VALID_MS - 1) }, { nowMs: nowMs - 1 }))).toBe('admitted');
+    const expired = access();
+    expired.tokens = expired.tokens.map((t) => ({ ...t, expiresAt: at(0) }));
+    expect(title(admit({}, { access: expired }))).toContain('has expired');
+  });
+
+  it('does not count longer because the clock of the site was set back', () => {
+    const old = access({ validUntil: at(-1) });
+    expect(title(admit({ at: at(-3_600_000) }, { access: old, nowMs: NOW - 3_600_000 }))).toContain(
+      '24 hours after',
+    );
+  });
+
+  it('changes nothing for a viewer, who may look at everything', () => {
+    const viewer = { subject: 'vic', role: 'viewer' as const };
+    expect(refuseOperation(viewer, { verb: 'status' })).toBeUndefined();
+    expect(refuseOperation(viewer, { verb: 'stop', project: 'shop', name: 'web' })).toMatchObject({
+      code: 'forbidden',
+    });
+  });
+});
+
+describe('a change at a site', () => {
+  const base = (change: object = {}): Assignment =>
+    assignmentSchema.parse({
+      kind: 'Assignment',
+      site: 's1',
+      project: 'shop',
+      name: 'web',
+      version: { term: 1, generation: 3, revision: 2 },
+      type: 'service',
+      replicas: 2,
+      run: { command: ['web'] },
+      resources: {},
+      update: {},
+      orphan: 'keep',
+      requestId: 'request-0',
+      ...change,
+    });
+  const document = (name: string, spec: object = {}) =>
+    workloadDocumentSchema.parse({
+      apiVersion: 'skerry/v1',
+      kind: 'Workload',
+      metadata: { name, project: 'shop' },
+      spec: { run: { command: ['new'] }, ...spec },
+    });
+  const decide = (
+    operation: Extract<Operation, { verb: 'stop' | 'start' | 'apply' }>,
+    held: HeldAtSite[] = [{ project: 'shop', name: 'web', base: base() }],
+  ) =>
+    decideSiteChange({
+      operation,
+      id: 'request-1',
+      by: 'ann',
+      at: at(0),
+      access: access(),
+      held: (project, name) => held.find((h) => h.project === project && h.name === name),
+      all: () => held,
+    });
+  const overrideOf = (result: ReturnType<typeof decide>): Override => {
+    if (!result.ok || result.overrides[0] === undefined) throw new Error(JSON.stringify(result));
+    return result.overrides[0];
+  };
+
+  it('stops what runs, and starts as many again', () => {
+    const stop = overrideOf(decide({ verb: 'stop', project: 'shop', name: 'web' }));
+    expect(stop).toMatchObject({ object: { replicas: 0, version: base().version }, replicasBefore: 2 });
+    const held = [{ project: 'shop', name: 'web', base: base(), override: stop }];
+    expect(overrideOf(decide({ verb: 'start', project: 'shop', name: 'web' }, held)).object.replicas).toBe(2);
+    expect(decide({ verb: 'stop', project: 'shop', name: 'web' }, held)).toMatchObject({
+      changes: [{ change: 'unchanged' }],
+    });
+    expect(decide({ verb: 'stop', project: 'shop', name: 'other' })).toMatchObject({ code: 'not-found' });
+  });
+
+  it('keeps the share of a site in a workload that others run too, and gives it all of a new one', () => {
+    const known = overrideOf(
+      decide({ verb: 'apply', documents: [document('web', { placement: { replicas: 6 } })] }),
+    );
+    expect(known.object).toMatchObject({ replicas: 2, run: { command: ['new'] }, version: base().version });
+    expect(known.base).toEqual(base().version);
+    const fresh = overrideOf(
+      decide({ verb: 'apply', documents: [document('new', { placement: { replicas: 2 } })] }),
+    );
+    expect(fresh.base).toBeUndefined();
+    expect(fresh.object).toMatchObject({ replicas: 2, version: { generation: 1, revision: 0 } });
+  });
+
+  it('is nothing at all when one of its documents may not be here', () => {
+    const walled = document('walled', { placement: { residency: { allow: ['eu'] } } });
+    expect(decide({ verb: 'apply', documents: [document('fine'), walled] })).toMatchObject({
+      ok: false,
+      code: 'residency',
+    });
+    const cloudOnly = document('cloud', { placement: { sites: { kinds: { allow: ['region'] } } } });
+    expect(decide({ verb: 'apply', documents: [cloudOnly] })).toMatchObject({
+      ok: false,
+      code: 'unplaceable',
+    });
+    const labelled = document('labelled', { placement: { sites: { required: { tier: 'edge' } } } });
+    expect(decide({ verb: 'apply', documents: [labelled] })).toMatchObject({ ok: true });
+  });
+
+  it('begins nothing of which there is one', () => {
+    const single = document('single', { type: 'singleton' });
+    expect(decide({ verb: 'apply', documents: [single] })).toMatchObject({ ok: false, code: 'invalid' });
+    const held = [
+      { project: 'shop', name: 'single', base: base({ name: 'single', type: 'singleton', replicas: 1 }) },
+    ];
+    expect(decide({ verb: 'apply', documents: [single] }, held)).toMatchObject({ ok: true });
+  });
+
+  it('takes no more here than the whole quota of its project', () => {
+    const documents = [document('more', { placement: { replicas: 3 } })];
+    expect(decide({ verb: 'apply', documents })).toMatchObject({
+      code: 'over-quota',
+      issues: [{ path: 'quota.shop.replicas', value: '5', allowed: 'at most 4' }],
+    });
+  });
+});
+
+describe('a change that comes to the hub with its site', () => {
+  const known = workload({ updatedAt: at(-1_000), requestId: 'request-0' });
+  const decided = { at: at(0), after: [], unknown: [] };
+
+  it('counts when nothing was changed here since', () => {
+    expect(refuseDecided(decided, [known])).toBeUndefined();
+    expect(refuseDecided(undefined, [workload({ updatedAt: at(5_000) })])).toBeUndefined();
+  });
+
+  it('is refused when the hub decided something else meanwhile, but not for what went before it', () => {
+    const changed = workload({ updatedAt: at(5_000), requestId: 'request-9' });
+    expect(refuseDecided(decided, [changed])).toMatchObject({ code: 'conflict' });
+    expect(refuseDecided({ ...decided, after: ['request-9'] }, [changed])).toBeUndefined();
+  });
+
+  it('is refused when the site took for new what is there', () => {
+    expect(refuseDecided({ ...decided, unknown: ['shop.web'] }, [known])).toMatchObject({ code: 'conflict' });
+    expect(
+      refuseDecided({ ...decided, unknown: ['shop.web'] }, [workload({ removed: true })]),
+    ).toBeUndefined();
+  });
+});
+
+describe('the report of a site', () => {
+  let n = 0;
+  const entry = (what: JournalEntry['what'], ms: number, more: Partial<JournalEntry> = {}): JournalEntry => {
+    n += 1;
+    return {
+      kind: 'JournalEntry',
+      id: `entry-${String(n).padStart(12, '0')}`,
+      site: 's1',
+      node: 'n1',
+      at: at(ms),
+      class: 'state',
+      what,
+      ...more,
+    };
+  };
+  const entries = [
+    entry('agent-started', 0),
+    entry('cut-off', 1_000),
+    entry('operation', 2_000, { requestId: 'request-1', by: 'ann', text: 'stop shop/web' }),
+    entry('replicas', 3_000, { project: 'shop', name: 'web', counts: { restarts: 2, ended: 2 } }),
+    entry('node-lost', 3_500, { text: 'n2' }),
+    entry('agent-started', 4_000),
+    entry('replicas', 5_000, { project: 'shop', name: 'web', counts: { restarts: 1 } }),
+    entry('returned', 6_000),
+    entry('change-decided', 6_500, {
+      requestId: 'request-1',
+      outcome: 'rejected',
+      text: 'changed meanwhile',
+    }),
+    entry('settled', 16_000, { counts: { kept: 3, started: 0, drained: 1 } }),
+    entry('replicas', 20_000, { project: 'shop', name: 'web', counts: { restarts: 9 } }),
+  ];
+  const report = (of: JournalEntry[]) => siteReport('s1', of, { from: 'site', at: at(30_000) });
+
+  it('says what happened while the hub was away, and nothing of what came after', () => {
+    expect(report(entries).absences).toEqual([
+      {
+        from: at(1_000),
+        to: at(6_000),
+        agentStarts: 1,
+        workloads: [{ project: 'shop', name: 'web', restarts: 3, ended: 2 }],
+        nodesLost: [{ node: 'n2', at: at(3_500) }],
+        replicas: { kept: 3, started: 0, drained: 1 },
+        entries: 7,
+      },
+    ]);
+  });
+
+  it('says what became of each change', () => {
+    expect(report(entries).changes).toEqual([
+      {
+        requestId: 'request-1',
+        at: at(2_000),
+        by: 'ann',
+        what: 'stop shop/web',
+        state: 'rejected',
+        reason: 'changed meanwhile',
+      },
+    ]);
+  });
+
+  it('is the same in whatever order entries come, and however often', () => {
+    expect(report([...entries.toReversed(), ...entries])).toEqual(report(entries));
+  });
+});
