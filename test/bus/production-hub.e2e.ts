@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connect as secure } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { connectBus, type Bus } from '@skerry/bus';
-import { BUCKETS, inboxPrefix } from '@skerry/contracts';
+import { connectBus, TimedOut, type Bus } from '@skerry/bus';
+import { BUCKETS, bucketStream, bucketSubject, inboxPrefix, JETSTREAM_API } from '@skerry/contracts';
 import {
   exampleConfigs,
   issueSiteCertificate,
@@ -19,6 +19,7 @@ import {
 } from '@skerry/identity';
 import { freePorts } from '@skerry/local';
 import { findNatsServer } from '@skerry/nats-server';
+import { z } from 'zod';
 import { until } from './secured-cloud.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -52,14 +53,7 @@ describe('a hub of three servers', () => {
       await writeHubFolder(folder, planOf(name), Date.now());
       await start(name);
     }
-    bus = await connectBus({
-      servers: HOSTS.map((host) => `${host}:${client}`),
-      name: 'policy',
-      credsFile: join(folder, 'creds', 'policy.creds'),
-      caFile: join(folder, 'servers', 'h1', 'tls', 'servers-ca.crt'),
-      inboxPrefix: inboxPrefix('policy'),
-      replicas: 3,
-    });
+    bus = await connectTo(HOSTS);
     await until(
       'a leader',
       async () =>
@@ -105,6 +99,37 @@ describe('a hub of three servers', () => {
     const writes = Array.from({ length: 50 }, (_, n) => bucket.putFenced(`shop.w${n}`, { n }, fence));
     expect(new Set(await Promise.all(writes)).size).toBe(50);
   });
+
+  test('stores once what is published many times at once under one id', async () => {
+    const send = () =>
+      bus.publish(bucketSubject('workloads', 'shop.same'), {}, { messageId: 'same-at-once' });
+    const acks = await Promise.all(Array.from({ length: 20 }, send));
+    expect(new Set(acks.map((ack) => ack.sequence)).size).toBe(1);
+    expect(acks.filter((ack) => !ack.duplicate)).toHaveLength(1);
+  });
+
+  test('says of what the other servers have not answered that it may be stored', async () => {
+    const info = await bus.request(JETSTREAM_API.streamInfo(bucketStream('workloads')), {});
+    const { leader } = z.object({ cluster: z.object({ leader: z.string() }) }).parse(info.json()).cluster;
+    const there = await connectTo(plan.servers.flatMap(({ name, host }) => (name === leader ? [host] : [])));
+    const others = plan.servers.filter(({ name }) => name !== leader).map(({ name }) => child(name));
+    const send = () => {
+      const options = { timeoutMs: 500, messageId: 'waits-for-others' };
+      return there.publish(bucketSubject('workloads', 'shop.waits'), {}, options);
+    };
+    for (const other of others) other.kill('SIGSTOP');
+    const error = await send().catch((reason: unknown) => reason);
+    for (const other of others) other.kill('SIGCONT');
+    expect(error).toBeInstanceOf(TimedOut);
+    // It was: said again, it is known.
+    await until('it is stored', async () =>
+      send().then(
+        (ack) => ack.duplicate,
+        () => false,
+      ),
+    );
+    await there.close();
+  }, 60_000);
 
   test('lets no certificate of a site onto the routes between its servers', async () => {
     const keyPem = makePrivateKey();
@@ -185,6 +210,17 @@ describe('a hub of three servers', () => {
       spawn(await findNatsServer(), ['-c', confOf(name)], { stdio: ['ignore', log.fd, log.fd] }),
     );
     await log.close();
+  }
+
+  async function connectTo(hosts: readonly string[]): Promise<Bus> {
+    return await connectBus({
+      servers: hosts.map((host) => `${host}:${plan.ports?.client ?? 0}`),
+      name: 'policy',
+      credsFile: join(folder, 'creds', 'policy.creds'),
+      caFile: join(folder, 'servers', 'h1', 'tls', 'servers-ca.crt'),
+      inboxPrefix: inboxPrefix('policy'),
+      replicas: 3,
+    });
   }
 
   /** Fingerprint of the certificate in a server's folder, or of the one that it shows on a port. */

@@ -91,6 +91,11 @@ export class Link {
     return this.options.inboxPrefix;
   }
 
+  /** Whether the server is one of several, so that a stream may have copies. */
+  get clustered(): boolean {
+    return this.connection.info?.cluster !== undefined;
+  }
+
   /** Sends a plain message; without a connection it is dropped. */
   say(subject: string, data: Uint8Array, headers: Headers = {}, reply?: string): void {
     if (!this.connected || this.closing) return;

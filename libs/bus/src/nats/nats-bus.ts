@@ -21,7 +21,7 @@ import type {
   StreamState,
   Subscription,
 } from '../bus.js';
-import { realClock } from '../clock.js';
+import { pause, realClock } from '../clock.js';
 import { Conflict, Malformed, StorageFull, TimedOut } from '../errors.js';
 import { StreamLease, parseHeld } from '../lease.js';
 import { NATS, TIMEOUT_MS, inBatch, outgoing, outgoingBatch, type Outgoing } from '../outgoing.js';
@@ -41,6 +41,8 @@ import { CODES, JetStreamError, WireMessage } from './wire.js';
 
 /** How long a stream has to say that it is there. */
 const PROBE_MS = 1_000;
+/** Before a message is sent again whose id is on its way. */
+const SAME_ID_MS = 50;
 
 /** Connects to the bus; rejects with `Unavailable` when no server answers within `firstConnectMs`. */
 export async function connectBus(options: ConnectOptions): Promise<Bus> {
@@ -92,7 +94,7 @@ class NatsBus implements Bus, Store {
     if (last === undefined) throw new Malformed('a batch without messages');
     const left = await this.link.ready(last.subject, timeoutMs);
     for (const m of messages.slice(0, -1)) this.link.say(m.subject, m.bytes, m.headers);
-    return await this.single(last, left);
+    return await this.acknowledged(last, left);
   }
 
   private groupOf(stream: string): Group {
@@ -106,16 +108,22 @@ class NatsBus implements Bus, Store {
     return group;
   }
 
-  private single({ subject, bytes, headers }: Outgoing, timeoutMs: number): Promise<PublishAck> {
-    return this.acknowledged(subject, bytes, headers, timeoutMs);
+  /** A hub of several servers refuses an id that is on its way through them; it is known to be stored soon, or not. */
+  private async single(message: Outgoing, timeoutMs: number): Promise<PublishAck> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return await this.acknowledged(message, Math.max(1, deadline - performance.now()));
+      } catch (error) {
+        if (!(error instanceof JetStreamError) || error.errorCode !== CODES.sameIdInProcess) throw error;
+        const text = `${message.subject}: a message with its id is on its way, and may be stored`;
+        if (performance.now() > deadline) throw new TimedOut(text, { cause: error });
+        await pause(realClock, SAME_ID_MS);
+      }
+    }
   }
 
-  private async acknowledged(
-    subject: string,
-    bytes: Uint8Array,
-    headers: Headers,
-    timeoutMs: number,
-  ): Promise<PublishAck> {
+  private async acknowledged({ subject, bytes, headers }: Outgoing, timeoutMs: number): Promise<PublishAck> {
     try {
       return publishAck(subject, await this.link.ask(subject, bytes, headers, timeoutMs));
     } catch (error) {
@@ -132,10 +140,11 @@ class NatsBus implements Bus, Store {
   /**
    * A server whose disk is full answers nothing. But a stream handles what comes in its order: when it answers what was
    * sent after the message that it did not answer, it has not stored that one. (Nor will it store others: a store that
-   * failed once refuses all until its server is restarted, also when there is room again. Seen with 2.15.1.)
+   * failed once refuses all until its server is restarted, also when there is room again. Seen with 2.15.1.) Not so where there
+   * are several servers: the leader of a stream refuses by itself, and what waits for the others may be stored later.
    */
   private async isPassedOver(subject: string): Promise<boolean> {
-    if (!this.link.connected) return false;
+    if (!this.link.connected || this.link.clustered) return false;
     const impossible = { [NATS.expectedSequence]: String(Number.MAX_SAFE_INTEGER) };
     try {
       publishAck(subject, await this.link.ask(subject, new Uint8Array(0), impossible, PROBE_MS));

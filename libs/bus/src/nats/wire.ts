@@ -94,6 +94,7 @@ export const CODES = {
   consumerNotFound: 10014,
   streamNotFound: 10059,
   streamNameInUse: 10058,
+  sameIdInProcess: 10158,
 } as const;
 const WRONG_SEQUENCE = new Set([10071, 10164]);
 const NO_RESOURCES = new Set([10023, 10028, 10047]);
