@@ -391,6 +391,8 @@ describe('emptying a site', () => {
     expect(cloud.ask({ verb: 'site.drain', name: 'fjord', kind: 'drain' })).toMatchObject({
       code: 'conflict',
     });
+    const recall: CommandBody = { verb: 'site.recall', name: 'fjord' };
+    expect(cloud.ask(recall, { role: 'operator' })).toMatchObject({ code: 'forbidden' });
     cloud.ask({ verb: 'site.recall', name: 'fjord' });
     expect(fjordNow()).toMatchObject({ membership: 'joined', recalledAt: expect.any(String) });
     cloud.ask({ verb: 'site.remove', name: 'fjord', force: true });

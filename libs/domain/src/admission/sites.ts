@@ -100,6 +100,15 @@ export function admitSiteRecall(
   request: AdmissionRequest,
   state: AdmissionState,
 ): Admission {
+  const { actor } = request.command;
+  if (state.site(name)?.membership === 'leaving' && actor.role !== 'admin')
+    return rejected(
+      'forbidden',
+      `${actor.subject} has the role ${actor.role} and may not take the removal of ${name} back`,
+      {
+        hint: 'ask someone with the role admin: removing is theirs too',
+      },
+    );
   return changedSite(name, request, state, (site) => {
     const leaves = site.membership === 'leaving';
     if (!leaves && site.draining !== true && site.departure === undefined) return undefined;
