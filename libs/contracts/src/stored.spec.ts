@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { placementsValueSchema } from './placement.js';
+import { nodeSchema } from './site.js';
 import { announcedSchema, type Announced } from './status.js';
 import { byContract, parseStored, storedAs } from './stored.js';
 import { HEADERS } from './subjects.js';
@@ -41,6 +42,10 @@ describe('what lies in a stream', () => {
       expect(parseStored(announcedSchema, value, BY_CONTRACT).ok).toBe(false);
     }
     expect(parseStored(z.strictObject({ n: z.number() }), { n: 'one' }, BY_CONTRACT).ok).toBe(false);
+  });
+
+  it('is parsed in full when it is a noun that the headers say nothing of', () => {
+    expect(parseStored(nodeSchema, { kind: 'Node' }, BY_CONTRACT).ok).toBe(false);
   });
 
   it('may be one of several nouns', () => {

@@ -15,7 +15,8 @@ const NOUNS = [workloadSchema, placementsValueSchema, desiredSchema, observedSch
 let made: Headers | undefined;
 
 /**
- * Headers that say by which contracts a value was made: another text whenever a noun of `NOUNS` is another. Only the single
+ * Headers that say by which contracts a value was made: another text whenever a noun of `NOUNS` has other fields, types, limits
+ * or defaults (rules written as functions do not show). Only the single
  * writer of a bucket or stream of the control plane puts them in, on values of a contract's type; nobody else may write
  * there, and what a site sends never keeps them. About 20 ms the first time.
  */
@@ -62,7 +63,15 @@ function isOurs<T>(schema: z.ZodType<T>, value: unknown, headers: Headers): valu
   const by = headers[HEADERS.contracts];
   if (by === undefined || by !== byContract()[HEADERS.contracts]) return false;
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
-  return kindsOf(schema).has(value.kind);
+  return covered().has(value.kind) && kindsOf(schema).has(value.kind);
+}
+
+let nouns: ReadonlySet<unknown> | undefined;
+
+/** Kinds of `NOUNS`: of any other the headers say nothing. */
+function covered(): ReadonlySet<unknown> {
+  nouns ??= new Set(NOUNS.flatMap(kindsIn));
+  return nouns;
 }
 
 const known = new WeakMap<z.ZodType, ReadonlySet<unknown>>();
