@@ -1,6 +1,6 @@
 import type { BatchItem } from './bus.js';
 import { pause } from './clock.js';
-import { Conflict } from './errors.js';
+import { Conflict, TimedOut, Unavailable } from './errors.js';
 import type { Store } from './store.js';
 
 /** Written in one transaction at most; more wait for the next. */
@@ -65,7 +65,9 @@ export class FencedWrites {
       const last = await this.publish(writes);
       for (const [i, { resolve }] of writes.entries()) resolve(last - writes.length + 1 + i);
     } catch (error) {
-      for (const { reject } of writes) reject(error);
+      // One of them may be too large, or have no room: the others do not fail for it.
+      if (writes.length > 1 && isRefusal(error)) for (const one of writes) await this.sendTogether([one]);
+      else for (const { reject } of writes) reject(error);
     }
   }
 
@@ -89,6 +91,11 @@ export class FencedWrites {
     if (fence === undefined) return false;
     return (await this.store.newest(this.stream, fence.subject))?.sequence === fence.sequence;
   }
+}
+
+/** Whether an error is of one of the messages: not of the fence, and not that nobody answered. */
+function isRefusal(error: unknown): boolean {
+  return !(error instanceof Conflict || error instanceof TimedOut || error instanceof Unavailable);
 }
 
 function sameFence({ fence: a }: Fenced, { fence: b }: Fenced): boolean {

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { LIMITS } from '@skerry/contracts';
 import type { Bucket, BucketChange, Bus, Headers } from '../bus.js';
-import { Conflict, Malformed } from '../errors.js';
+import { Conflict, Malformed, TooLarge } from '../errors.js';
 import {
   bucketNamed,
   failure,
@@ -113,6 +114,20 @@ export function bucketSuite(open: OpenMeeting): void {
         const refused = await Promise.all(Array.from({ length: 3 }, (_, n) => failure(write(n))));
         for (const error of refused) expect(error).toBeInstanceOf(Conflict);
       }
+    });
+
+    test('refuses one of the fenced writes that come at the same time without the others', async () => {
+      const definition = bucketNamed('fenced-large', { atomic: true });
+      await bus.ensureBucket(definition);
+      const fenced = bus.bucket(definition, (value) => value);
+      const epoch = await fenced.set('epoch', {});
+      const large = 'x'.repeat(LIMITS.messageBytes);
+      const write = (n: number) =>
+        fenced.putFenced(`p.k${n}`, n === 3 ? { large } : { n }, { key: 'epoch', revision: epoch });
+      const ended = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => write(n)));
+      expect(ended.flatMap((e, n) => (e.status === 'rejected' ? [n] : []))).toEqual([3]);
+      expect(ended[3]).toMatchObject({ reason: expect.any(TooLarge) });
+      expect((await fenced.get('p.k9'))?.value).toEqual({ n: 9 });
     });
 
     test('writes several keys or none, also over deleted ones', async () => {
