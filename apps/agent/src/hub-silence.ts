@@ -79,6 +79,11 @@ export class HubSilence implements HubView {
     return this.known;
   }
 
+  /** Writes the newest lease down: the next agent goes by it. */
+  async keep(): Promise<void> {
+    if (this.grant !== undefined) await this.write(this.grant);
+  }
+
   covers(losses: number): boolean {
     return mayOwn(performance.now(), this.grant, losses);
   }

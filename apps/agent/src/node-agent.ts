@@ -1,46 +1,34 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import {
-  bucketSubject,
   compareVersions,
   isWorkloadObject,
   LIMITS,
-  SITE,
-  SITE_BUCKETS,
-  workloadKey,
   type Desired,
   type DriverName,
   type Override,
 } from '@skerry/contracts';
-import { MockDriver } from './drivers/mock-driver.js';
-import type { Driver } from './drivers/driver.js';
-import { Drivers } from './drivers/registry.js';
 import type { Grant, Room } from '@skerry/domain';
-import { DesiredStore } from './desired/desired-store.js';
+import type { DesiredStore } from './desired/desired-store.js';
 import { keyOf } from './desired/held-object.js';
 import { lockFolder } from './files/agent-lock.js';
-import { AllotmentBook } from './members/allotment-book.js';
-import { Roster } from './members/roster.js';
+import type { AllotmentBook } from './members/allotment-book.js';
+import type { Roster } from './members/roster.js';
 import { isSingle } from './control/site-state.js';
-import { HealthChecks } from './health/health-checks.js';
-import { HubSilence } from './hub-silence.js';
+import type { HubSilence } from './hub-silence.js';
 import { makeLog, reason, type Log } from './log.js';
-import { gpusOf } from './gpus.js';
-import { allocatableOf } from './node-facts.js';
-import { Cgroups } from './process/cgroups.js';
-import { ProcessDriver } from './process/process-driver.js';
-import { Admission } from './replicas/admission.js';
-import type { GpuPlan } from './replicas/gpu-holders.js';
-import { ReplicaRunner } from './replicas/replica-runner.js';
-import { ReplicaStore } from './replicas/replica-store.js';
-import { Supervisor, type Report } from './replicas/supervisor.js';
-import { ReportCounter } from './reports/report-counter.js';
-import { Reporter } from './reports/reporter.js';
+import type { Cgroups } from './process/cgroups.js';
+import type { ReplicaRunner } from './replicas/replica-runner.js';
+import type { Supervisor } from './replicas/supervisor.js';
+import type { ReportCounter } from './reports/report-counter.js';
+import type { Reporter } from './reports/reporter.js';
 import type { LogSource } from './logs/log-reader.js';
-import { LogKeeper } from './logs/log-keeper.js';
 import { workFolder } from './process/work-folder.js';
 import { folders, readSiteFile, type Folders, type SiteFile } from './site-file.js';
-import { makeTracing, type Tracing } from './tracing.js';
+import { makeParts, offered } from './node-parts.js';
+import type { Tracing } from './tracing.js';
+
+type Parts = Omit<Awaited<ReturnType<typeof makeParts>>, 'records'> & { unlock: () => Promise<void> };
 
 /**
  * One agent's own half: what is wanted, what runs, and what is to be reported, all from its disk. It needs no
@@ -57,25 +45,7 @@ export class NodeAgent {
     readonly site: SiteFile,
     readonly places: Folders,
     readonly log: Log,
-    private readonly parts: {
-      unlock: () => Promise<void>;
-      room: Room;
-      store: DesiredStore;
-      replicas: ReplicaStore;
-      supervisor: Supervisor;
-      runner: ReplicaRunner;
-      reporter: Reporter;
-      health: HealthChecks;
-      drivers: Drivers;
-      cgroups: Cgroups;
-      tracing: Tracing;
-      processes: ProcessDriver | undefined;
-      logs: LogKeeper;
-      roster: Roster;
-      book: AllotmentBook;
-      counter: ReportCounter;
-      silence: HubSilence;
-    },
+    private readonly parts: Parts,
   ) {}
 
   /** Takes the folder, adopts what runs, and brings up what is wanted. Throws when the folder is wrong or taken. */
@@ -86,58 +56,9 @@ export class NodeAgent {
     const unlock = await lockFolder(places.lock);
     await chmod(dir, 0o700);
     await mkdir(places.work, { recursive: true, mode: 0o700 });
-    const cgroups = Cgroups.detect(treeName(site.site, dir));
-    const processes = ProcessDriver.available()
-      ? new ProcessDriver({ workRoot: places.work, cgroups })
-      : undefined;
-    const drivers = new Drivers([...(processes ? [processes] : []), new MockDriver()] satisfies Driver[]);
-    const { records, ...state } = await openState(places, log);
-    const { store, replicas, roster, book, counter } = state;
-    const tracing = await makeTracing(site.site);
-    const health = new HealthChecks();
-    const place = placeOf(site);
-    const { room, admission, gpus } = takeStock(site, dir, drivers);
-    const runner = new ReplicaRunner({
-      ...place,
-      workRoot: places.work,
-      portRange: site.portRange,
-      drivers,
-      gpus,
-      store: replicas,
-      health,
-      tracing,
-      log,
-    });
-    const share = { several: () => roster.several, of: (key: string) => book.get(key) };
-    const silence = await HubSilence.open(places.lease);
-    const supervisor = new Supervisor({ hub: silence, store, runner, admission, place, share, log });
-    const reporter = new Reporter({
-      report: (key) => supervisor.report(key),
-      traceOf: (key) => store.get(key)?.traceparent,
-      counter,
-      losses: () => silence.losses,
-      subjectOf: (report) => reportSubject(roster.several ? site.node : undefined, report),
-      tracing,
-      log,
-    });
-    const logs = logKeeper(runner, site, places, log);
-    logs.start();
-    supervisor.onChange((key) => reporter.changed(key));
-    const parts = {
-      unlock,
-      room,
-      ...state,
-      supervisor,
-      runner,
-      reporter,
-      health,
-      drivers,
-      cgroups,
-      tracing,
-      processes,
-      logs,
-      silence,
-    };
+    const { records, ...made } = await makeParts({ dir, site, places, log });
+    const parts = { ...made, unlock };
+    const { supervisor, silence, reporter, singletons, drivers, store } = parts;
     const agent = new NodeAgent(dir, site, places, log, parts);
     agent.followBook();
     silence.start(
@@ -145,6 +66,8 @@ export class NodeAgent {
       () => reporter.all(),
     );
     await supervisor.begin(records.filter((r) => drivers.names().includes(r.driver)));
+    // Those that run ask where they asked before.
+    if (records.some((r) => r.token !== undefined)) await singletons.endpoint.url();
     log.info('agent started', {
       site: site.site,
       node: site.node,
@@ -195,7 +118,9 @@ export class NodeAgent {
   }
   /** What is wrong here and a person has to mend. */
   get troubles(): string[] {
-    const found = [this.store.trouble, this.reporter.trouble, this.localTrouble()].flatMap((text) => text ?? []);
+    const found = [this.store.trouble, this.reporter.trouble, this.localTrouble()].flatMap(
+      (text) => text ?? [],
+    );
     return found.map((text) => text.slice(0, LIMITS.troubleChars));
   }
   /** What replicas may use of this machine. */
@@ -236,7 +161,9 @@ export class NodeAgent {
 
   /** The hub has answered what was sent at this moment, by the monotonic clock; with a lease for the site, or without. */
   hubAnswered(sentAt: number, grant?: Grant): void {
-    this.silence.heard(sentAt, grant, this.holdsSingletons);
+    const single = this.holdsSingletons;
+    this.silence.heard(sentAt, grant, single);
+    if (single) void this.parts.singletons.renew();
   }
 
   /** The site has several nodes from now on. */
@@ -340,6 +267,7 @@ export class NodeAgent {
       this.parts;
     const { book, roster } = this.parts;
     logs.stop();
+    this.parts.singletons.close();
     this.silence.stop();
     supervisor.close();
     reporter.close();
@@ -357,52 +285,5 @@ export class NodeAgent {
   }
 }
 
-/** Room for the logs of all replicas, unless `site.json` says otherwise. */
-const LOGS_MIB = 1_024;
-
-/** Exchanges the logs of what runs when they grow long, and keeps all of them within their room. */
-function logKeeper(runner: ReplicaRunner, site: SiteFile, places: Folders, log: Log): LogKeeper {
-  const folders = () => runner.upIds('process').map((id) => workFolder(places.work, id).logs);
-  const bytes = (site.budget.logsMiB ?? LOGS_MIB) * 1024 * 1024;
-  return new LogKeeper({ folders, log, budget: { workRoot: places.work, bytes } });
-}
-
-const placeOf = ({ site, node, address }: SiteFile) => ({ site, node, address });
-
-/** All that this node has on its disk. */
-async function openState(places: Folders, log: Log) {
-  const store = await DesiredStore.open(places, log);
-  const roster = await Roster.open(places.members, log);
-  const book = await AllotmentBook.open(places.allotments, log);
-  const counter = await ReportCounter.open(places.counter);
-  const { store: replicas, records } = await ReplicaStore.open(places, log);
-  return { store, roster, book, counter, replicas, records };
-}
-
-/** Where this node's reports go: at a site of several nodes to the controller, which makes one of all. */
-function reportSubject(node: string | undefined, { project, name }: Report): string {
-  return node === undefined
-    ? SITE.outboxWorkload(project, name)
-    : bucketSubject(SITE_BUCKETS.seen.name, `${node}.${workloadKey(project, name)}`);
-}
-
 /** Steps under way may finish for this long; a stop with a longer grace is taken up by the next agent. */
 const CLOSE_MS = 2_000;
-
-/** What there is to give on this machine, and who decides what of it is given. */
-function takeStock(site: SiteFile, dir: string, drivers: Drivers) {
-  const { model, devices } = gpusOf(site);
-  const room = allocatableOf(site, dir, { model, devices });
-  const admission = new Admission(room, offered(site, drivers));
-  const gpus: GpuPlan = { devices, planned: (key, slot) => admission.gpusOf(key, slot) };
-  return { room, admission, gpus };
-}
-
-function offered(site: SiteFile, drivers: Drivers): DriverName[] {
-  return drivers.names().filter((name) => site.drivers.includes(name));
-}
-
-/** Two clouds on one machine may have sites of the same name. */
-function treeName(site: string, dir: string): string {
-  return `${site}-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`;
-}

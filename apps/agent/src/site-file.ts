@@ -70,6 +70,8 @@ export function folders(dir: string) {
   return {
     desired: join(dir, 'state', 'desired'),
     quarantine: join(dir, 'state', 'quarantine'),
+    leaseDeadline: join(dir, 'state', 'lease-deadline'),
+    endpoint: join(dir, 'state', 'replica-endpoint.json'),
     members: join(dir, 'state', 'members.json'),
     allotments: join(dir, 'state', 'allotments'),
     replicas: join(dir, 'state', 'replicas'),

@@ -9,6 +9,8 @@ export interface Launch {
   readonly resources: Resources;
   /** The whole environment; a secret: never logged, never in argv. */
   readonly env: Readonly<Record<string, string>>;
+  /** Of a singleton: a file with the time, in ms of the machine's uptime, after which it is killed though no agent does it. */
+  readonly deadlineFile?: string | undefined;
 }
 
 export type Started = { readonly ok: true } | { readonly ok: false; readonly reason: string };

@@ -11,11 +11,23 @@ import { identify, type ProcessIdentity } from './process-identity.js';
  */
 const COMMAND = 'echo $$ >&3; exec 3>&-; read -r go || exit 97; exec "$@" </dev/null';
 const KEEPER = [
-  'exit_file=$1; command=$2; shift 2',
+  'exit_file=$1; deadline_file=$2; command=$3; shift 3',
+  // Of a singleton: ends all of the group when the deadline, in ms of the machine's uptime, has passed and nobody renewed it.
+  'if [ -n "$deadline_file" ]; then',
+  '  (',
+  '    while sleep 1; do',
+  '      deadline=0; read -r deadline 2>/dev/null <"$deadline_file"',
+  '      read -r up _ </proc/uptime',
+  '      [ "${up%.*}${up#*.}0" -lt "${deadline:-0}" ] || kill -KILL 0',
+  '    done',
+  '  ) </dev/null >/dev/null 2>&1 3>&- &',
+  '  watch=$!',
+  'fi',
   // Caught, not ignored: the command starts with the default for each, and the keeper goes on to note its exit code.
   'trap : TERM INT QUIT HUP USR1 USR2',
   '/bin/sh -c "$command" "$@"',
   'code=$?',
+  '[ -z "$deadline_file" ] || kill "$watch" 2>/dev/null',
   // What ran may have made its folder unwritable; then the code stays unknown.
   'printf "%s\\n" "$code" 2>/dev/null >"$exit_file"',
 ].join('\n');
@@ -30,6 +42,8 @@ export interface KeeperOptions {
   env: Readonly<Record<string, string>>;
   cwd: string;
   exitFile: string;
+  /** Of a singleton: the file that says until when it may run. */
+  deadlineFile?: string | undefined;
   /** Open file descriptors for standard output and error. */
   stdout: number;
   stderr: number;
@@ -51,7 +65,16 @@ export interface Kept {
 export async function keep(options: KeeperOptions): Promise<Kept> {
   const child = spawn(
     '/bin/sh',
-    ['-c', KEEPER, 'skerry-replica', options.exitFile, COMMAND, 'skerry-replica', ...options.argv],
+    [
+      '-c',
+      KEEPER,
+      'skerry-replica',
+      options.exitFile,
+      options.deadlineFile ?? '',
+      COMMAND,
+      'skerry-replica',
+      ...options.argv,
+    ],
     {
       cwd: options.cwd,
       env: options.env,

@@ -105,6 +105,7 @@ export class ProcessDriver implements Driver {
         env: launch.env,
         cwd,
         exitFile: folder.exit,
+        deadlineFile: launch.deadlineFile,
         stdout: stdout.fd,
         stderr: stderr.fd,
       });

@@ -1,4 +1,5 @@
 import { formatVersion, type Assignment } from '@skerry/contracts';
+import type { OwnershipGrant } from '../singletons/ownership.js';
 
 /** GPUs of a replica by their number on the machine; none for one that asked for none. */
 export interface GpuGrant {
@@ -18,6 +19,8 @@ export interface Surroundings {
   ports: Readonly<Record<string, number>>;
   /** What it gets of the machine's GPUs; undefined on a machine without any. */
   gpus?: GpuGrant | undefined;
+  /** Of a singleton: who owns it, and where it asks. */
+  ownership?: OwnershipGrant | undefined;
   /** Trace of the change that started it, so that its own spans hang below. */
   traceparent?: string | undefined;
 }
@@ -50,6 +53,7 @@ export function environmentOf(assignment: Assignment, around: Surroundings): Rec
     SKERRY_REPLICA: around.id,
     SKERRY_SLOT: String(around.slot),
     SKERRY_VERSION: formatVersion(assignment.version),
+    ...ownershipEnvironment(around.ownership),
     ...(trace === undefined ? {} : { SKERRY_TRACEPARENT: trace }),
   };
 }
@@ -63,5 +67,14 @@ function gpuEnvironment(gpus: GpuGrant | undefined): Record<string, string> {
     CUDA_VISIBLE_DEVICES: list,
     NVIDIA_VISIBLE_DEVICES: list === '' ? 'void' : list,
     ...(gpus.shareMilli === undefined ? {} : { SKERRY_GPU_SHARE_MILLI: String(gpus.shareMilli) }),
+  };
+}
+
+function ownershipEnvironment(ownership: OwnershipGrant | undefined): Record<string, string> {
+  if (ownership === undefined) return {};
+  return {
+    SKERRY_EPOCH: String(ownership.epoch),
+    SKERRY_AGENT_URL: ownership.url,
+    SKERRY_AGENT_TOKEN: ownership.token,
   };
 }

@@ -46,6 +46,8 @@ export const replicaRecordSchema = z.strictObject({
   gpus: z
     .strictObject({ indices: z.array(z.number().int().min(0)), milli: z.number().int().min(1).max(1_000) })
     .optional(),
+  /** Of a singleton: what it shows to ask the agent who owns it. A secret. */
+  token: z.string().max(128).optional(),
   live: liveSchema.optional(),
 });
 export type ReplicaRecord = z.infer<typeof replicaRecordSchema>;

@@ -11,9 +11,10 @@ import type { Tracing } from '../tracing.js';
 import { environmentOf } from './environment.js';
 import { GpuHolders, type GpuPlan } from './gpu-holders.js';
 import { findPorts } from './ports.js';
+import { epochOf, isOwned, replicaToken } from '../singletons/ownership.js';
 import { isUp, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaStore } from './replica-store.js';
-import type { Workload } from './workload.js';
+import { stopOf, type Workload } from './workload.js';
 
 /** Processes brought up at once. */
 const STARTS_AT_ONCE = 8;
@@ -29,6 +30,9 @@ export interface RunnerOptions {
   store: ReplicaStore;
   health: HealthChecks;
   tracing: Tracing;
+  /** Where singletons ask who owns them, and until when they may run. */
+  endpoint: { url(): Promise<string> };
+  deadline: { path: string; ready(): Promise<void> };
   log: Log;
 }
 
@@ -58,6 +62,12 @@ export class ReplicaRunner {
     let count = 0;
     for (const { record } of this.byId.values()) if (record.phase === 'running') count++;
     return count;
+  }
+
+  /** The replica that has this token, and what it is of. */
+  byToken(token: string): { workload: Workload; record: ReplicaRecord } | undefined {
+    for (const found of this.byId.values()) if (found.record.token === token) return found;
+    return undefined;
   }
 
   /** Ids of replicas that may be writing to their logs. */
@@ -122,7 +132,8 @@ export class ReplicaRunner {
       'skerry.replica': record.id,
       'skerry.driver': record.driver,
     });
-    const started = await this.launch(record, assignment, span.traceparent ?? workload.held?.traceparent);
+    const traceparent = span.traceparent ?? workload.held?.traceparent;
+    const started = await this.launch(workload, record, { assignment, traceparent });
     span.end(started.ok ? undefined : started.reason);
     if (record.phase !== 'starting') return;
     if (!started.ok) return this.markEnded(record, { note: started.reason });
@@ -132,7 +143,11 @@ export class ReplicaRunner {
     if (record.driver === 'mock') await this.options.store.put(record);
   }
 
-  private async launch(record: ReplicaRecord, assignment: Assignment, traceparent: string | undefined) {
+  private async launch(
+    workload: Workload,
+    record: ReplicaRecord,
+    { assignment, traceparent }: { assignment: Assignment; traceparent: string | undefined },
+  ) {
     const { site, node, address, drivers, store } = this.options;
     const driver = drivers.get(record.driver);
     const ports = await this.portsFor(record, assignment, driver);
@@ -148,13 +163,24 @@ export class ReplicaRunner {
       address,
       ports: ports.ports,
       gpus: gpus.grant,
+      ownership: await this.ownershipOf(workload, record, assignment),
       traceparent,
     });
     const { run, resources } = assignment;
-    return await driver.start({ id: record.id, run, resources, env }, async (live) => {
+    const deadlineFile = record.token === undefined ? undefined : this.options.deadline.path;
+    if (deadlineFile !== undefined) await this.options.deadline.ready();
+    return await driver.start({ id: record.id, run, resources, env, deadlineFile }, async (live) => {
       record.live = live;
       await store.put(record);
     });
+  }
+
+  /** What a singleton is told of who owns it; its token is with its record, so that the next agent knows it too. */
+  private async ownershipOf(workload: Workload, record: ReplicaRecord, assignment: Assignment) {
+    if (!isOwned(assignment)) return undefined;
+    const url = await this.options.endpoint.url();
+    record.token = replicaToken();
+    return { epoch: epochOf(assignment, workload.moves), url, token: record.token };
   }
 
   private async portsFor(record: ReplicaRecord, assignment: Assignment, driver: Driver) {
@@ -349,7 +375,7 @@ function newRecord(
     driver: assignment.run.driver,
     template: workload.template,
     version: assignment.version,
-    stop: assignment.run.stop,
+    stop: stopOf(assignment),
     phase: 'starting',
     since: now,
     startedAt: now,

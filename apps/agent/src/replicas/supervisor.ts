@@ -5,7 +5,7 @@ import {
   type CheckResult,
   type Observed,
 } from '@skerry/contracts';
-import { reconcile, SINGLETON_LEASE, slotsOn, type GpusBySlot } from '@skerry/domain';
+import { reconcile, slotsOn, type GpusBySlot } from '@skerry/domain';
 import { isSingle } from '../control/site-state.js';
 import type { DesiredStore } from '../desired/desired-store.js';
 import type { HeldObject } from '../desired/held-object.js';
@@ -14,7 +14,16 @@ import { reason, type Log } from '../log.js';
 import type { Admission } from './admission.js';
 import { heldOf, isUp, replicaOf, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaRunner } from './replica-runner.js';
-import { assign, cronTimesOf, newWorkload, rests, versionOf, wantedOf, type Workload } from './workload.js';
+import {
+  assign,
+  cronTimesOf,
+  newWorkload,
+  rests,
+  stopOf,
+  versionOf,
+  wantedOf,
+  type Workload,
+} from './workload.js';
 
 /**
  * How long an assignment that does not fit waits for room before it is refused: what it needs may be on its way
@@ -234,6 +243,7 @@ export class Supervisor {
         : new Set(slotsOn(node, allotment, isSingle(object)));
     workload.othersTurn = allotment?.turn !== undefined && allotment.turn !== node;
     workload.countFrom = allotment?.movedAtMs ?? 0;
+    workload.moves = allotment?.moves ?? 0;
     this.assign(workload, accepted);
     const fallback = accepted === object ? undefined : accepted;
     if (fallback?.version !== held?.fallback?.version) this.keep(workload, fallback);
@@ -363,16 +373,9 @@ export class Supervisor {
     for (const record of workload.replicas.values()) {
       if (record.template !== template || record.phase === 'stopping') continue;
       record.version = assignment.version;
-      record.stop = stopOf(workload, assignment);
+      record.stop = stopOf(assignment);
     }
   }
-}
-
-/** Who may not own it any more has to have ended when its lease has. */
-function stopOf({ rested }: Workload, assignment: Assignment): Assignment['run']['stop'] {
-  const { stop } = assignment.run;
-  if (!rested || !isSingle(assignment)) return stop;
-  return { ...stop, graceMs: Math.min(stop.graceMs, SINGLETON_LEASE.graceMs) };
 }
 
 /** Which version a node runs of a workload that it shares with others: the one that was accepted for the site. */

@@ -5,7 +5,7 @@ import {
   type Observed,
   type Version,
 } from '@skerry/contracts';
-import { runsOf, type Wanted } from '@skerry/domain';
+import { runsOf, SINGLETON_LEASE, type Wanted } from '@skerry/domain';
 import type { HeldObject } from '../desired/held-object.js';
 import { restsWithout, type HubView } from '../hub-silence.js';
 import { isSingle } from '../control/site-state.js';
@@ -30,6 +30,8 @@ export interface Workload {
   slots: ReadonlySet<number> | undefined;
   /** Another node exchanges its replicas now: those that run here stay as they are. */
   othersTurn: boolean;
+  /** Of a singleton: how often it went from node to node here. */
+  moves: number;
   /** Runs of a cron due before this are not made up for: they may have run on another node. Ms since 1970. */
   countFrom: number;
   /** It rested when it was looked at last. */
@@ -52,6 +54,7 @@ export function newWorkload(key: string, project: string, name: string): Workloa
     undecided: undefined,
     slots: undefined,
     othersTurn: false,
+    moves: 0,
     countFrom: 0,
     rested: false,
     replicas: new Map(),
@@ -115,4 +118,11 @@ export function cronTimesOf(workload: Workload, nowMs: number): Observed['runs']
 /** The version that was decided on here; undefined while there is nothing to report. */
 export function versionOf({ held }: Workload): Version | undefined {
   return held === undefined || !isWorkloadObject(held.object) ? undefined : held.object.version;
+}
+
+/** How what runs is stopped. A singleton gets no more time than its lease leaves it, whyever it is stopped. */
+export function stopOf(assignment: Assignment): Assignment['run']['stop'] {
+  const { stop } = assignment.run;
+  if (!isSingle(assignment)) return stop;
+  return { ...stop, graceMs: Math.min(stop.graceMs, SINGLETON_LEASE.graceMs) };
 }

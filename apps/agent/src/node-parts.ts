@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { bucketSubject, SITE, SITE_BUCKETS, workloadKey, type DriverName } from '@skerry/contracts';
+import { DesiredStore } from './desired/desired-store.js';
+import type { Driver } from './drivers/driver.js';
+import { MockDriver } from './drivers/mock-driver.js';
+import { Drivers } from './drivers/registry.js';
+import { gpusOf } from './gpus.js';
+import { HealthChecks } from './health/health-checks.js';
+import { HubSilence } from './hub-silence.js';
+import type { Log } from './log.js';
+import { LogKeeper } from './logs/log-keeper.js';
+import { AllotmentBook } from './members/allotment-book.js';
+import { Roster } from './members/roster.js';
+import { allocatableOf } from './node-facts.js';
+import { Cgroups } from './process/cgroups.js';
+import { ProcessDriver } from './process/process-driver.js';
+import { workFolder } from './process/work-folder.js';
+import { Admission } from './replicas/admission.js';
+import type { GpuPlan } from './replicas/gpu-holders.js';
+import { ReplicaRunner } from './replicas/replica-runner.js';
+import { ReplicaStore } from './replicas/replica-store.js';
+import { Supervisor, type Report } from './replicas/supervisor.js';
+import { ReportCounter } from './reports/report-counter.js';
+import { Reporter } from './reports/reporter.js';
+import { Singletons } from './singletons/singletons.js';
+import type { Folders, SiteFile } from './site-file.js';
+import { makeTracing } from './tracing.js';
+
+/** Reads what this node has on its disk, and makes of it the parts of an agent, none of which does anything yet. */
+export async function makeParts(of: { dir: string; site: SiteFile; places: Folders; log: Log }) {
+  const { dir, site, places, log } = of;
+  const cgroups = Cgroups.detect(treeName(site.site, dir));
+  const processes = ProcessDriver.available()
+    ? new ProcessDriver({ workRoot: places.work, cgroups })
+    : undefined;
+  const drivers = new Drivers([...(processes ? [processes] : []), new MockDriver()] satisfies Driver[]);
+  const { records, ...state } = await openState(places, log);
+  const { store, replicas, roster, book, counter } = state;
+  const tracing = await makeTracing(site.site);
+  const health = new HealthChecks();
+  const place = placeOf(site);
+  const { room, admission, gpus } = takeStock(site, dir, drivers);
+  const silence = await HubSilence.open(places.lease);
+  const singletons = new Singletons(places, silence, log);
+  const { endpoint, deadline } = singletons;
+  const runner = new ReplicaRunner({
+    ...place,
+    workRoot: places.work,
+    portRange: site.portRange,
+    drivers,
+    gpus,
+    store: replicas,
+    health,
+    tracing,
+    endpoint,
+    deadline,
+    log,
+  });
+  singletons.serve(runner);
+  const share = { several: () => roster.several, of: (key: string) => book.get(key) };
+  const supervisor = new Supervisor({ hub: silence, store, runner, admission, place, share, log });
+  const reporter = new Reporter({
+    report: (key) => supervisor.report(key),
+    traceOf: (key) => store.get(key)?.traceparent,
+    counter,
+    losses: () => silence.losses,
+    subjectOf: (report) => reportSubject(roster.several ? site.node : undefined, report),
+    tracing,
+    log,
+  });
+  const logs = logKeeper(runner, site, places, log);
+  logs.start();
+  supervisor.onChange((key) => reporter.changed(key));
+  return {
+    records,
+    room,
+    ...state,
+    supervisor,
+    runner,
+    reporter,
+    health,
+    drivers,
+    cgroups,
+    tracing,
+    processes,
+    logs,
+    silence,
+    singletons,
+  };
+}
+
+/** Room for the logs of all replicas, unless `site.json` says otherwise. */
+const LOGS_MIB = 1_024;
+
+/** Exchanges the logs of what runs when they grow long, and keeps all of them within their room. */
+function logKeeper(runner: ReplicaRunner, site: SiteFile, places: Folders, log: Log): LogKeeper {
+  const folders = () => runner.upIds('process').map((id) => workFolder(places.work, id).logs);
+  const bytes = (site.budget.logsMiB ?? LOGS_MIB) * 1024 * 1024;
+  return new LogKeeper({ folders, log, budget: { workRoot: places.work, bytes } });
+}
+
+const placeOf = ({ site, node, address }: SiteFile) => ({ site, node, address });
+
+/** All that this node has on its disk. */
+async function openState(places: Folders, log: Log) {
+  const store = await DesiredStore.open(places, log);
+  const roster = await Roster.open(places.members, log);
+  const book = await AllotmentBook.open(places.allotments, log);
+  const counter = await ReportCounter.open(places.counter);
+  const { store: replicas, records } = await ReplicaStore.open(places, log);
+  return { store, roster, book, counter, replicas, records };
+}
+
+/** Where this node's reports go: at a site of several nodes to the controller, which makes one of all. */
+function reportSubject(node: string | undefined, { project, name }: Report): string {
+  return node === undefined
+    ? SITE.outboxWorkload(project, name)
+    : bucketSubject(SITE_BUCKETS.seen.name, `${node}.${workloadKey(project, name)}`);
+}
+
+/** What there is to give on this machine, and who decides what of it is given. */
+function takeStock(site: SiteFile, dir: string, drivers: Drivers) {
+  const { model, devices } = gpusOf(site);
+  const room = allocatableOf(site, dir, { model, devices });
+  const admission = new Admission(room, offered(site, drivers));
+  const gpus: GpuPlan = { devices, planned: (key, slot) => admission.gpusOf(key, slot) };
+  return { room, admission, gpus };
+}
+
+/** Drivers that this machine has and may use. */
+export function offered(site: SiteFile, drivers: Drivers): DriverName[] {
+  return drivers.names().filter((name) => site.drivers.includes(name));
+}
+
+/** Two clouds on one machine may have sites of the same name. */
+function treeName(site: string, dir: string): string {
+  return `${site}-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`;
+}
