@@ -1,4 +1,4 @@
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { NKey, parseCreds } from '@skerry/identity';
 
 /** What a leaf connection is opened with: the content of the site's files, PEM and creds. */
@@ -17,6 +17,9 @@ const INFO = /INFO (\{.*?\})\s*\r\n/;
 /** A leaf node without a server behind it: connects as a site's server does, says what its agent would, and comes back after a loss. */
 export class LeafClient {
   private socket: TLSSocket | undefined;
+  private readonly context: SecureContext;
+  private readonly jwt: string;
+  private readonly user: NKey;
   private received = '';
   private ended = false;
   private replies = 0;
@@ -27,6 +30,12 @@ export class LeafClient {
     private readonly identity: LeafIdentity,
     private readonly onConnected: (client: LeafClient) => void,
   ) {
+    // Read once: a thousand share this process, where real ones have a machine each.
+    const { cert, key, ca, creds } = identity;
+    this.context = createSecureContext({ cert, key, ca, minVersion: 'TLSv1.3' });
+    const { jwt, seed } = parseCreds(creds);
+    this.jwt = jwt;
+    this.user = NKey.fromSeed(seed);
     this.dial();
   }
 
@@ -50,9 +59,9 @@ export class LeafClient {
   }
 
   private dial(): void {
-    const { host, port, cert, key, ca } = this.identity;
+    const { host, port } = this.identity;
     this.received = '';
-    const socket = connect({ host, port, cert, key, ca, minVersion: 'TLSv1.3' });
+    const socket = connect({ host, port, secureContext: this.context });
     this.socket = socket;
     let loggedIn = false;
     socket.setNoDelay(true);
@@ -82,10 +91,9 @@ export class LeafClient {
   private logIn(): void {
     const info: unknown = JSON.parse(INFO.exec(this.received)?.[1] ?? '{}');
     const nonce = typeof info === 'object' && info !== null && 'nonce' in info ? String(info.nonce) : '';
-    const { jwt, seed } = parseCreds(this.identity.creds);
-    const sig = NKey.fromSeed(seed).sign(nonce).toString('base64url');
+    const sig = this.user.sign(nonce).toString('base64url');
     const login = {
-      jwt,
+      jwt: this.jwt,
       sig,
       name: this.site,
       server_id: `SIMULATED-${this.site}`,
