@@ -18,6 +18,8 @@ export const INVENTORY_VARIABLES = {
   movesPercent: variable('SKERRY_MOVES_PERCENT_A_MINUTE', wholeNumberOr(movesShareAMinute * 100, 1, 100)),
   /** ... and how many in any case. */
   movesLeast: variable('SKERRY_MOVES_A_MINUTE', wholeNumberOr(movesAMinute, 1, 1_000_000)),
+  /** The hub's term, as the scheduler has it. */
+  hubTerm: variable('SKERRY_HUB_TERM', wholeNumberOr(1, 1, 1_000_000_000)),
   /** How long a site that floods is cut off. */
   cutOffMs: variable('SKERRY_CUT_OFF_MS', wholeNumberOr(INTAKE_QUOTA.cutOffForMs, 1_000, 3_600_000)),
 } as const;

@@ -8,7 +8,7 @@ import {
   workloadSpecSchema,
   type SkerryEvent,
 } from '@skerry/contracts';
-import { ownershipEndedAfterMs } from '@skerry/domain';
+import { OWNERSHIP_ENDED_AFTER_MS } from '@skerry/domain';
 import { MemoryCloud, refusalOf, runningAt, until, workloadOf } from './cloud.suite.js';
 
 let cloud: MemoryCloud;
@@ -138,7 +138,7 @@ describe('the scheduler', () => {
     await cloud.putWorkload('lead', { type: 'singleton', change: { spec: singleton(run) } });
     expect(await placed('lead', { a: 1 })).toMatchObject({ owner: { site: 'a', epoch: 1, losses: 0 } });
     await cloud.putSite('b');
-    const silentMs = ownershipEndedAfterMs(0) - 400;
+    const silentMs = OWNERSHIP_ENDED_AFTER_MS - 400;
     const lostAt = Date.now();
     // When it was last heard by inventory's clock, which is far off, is of no interest.
     const lastHeartbeatAt = '2020-01-01T00:00:00.000Z';
@@ -159,7 +159,7 @@ describe('the scheduler', () => {
     await cloud.putSite('b');
     await cloud.putSite('a', { phase: 'lost' });
     await placed('undone', { b: 1 });
-    await placed('done', { a: 1 });
+    expect(await cloud.placement('done')).toMatchObject({ shares: [{ site: 'a' }], version: { revision: 1 } });
   });
 
   it('goes elsewhere when a site refuses, and comes back when its capacity has changed', async () => {

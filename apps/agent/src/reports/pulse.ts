@@ -105,7 +105,7 @@ export class Pulse {
     if (this.stopped) return;
     const answered = answer !== undefined;
     // A hub of before there were leases says nothing of them, and means it.
-    const { lease = true, losses = 0 } = answer?.ok === true ? answer.value : {};
+    const { lease = true, losses = 0 } = answer?.ok === true ? answer.value : { lease: false };
     if (answered) this.heard(sentAt, lease ? { sentAtMs: sentAt, losses } : undefined);
     this.lost = !answered;
     const soon = !answered || !lease || this.options.urgent();

@@ -66,7 +66,7 @@ export class HearSite {
     const state = this.sites.state(site.name);
     const lost = state === undefined || state.phase === 'lost' || state.phase === 'left';
     const lease = !lost && leases.give(site.name, performance.now());
-    return { at, lease, losses: state?.losses ?? 0 };
+    return { at, lease, losses: Math.max(this.heartbeats.leastLosses, state?.losses ?? 0) };
   }
 
   /** Passes on a site's last word, and policy's answer to it. */

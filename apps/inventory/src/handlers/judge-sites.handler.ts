@@ -89,11 +89,22 @@ export class JudgeSites {
     const held = new Set(holds.map((h) => h.site));
     const written = await Promise.all(
       sites.map((site) =>
-        this.write(site, { phase: phases.get(site), held: held.has(site), by: state.sites.get(site)?.held }),
+        this.write(site, {
+          phase: phases.get(site) ?? this.unrecorded(site, state),
+          held: held.has(site),
+          by: state.sites.get(site)?.held,
+        }),
       ),
     );
     const missed = sites.filter((_site, i) => written[i] === false);
     this.liveness = { ...state, sites: undo(state, this.liveness, missed) };
+  }
+
+  /** Its phase, when another is on record: a write that was not answered may have been stored all the same. */
+  private unrecorded(site: string, { sites }: Liveness): LivePhase | undefined {
+    const recorded = this.sites.state(site)?.phase;
+    const phase = sites.get(site)?.phase;
+    return recorded === undefined || recorded === phase ? undefined : phase;
   }
 
   /** Writes a site's state when its phase, what holds it, or what it told has changed. */

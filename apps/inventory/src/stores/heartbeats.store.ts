@@ -1,6 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { SiteState } from '@skerry/contracts';
-import type { HeardFacts } from '@skerry/domain';
+import { SINGLETON_LEASE, type HeardFacts } from '@skerry/domain';
+import { CONFIG } from '@skerry/service';
+import type { InventoryConfig } from '../config.js';
 import { Leases } from './leases.js';
 
 interface Heard {
@@ -14,7 +16,13 @@ interface Heard {
 export class HeartbeatsStore {
   /** What was said to their pings. */
   readonly leases = new Leases();
+  /** Losses that every site counts from: above all that were told before the hub was restored from a backup. */
+  readonly leastLosses: number;
   private readonly newest = new Map<string, Heard>();
+
+  constructor(@Inject(CONFIG) { hubTerm }: InventoryConfig) {
+    this.leastLosses = (hubTerm - 1) * SINGLETON_LEASE.perTerm;
+  }
 
   note(site: string, at: number, facts: HeardFacts): void {
     this.newest.set(site, { at, facts });

@@ -1,3 +1,6 @@
+/** Life of the lease by which one instance is the active one. */
+const ACTIVE_LEASE_MS = 2_000;
+
 /**
  * The leases that this instance gave to sites (`liveness/lease.ts` of the domain). Only the active instance gives any, and none
  * to a site from when it is declared lost until it is on record that it is back.
@@ -7,9 +10,12 @@ export class Leases {
   private readonly given = new Map<string, number>();
   private readonly refused = new Set<string>();
 
-  /** This instance gives leases from now (monotonic ms) on, as long as `isActive`. An earlier one may have until now. */
+  /**
+   * This instance gives leases from now (monotonic ms) on, as long as `isActive`. An earlier one may have until now, and for the
+   * life of its own lease longer: the server's clock, by which that ran out, may have been set.
+   */
   begin(now: number, isActive: () => boolean): void {
-    this.active = { since: now, isActive };
+    this.active = { since: now + ACTIVE_LEASE_MS, isActive };
     this.given.clear();
     this.refused.clear();
   }

@@ -1,11 +1,12 @@
-import { CUT_OFF_MS, STOP_MARGIN_MS } from './timings.js';
+import { leaseOf, leaseOverAt, SINGLETON_LEASE } from '../site-control/timings.js';
+import { CUT_OFF_MS } from './timings.js';
 
 /**
  * Who may own what must be single (a workload of type `singleton`): at most one site at any moment, under any partition.
  *
- * **At the site.** The hub's answer to a ping is a lease: it lasts `CUT_OFF_MS` from the moment the ping was SENT, by the
- * site's own monotonic clock. An owner that is not covered any more (`mayOwn`) is stopped at once; it has ended
- * `STOP_MARGIN_MS` after its kill grace at the latest.
+ * **At the site.** The hub's answer to a ping is a lease (`SINGLETON_LEASE`): it counts from the moment the ping was SENT, by
+ * the site's own monotonic clock. An owner that is not covered any more (`mayOwn`) is stopped, early enough to have ended when
+ * the lease has; an agent that starts has no lease but one that it wrote down under the same boot of its machine.
  * **At the centre.** One instance of inventory gives leases, by a lease of its own; it gives none to a site that it has
  * declared lost. With the loss it writes for how long before no lease was given (`SiteState.silentMs`), counted by its
  * monotonic clock from the last lease that it gave, and from when it took over when that is later: an earlier instance
@@ -18,8 +19,8 @@ import { CUT_OFF_MS, STOP_MARGIN_MS } from './timings.js';
  *
  * **Assumed** of clocks: the monotonic clocks of the site, of inventory and of the scheduler run at rates that differ by
  * less than an eighth, and go on while a process is stopped. Nothing is assumed of what time it is anywhere. A machine that is
- * suspended as a whole, clock included, breaks this: against it, and against writes that are late on their way, a workload
- * fences what it writes by the epoch that it is given.
+ * suspended as a whole, clock included, breaks this, as does an agent that is stopped while what it runs goes on: against
+ * these, and against writes that are late on their way, a workload fences what it writes by the epoch that it is given.
  */
 
 /** The newest lease that a site has. */
@@ -32,13 +33,17 @@ export interface Grant {
 
 /** Whether the site may start or keep an owner now. `losses`: what its assignment says; 0 when it says nothing. */
 export function mayOwn(nowMs: number, grant: Grant | undefined, losses: number): boolean {
-  return grant !== undefined && nowMs < grant.sentAtMs + CUT_OFF_MS && grant.losses <= losses;
+  return grant !== undefined && nowMs < leaseOf(grant.sentAtMs).stopAtMs && grant.losses <= losses;
 }
 
-/** How long after the last lease an owner with this kill grace has ended, by any clock that is right about rates. */
-export function ownershipEndedAfterMs(graceMs: number): number {
-  return (CUT_OFF_MS + graceMs + STOP_MARGIN_MS) * RATE;
+/** How long after the last lease an owner has ended, by any clock that is right about rates. */
+export const OWNERSHIP_ENDED_AFTER_MS = leaseOverAt(0);
+
+/** The same for a site by its agent's version: before 0.2 an owner began to stop after `CUT_OFF_MS`, with its own grace. */
+export function ownershipEndedAfterMs(agentVersion: string | undefined, graceMs: number): number {
+  if (agentVersion === undefined || !BEFORE_LEASES.test(agentVersion)) return OWNERSHIP_ENDED_AFTER_MS;
+  return (CUT_OFF_MS + graceMs + KILL_MARGIN_MS) * (1 + SINGLETON_LEASE.clockShare);
 }
 
-/** By how much the centre counts longer than the site. */
-const RATE = 9 / 8;
+const BEFORE_LEASES = /^0\.1\./;
+const KILL_MARGIN_MS = 2_000;

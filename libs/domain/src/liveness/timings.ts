@@ -52,7 +52,5 @@ export const LIVENESS_TIMINGS: LivenessTimings = {
  * up, and stops what must not run elsewhere too.
  */
 export const CUT_OFF_MS = 10_000;
-/** How much later than its kill grace says what a site stops may have ended: it looks twice a second, and a kill takes a moment. */
-export const STOP_MARGIN_MS = 2_000;
 /** An instance of inventory that gives no leases answers a ping this much later: the one that does comes first, when there is one. */
 export const STANDBY_ANSWERS_AFTER_MS = 500;

@@ -111,9 +111,9 @@ describe('a singleton', () => {
     const heard = (agoMs: number) => new Date(NOW - agoMs).toISOString();
     const lost = (agoMs: number) => sites({ name: 'a', phase: 'lost', since: heard(agoMs) }, { name: 'b' });
     const before = previous(sites({ name: 'a' }, { name: 'b' }), 'a');
-    expect(next(lost(19_000), before)).toBeUndefined();
-    expect(next(lost(19_125), before)).toMatchObject({ shares: [{ site: 'b' }] });
-    expect(next(lost(19_125), before)?.after).toBeUndefined();
+    expect(next(lost(11_000), before)).toBeUndefined();
+    expect(next(lost(11_250), before)).toMatchObject({ shares: [{ site: 'b' }] });
+    expect(next(lost(11_250), before)?.after).toBeUndefined();
   });
 });
 

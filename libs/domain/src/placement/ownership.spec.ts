@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Placement, SiteState } from '@skerry/contracts';
-import { ownershipEndedAfterMs } from '../liveness/lease.js';
+import { OWNERSHIP_ENDED_AFTER_MS } from '../liveness/lease.js';
 import { cloud, NOW, site, workload, type SiteExample } from './example-cloud.suite.js';
 import { nextPlacement } from './next-placement.js';
 import type { SiteFacts } from './types.js';
 
 const DIGESTS = { workload: `sha256:${'1'.repeat(64)}`, sites: `sha256:${'2'.repeat(64)}` };
-const ENDED_MS = ownershipEndedAfterMs(5_000);
+const ENDED_MS = OWNERSHIP_ENDED_AFTER_MS;
 
 type Spec = Record<string, unknown>;
 
@@ -111,6 +111,29 @@ describe('the owner of a singleton', () => {
     one.decide();
     one.site({ name: 'a', draining: true });
     expect(one.decide(2)?.owner?.epoch).toBe(1_000_001);
+  });
+
+  it('has to end where it was also when it was stopped or placed nowhere in between', () => {
+    const one = new One('singleton');
+    one.decide();
+    Object.assign(one.workload, { generation: 2, stopped: true });
+    expect(one.decide()).toMatchObject({ state: 'stopped', after: ['a'] });
+    Object.assign(one.workload, { generation: 3, stopped: false });
+    one.site({ name: 'a', cordoned: true });
+    expect(one.decide()).toMatchObject({ ...at('b', 2), after: ['a'] });
+  });
+
+  it('at a site with an agent that stops it later is given away later', () => {
+    const one = new One('singleton');
+    one.site({ name: 'a' }, { agentVersion: '0.1.9' });
+    one.decide();
+    const state = { agentVersion: '0.1.9', losses: 1, silentSince: new Date(NOW).toISOString() };
+    one.site({ name: 'a', phase: 'lost' }, state);
+    // 10 s of silence, 5 s of grace, 2 s to be sure, and an eighth.
+    one.now = NOW + 19_124;
+    expect(one.decide()).toBeUndefined();
+    one.now += 1;
+    expect(one.decide()).toMatchObject({ shares: [{ site: 'b' }] });
   });
 
   it('keeps its epoch on record while it is placed nowhere', () => {

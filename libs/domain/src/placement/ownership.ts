@@ -1,4 +1,5 @@
 import type { Placement, Share, Workload } from '@skerry/contracts';
+import { SINGLETON_LEASE } from '../site-control/timings.js';
 import { replaceDueAt } from './checks/readiness.js';
 import type { SiteFacts, Snapshot } from './types.js';
 
@@ -16,8 +17,8 @@ interface OwnershipInput {
   readonly term: number;
 }
 
-/** Epochs of one term of the hub: what was handed out after a backup was made is below those of the next term. */
-const EPOCHS_PER_TERM = 1_000_000;
+/** Epochs and losses of one term of the hub: what was told after a backup was made is below that of the next term. */
+const PER_TERM = SINGLETON_LEASE.perTerm;
 
 /** Who may own it, and where it has to end before. Nothing for what is no singleton. */
 export function ownershipOf(
@@ -43,10 +44,10 @@ function ownerOf(shares: readonly Share[], { previous, snapshot, term }: Ownersh
   const state = snapshot.sites.find((s) => s.name === share.site)?.state;
   const same = before?.site === share.site;
   // Only a site that is known to be back may go on: of a silent one it is not known what it will find when it is.
-  const knows = state?.phase === 'ready' ? (state.losses ?? 0) : same ? before.losses : 0;
+  const base = (term - 1) * PER_TERM;
+  const knows = state?.phase === 'ready' ? Math.max(base, state.losses ?? 0) : same ? before.losses : 0;
   if (same) return { ...before, losses: knows };
-  const least = (term - 1) * EPOCHS_PER_TERM + 1;
-  return { site: share.site, epoch: Math.max(least, (before?.epoch ?? 0) + 1), losses: knows };
+  return { site: share.site, epoch: Math.max(base, before?.epoch ?? 0) + 1, losses: knows };
 }
 
 /** Sites where it may still run and has to end first. A lost one has ended it by itself when its time has come. */
@@ -54,7 +55,7 @@ function endsFirst(
   shares: readonly Share[],
   { previous, workload, snapshot, now }: OwnershipInput,
 ): string[] {
-  if (!previous || shares.length === 0) return [];
+  if (!previous) return [];
   const chosen = new Set(shares.map((s) => s.site));
   const before = new Set([...previous.shares.map((s) => s.site), ...(previous.after ?? [])]);
   return snapshot.sites

@@ -46,6 +46,8 @@ export const SINGLETON_LEASE = {
   graceMs: 3_000,
   marginMs: 1_000,
   clockShare: 1 / 8,
+  /** Epochs, and losses of a site, in one term of the hub: a restored hub goes on above what its backup does not know of. */
+  perTerm: 1_000_000,
 } as const;
 
 /** When a singleton has to begin to stop, and when it may not run any more, of a lease that counts from `sentAtMs`. */

@@ -67,17 +67,17 @@ export function replaceDueAt(facts: SiteFacts, workload: Workload): number {
   const { replaceAfterMs } = placement.onSiteLoss;
   const lost = state.phase === 'lost';
   if (type === 'singleton')
-    return lost ? silentSince(state) + singletonAfterMs(workload) : Number.POSITIVE_INFINITY;
+    return lost
+      ? silentSince(state) + singletonAfterMs(workload, state.agentVersion)
+      : Number.POSITIVE_INFINITY;
   if (replaceAfterMs === undefined) return lost ? 0 : Number.POSITIVE_INFINITY;
   const silent = lost || (state.phase === 'suspect' && state.held === undefined);
   return silent ? Math.min(silentSince(state), heardAt(state)) + replaceAfterMs : Number.POSITIVE_INFINITY;
 }
 
-function singletonAfterMs({ spec }: Workload): number {
-  return Math.max(
-    spec.placement.onSiteLoss.replaceAfterMs ?? 0,
-    ownershipEndedAfterMs(spec.run.stop.graceMs),
-  );
+function singletonAfterMs({ spec }: Workload, agentVersion: string | undefined): number {
+  const endedMs = ownershipEndedAfterMs(agentVersion, spec.run.stop.graceMs);
+  return Math.max(spec.placement.onSiteLoss.replaceAfterMs ?? 0, endedMs);
 }
 
 /** By the decider's own clock: what it noted when it heard of the silence. Only without that by inventory's. */
