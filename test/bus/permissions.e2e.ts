@@ -80,8 +80,8 @@ const PUBLISH: readonly Rule[] = [
     subject,
     may: ['api'] as const,
   })),
-  { subject: '$JS.API.CONSUMER.CREATE.KV_identities.x', may: ['api', 'policy'] },
-  { subject: '$JS.API.DIRECT.GET.KV_identities.$KV.identities.site.eu-de', may: ['api', 'policy'] },
+  { subject: '$JS.API.CONSUMER.CREATE.KV_identities.x', may: ['api', 'policy', 'replicator'] },
+  { subject: '$JS.API.DIRECT.GET.KV_identities.$KV.identities.site.eu-de', may: ['api', 'policy', 'replicator'] },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.CMD.policy', may: ['policy'] },
 ];
 

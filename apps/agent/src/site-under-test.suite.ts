@@ -231,7 +231,7 @@ export class SiteUnderTest {
       siteConfig({
         site: 's1',
         client: { host: '127.0.0.1', port: this.port },
-        jetstream: { storeDir: at('jetstream'), maxMemoryBytes: 2 ** 26, maxFileBytes: 2 ** 30 },
+        jetstream: { storeDir: at('jetstream'), maxMemoryBytes: 2 ** 26, maxFileBytes: 2 ** 31 },
         users: { agent: agent.publicKey, operator: operator.publicKey },
         // Nobody listens there: this site is cut off for good.
         leaf: { urls: ['tls://127.0.0.1:1'], credsFile: at('leaf.creds'), tls },

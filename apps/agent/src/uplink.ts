@@ -99,7 +99,7 @@ export class Uplink {
   /** Answers people at the site, and writes down what happens there. */
   private async serveHere(bus: Bus, command: SiteCommand): Promise<void> {
     const local = await LocalSite.open(bus, this.agent, {
-      acting: () => command.acting,
+      command,
       onDecided: () => command.requestDigest(),
     });
     if (this.closed) return await local.close();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { logLineSchema, logRequestSchema } from './api.js';
+import { logRequestSchema } from './api.js';
 import { actorSchema, decidedSchema, outcomeSchema } from './command.js';
 import { assignmentSchema } from './desired.js';
 import { journalUseSchema } from './journal.js';
@@ -161,9 +161,6 @@ export const siteStatusPageSchema = z.strictObject({
 });
 export type SiteStatusPage = z.infer<typeof siteStatusPageSchema>;
 
-/** A page of lines, as the operator hears it. */
-export const siteLogPageSchema = z.strictObject({
-  lines: z.array(logLineSchema).max(1_000),
-  done: z.boolean(),
-  error: z.string().max(300).optional(),
-});
+/** The answer to `logs`: pages (`LogPage`) come to the asker's inbox, and a last one of each of so many nodes. */
+export const siteLogsAnswerSchema = z.strictObject({ nodes: count });
+export type SiteLogsAnswer = z.infer<typeof siteLogsAnswerSchema>;

@@ -71,6 +71,9 @@ export const LOCAL = {
   pulse: 'local.pulse',
   digest: 'local.digest',
   logPage: (id: string) => `_INBOX_operator.logs.${id}`,
+  /** Every node of the site is to send its lines of a log there; and goes on as long as it hears the other. */
+  logs: 'local.logs',
+  logsMore: 'local.logs-more',
 } as const;
 
 /** The same crossings as the hub hears and says them (account CLOUD); `*` or an account id. */
@@ -297,7 +300,7 @@ export const SITE_BUCKETS = {
   /** The newest report of each workload by each node, key `<node>.<project>.<name>`. */
   seen: { name: 'seen', owner: 'agent', maxBytes: 128 * MIB },
   /** Local changes and what they put in place of what the hub wants. */
-  overrides: { name: 'overrides', owner: 'agent', maxBytes: 64 * MIB, atomic: true },
+  overrides: { name: 'overrides', owner: 'agent', maxBytes: 16 * MIB, atomic: true },
 } as const satisfies Record<string, BucketDefinition>;
 
 /** Lease at the site's server by whose holder the site acts as one. */

@@ -373,8 +373,13 @@ export class Controller implements SiteSummary {
     setTimeout(() => this.touch(key), RETRY_MS).unref();
   }
 
+  /** Nodes whose replicas are taken for gone. */
+  get lostNodes(): string[] {
+    return [...this.site.standings()].flatMap(([name, phase]) => (phase === 'lost' ? [name] : []));
+  }
+
   /** The site's report of a workload; undefined while nothing was decided. */
-  private report(key: string): Report | undefined {
+  report(key: string): Report | undefined {
     const { store, book } = this.options.agent;
     const object = store.get(key)?.object;
     const decided: Decided = {

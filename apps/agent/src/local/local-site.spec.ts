@@ -4,6 +4,7 @@ import { connectBus, type Bus } from '@skerry/bus';
 import {
   inboxPrefix,
   LOCAL,
+  logPageSchema,
   Refusal,
   SITE,
   siteChangeAnswerSchema,
@@ -250,4 +251,73 @@ describe('a site without its hub', () => {
     });
     expect(now.every((r) => alive(r.pid ?? 0))).toBe(true);
   }, 30_000);
+});
+
+describe('a site of several nodes without its hub', () => {
+  it('is asked as one: replicas of all its nodes, their lines, what is stopped on each, and which node was lost', async () => {
+    const site = await SiteUnderTest.make();
+    await site.startServer();
+    await site.addNode('n2');
+    const hub = await HubStandIn.at(site);
+    const person = await personAt(site);
+    try {
+      await site.startAgent();
+      const second = await site.startAgent({ node: 'n2' });
+      hub.want(access());
+      await eventually('two nodes', () => hub.beats.at(-1)?.beat.nodes === 2);
+      const command = [
+        process.execPath,
+        '-e',
+        'console.log("up on", process.env.SKERRY_NODE); setInterval(() => {}, 1e6)',
+      ];
+      hub.want(
+        assignment('web', {
+          replicas: 4,
+          run: { command },
+          resources: { cpuMillicores: 100, memoryMiB: 16 },
+        }),
+      );
+      const all = await eventually('all of it runs', async () => {
+        const found = await person.running('web').catch(() => []);
+        return found.length === 4 && found;
+      });
+      const nodes = [...new Set(all.map((r) => r.node))].toSorted();
+      // A replica that runs has not yet said anything.
+      const lines = await eventually('the lines of every replica', async () => {
+        const id = randomBytes(8).toString('hex');
+        const said: string[] = [];
+        let pages = 0;
+        const hearing = person.bus.listen(LOCAL.logPage(id), (m) => {
+          const page = logPageSchema.parse(m.json());
+          said.push(...page.lines.map((l) => l.line));
+          pages += page.done ? 1 : 0;
+        });
+        const wanted = { verb: 'logs' as const, project: 'shop', name: 'web', id, tail: 10, follow: false };
+        expect(await person.ask(wanted)).toEqual({ nodes: 2 });
+        await eventually('the last page of each node', () => pages === 2);
+        await hearing.drain();
+        return said.length === 4 && said;
+      });
+      expect([...new Set(lines)].toSorted()).toEqual(nodes.map((n) => `up on ${n}`));
+      await person.ask({ verb: 'stop', project: 'shop', name: 'web' });
+      await eventually(
+        'nothing of it runs on any node',
+        async () => (await person.running('web')).length === 0,
+      );
+      expect(all.filter((r) => alive(r.pid ?? 0))).toEqual([]);
+      await person.ask({ verb: 'start', project: 'shop', name: 'web' });
+      await eventually('all of it runs again', async () => (await person.running('web')).length === 4);
+      await end(second, 'SIGKILL');
+      await eventually('a node is lost', async () => {
+        const page = siteStatusPageSchema.safeParse(
+          await person.ask({ verb: 'status' }).catch(() => undefined),
+        );
+        return page.success && (await person.running('web')).every((r) => r.node === 'n1');
+      });
+    } finally {
+      await person.bus.close();
+      await hub.bus.close();
+      await site.close();
+    }
+  }, 60_000);
 });

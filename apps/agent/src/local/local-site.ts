@@ -1,6 +1,8 @@
 import type { Bus } from '@skerry/bus';
 import { SITE_JOURNALS, SITE_STREAMS, workloadKey, type SiteWorkload } from '@skerry/contracts';
+import type { SiteCommand } from '../members/site-command.js';
 import type { NodeAgent } from '../node-agent.js';
+import type { Report } from '../replicas/supervisor.js';
 import { Absence } from './absence.js';
 import { ChangesBook } from './changes-book.js';
 import { Journal } from './journal.js';
@@ -10,12 +12,11 @@ import { Proposals } from './proposals.js';
 import { ReplicaWatch } from './replica-watch.js';
 
 const TIDY_EVERY_MS = 60 * 60_000;
+const NODES_EVERY_MS = 500;
 
 export interface LocalSiteOptions {
-  /** Whether this agent speaks for its site; default always. */
-  acting?: () => boolean;
-  /** What the site knows of a workload; default what this node does. */
-  report?: (key: string) => SiteWorkload | undefined;
+  /** Who speaks for the site. */
+  command: Pick<SiteCommand, 'acting' | 'controller' | 'lostNodes' | 'nodes' | 'report'>;
   /** What is wanted may have changed at the hub. */
   onDecided: () => void;
 }
@@ -61,7 +62,8 @@ export class LocalSite {
 
   private async begin(bus: Bus, options: LocalSiteOptions): Promise<void> {
     const { agent, journal } = this;
-    const { acting = () => true } = options;
+    const { command } = options;
+    const acting = () => command.acting;
     await journal.use(bus);
     agent.localTrouble = () => journal.trouble;
     journal.state({ what: 'agent-started' });
@@ -77,6 +79,7 @@ export class LocalSite {
     await absence.start();
     this.ends.push(() => absence.stop());
     agent.reporter.onReported((report) => watch.reported(report));
+    this.watchNodes(command);
     const book = await this.openBook(bus);
     this.ends.push(async () => await book.close());
     const { log } = agent;
@@ -97,7 +100,8 @@ export class LocalSite {
       book,
       absence,
       outboxMessages: async () => (await bus.streamState(SITE_STREAMS.OUT))?.messages ?? 0,
-      report: options.report ?? ((key) => reportOf(agent, key)),
+      command,
+      report: (key) => reportOf(agent, key, command.report(key)),
     });
     this.ends.push(async () => await operations.close());
     const { journalBytes } = budgetOf(agent.site.budget);
@@ -107,6 +111,20 @@ export class LocalSite {
     const tidy = setInterval(() => void book.tidy(Date.now()), TIDY_EVERY_MS).unref();
     this.ends.push(() => clearInterval(tidy));
     proposals.kick();
+  }
+
+  /** Writes down which nodes of the site were lost, and came back. */
+  private watchNodes(command: LocalSiteOptions['command']): void {
+    let before: ReadonlySet<string> = new Set();
+    const look = () => {
+      if (!command.acting) return;
+      const now = new Set(command.lostNodes);
+      for (const node of now) if (!before.has(node)) this.journal.state({ what: 'node-lost', text: node });
+      for (const node of before) if (!now.has(node)) this.journal.state({ what: 'node-back', text: node });
+      before = now;
+    };
+    const timer = setInterval(look, NODES_EVERY_MS).unref();
+    this.ends.push(() => clearInterval(timer));
   }
 
   private async openBook(bus: Bus): Promise<ChangesBook> {
@@ -127,8 +145,7 @@ export class LocalSite {
   }
 }
 
-function reportOf(agent: NodeAgent, key: string): SiteWorkload | undefined {
-  const report = agent.supervisor.report(key);
+function reportOf(agent: NodeAgent, key: string, report: Report | undefined): SiteWorkload | undefined {
   if (report === undefined) return undefined;
   const { project, name, version, state, refusal, wanted, replicas } = report;
   const change = agent.store.get(key)?.override?.change;

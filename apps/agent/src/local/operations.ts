@@ -14,6 +14,7 @@ import {
   type Proposal,
   type SiteChangeAnswer,
   type SiteChangeVerb,
+  type SiteLogsAnswer,
   type SiteStatusPage,
   type SiteWorkload,
 } from '@skerry/contracts';
@@ -28,6 +29,7 @@ import {
 import { isSignedBy } from '@skerry/identity';
 import { hubObjectOf, type HeldObject } from '../desired/held-object.js';
 import { LogRequests } from '../logs/log-requests.js';
+import type { SiteCommand } from '../members/site-command.js';
 import type { NodeAgent } from '../node-agent.js';
 import type { Absence } from './absence.js';
 import type { ChangesBook } from './changes-book.js';
@@ -37,6 +39,9 @@ import type { Journal } from './journal.js';
 const PAGE_BYTES = LIMITS.statusPageBytes;
 /** Tries of a change that others come between. */
 const TRIES = 5;
+/** Who speaks for the site may change at any time. */
+const LOOK_MS = 250;
+const LEADERLESS_MS = 2_000;
 
 export interface OperationsOptions {
   agent: NodeAgent;
@@ -44,6 +49,7 @@ export interface OperationsOptions {
   book: ChangesBook;
   absence: Absence;
   outboxMessages: () => Promise<number>;
+  command: Pick<SiteCommand, 'acting' | 'controller' | 'nodes'>;
   /** What this node knows of a workload, or the whole site of it. */
   report: (key: string) => SiteWorkload | undefined;
 }
@@ -51,20 +57,49 @@ export interface OperationsOptions {
 /** Answers people at the site, by the rights and rules that the hub delivered last; it needs no hub. */
 export class Operations {
   private readonly logs: LogRequests;
-  private readonly answering: Subscription;
+  private readonly hearing: Subscription[];
+  private readonly timer: NodeJS.Timeout;
+  private answering: Subscription | undefined;
+  /** Since when nobody is known to speak for the site. */
+  private leaderless: number | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
-    bus: Bus,
+    private readonly bus: Bus,
     private readonly options: OperationsOptions,
   ) {
     this.logs = new LogRequests(bus, options.agent, LOCAL.logPage);
-    this.answering = bus.respond(LOCAL.request, async (m) => await this.answer(m), { queue: 'agents' });
+    // Lines lie where their replicas ran: whoever is asked has all nodes send theirs.
+    this.hearing = [
+      bus.listen(LOCAL.logs, (m) => this.logs.ask(m)),
+      bus.listen(LOCAL.logsMore, (m) => this.logs.more(m)),
+    ];
+    this.look();
+    this.timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
   async close(): Promise<void> {
+    clearInterval(this.timer);
     this.logs.close();
-    await this.answering.drain();
+    await Promise.all(
+      [...this.hearing, ...(this.answering ? [this.answering] : [])].map(async (s) => await s.drain()),
+    );
+  }
+
+  /** Answers as long as this agent speaks for the site, or nobody does: then any agent will do. */
+  private look(): void {
+    const { acting, controller } = this.options.command;
+    this.leaderless = acting || controller !== undefined ? undefined : (this.leaderless ?? performance.now());
+    const alone = this.leaderless !== undefined && performance.now() - this.leaderless > LEADERLESS_MS;
+    const wanted = acting || alone;
+    if (wanted && this.answering === undefined)
+      this.answering = this.bus.respond(LOCAL.request, async (m) => await this.answer(m), {
+        queue: 'agents',
+      });
+    else if (!wanted && this.answering !== undefined) {
+      void this.answering.drain();
+      this.answering = undefined;
+    }
   }
 
   private async answer(m: Message): Promise<object> {
@@ -91,13 +126,12 @@ export class Operations {
         return await this.status(operation);
       case 'logs': {
         const { verb: _verb, ...wanted } = operation;
-        if (operation.follow) this.logs.more({ json: () => ({ id: operation.id }) });
-        this.logs.ask({ json: () => wanted });
-        return { ok: true };
+        this.bus.say(LOCAL.logs, wanted);
+        return { nodes: this.options.command.nodes } satisfies SiteLogsAnswer;
       }
       case 'logs-more':
-        this.logs.more({ json: () => ({ id: operation.id }) });
-        return { ok: true };
+        this.bus.say(LOCAL.logsMore, { id: operation.id });
+        return { nodes: this.options.command.nodes } satisfies SiteLogsAnswer;
       case 'report':
         return siteReport(this.options.agent.site.site, await this.options.journal.read(), {
           from: 'site',
@@ -117,8 +151,6 @@ export class Operations {
   ): Promise<SiteChangeAnswer> {
     const { book, agent, journal } = this.options;
     const { access } = agent.store;
-    const known = book.proposal(request.id);
-    if (known !== undefined) return answerOf(known);
     if (access === undefined) throw new Refusal('unavailable', 'this site does not know who may act here');
     if (book.open().length >= LIMITS.openSiteChanges) {
       throw new Refusal(
@@ -127,6 +159,8 @@ export class Operations {
       );
     }
     for (let tries = 0; ; tries += 1) {
+      const known = book.proposal(request.id);
+      if (known !== undefined) return answerOf(known);
       const decision = decideSiteChange({
         operation,
         id: request.id,

@@ -21,6 +21,7 @@ import { FORWARDER } from '../reports/forwarder.js';
 import { messageId } from '../reports/message-id.js';
 import { nodeReport } from '../reports/node-report.js';
 import { Beats } from './beats.js';
+import type { Report } from '../replicas/supervisor.js';
 
 /** An allotment of a version that is not here yet waits this long before the controller is asked for it. */
 const ASK_AFTER_MS = 300;
@@ -65,6 +66,21 @@ export class SiteCommand {
   /** Whether this agent speaks for the site now. */
   get acting(): boolean {
     return this.beats === undefined ? this.voice !== undefined : this.control?.acting() === true;
+  }
+
+  /** What the site knows of a workload: of a site of one node, what that does. */
+  report(key: string): Report | undefined {
+    return this.beats === undefined ? this.options.agent.supervisor.report(key) : this.control?.report(key);
+  }
+
+  /** Nodes that are lost, as far as this one decides on them. */
+  get lostNodes(): string[] {
+    return this.acting ? (this.control?.lostNodes ?? []) : [];
+  }
+
+  /** Nodes that are there, as far as this one knows. */
+  get nodes(): number {
+    return this.beats === undefined ? 1 : Math.max(1, this.beats.heard.size);
   }
 
   /** Name of the node that controls the site, as far as this one knows. */

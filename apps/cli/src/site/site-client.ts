@@ -6,6 +6,7 @@ import {
   LOCAL,
   logPageSchema,
   siteChangeAnswerSchema,
+  siteLogsAnswerSchema,
   siteReportSchema,
   siteStatusPageSchema,
   type LogLine,
@@ -102,17 +103,19 @@ export class SiteClient {
     const { project, name, tail, follow, signal } = wanted;
     const id = randomBytes(16).toString('hex');
     let heardAt = performance.now();
-    const answer: { failed?: string | undefined; done: boolean } = { done: false };
+    const answer: { failed?: string | undefined; done: number } = { done: 0 };
     const pages = this.bus.listen(LOCAL.logPage(id), (m) => {
       const page = logPageSchema.parse(m.json());
       heardAt = performance.now();
       onLines(page.lines);
-      answer.failed = page.error;
-      answer.done = page.done;
+      answer.failed ??= page.error;
+      if (page.done) answer.done += 1;
     });
-    await this.ask({ verb: 'logs', project, name, id, tail, follow });
+    const { nodes } = siteLogsAnswerSchema.parse(
+      await this.ask({ verb: 'logs', project, name, id, tail, follow }),
+    );
     let moreAt = performance.now();
-    while (!answer.done && !signal.aborted) {
+    while (answer.done < nodes && !signal.aborted) {
       await new Promise((go) => setTimeout(go, 50));
       if (follow && performance.now() - moreAt > MORE_EVERY_MS) {
         moreAt = performance.now();
