@@ -1,4 +1,4 @@
-import { agentOf, clientOf } from '@skerry/local';
+import { agentOf, clientOf, type ProcessSpec } from '@skerry/local';
 import type { SkerryClient } from '@skerry/client';
 import { startCloud, plainSite, type CloudUnderTest } from '../e2e/cloud-under-test.js';
 import { SiteLab, type Cut } from '../e2e/site-lab.js';
@@ -6,7 +6,6 @@ import { Timeline } from './failover-timeline.js';
 
 const READY_MS = 90_000;
 const APPLY_FOLDER = 200;
-/** A site and its replicas may be this far apart from each other when they are healthy again. */
 const AGENT = /^agent-/;
 
 /** How a site is broken. */
@@ -19,6 +18,18 @@ export type Break =
   | { kind: 'killed' }
   /** Everything at the site ends. */
   | { kind: 'power-cut' };
+
+/** Clocks of the sites' agents differ from the hub's by so much: by turns ahead, right and behind. */
+const CLOCKS_OFF_MS = [2_000, 0, -2_000];
+
+/** Runs an agent with another time of day. Its server keeps the machine's: Linux has one for all namespaces. */
+function withClock(spec: ProcessSpec, index: number): ProcessSpec {
+  const offMs = CLOCKS_OFF_MS[index % CLOCKS_OFF_MS.length] ?? 0;
+  if (offMs === 0 || !AGENT.test(spec.name)) return spec;
+  const code = `const D=Date;globalThis.Date=class extends D{constructor(...a){if(a.length)super(...a);else super(D.now()+(${offMs}))}static now(){return D.now()+(${offMs})}}`;
+  const option = `--import=data:text/javascript,${encodeURIComponent(code)}`;
+  return { ...spec, env: { ...spec.env, NODE_OPTIONS: option } };
+}
 
 export const describeBreak = (b: Break): string => (b.kind === 'cut' ? `cut ${b.which}` : b.kind);
 
@@ -35,7 +46,9 @@ export class BreakableCloud {
   static async start(sites: readonly string[], nodes = 1): Promise<BreakableCloud> {
     const lab = await SiteLab.make();
     try {
-      const { siteProcess, hubAddress: listen } = lab;
+      const { hubAddress: listen } = lab;
+      const siteProcess: typeof lab.siteProcess = (site, spec) =>
+        lab.siteProcess(site, withClock(spec, sites.indexOf(site)));
       const descriptions = sites.map((name) => plainSite(name));
       const under = await startCloud({ sites: descriptions, siteProcess, listen, nodes: () => nodes });
       const timeline = await Timeline.follow(under.admin);

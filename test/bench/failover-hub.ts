@@ -102,7 +102,9 @@ async function stallOf(
     const killedAt = performance.now();
     await victim.end();
     await pause(victim.awayMs);
-    await prober.settled(SETTLED_MS).finally(() => victim.begin());
+    await prober.settled(SETTLED_MS).finally(async () => {
+      await victim.begin();
+    });
     return {
       placed: prober.longest(killedAt, 'placedAt'),
       running: prober.longest(killedAt, 'runningAt'),
