@@ -102,9 +102,11 @@ async function stallOf(
     const killedAt = performance.now();
     await victim.end();
     await pause(victim.awayMs);
-    await prober.settled(SETTLED_MS).finally(async () => {
+    try {
+      await prober.settled(SETTLED_MS);
+    } finally {
       await victim.begin();
-    });
+    }
     return {
       placed: prober.longest(killedAt, 'placedAt'),
       running: prober.longest(killedAt, 'runningAt'),

@@ -1,8 +1,15 @@
 import { INTAKE_QUOTA, LIVENESS_TIMINGS } from '@skerry/domain';
 import { variable, wholeNumberOr, type ServiceConfig } from '@skerry/service';
 
-const { suspectAfterMs, lostAfterMs, regainGraceMs, brakeShare, movesShareAMinute, movesAMinute } =
-  LIVENESS_TIMINGS;
+const {
+  suspectAfterMs,
+  lostAfterMs,
+  regainGraceMs,
+  lossWindowMs,
+  brakeShare,
+  movesShareAMinute,
+  movesAMinute,
+} = LIVENESS_TIMINGS;
 
 /** What inventory is told beside what every service is told. */
 export const INVENTORY_VARIABLES = {
@@ -18,6 +25,8 @@ export const INVENTORY_VARIABLES = {
   movesPercent: variable('SKERRY_MOVES_PERCENT_A_MINUTE', wholeNumberOr(movesShareAMinute * 100, 1, 100)),
   /** ... and how many in any case. */
   movesLeast: variable('SKERRY_MOVES_A_MINUTE', wholeNumberOr(movesAMinute, 1, 1_000_000)),
+  /** A site lost again within this time is held down, longer with each loss; 0: never. */
+  lossWindowMs: variable('SKERRY_LOSS_WINDOW_MS', wholeNumberOr(lossWindowMs, 0, 86_400_000)),
   /** The hub's term, as the scheduler has it. */
   hubTerm: variable('SKERRY_HUB_TERM', wholeNumberOr(1, 1, 1_000_000_000)),
   /** How long a site that floods is cut off. */

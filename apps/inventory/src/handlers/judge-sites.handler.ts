@@ -38,12 +38,13 @@ export class JudgeSites {
     @Inject(CONFIG) config: InventoryConfig,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {
-    const { suspectAfterMs, lostAfterMs, regainGraceMs } = config;
+    const { suspectAfterMs, lostAfterMs, regainGraceMs, lossWindowMs } = config;
     this.timings = {
       ...LIVENESS_TIMINGS,
       suspectAfterMs,
       lostAfterMs,
       regainGraceMs,
+      lossWindowMs,
       brakeShare: config.brakePercent / 100,
       movesShareAMinute: config.movesPercent / 100,
       movesAMinute: config.movesLeast,
