@@ -11,8 +11,8 @@ import { runSkerryAt } from './skerry-command.js';
 import { replicasOf, untilPhase } from './statuses.js';
 import { httpService } from './workloads.js';
 
-/** From the start of an agent until what it is to run does. */
-const UP_WITHIN_MS = 5_000;
+/** From the first process of a site that comes up until what it is to run does; with a busy machine beside it, and as the command line sees it. */
+const UP_WITHIN_MS = 20_000;
 const maybe = mayMakeNamespaces() ? describe : describe.skip;
 
 maybe('a site that is cut off', () => {
@@ -73,7 +73,7 @@ maybe('a site that is cut off', () => {
     });
     await runningHere('web', 2);
     await runningHere('local', 1);
-    expect(performance.now() - began).toBeLessThan(2 * UP_WITHIN_MS);
+    expect(performance.now() - began).toBeLessThan(UP_WITHIN_MS);
 
     lab.heal('here');
     const report = await eventually(
