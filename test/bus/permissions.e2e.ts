@@ -81,8 +81,17 @@ const PUBLISH: readonly Rule[] = [
     may: ['api'] as const,
   })),
   { subject: '$JS.API.CONSUMER.CREATE.KV_identities.x', may: ['api', 'policy', 'replicator'] },
-  { subject: '$JS.API.DIRECT.GET.KV_identities.$KV.identities.site.eu-de', may: ['api', 'policy', 'replicator'] },
+  {
+    subject: '$JS.API.DIRECT.GET.KV_identities.$KV.identities.site.eu-de',
+    may: ['api', 'policy', 'replicator'],
+  },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.CMD.policy', may: ['policy'] },
+  // Whoever may ask names the subject that is answered on, and the server writes there.
+  { subject: '$JS.API.STREAM.INFO.EVT', may: [...APPS] },
+  {
+    subject: '$JS.API.DIRECT.GET.KV_workloads.$KV.workloads.shop.web',
+    may: ['api', 'policy', 'scheduler', 'replicator', 'telemetry'],
+  },
 ];
 
 const SUBSCRIBE: readonly Rule[] = [

@@ -53,7 +53,7 @@ function emptySites(site: Command, run: Act): void {
     .command('rm <site>')
     .alias('retire')
     .description('take a site out: its work moves, its machine is cleaned, its name is not used again')
-    .option('--force', 'do not wait: the site is gone for good')
+    .option('--force', 'do not wait: the site is gone for good, and nothing runs there any more')
     .addOption(deadline('then nothing stays there, replaced or not'))
     .addOption(preview())
     .addOption(waitEmpty())

@@ -14,7 +14,7 @@ import {
   type BucketName,
   type StreamName,
 } from '@skerry/contracts';
-import { browseStream, ownStream, readStream, redeliver } from './stream-grants.js';
+import { ownStream, readStream, redeliver } from './stream-grants.js';
 import type { Permissions } from './users.js';
 
 /** The users of the hub's bus: one per app, policy's second one in the system account, and people. */
@@ -123,18 +123,13 @@ const TELEMETRY: Duties = {
   says: [LIVE_STATUS],
 };
 
-/** People look and change nothing. Not `skerry.rpc.>`: join tokens pass there. */
+/**
+ * People hear and say nothing: who may ask the server for something may name any subject as the one to be answered on, also
+ * one of a bucket, and the server writes there (seen with 2.15.1). What is stored they read by way of the api. Not
+ * `skerry.rpc.>`: join tokens pass there.
+ */
 const OPERATOR: Permissions = {
-  pub: [
-    '$JS.API.INFO',
-    '$JS.API.STREAM.NAMES',
-    '$JS.API.STREAM.LIST',
-    '$JS.API.STREAM.INFO.*',
-    ...browseStream('EVT'),
-    ...(['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'status', 'DEAD'] as const).flatMap(
-      (place) => [`$JS.API.DIRECT.GET.${streamOf(place)}`, `$JS.API.DIRECT.GET.${streamOf(place)}.>`],
-    ),
-  ],
+  pub: [],
   // `_INBOX.>` is what the `nats` CLI uses by itself; no app does.
   sub: [
     'skerry.evt.>',

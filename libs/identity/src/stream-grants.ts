@@ -12,20 +12,6 @@ export function readStream(stream: string): string[] {
   ];
 }
 
-/** As `readStream`, with the further calls that the `nats` CLI makes for the same. */
-export function browseStream(stream: string): string[] {
-  return [
-    ...readStream(stream),
-    `$JS.API.STREAM.MSG.GET.${stream}`,
-    `$JS.API.CONSUMER.CREATE.${stream}`,
-    `$JS.API.CONSUMER.CREATE.${stream}.>`,
-    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.*`,
-    `$JS.API.CONSUMER.LIST.${stream}`,
-    `$JS.API.CONSUMER.NAMES.${stream}`,
-    `$JS.FC.${stream}.>`,
-  ];
-}
-
 /** What it takes to keep one stream or bucket: create, change, purge, delete. Writing into it is granted apart. */
 export function ownStream(stream: string): string[] {
   return ['STREAM.CREATE', 'STREAM.UPDATE', 'STREAM.DELETE', 'STREAM.PURGE', 'STREAM.MSG.DELETE'].map(
