@@ -61,8 +61,10 @@ export class RunDoctor {
       this.waitingCommands(),
       disk(this.config.tlsDir ?? '.'),
     ]);
-    const sites = this.fleet.views().flatMap((view) => this.site(view));
-    return { checks: [this.connection(), ...asked, ...sites, this.versions(), ...this.singlePoints()] };
+    const views = this.fleet.views();
+    const sites = views.flatMap((view) => this.site(view));
+    const rest = [brake(views), ...sites, this.versions(), ...this.singlePoints()];
+    return { checks: [this.connection(), ...asked, ...rest] };
   }
 
   private connection(): Check {
@@ -155,7 +157,7 @@ export class RunDoctor {
       check(
         name,
         alive,
-        `${state?.phase ?? 'unknown'}, last heartbeat ${Math.round(ageMs / 1_000)} s ago`,
+        `${state?.phase ?? 'unknown'}${state?.held ? HELD[state.held.by] : ''}, last heartbeat ${Math.round(ageMs / 1_000)} s ago`,
         'is its agent running, and its link up?',
       ),
       check(
@@ -204,6 +206,26 @@ export class RunDoctor {
     return [check('single points of failure', true, found.length === 0 ? 'none known' : found.join('; '))];
   }
 }
+
+/** Whether inventory moves nothing, since so many sites fell silent at once that the fault is taken to be the hub's. */
+function brake(views: readonly SiteView[]): Check {
+  const braked = views.flatMap(({ state }) => (state?.held?.by === 'brake' ? [state] : []));
+  const since = braked.flatMap(({ held }) => held?.since ?? []).toSorted()[0];
+  if (since === undefined) return check('brake', true, 'off: what sites that fall silent ran is moved');
+  return check(
+    'brake',
+    false,
+    `on since ${since}: ${braked.length} sites fell silent at once, nothing is moved`,
+    'look at the hub and its links first; it is let go when sites are heard again',
+  );
+}
+
+/** Why a site's silence has no consequence yet, or it is not ready though it is heard. */
+const HELD = {
+  brake: ', the brake is on',
+  moves: ', waits until more may be moved this minute',
+  flapping: ', heard but held down: it comes and goes',
+} as const;
 
 async function disk(folder: string): Promise<Check> {
   const stats = await statfs(folder).catch(() => undefined);

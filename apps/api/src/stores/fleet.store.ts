@@ -25,7 +25,7 @@ export interface Heard {
 
 /** The part of a placement that is counted here. */
 const placedSchema = z.object({
-  shares: z.array(z.object({ site: nameSchema, replicas: positiveCount })),
+  shares: z.array(z.object({ site: nameSchema, replicas: positiveCount, until: z.string().optional() })),
   costPerMonth: z.number(),
 });
 type Placed = z.infer<typeof placedSchema>;
@@ -126,7 +126,9 @@ export class FleetStore {
   }
 
   private count(placement: Placed | undefined, sign: 1 | -1): void {
-    for (const { site, replicas } of placement?.shares ?? []) {
+    // What waits for its site to return is placed elsewhere.
+    const there = (placement?.shares ?? []).filter(({ until }) => until !== 'returned');
+    for (const { site, replicas } of there) {
       this.placed.set(site, (this.placed.get(site) ?? 0) + sign * replicas);
     }
   }

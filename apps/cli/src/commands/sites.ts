@@ -252,10 +252,14 @@ export async function listNodes({ client, terminal }: Session): Promise<void> {
   terminal.next('skerry site ls');
 }
 
+/** Why its silence has no consequence yet, or it is not ready though it is heard. */
+const HELD = { brake: 'brake on', moves: 'waits to be moved', flapping: 'held down' } as const;
+
 function phaseOf({ site, state }: { site: SiteView['site']; state?: SiteView['state'] | undefined }): string {
   const phase = site.membership === 'joined' ? (state?.phase ?? 'joined') : site.membership;
   return [
     phase,
+    ...(state?.held ? [HELD[state.held.by]] : []),
     ...(site.cordoned ? ['cordoned'] : []),
     ...(site.draining ? ['draining'] : []),
     ...(site.taints.length > 0 ? ['tainted'] : []),
