@@ -10,6 +10,9 @@ export const USAGE = `usage:
   skerry-agent join URL --pin PIN [--dir DIR]
                                          join as a new site, then \`up\`; the token comes by standard input or
                                          SKERRY_JOIN_TOKEN, never as an argument
+  skerry-agent node NAME --dir DIR --server HOST:PORT [--address ADDRESS]
+                                         make the folder of a further node of the site in DIR: copy it to that machine, and
+                                         \`run\` it there; HOST:PORT is where that machine reaches the site's server
   skerry-agent version
 
 Signals: SIGTERM and SIGINT end the agent and leave the replicas running; SIGUSR2 stops the replicas too.
@@ -43,6 +46,13 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       await join({ url, pin, dir });
       return await runAgent({ dir, withServer: true });
     }
+    case 'node': {
+      const { makeNodeFolder } = await import('./join/node-folder.js');
+      const { folder, told } = await makeNodeFolder(nodeOptions(rest));
+      const next = told ? '' : '; have the site’s server read leaf.conf again (SIGHUP)';
+      process.stdout.write(`made ${folder}, a secret as a whole: move it to the new machine${next}\n`);
+      return 0;
+    }
     case 'version':
       process.stdout.write(`${AGENT_VERSION}\n`);
       return 0;
@@ -74,12 +84,26 @@ function joinOptions(argv: string[]): { url: string; pin: string; dir: string } 
   return { url, pin: values.pin, dir: resolve(values.dir ?? 'skerry-site') };
 }
 
+function nodeOptions(argv: string[]) {
+  const { values, positionals } = flags(argv, ['NAME']);
+  const [node] = positionals;
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(values.server ?? '') ?? [];
+  if (node === undefined || values.dir === undefined || host === undefined)
+    throw new Usage(`NAME, --dir and --server HOST:PORT are needed\n${USAGE}`);
+  return { node, dir: resolve(values.dir), server: { host, port: Number(port) }, address: values.address };
+}
+
 function flags(argv: string[], positionals: string[]) {
   try {
     return parseArgs({
       args: argv,
       allowPositionals: positionals.length > 0,
-      options: { dir: { type: 'string' }, pin: { type: 'string' } },
+      options: {
+        dir: { type: 'string' },
+        pin: { type: 'string' },
+        server: { type: 'string' },
+        address: { type: 'string' },
+      },
     });
   } catch (error) {
     throw new Usage(`${reason(error)}\n${USAGE}`);

@@ -50,13 +50,17 @@ describe('a site of three nodes', () => {
   };
   /** All agents that run are heard, and one controls the site. */
   const controller = async () =>
-    await eventually('a controller that hears all', async () => {
-      const last = hub.beats.at(-1);
-      const is = await epoch().catch(() => undefined);
-      const there = last !== undefined && Date.now() - last.at < 1_500 && last.beat.nodes === agents.size;
-      const ready = [...agents.keys()].every((n) => hub.nodes.get(n)?.phase === 'ready');
-      return there && ready && is !== undefined && agents.has(is.by) ? is.by : undefined;
-    });
+    await eventually(
+      'a controller that hears all',
+      async () => {
+        const last = hub.beats.at(-1);
+        const is = await epoch().catch(() => undefined);
+        const there = last !== undefined && Date.now() - last.at < 1_500 && last.beat.nodes === agents.size;
+        const ready = [...agents.keys()].every((n) => hub.nodes.get(n)?.phase === 'ready');
+        return there && ready && is !== undefined && agents.has(is.by) ? is.by : undefined;
+      },
+      30_000,
+    );
   const other = (...not: string[]) => NODES.find((n) => agents.has(n) && !not.includes(n)) ?? '';
   const running = async (name: string, count: number, without: string) =>
     await hub.seen(name, (o) => nodesOf(o).length === count && !nodesOf(o).includes(without));

@@ -14,7 +14,15 @@ export const siteFileSchema = z.strictObject({
   /** Public key of the site's account on the hub. */
   account: z.string().regex(/^A[A-Z2-7]{55}$/),
   /** Where the site's own nats-server listens for clients. */
-  server: z.strictObject({ host: z.string().min(1).max(255).default('127.0.0.1'), port }),
+  server: z.strictObject({
+    host: z.string().min(1).max(255).default('127.0.0.1'),
+    port,
+    /** The other servers of a site that has a cluster of three: then everything is kept three times. */
+    others: z
+      .array(z.strictObject({ host: z.string().min(1).max(255), port }))
+      .length(2)
+      .optional(),
+  }),
   /** Address at which replicas of this node are reached. */
   address: z.string().min(1).max(255).default('127.0.0.1'),
   /** What replicas may use of this machine; default 90 % of its processors, 80 % of its memory, 80 % of its free disk. */
@@ -50,6 +58,12 @@ export const siteFileSchema = z.strictObject({
   renew: z.strictObject({ url: z.url(), pin: z.string().regex(/^sha256\/\/[A-Za-z0-9+/=]{44}$/) }).optional(),
 });
 export type SiteFile = z.infer<typeof siteFileSchema>;
+
+/** Addresses of the site's own servers, and how many copies each stream has there. */
+export function serversOf({ server }: Pick<SiteFile, 'server'>): { servers: string[]; replicas: number } {
+  const all = [server, ...(server.others ?? [])];
+  return { servers: all.map(({ host, port: at }) => `${host}:${at}`), replicas: all.length };
+}
 
 /** Reads and checks `<dir>/site.json`; throws with every problem of it, and what to do when there is none. */
 export async function readSiteFile(dir: string): Promise<SiteFile> {

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { copyFile, mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,6 +36,7 @@ import {
 } from '@skerry/identity';
 import { findNatsServer } from '@skerry/nats-server';
 import { freePort } from './join/free-port.js';
+import { makeNodeFolder } from './join/node-folder.js';
 import { makeLog, type Log } from './log.js';
 import { processStat } from './process/process-identity.js';
 import type { SiteFile } from './site-file.js';
@@ -157,11 +158,12 @@ export class SiteUnderTest {
 
   /** Makes the folder of a further node of this site. */
   async addNode(node: string, site: Partial<SiteFile> = {}): Promise<void> {
-    const dir = this.nodeDir(node);
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    await copyFile(join(this.dir, 'agent.seed'), join(dir, 'agent.seed'));
+    const server = { host: '127.0.0.1', port: this.port };
+    const { folder } = await makeNodeFolder({ dir: this.dir, node, server });
     const file = JSON.parse(await readFile(join(this.dir, 'site.json'), 'utf8'));
-    await writePrivateFile(join(dir, 'site.json'), JSON.stringify({ ...file, node, ...site }));
+    const own = JSON.parse(await readFile(join(folder, 'site.json'), 'utf8'));
+    await writePrivateFile(join(folder, 'site.json'), JSON.stringify({ ...file, ...own, ...site }));
+    this.server?.kill('SIGHUP');
     this.nodes.add(node);
   }
 

@@ -7,6 +7,7 @@ import { LogRequests } from './logs/log-requests.js';
 import { reason } from './log.js';
 import type { NodeAgent } from './node-agent.js';
 import { nodeReport } from './reports/node-report.js';
+import { serversOf } from './site-file.js';
 import { Tombstones } from './desired/tombstones.js';
 import { SiteCommand } from './members/site-command.js';
 
@@ -44,8 +45,9 @@ export class Uplink {
 
   private async join(): Promise<void> {
     const { site, places, log } = this.agent;
+    const { replicas } = serversOf(site);
     const bus = await connectBus({
-      servers: [`${site.server.host}:${site.server.port}`],
+      ...serversOf(site),
       name: `agent ${site.node}`,
       nkeySeedFile: places.agentSeed,
       firstConnectMs: Infinity,
@@ -53,7 +55,7 @@ export class Uplink {
     });
     if (this.closed) return await bus.close();
     this.bus = bus;
-    await this.until('outbox', SETUP_RETRY_MS, async () => await makeOutbox(bus));
+    await this.until('outbox', SETUP_RETRY_MS, async () => await makeOutbox(bus, replicas));
     await this.until('members', SETUP_RETRY_MS, async () => await this.register(bus));
     const { agent } = this;
     agent.reporter.use(bus, agent.supervisor.keys());
@@ -116,6 +118,7 @@ export class Uplink {
     const { agent } = this;
     const downlink = new Downlink(bus, {
       account: agent.site.account,
+      replicas: serversOf(agent.site).replicas,
       take: async (object, traceparent) => await agent.take(object, traceparent),
       log: agent.log,
     });
@@ -178,8 +181,10 @@ export class Uplink {
 
 const TOMBSTONE_SWEEP_MS = 60 * 60_000;
 
-async function makeOutbox(bus: Bus): Promise<void> {
-  const answer = (await bus.request(JETSTREAM_API.streamCreate(SITE_STREAMS.OUT), outboxStream())).json();
+async function makeOutbox(bus: Bus, replicas: number): Promise<void> {
+  const answer = (
+    await bus.request(JETSTREAM_API.streamCreate(SITE_STREAMS.OUT), outboxStream(replicas))
+  ).json();
   const made = await bus.streamState(SITE_STREAMS.OUT);
   if (made === undefined) throw new Error(`make the stream ${SITE_STREAMS.OUT}: ${JSON.stringify(answer)}`);
 }

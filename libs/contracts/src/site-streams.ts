@@ -18,7 +18,7 @@ export function sourceSequence(header: string | undefined): number | undefined {
  * `DESIRED`: sources the hub's `DL` through the durable that the replicator made for this site's account, whose
  * acknowledgements are flow control. A plain source takes 40 s and more to resume after a silent cut.
  */
-export function desiredStream(account: string): object {
+export function desiredStream(account: string, replicas = 1): object {
   return {
     name: SITE_STREAMS.DESIRED,
     retention: 'limits',
@@ -30,7 +30,7 @@ export function desiredStream(account: string): object {
     max_consumers: -1,
     max_msgs_per_subject: 1,
     allow_direct: true,
-    num_replicas: 1,
+    num_replicas: replicas,
     sources: [
       {
         name: 'DL',
@@ -42,7 +42,7 @@ export function desiredStream(account: string): object {
 }
 
 /** `OUT`: the newest report of each subject until the hub has it. Full means that a report waits at the agent. */
-export function outboxStream(): object {
+export function outboxStream(replicas = 1): object {
   return {
     name: SITE_STREAMS.OUT,
     subjects: [SITE.outbox],
@@ -56,6 +56,6 @@ export function outboxStream(): object {
     max_msgs_per_subject: 1,
     duplicate_window: 120 * SECOND_NS,
     allow_direct: true,
-    num_replicas: 1,
+    num_replicas: replicas,
   };
 }

@@ -41,6 +41,8 @@ export interface SiteConfigOptions {
     credsFile: string;
     tls: TlsFiles;
   };
+  /** One server of a site's cluster of three: each has a name of its own, all know each other. Absent: the only one. */
+  cluster?: { server: string; listen: Listen; routes: readonly string[]; password: string };
   pidFile?: string;
   logFile?: string;
 }
@@ -53,7 +55,8 @@ export function siteConfig(options: SiteConfigOptions): string {
   const site = requireName('site', options.site);
   const { agent, reader, operator, local } = options.users;
   return confText({
-    ...commonSettings({ ...options, serverName: site }),
+    ...commonSettings({ ...options, serverName: options.cluster?.server ?? site }),
+    cluster: options.cluster && clusterOf(site, options.cluster),
     tls: options.client.tls === undefined ? undefined : tlsSettings(options.client.tls),
     jetstream: jetStreamSettings(site, options.jetstream),
     accounts: {
@@ -71,6 +74,17 @@ export function siteConfig(options: SiteConfigOptions): string {
     system_account: 'SYS',
     leafnodes: { reconnect: '1s', remotes: [remote(site, options.leaf)] },
   });
+}
+
+/** Routes between the servers of one site carry a password: nobody else may take part in what they keep. */
+function clusterOf(site: string, cluster: NonNullable<SiteConfigOptions['cluster']>): ConfBlock {
+  const { listen, routes, password } = cluster;
+  return {
+    name: site,
+    listen: `${listen.host}:${listen.port}`,
+    authorization: { user: 'route', password },
+    routes: routes.map((at) => `nats://route:${password}@${at}`),
+  };
 }
 
 /** Reads the site's buckets and streams and listens; its answers come to an inbox of its own. */

@@ -26,7 +26,7 @@ export class Downlink {
 
   constructor(
     private readonly bus: Bus,
-    private readonly options: { account: string; take: TakeObject; log: Log },
+    private readonly options: { account: string; replicas: number; take: TakeObject; log: Log },
   ) {}
 
   /** Sequence in the hub's `DL` of the newest message that came through; 0 for none. */
@@ -42,7 +42,7 @@ export class Downlink {
 
   /** Makes the stream. Only of use when the hub's durable for this site exists: a source that finds none waits long. */
   async create(): Promise<void> {
-    const config = desiredStream(this.options.account);
+    const config = desiredStream(this.options.account, this.options.replicas);
     const answer = await this.bus.request(JETSTREAM_API.streamCreate(SITE_STREAMS.DESIRED), config);
     const body = answer.json();
     if (hasError(body) && body.error.err_code !== NAME_IN_USE) {
