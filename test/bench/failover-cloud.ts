@@ -1,6 +1,7 @@
 import { agentOf, clientOf, type ProcessSpec } from '@skerry/local';
 import type { SkerryClient } from '@skerry/client';
 import { startCloud, plainSite, type CloudUnderTest } from '../e2e/cloud-under-test.js';
+import { endable } from './failover-ends.js';
 import { SiteLab, type Cut } from '../e2e/site-lab.js';
 import { Timeline } from './failover-timeline.js';
 
@@ -73,11 +74,12 @@ export class BreakableCloud {
     }
   }
 
-  async end(): Promise<void> {
+  /** Ends everything; once, also when it is called again. */
+  readonly end = endable(async () => {
     await this.timeline.end();
     await this.under.end();
     this.lab.remove();
-  }
+  });
 
   /** Resolves when the hub says so of every one. */
   async ready(sites: readonly string[]): Promise<void> {

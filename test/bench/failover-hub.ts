@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Bus } from '@skerry/bus';
 import { hubServers, SERVICES, type LocalCloud } from '@skerry/local';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from '../e2e/cloud-under-test.js';
+import { endable } from './failover-ends.js';
 import { Prober } from './failover-probe.js';
 import type { PartContext } from './failover-parts.js';
 
@@ -88,7 +89,7 @@ const stallText = (s: Stall) =>
 async function startHa(): Promise<CloudUnderTest> {
   const under = await startCloud({ sites: SITES.map((name) => plainSite(name)), hub: 3, instances: 2 });
   await pause(CALM_MS);
-  return under;
+  return { ...under, end: endable(under.end) };
 }
 
 async function stallOf(

@@ -5,6 +5,7 @@ import { LIVE_HEARTBEAT, SITE } from '@skerry/contracts';
 import type { LocalCloud } from '@skerry/local';
 import { plainSite, startCloud } from '../e2e/cloud-under-test.js';
 import { heartbeat } from '../hub/fake-site.js';
+import { endable } from './failover-ends.js';
 import type { PartContext } from './failover-parts.js';
 import { LeafClient } from './leaf-client.js';
 import { residentMiB } from './resident-memory.js';
@@ -22,6 +23,7 @@ export async function manySites({ report, sizes, say }: PartContext): Promise<vo
   const count = sizes.simulatedSites;
   const names = Array.from({ length: count }, (_, i) => `m${i}`);
   const under = await startCloud({ sites: names.map((n) => plainSite(n)), elsewhere: () => true });
+  const end = endable(under.end);
   const { cloud } = under;
   const heard = new Map<string, number>();
   let beats = 0;
@@ -57,7 +59,7 @@ export async function manySites({ report, sizes, say }: PartContext): Promise<vo
   } finally {
     for (const timer of timers) clearInterval(timer);
     for (const client of clients) client.end();
-    await under.end();
+    await end();
   }
 }
 

@@ -1,6 +1,7 @@
 // What dies, how soon it is noticed, replaced and taken back: real servers, agents and links in namespaces of their own.
 import { parseArgs } from 'node:util';
 import { ensureNatsServer } from '@skerry/nats-server';
+import { endOnSignals } from './failover-ends.js';
 import { PARTS, type Sizes } from './failover-parts.js';
 import { Report } from './report.js';
 
@@ -43,6 +44,7 @@ const runs = values.runs === undefined ? undefined : Number(values.runs);
 const sizes: Sizes =
   runs === undefined ? base : { ...base, realRuns: runs, mockRuns: runs, hubRuns: runs, catchUpRuns: runs };
 
+endOnSignals();
 const report = new Report(values.json);
 const nats = await ensureNatsServer();
 report.machine(nats.version);
