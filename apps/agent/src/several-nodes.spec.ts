@@ -1,7 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Bus } from '@skerry/bus';
-import { SITE_BUCKETS, SITE_EPOCH_KEY, type Observed } from '@skerry/contracts';
+import {
+  logPageSchema,
+  SITE,
+  SITE_BUCKETS,
+  SITE_EPOCH_KEY,
+  type LogPage,
+  type Observed,
+} from '@skerry/contracts';
 import { allotmentBucket } from './members/allotment-book.js';
 import {
   alive,
@@ -103,6 +110,23 @@ describe('a site of three nodes', () => {
     expect(NODES.map((n) => hub.nodes.get(n)?.phase)).toEqual(['ready', 'ready', 'ready']);
     const perSecond = hub.beats.filter(({ at }) => at > Date.now() - 4_000).length;
     expect(perSecond).toBeLessThanOrEqual(5);
+  });
+
+  it('tells the lines of all its nodes, and ends when all had their say', async () => {
+    hub.want(
+      assignment('talk', { replicas: 3, run: { command: ['/bin/sh', '-c', 'echo here; exec sleep 1000'] } }),
+    );
+    await hub.running('talk', 3);
+    const pages: LogPage[] = [];
+    const id = '0'.repeat(32);
+    const hears = hub.bus.listen(SITE.answer(id), (m) => pages.push(logPageSchema.parse(m.json())));
+    hub.bus.say(SITE.request('logs'), { id, project: 'shop', name: 'talk', tail: 10, follow: false });
+    await eventually('the end', () => pages.at(-1)?.done);
+    await hears.drain();
+    expect(new Set(pages.flatMap((p) => p.lines.map((l) => l.replica))).size).toBe(3);
+    expect(pages.filter((p) => p.done)).toHaveLength(1);
+    hub.want(tombstone('talk'));
+    await hub.seen('talk', (o) => o.state === 'absent');
   });
 
   it('starts on the others what a dead node ran, and restarts nothing else', async () => {

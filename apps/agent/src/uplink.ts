@@ -109,7 +109,12 @@ export class Uplink {
   }
 
   private answer(bus: Bus): void {
-    const logs = new LogRequests(bus, this.agent);
+    const { agent } = this;
+    const logs = new LogRequests(bus, {
+      log: agent.log,
+      logSources: (project, name) => agent.logSources(project, name),
+      lastWord: () => (agent.roster.several ? (this.command?.acting === true ? 'later' : 'never') : 'now'),
+    });
     this.keep(bus.listen(SITE.requests, (m) => this.asked(m.subject, m, logs)));
     this.ends.push(() => logs.close());
   }

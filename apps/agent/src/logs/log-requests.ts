@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bus } from '@skerry/bus';
 import {
   logMoreSchema,
@@ -16,6 +17,8 @@ const AT_ONCE = 16;
 const LINES_PER_PAGE = 1_000;
 const PAGE_BYTES = 512 * 1024;
 const FOLLOW_EVERY_MS = 250;
+/** How long the nodes of a site have to say their lines. */
+const OTHERS_MS = 500;
 /** A follower who is not heard of for this long is gone. */
 const SILENCE_MS = 30_000;
 
@@ -24,6 +27,8 @@ export interface LogOwner {
   readonly log: Log;
   /** Replicas of a workload that have logs here. */
   logSources(project: string, name: string): LogSource[];
+  /** Who ends an answer: of several nodes that hear a request the controller, when the others had their say. Default `now`. */
+  lastWord?(): 'now' | 'later' | 'never';
 }
 
 interface Follower {
@@ -79,13 +84,18 @@ export class LogRequests {
 
   private async answer(request: LogRequest): Promise<void> {
     const sources = this.owner.logSources(request.project, request.name);
+    const word = this.owner.lastWord?.() ?? 'now';
     // Where to go on is noted first: a line written meanwhile is then told twice rather than never.
     const positions = new Map<string, Position>();
     if (request.follow) for (const s of sources) positions.set(s.replica, await ends(s));
     const lines: LogLine[] = [];
     for (const source of sources) lines.push(...(await tail(source, request.tail)));
     lines.sort(byTime);
-    this.send(request.id, lines.slice(-request.tail || lines.length), !request.follow);
+    this.send(request.id, lines.slice(-request.tail || lines.length), !request.follow && word === 'now');
+    if (!request.follow && word === 'later') {
+      await sleep(OTHERS_MS);
+      this.page(request.id, { lines: [], done: true });
+    }
     if (!request.follow) return;
     this.followers.set(request.id, { request, heardAt: performance.now(), positions });
     this.timer ??= setInterval(() => void this.tick(), FOLLOW_EVERY_MS).unref();
