@@ -16,14 +16,20 @@ const REPLACED = {
   'apps/agent/src/process/cgroups.ts': 'cgroups.ts',
   'apps/agent/src/health/probes.ts': 'probes.ts',
   'apps/agent/src/otel-tracing.ts': 'otel-tracing.ts',
+  'apps/agent/src/logs/log-keeper.ts': 'log-keeper.ts',
+  'apps/agent/src/singletons/replica-endpoint.ts': 'replica-endpoint.ts',
   'libs/bus/src/nats/nats-bus.ts': 'nats-bus.ts',
 };
 
 /** Modules of Node, and what stands in for them. */
 const REPLACED_OF_NODE = {
   'node:fs/promises': 'fs-promises.ts',
+  'node:perf_hooks': 'perf-hooks.ts',
   'node:timers/promises': 'timers-promises.ts',
 };
+
+/** Modules that read what only a machine knows, by `node:fs`. */
+const READS_THE_KERNEL = ['apps/agent/src/singletons/lease-deadline.ts'];
 
 const DECORATED = /@(Injectable|Controller|Module)\(/;
 
@@ -49,10 +55,15 @@ export async function bundleSimulation(outfile, mutation) {
       {
         name: 'simulation',
         setup(of) {
-          of.onResolve({ filter: /^node:(fs|timers)\/promises$/ }, ({ path, importer }) =>
+          of.onResolve({ filter: /^node:(perf_hooks|(fs|timers)\/promises)$/ }, ({ path, importer }) =>
             importer.includes('/node_modules/')
               ? undefined
               : { path: join(STAND_INS, REPLACED_OF_NODE[path]) },
+          );
+          of.onResolve({ filter: /^node:fs$/ }, ({ importer }) =>
+            READS_THE_KERNEL.some((file) => importer.endsWith(file))
+              ? { path: join(STAND_INS, 'fs.ts') }
+              : undefined,
           );
           of.onResolve({ filter: /^[^./]/ }, ({ path }) =>
             path.startsWith('@skerry/') || path === '.' ? undefined : { path, external: true },

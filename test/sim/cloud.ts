@@ -159,6 +159,7 @@ export class Cloud {
       timeline,
       random: random.fork('machine'),
       watch: this.at.watch,
+      rate: this.clockOf(`agent ${name}`).rate,
     });
     const cpuMillicores = 1_000 * random.whole(2, 8);
     const parts = { spec, server, leaf, machine, cpuMillicores };
@@ -172,12 +173,14 @@ export class Cloud {
   }
 
   private process(name: string): SimProcess {
-    const random = this.random.fork(`clock of ${name} ${this.timeline.now}`);
-    return this.timeline.process(name, {
-      seed: random.seed,
-      wallOffsetMs: random.between(-SKEW_MS, SKEW_MS),
-      rate: random.between(1 - DRIFT, 1 + DRIFT),
-    });
+    const random = this.random.fork(`chance of ${name} ${this.timeline.now}`);
+    return this.timeline.process(name, { seed: random.seed, ...this.clockOf(name) });
+  }
+
+  /** Whoever runs on a machine has its clock, before and after a restart. */
+  private clockOf(name: string): { wallOffsetMs: number; rate: number } {
+    const random = new Random(this.random.seed, `clock of ${name}`);
+    return { wallOffsetMs: random.between(-SKEW_MS, SKEW_MS), rate: random.between(1 - DRIFT, 1 + DRIFT) };
   }
 }
 

@@ -22,6 +22,8 @@ export interface Launched {
   readonly id: string;
   readonly resources: { readonly cpuMillicores: number };
   readonly env: Readonly<Record<string, string>>;
+  /** Says until when it may run, in ms of the machine's uptime: its keeper ends it when that has passed. */
+  readonly deadlineFile?: string | undefined;
 }
 
 /** Told of everything that replicas do. */
@@ -33,6 +35,8 @@ export type Watcher = (
 
 /** Until what was told to end has ended. */
 const STOPS_MS = [5, 1_500] as const;
+/** Between two looks of a keeper at its deadline. */
+const KEEPER_LOOKS_MS = 1_000;
 /** One in so many does not listen, and is killed when its grace is over. */
 const DEAF_SHARE = 0.05;
 /** Until a replica that has started answers its health check. */
@@ -49,7 +53,7 @@ export class Machine {
     readonly site: string,
     readonly node: string,
     readonly disk: SimDisk,
-    private readonly at: { timeline: Timeline; random: Random; watch: Watcher },
+    private readonly at: { timeline: Timeline; random: Random; watch: Watcher; rate: number },
   ) {}
 
   get name(): string {
@@ -69,7 +73,7 @@ export class Machine {
     return this.replicas.get(pid);
   }
 
-  start(pid: number, { id, resources, env }: Launched): void {
+  start(pid: number, { id, resources, env, deadlineFile }: Launched): void {
     const replica: Physical = {
       pid,
       id,
@@ -85,6 +89,7 @@ export class Machine {
     this.replicas.set(pid, replica);
     this.at.watch(this, replica, 'started');
     this.later(WARMS_UP_MS, replica, () => this.setHealthy(replica, true));
+    if (deadlineFile !== undefined) this.keep(replica, deadlineFile);
   }
 
   /** Told to end: it does, in its own time; resolves in the asker's process when it has. */
@@ -131,6 +136,16 @@ export class Machine {
     for (const pid of this.replicas.keys()) this.end(pid);
     this.disk.losePower();
     this.boots += 1;
+  }
+
+  /** What the keeper of a singleton does, whether there is an agent or not. */
+  private keep(replica: Physical, file: string): void {
+    this.at.timeline.after(KEEPER_LOOKS_MS, this.world, () => {
+      if (this.replicas.get(replica.pid) !== replica) return;
+      const deadline = this.disk.has(file) ? Number(this.disk.read(file)) : 0;
+      if (this.at.timeline.now * this.at.rate < deadline) return this.keep(replica, file);
+      this.end(replica.pid);
+    });
   }
 
   private end(pid: number, code?: number): void {

@@ -11,6 +11,8 @@ interface Options {
   json: boolean;
   /** Seconds after which no further seed is begun. */
   withinS: number;
+  /** Ends with the first seed that fails. */
+  firstFailure: boolean;
 }
 
 /** What a run of many seeds says with `--json`. */
@@ -31,7 +33,9 @@ function optionsOf(argv: readonly string[]): Options {
   const one = value('--seed');
   const numbers = [one, value('--from'), value('--seeds'), value('--within')];
   if (numbers.some((n) => n !== undefined && !(Number.isSafeInteger(n) && n >= 0))) {
-    throw new Error('usage: sim [--seed N | --seeds COUNT [--from N]] [--within SECONDS] [--json]');
+    throw new Error(
+      'usage: sim [--seed N | --seeds COUNT [--from N]] [--within SECONDS] [--first-failure] [--json]',
+    );
   }
   return {
     first: one ?? value('--from') ?? 1,
@@ -39,11 +43,13 @@ function optionsOf(argv: readonly string[]): Options {
     replay: one !== undefined,
     json: argv.includes('--json'),
     withinS: value('--within') ?? Infinity,
+    firstFailure: argv.includes('--first-failure'),
   };
 }
 
 /** Virtual time has replaced the usual clocks. */
-const seconds = () => Number(process.hrtime.bigint()) / 1e9;
+const realTime = process.hrtime.bigint.bind(process.hrtime);
+const seconds = () => Number(realTime()) / 1e9;
 
 async function run(options: Options): Promise<Report> {
   const began = seconds();
@@ -66,6 +72,7 @@ async function run(options: Options): Promise<Report> {
     if (outcome.broken !== undefined) report.failed.push({ seed: outcome.seed, ...outcome.broken });
     report.digest = outcome.digest;
     tell(outcome, options);
+    if (options.firstFailure && report.failed.length > 0) break;
     if (seconds() - said < PROGRESS_MS / 1_000) continue;
     said = seconds();
     process.stderr.write(

@@ -1,4 +1,4 @@
-// `npm run sim [-- --seed N | --seeds COUNT [--from N]] [--within SECONDS] [--json] [--mutation NAME]`: simulates clouds on the
+// `npm run sim [-- --seed N | --seeds COUNT [--from N]] [--within SECONDS] [--first-failure] [--json] [--mutation NAME]`: simulates clouds on the
 // sources as they are; no build is needed.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -26,7 +26,7 @@ try {
   await bundleSimulation(outfile, mutation);
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', '--max-old-space-size=1500', outfile, ...args],
+    ['--enable-source-maps', '--max-old-space-size=1500', '--max-semi-space-size=32', outfile, ...args],
     {
       cwd: ROOT,
       stdio: 'inherit',

@@ -98,7 +98,7 @@ class Run {
       this.asPeople(() => people.add(`w${i}`), random.between(100, BEGIN_MS));
     await this.pass(BEGIN_MS);
     const faults = new Faults(cloud, random.fork('faults'), { forgetful: random.chance(0.2) });
-    const until = timeline.now + random.between(10_000, 40_000);
+    const until = timeline.now + random.between(8_000, 30_000);
     const pause = random.between(500, 6_000);
     while (timeline.now < until && !this.isOver()) {
       await this.pass(random.between(0, 2 * pause));

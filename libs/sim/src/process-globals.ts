@@ -87,6 +87,7 @@ function replace(): void {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
   Math.random = () => turn().random.next();
+  process.hrtime.bigint = () => BigInt(Math.round(turn().machineMs * 1e6));
   process.uptime = () => turn().uptimeMs / 1_000;
 }
 

@@ -23,7 +23,7 @@ export class SimProcess implements Clock {
   readonly random: Random;
   private readonly bornAt: number;
   private readonly wallOffsetMs: number;
-  private readonly rate: number;
+  readonly rate: number;
   private killed = false;
   private held: (() => void)[] | undefined;
   private readonly onKill: (() => void)[] = [];
@@ -54,6 +54,11 @@ export class SimProcess implements Clock {
 
   monotonic(): number {
     return 1_000 * this.id + this.uptimeMs;
+  }
+
+  /** How long its machine has been up, by the same clock as `monotonic`. */
+  get machineMs(): number {
+    return this.timeline.now * this.rate;
   }
 
   get uptimeMs(): number {

@@ -16,6 +16,17 @@ const STEPS_MAX = 500_000;
 /** The real one, taken before anything replaces it. */
 const nextTurn = setImmediate;
 
+/** Events that happen before the runtime gets a turn of its own. */
+const AT_A_STRETCH = 1_000;
+
+/** Runs what is due of promises and ticks, as the runtime does between two callbacks of its own. Only in such a callback. */
+function settle(): void {
+  const run: unknown = Reflect.get(process, '_tickCallback');
+  if (typeof run !== 'function')
+    throw new Error('this version of Node has no way to settle promises in place');
+  Reflect.apply(run, process, []);
+}
+
 /**
  * Virtual time. Events happen one after the other in the order of their moments; after each, everything that it set in motion
  * (promises that it settled) comes to rest before the next. So each event runs in one process, and `current` is who that is.
@@ -57,21 +68,40 @@ export class Timeline {
 
   /** Lets time pass until a moment, or until `stop` says so after an event. */
   async run(until: number, stop: () => boolean = () => false): Promise<void> {
-    for (;;) {
+    for (let over = false; !over;) {
+      over = await new Promise<boolean>((resolve, reject) => {
+        nextTurn(() => {
+          try {
+            resolve(this.stretch(until, stop));
+          } catch (error) {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
+        });
+      });
+    }
+  }
+
+  /** Whether there is no more to happen until then. */
+  private stretch(until: number, stop: () => boolean): boolean {
+    for (let n = 0; n < AT_A_STRETCH; n++) {
       const event = this.heap[0];
-      if (event === undefined || event.at > until) break;
+      if (event === undefined || event.at > until) {
+        this.now = Math.max(this.now, until);
+        return true;
+      }
       this.pop();
       if (event.cancelled || !event.process.takes(event.act)) continue;
       this.now = event.at;
       this.steps++;
-      if (this.steps > STEPS_MAX)
+      if (this.steps > STEPS_MAX) {
         throw new Error(`more than ${STEPS_MAX} steps: ${event.process.name} goes round in circles`);
+      }
       this.enter(event);
       // Only when all that is on its way inside this process has come to rest.
-      await new Promise<void>((resolve) => nextTurn(resolve));
-      if (stop()) return;
+      settle();
+      if (stop()) return true;
     }
-    this.now = Math.max(this.now, until);
+    return false;
   }
 
   private enter({ process, act }: Event): void {
