@@ -19,16 +19,16 @@ const FULL: Sizes = {
   mockRuns: 200,
   sites: 16,
   atOnce: 5,
-  hubRuns: 5,
-  catchUpRuns: 48,
+  hubRuns: 4,
+  catchUpRuns: 24,
   simulatedSites: 1_000,
 };
 const QUICK: Sizes = {
   realRuns: 7,
-  mockRuns: 20,
+  mockRuns: 12,
   sites: 9,
   atOnce: 3,
-  hubRuns: 2,
+  hubRuns: 1,
   catchUpRuns: 4,
   simulatedSites: 1_000,
 };
