@@ -34,7 +34,7 @@ export class PolicyController {
   ) {}
 
   // ackWait is short so that what a killed instance held is taken up within seconds; it is extended while a handler runs.
-  @OnStored('CMD', { durable: 'policy', maxDeliveries: COMMAND_DELIVERIES, ackWaitMs: 3_000 })
+  @OnStored('CMD', { durable: 'policy', maxDeliveries: COMMAND_DELIVERIES, ackWaitMs: 2_000 })
   command(message: StoredMessage): Promise<Outcome> {
     return this.decisions.commands.handle(message);
   }
