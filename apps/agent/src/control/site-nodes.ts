@@ -122,6 +122,12 @@ export class SiteNodes {
     return !this.isPresent(name) && performance.now() > leaseOverAt(heardAt);
   }
 
+  /** In how many ms that will be so, if the node is not heard until then; 0 when it is so. */
+  leaseLeftMs(name: string): number {
+    const heardAt = Math.max(this.beats.heard.get(name)?.at ?? 0, this.began);
+    return Math.max(0, leaseOverAt(heardAt) - performance.now());
+  }
+
   /** Tells the hub of those that are not as it was told last. */
   publish(): void {
     for (const [name, member] of this.members) {

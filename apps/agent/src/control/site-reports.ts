@@ -30,6 +30,8 @@ const NONE: NodeReports = new Map<string, Observed>();
 export class SiteReports {
   private readonly seen = new Map<string, Map<string, Observed>>();
   private following: Following | undefined;
+  /** Until no lease of a lost node can be left, by workload. */
+  private readonly waiting = new Map<string, NodeJS.Timeout>();
 
   constructor(
     private readonly bus: Bus,
@@ -47,6 +49,7 @@ export class SiteReports {
   }
 
   async stop(): Promise<void> {
+    for (const timer of this.waiting.values()) clearTimeout(timer);
     await this.following?.drain();
   }
 
@@ -84,7 +87,7 @@ export class SiteReports {
   ofTombstone(key: string, object: Tombstone, { allotment, revision }: Decided): Report | undefined {
     if (!this.nodes.known) return undefined;
     const reports = this.of(key);
-    const lost = this.nodes.lost(reports.keys());
+    const lost = this.endedAt(key, this.nodes.lost(reports.keys()));
     const told =
       allotment === undefined ||
       this.nodes.names.every((name) => lost.has(name) || this.nodes.hasApplied(name, revision));
@@ -95,6 +98,17 @@ export class SiteReports {
       wanted: 0,
       replicas: gone ? [] : mergeReplicas({ allotment: undefined, reports, lost }),
     };
+  }
+
+  /** Of lost nodes those on which nothing can run any more: a singleton goes on until its lease has run out. */
+  private endedAt(key: string, lost: ReadonlySet<string>): Set<string> {
+    const waits = [...lost].filter((node) => !this.nodes.leaseIsOver(node));
+    if (waits.length > 0) {
+      const soonest = Math.min(...waits.map((node) => this.nodes.leaseLeftMs(node)));
+      clearTimeout(this.waiting.get(key));
+      this.waiting.set(key, setTimeout(() => this.changed(key), soonest + 1).unref());
+    }
+    return new Set([...lost].filter((node) => !waits.includes(node)));
   }
 
   private learn(seenKey: string, report: Observed | undefined): void {

@@ -136,7 +136,9 @@ export class JudgeSites {
     const { held: heldBefore, silentMs, ...before } = known ?? unheard(site, at);
     const holding = held ? by && { by, since: at } : heldBefore;
     const is = phase ?? before.phase;
-    const lost = phase === 'lost' ? { losses: (before.losses ?? 0) + 1 } : {};
+    // Above what leases were given for, also in a term of the hub whose backup knew of fewer.
+    const counted = Math.max(this.heartbeats.leastLosses, before.losses ?? 0);
+    const lost = phase === 'lost' ? { losses: counted + 1 } : {};
     return {
       ...before,
       ...facts,

@@ -136,6 +136,16 @@ describe('the owner of a singleton', () => {
     expect(one.decide()).toMatchObject({ shares: [{ site: 'b' }] });
   });
 
+  it('has a higher epoch when it begins again where it had ended: what the site counted of its own begins anew', () => {
+    const one = new One('singleton');
+    one.decide();
+    const { workload: asked } = one;
+    Object.assign(asked, { stopped: true, generation: asked.generation + 1 });
+    expect(one.decide()).toMatchObject({ state: 'stopped', owner: { site: 'a', epoch: 1 } });
+    Object.assign(asked, { stopped: false, generation: asked.generation + 1 });
+    expect(one.decide()).toMatchObject(at('a', 2));
+  });
+
   it('keeps its epoch on record while it is placed nowhere', () => {
     const one = new One('singleton');
     one.decide();

@@ -42,7 +42,9 @@ function ownerOf(shares: readonly Share[], { previous, snapshot, term }: Ownersh
   // Who had it last stays on record: the next one's epoch is above.
   if (!share) return before;
   const state = snapshot.sites.find((s) => s.name === share.site)?.state;
-  const same = before?.site === share.site;
+  // A site that gave it up in between counts its own moves anew: only a higher epoch keeps the numbers rising.
+  const held = previous?.shares.some((s) => s.site === share.site) === true;
+  const same = held && before?.site === share.site;
   // Only a site that is known to be back may go on: of a silent one it is not known what it will find when it is.
   const base = (term - 1) * PER_TERM;
   const knows = state?.phase === 'ready' ? Math.max(base, state.losses ?? 0) : same ? before.losses : 0;
