@@ -63,7 +63,8 @@ export class Reporter {
 
   /** Reports everything again that says something else by now: how often the site was lost, for one. */
   all(): void {
-    for (const key of this.sent.keys()) this.changed(key);
+    // What is being sent now may have been put together before.
+    for (const key of new Set([...this.sent.keys(), ...this.sending])) this.changed(key);
   }
 
   /** Whether the outbox has all that there was to report. */
