@@ -271,7 +271,7 @@ export class HubStandIn {
     });
     bus.respond(SITE.ping, () => {
       if (!this.there) throw new Error('away');
-      return {};
+      return { at: new Date().toISOString(), lease: true };
     });
     bus.listen(SITE.heartbeat, (m) => {
       this.beats.push({ at: Date.now(), beat: heartbeatSchema.parse(m.json()) });

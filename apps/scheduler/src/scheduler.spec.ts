@@ -159,7 +159,10 @@ describe('the scheduler', () => {
     await cloud.putSite('b');
     await cloud.putSite('a', { phase: 'lost' });
     await placed('undone', { b: 1 });
-    expect(await cloud.placement('done')).toMatchObject({ shares: [{ site: 'a' }], version: { revision: 1 } });
+    expect(await cloud.placement('done')).toMatchObject({
+      shares: [{ site: 'a' }],
+      version: { revision: 1 },
+    });
   });
 
   it('goes elsewhere when a site refuses, and comes back when its capacity has changed', async () => {
