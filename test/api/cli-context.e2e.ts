@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { VERSION } from '@skerry/contracts';
 import { type ApiCloud, runCli } from './api-cloud.js';
 import { expectWell, startWithApps } from './cli-under-test.js';
 
@@ -89,7 +90,7 @@ describe('who is spoken to', () => {
   });
 
   it('knows its version and its help without a cloud', async () => {
-    expect(await runCli(['version'], { cwd: folder })).toMatchObject({ code: 0, out: '0.1.0\n' });
+    expect(await runCli(['version'], { cwd: folder })).toMatchObject({ code: 0, out: `${VERSION}\n` });
     const help = await runCli(['--help'], { cwd: folder });
     expect(help.code).toBe(0);
     expect(help.out).toContain('124 waited too long');

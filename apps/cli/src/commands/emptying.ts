@@ -41,8 +41,8 @@ export async function drainSite(
     'waiting for admission',
     client.drain(site.name, { kind, ...deadlineMs }),
   );
-  if (!terminal.json) terminal.note(`${site.name} takes no new work, and what runs there goes elsewhere`);
-  return emptied(session, { done, options, name: site.name, undo: `skerry site undo ${site.name}` });
+  const said = `${site.name} takes no new work, and what runs there goes elsewhere`;
+  return emptied(session, { done, said, options, name: site.name, undo: `skerry site undo ${site.name}` });
 }
 
 /** `skerry site rm SITE` with a preview, a deadline or waiting. */
@@ -60,14 +60,10 @@ export async function retireSite(
     ...(deadline === undefined ? {} : { deadlineMs: deadline }),
   });
   const done = await terminal.during('waiting for admission', asked);
-  if (!terminal.json) {
-    terminal.note(
-      force
-        ? `${site.name} is removed; its name is not used again`
-        : `${site.name} leaves: its work moves away first, then its machine is cleaned`,
-    );
-  }
-  return emptied(session, { done, options, name: site.name, undo: `skerry site undo ${site.name}` });
+  const said = force
+    ? `${site.name} is removed; its name is not used again`
+    : `${site.name} leaves: its work moves away first, then its machine is cleaned`;
+  return emptied(session, { done, said, options, name: site.name, undo: `skerry site undo ${site.name}` });
 }
 
 /** `skerry site undo SITE`: takes a drain, an evacuation or a removal back. */
@@ -99,10 +95,10 @@ export async function ruleNode(
   const asked =
     rule === 'removed' ? client.removeNode(site.name, node) : client.setNode(site.name, node, rule);
   const done = await terminal.during('waiting for admission', asked);
-  if (!terminal.json) terminal.note(`${site.name}/${node} ${WORDS[rule ?? 'none']}`);
+  const said = `${site.name}/${node} ${WORDS[rule ?? 'none']}`;
   const undo =
     rule === undefined || rule === 'removed' ? 'skerry node ls' : `skerry node uncordon ${site.name}/${node}`;
-  return emptied(session, { done, options, name: site.name, node, undo });
+  return emptied(session, { done, said, options, name: site.name, node, undo });
 }
 
 const WORDS = {
@@ -134,24 +130,33 @@ async function previewNode(session: Session, site: string, node: string): Promis
 
 interface Emptied {
   done: object;
+  /** What was done, in words. */
+  said: string;
   options: Pick<EmptyOptions, 'wait'>;
   name: string;
   node?: string;
   undo: string;
 }
 
-async function emptied(session: Session, { done, options, name, node, undo }: Emptied): Promise<number> {
+async function emptied(
+  session: Session,
+  { done, said, options, name, node, undo }: Emptied,
+): Promise<number> {
   const { terminal } = session;
   const where = node === undefined ? name : `${name}/${node}`;
   if (options.wait === undefined) {
     const left = await leftAt(session, name, node);
-    terminal.result({ ...done, left: left.replicas }, () => terminal.say(leftText(where, left.replicas)));
+    terminal.result({ ...done, left: left.replicas }, () => {
+      terminal.say(said);
+      terminal.say(leftText(where, left.replicas));
+    });
     terminal.next(`skerry site show ${name}`, undo);
     return EXIT.ok;
   }
   const waitMs = (options.wait === true ? DEFAULT_EMPTY_WAIT_S : options.wait) * 1_000;
   const left = await untilEmpty(session, name, node, waitMs);
   terminal.result({ ...done, left: left.replicas }, () => {
+    terminal.say(said);
     terminal.say(leftText(where, left.replicas));
     for (const status of left.workloads.slice(0, MAX_NAMED)) {
       const why = status.reasons[0] ?? `${status.phase}; see skerry why ${keyOf(status)}`;
