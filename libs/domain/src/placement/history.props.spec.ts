@@ -238,7 +238,7 @@ describe('the decision log', () => {
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
