@@ -22,7 +22,10 @@ const TIMED = 'control-plane|crash|cut-off|failover';
 
 const RUNS = [
   // Three on two cores: most of what runs on real servers waits for something.
-  { name: 'tests of rules and of single parts', args: ['--maxWorkers=3', '--testPathIgnorePatterns=/test/e2e/'] },
+  {
+    name: 'tests of rules and of single parts',
+    args: ['--maxWorkers=3', '--testPathIgnorePatterns=/test/e2e/'],
+  },
   {
     name: 'tests of whole clouds',
     args: [
