@@ -161,7 +161,9 @@ describe('hostile bodies', () => {
     ['a name with a path in it', yamlOf('x').replace('name: x', 'name: ../../etc/passwd'), 422, 'invalid'],
   ])('refuses %s within a second', async (_what, body, status, code) => {
     const began = performance.now();
-    const problem = await problemOf(await apply(body));
+    // Who is refused in the middle of sending may see the connection end before the answer.
+    const answer = await apply(body).catch(() => apply(body));
+    const problem = await problemOf(answer);
     expect({ status: problem.status, code: problem.code }).toEqual({ status, code });
     expect(performance.now() - began).toBeLessThan(1_000);
   });
