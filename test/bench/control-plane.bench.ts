@@ -86,9 +86,9 @@ async function traced(): Promise<void> {
 }
 
 /**
- * Workloads of one replica, three times: a thousand, each as a command of its own, through services that have just
- * started; 500 at a steady rate, for latencies without a queue of our own making; and a thousand in folders of 250, one
- * command each, through code that is warm by then.
+ * Workloads of one replica: a thousand, each as a command of its own, through services that have just started; a thousand
+ * in folders of 250, one command each; 500 at a steady rate, for latencies without a queue of our own making; and a
+ * thousand in folders once more, through code that is warm by then.
  */
 async function manyOfOne(under: CloudUnderTest, prefix: string): Promise<void> {
   const client: SkerryClient = await clientOf(under.cloud);
@@ -118,6 +118,18 @@ async function manyOfOne(under: CloudUnderTest, prefix: string): Promise<void> {
     '1/s',
   );
 
+  const inFolders = async (letter: string, name: string) => {
+    const names = Array.from({ length: count }, (_, i) => `${letter}${i}`);
+    const from = performance.now();
+    await applyFolders(client, timeline, names, FOLDER);
+    await all(names, 'folders');
+    const placedAt = (n: string) => timeline.placed.get(n);
+    report.add(`${prefix}placements.${name}_per_s`, rate(names, from, placedAt), '1/s');
+    const runningAt = (n: string) => timeline.running.get(n)?.at;
+    report.add(`${prefix}running.${name}_per_s`, rate(names, from, runningAt), '1/s');
+  };
+  await inFolders('f', '1000x1_first');
+
   const paced = Array.from({ length: PACED }, (_, i) => `p${i}`);
   await applyPaced(client, timeline, paced, PACED_PER_S);
   await all(paced, 'paced applies');
@@ -130,20 +142,7 @@ async function manyOfOne(under: CloudUnderTest, prefix: string): Promise<void> {
   report.add(`${prefix}apply.running_ms_p50`, percentile(up, 0.5), 'ms');
   report.add(`${prefix}apply.running_ms_p99`, percentile(up, 0.99), 'ms');
 
-  const folders = Array.from({ length: count }, (_, i) => `f${i}`);
-  const foldersFrom = performance.now();
-  await applyFolders(client, timeline, folders, FOLDER);
-  await all(folders, 'folders');
-  report.add(
-    `${prefix}placements.1000x1_per_s`,
-    rate(folders, foldersFrom, (n) => timeline.placed.get(n)),
-    '1/s',
-  );
-  report.add(
-    `${prefix}running.1000x1_per_s`,
-    rate(folders, foldersFrom, (n) => timeline.running.get(n)?.at),
-    '1/s',
-  );
+  await inFolders('g', '1000x1');
   await timeline.stop();
 }
 

@@ -18,7 +18,7 @@ export interface Programs {
 
 // Small enough to keep idle services small, large enough that bursts do not spend a tenth of their time collecting.
 const NODE_FLAGS = ['--max-semi-space-size=16', '--enable-source-maps'];
-const AGENT_FLAGS = ['--max-semi-space-size=2'];
+const AGENT_FLAGS = ['--max-semi-space-size=1'];
 /** Variables of this process that children see; nothing else of the environment leaks into them. */
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR'];
 
