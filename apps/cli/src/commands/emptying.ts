@@ -168,7 +168,9 @@ async function emptied(
 }
 
 const leftText = (where: string, replicas: number) =>
-  replicas === 0 ? `nothing runs at ${where}` : `${replicas} replicas are still at ${where}`;
+  replicas === 0
+    ? `nothing runs at ${where}`
+    : `${replicas} ${replicas === 1 ? 'replica is' : 'replicas are'} still at ${where}`;
 
 async function untilEmpty(
   session: Session,
@@ -209,6 +211,8 @@ async function leftAt({ client }: Session, site: string, node?: string): Promise
 
 /** Replicas of a workload that run, or are wanted, at a site; of one node, those that run there. */
 function replicasAt(status: Status, site: string, node?: string): number {
+  // What has completed is on record where it ran, and nothing of it is left to leave.
+  if (status.phase === 'completed') return 0;
   const there = status.sites.filter((s) => s.site === site);
   if (node === undefined) return there.reduce((sum, s) => sum + Math.max(s.wanted, s.replicas.length), 0);
   return there.flatMap((s) => s.replicas).filter((r) => r.node === node).length;
