@@ -17,6 +17,7 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/.cache/', '<rootDir>/.skerry/', '<rootDir>/.nx/'],
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@skerry/source', 'node', 'node-addons'] },
+  setupFilesAfterEnv: ['<rootDir>/test/seed.mjs'],
   testTimeout: 30_000,
   watchman: false,
   cacheDirectory: resolve(import.meta.dirname, '../.cache/jest'),

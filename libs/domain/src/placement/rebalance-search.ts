@@ -54,7 +54,9 @@ export class Rebalancing {
   ) {
     this.#movesLeft = maxMoves;
     this.#trial = new Trial(state.snapshot.ledger);
-    for (const running of state.workloads) this.#add(running);
+    // By key, as sums of fractions depend on their order.
+    for (const [key, running] of state.workloads.map((w) => [keyOf(w), w] as const).toSorted(byKey))
+      this.#add(key, running);
   }
 
   /**
@@ -104,8 +106,7 @@ export class Rebalancing {
     this.#trial.restore();
   }
 
-  #add(running: Running): void {
-    const key = keyOf(running);
+  #add(key: string, running: Running): void {
     this.#running.set(key, running);
     this.#trial.add(key, this.#requestOf(running), presentOf(running));
     const { affinity, antiAffinity } = running.workload.spec.placement;
@@ -307,6 +308,11 @@ function together(all: readonly RebalanceFigures[]): RebalanceFigures {
     ...(latencies.length > 0 ? { latencyMs: latencies.reduce((a, b) => a + b, 0) / latencies.length } : {}),
     objective: sum((f) => f.objective),
   };
+}
+
+/** The order of strings of code units, whatever the language of the machine. */
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function keyOf({ workload }: { readonly workload: Running['workload'] }): string {
