@@ -140,7 +140,14 @@ export class SiteUnderTest {
     const { command = 'run', env = {}, node } = options;
     const child = spawn(
       process.execPath,
-      ['--max-semi-space-size=1', await agentBundle(), command, '--dir', this.nodeDir(node)],
+      [
+        '--max-semi-space-size=1',
+        '--single-threaded',
+        await agentBundle(),
+        command,
+        '--dir',
+        this.nodeDir(node),
+      ],
       {
         stdio: ['ignore', 'ignore', process.env['AGENT_TEST_LOG'] === undefined ? 'ignore' : 'inherit'],
         env: { ...process.env, NATS_SERVER: await findNatsServer(), SKERRY_LOG: 'warn', ...env },
