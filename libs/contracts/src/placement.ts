@@ -9,7 +9,7 @@ import {
   positiveCount,
   requestIdSchema,
 } from './primitives.js';
-import { versionSchema } from './version.js';
+import { versionSchema, type Version } from './version.js';
 
 /** One check of one site: the value it has and the value it needs, in words and numbers an operator reads. */
 export const checkResultSchema = z.strictObject({
@@ -46,6 +46,8 @@ export type SiteExplanation = z.infer<typeof siteExplanationSchema>;
 export const shareSchema = z.strictObject({
   site: nameSchema,
   replicas: positiveCount,
+  /** Of the placement that gave the site these replicas; absent: this one. What the site was told then still holds. */
+  revision: count.optional(),
   /** Why this site, in about five words: "nearest to 58% of users". */
   why: z.string().max(120),
   /** Share of the demand that this site serves, 0 to 1. */
@@ -132,3 +134,11 @@ export const epochSchema = z.strictObject({
 /** What lies in bucket `placements`: a decision for each workload, and who may write them. */
 export const placementsValueSchema = z.discriminatedUnion('kind', [placementSchema, epochSchema]);
 export type PlacementsValue = z.infer<typeof placementsValueSchema>;
+
+/** The version of what a site is told: that of the placement which last changed its share. */
+export function shareVersion(
+  { version }: Pick<Placement, 'version'>,
+  share: Pick<Share, 'revision'>,
+): Version {
+  return share.revision === undefined ? version : { ...version, revision: share.revision };
+}

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   compareVersions,
+  shareVersion,
   type CheckResult,
   type Observed,
   type Placement,
@@ -33,8 +34,8 @@ export class RefusalsStore {
     const bySite = this.known.get(key) ?? new Map<string, Refusal>();
     const before = bySite.get(report.site);
     if (report.state !== 'refused') {
-      // What was accepted since is not refused any more. An `absent` only says that nothing is left.
-      if (report.state === 'accepted') this.forget(key, report.site);
+      // What was accepted since is not refused any more. Who accepts that nothing of it is wanted says nothing of that.
+      if (report.state === 'accepted' && report.wanted > 0) this.forget(key, report.site);
       return false;
     }
     if (before && compareVersions(report.version, before.version) <= 0) return false;
@@ -55,9 +56,11 @@ export class RefusalsStore {
   ): ReadonlyMap<string, CheckResult> {
     const counting = new Map<string, CheckResult>();
     for (const [site, { version, failed, until }] of this.known.get(key) ?? []) {
+      const share = placement?.shares.find((s) => s.site === site);
       const askedAgain =
-        placement?.shares.some((s) => s.site === site) === true &&
-        compareVersions(version, placement.version) < 0;
+        placement !== undefined &&
+        share !== undefined &&
+        compareVersions(version, shareVersion(placement, share)) < 0;
       if (version.generation === generation && until > now && !askedAgain) counting.set(site, failed);
     }
     return counting;

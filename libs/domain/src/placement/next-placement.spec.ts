@@ -62,6 +62,29 @@ describe('nextPlacement', () => {
     });
   });
 
+  it('leaves the revision of a share that stays as it is, so that its site is told nothing anew', () => {
+    const asked = workload({ rules: { replicas: 2, distinct: 'site' } });
+    const sites = (b: 'ready' | 'lost') =>
+      cloud([site({ name: 'a' }), site({ name: 'b', phase: b }), site({ name: 'c' })]);
+    const first = nextPlacement(input({ workload: asked, snapshot: sites('ready') }));
+    const second = nextPlacement(input({ workload: asked, snapshot: sites('lost'), previous: first }));
+    const revisions = (p: typeof first) => p?.shares.map((s) => [s.site, s.revision, p.version.revision]);
+    expect(revisions(first)).toEqual([
+      ['a', undefined, 1],
+      ['b', undefined, 1],
+    ]);
+    expect(revisions(second)).toEqual([
+      ['a', 1, 2],
+      ['c', undefined, 2],
+      ['b', 1, 2],
+    ]);
+    // Of another generation everybody is told.
+    const third = nextPlacement(
+      input({ workload: { ...asked, generation: 2 }, snapshot: sites('lost'), previous: second }),
+    );
+    expect(third?.shares.map((s) => s.revision)).toEqual([undefined, undefined, undefined]);
+  });
+
   it('says that it cannot be placed once, and again only when the reasons change', () => {
     const none = cloud([site({ name: 'a', cordoned: true })]);
     const previous = nextPlacement(input({ snapshot: none }));

@@ -53,6 +53,7 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
     version: { term, generation: workload.generation, revision: (previous?.version.revision ?? 0) + 1 },
     specDigest: workload.specDigest,
     ...decision,
+    shares: sinceWhen(decision.shares, ownership, { ...input, previous: current ? previous : undefined }),
     ...ownership,
     inputs: input.inputs(),
     decidedAt: new Date(input.now).toISOString(),
@@ -115,6 +116,22 @@ function standingOf(previous: Placement, request: PlaceRequest, snapshot: Snapsh
   // What is wanted is judged alone: what has to stay beside it is added anew.
   const { healthy: _healthy, ...alone } = request;
   return lint(wanted, alone, snapshot).length === 0 ? wanted : undefined;
+}
+
+/** Of one generation: a site whose share stays as it is has nothing to be told anew, and keeps the revision that it knows. */
+function sinceWhen(
+  shares: readonly Share[],
+  { owner }: Pick<Placement, 'owner'>,
+  { previous, refusals }: NextPlacementInput,
+): Share[] {
+  const before = new Map((previous?.shares ?? []).map((s) => [s.site, s]));
+  return shares.map(({ revision: _revision, ...share }) => {
+    const there = before.get(share.site);
+    // Who owns a singleton is told with its assignment; a site that refused it is asked again.
+    const same =
+      there?.replicas === share.replicas && !owner && !previous?.owner && !refusals.has(share.site);
+    return same ? { ...share, revision: there.revision ?? previous?.version.revision } : share;
+  });
 }
 
 type Made = Decision & Pick<Placement, 'origin'>;

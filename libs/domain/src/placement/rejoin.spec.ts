@@ -164,6 +164,16 @@ describe('a site that returns', () => {
     const changed = Away.replaced({ onSiteLoss: { rejoin: 'keep-newest' } });
     changed.workload_ = { ...changed.workload_, generation: 2 };
     expect(changed.decide()).toBe('b 3');
+    // What replaced them is not healthy yet: they may be the only ones that run.
+    const alone = new Away({ onSiteLoss: { rejoin: 'keep-newest' } });
+    alone.decide();
+    alone.well('a', 3).lose('a').decide();
+    alone.workload_ = { ...alone.workload_, generation: 2 };
+    expect(alone.decide()).toBe('b 3, a 3?');
+    alone.change('a', { phase: 'ready' }).well('a', 3);
+    expect(alone.decide()).toBe('b 3, a 3~');
+    alone.well('b', 3);
+    expect(alone.decide()).toBe('b 3');
   });
 
   it('gets the newest version of what it runs', () => {

@@ -47,7 +47,7 @@ export function rejoin(input: RejoinInput, standing: boolean): Rejoin {
     if (!facts || !may(facts, share.replicas)) return [];
     return [{ share, facts, returned: facts.state?.phase === 'ready' }];
   });
-  const origin = previous.origin ?? counted(wantedPart(previous.shares));
+  const origin = originOf(previous, request);
   const back = standing ? takenUp(waiting, origin, input) : undefined;
   const away = [...waiting.flatMap((one) => goesOn(one, origin, input)), ...lost];
   return { away, origin, ...(back ? { back } : {}) };
@@ -123,12 +123,14 @@ function goesOn(
   return [{ ...share, deadline: new Date(until).toISOString() }];
 }
 
-/** With `keep-newest` the originals stay only while the workload was not changed. */
-function sameAsThen({ workload, generationBefore }: PlaceRequest): boolean {
-  const { rejoin: policy } = workload.spec.placement.onSiteLoss;
-  return (
-    policy !== 'keep-newest' || generationBefore === undefined || generationBefore === workload.generation
-  );
+/** How many were wanted where before. With `keep-newest` nobody is an original any more once the workload was changed. */
+function originOf(
+  previous: Placement,
+  { workload, generationBefore }: PlaceRequest,
+): NonNullable<Placement['origin']> {
+  const changed = generationBefore !== undefined && generationBefore !== workload.generation;
+  if (changed && workload.spec.placement.onSiteLoss.rejoin === 'keep-newest') return [];
+  return previous.origin ?? counted(wantedPart(previous.shares));
 }
 
 /** The decision that has every original that is back and healthy go on, in place of as many others; no new replica is started. */
@@ -189,7 +191,7 @@ function mayReturn({ request, snapshot }: RejoinInput): (facts: SiteFacts, repli
   return (facts, replicas) => {
     const { name, site } = facts;
     if (site.membership !== 'joined' || site.draining === true || refusals.has(name)) return false;
-    if (!mayReside(site, workload.spec.placement.residency) || !sameAsThen(request)) return false;
+    if (!mayReside(site, workload.spec.placement.residency)) return false;
     // What was preempted has given its room away.
     if (snapshot.ledger.fitting(name, workload.spec.resources, replicas, key) < replicas) return false;
     return limits.every(({ limit }) => limit === undefined || limit(facts, replicas) >= replicas);

@@ -40,6 +40,16 @@ describe('what is wanted at sites', () => {
     expect(eu?.run.command).toEqual(['true']);
   });
 
+  it('has the version under which the site was told the same before', () => {
+    const later = placement({ eu: 2, us: 1 }, { version: version(1, 5) });
+    const shares = later.shares.map((s) => (s.site === 'us' ? { ...s, revision: 3 } : s));
+    const versions = wantedOf({ ...later, shares }, workload())?.map((a) => a.version);
+    expect(versions).toEqual([version(1, 5), version(1, 3)]);
+    expect(
+      diff({ eu: 2, us: 1 }, { us: assigned(1, 3, 8) }, { placement: { version: version(1, 5), shares } }),
+    ).toEqual(['Assignment eu after 0']);
+  });
+
   it('says what to do when the hub is not heard, and which leases cover a singleton', () => {
     const lost = (onSiteLoss: object, type: 'service' | 'singleton' = 'service') => {
       const asked = workload();

@@ -1,4 +1,4 @@
-import type { Assignment, Placement, Workload } from '@skerry/contracts';
+import { shareVersion, type Assignment, type Placement, type Share, type Workload } from '@skerry/contracts';
 
 /**
  * What a placement wants, one complete assignment for each site of it. Undefined while workload and placement are
@@ -9,17 +9,18 @@ export function wantedOf(placement: Placement, workload: Workload | undefined): 
   if (workload === undefined || workload.generation !== placement.version.generation) return undefined;
   // A removed workload is wanted nowhere, whatever an older decision says.
   if (workload.removed || workload.stopped) return [];
-  return placement.shares.map((share) => assignmentOf(placement, workload, share.site, share.replicas));
+  return placement.shares.map((share) => assignmentOf(placement, workload, share));
 }
 
-function assignmentOf(placement: Placement, workload: Workload, site: string, replicas: number): Assignment {
+function assignmentOf(placement: Placement, workload: Workload, share: Share): Assignment {
+  const { site, replicas } = share;
   const { run, resources, health, update, type, cron } = workload.spec;
   return {
     kind: 'Assignment',
     site,
     project: workload.project,
     name: workload.name,
-    version: placement.version,
+    version: shareVersion(placement, share),
     type,
     ...(cron === undefined ? {} : { cron }),
     replicas,

@@ -1,5 +1,6 @@
 import {
   compareVersions,
+  shareVersion,
   type Observed,
   type Placement,
   type Replica,
@@ -93,7 +94,7 @@ function siteFacts(part: {
   const current =
     report !== undefined &&
     placement !== undefined &&
-    compareVersions(report.version, placement.version) >= 0;
+    compareVersions(report.version, share ? shareVersion(placement, share) : placement.version) >= 0;
   const refused = current && report.state === 'refused' ? report.refusal : undefined;
   return {
     status: {
