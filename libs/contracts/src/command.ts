@@ -23,14 +23,21 @@ export const deadlineMsSchema = z
 const workloadRef = { project: nameSchema, name: nameSchema };
 
 /**
- * Of a change that was decided at a site without the hub: it is refused when a workload was changed here after that moment,
- * unless by one of the requests that went before it from the same site; or when it is there and was not known at the site.
+ * Of a change that was decided at a site without the hub: it is refused when a workload is of another generation than the site
+ * knew, unless by one of the requests that went before it from the same site; or when it is there and was not known at the
+ * site.
  */
 export const decidedSchema = z.strictObject({
   at: instantSchema,
+  /** Ids of the site's own changes to these workloads that went before, the newest. */
   after: z.array(requestIdSchema).max(LIMITS.openSiteChanges),
   /** Keys (`<project>.<name>`) of workloads that the site knew nothing of. */
   unknown: z.array(z.string().max(LIMITS.nameChars * 2 + 1)).max(LIMITS.documentsPerSiteApply),
+  /** Generations of the others (by `<project>.<name>`) that the change was decided over. */
+  bases: z
+    .record(z.string().max(LIMITS.nameChars * 2 + 1), positiveCount)
+    .refine((b) => Object.keys(b).length <= LIMITS.documentsPerSiteApply, 'limit documentsPerSiteApply')
+    .optional(),
 });
 export type Decided = z.infer<typeof decidedSchema>;
 

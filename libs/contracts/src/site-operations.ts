@@ -82,6 +82,8 @@ export const proposalSchema = z.strictObject({
   state: changeStateSchema,
   outcome: outcomeSchema.optional(),
   decidedAt: instantSchema.optional(),
+  /** Revision of the bucket under which it was added: what its place among the others is told by when it is decided. */
+  added: count.optional(),
 });
 export type Proposal = z.infer<typeof proposalSchema>;
 
@@ -104,6 +106,10 @@ export const overrideSchema = z.strictObject({
   object: assignmentSchema,
   /** Of a stop: the replicas that a start brings back. */
   replicasBefore: count.optional(),
+  /** Of what was begun here: the hub has accepted it, and is told that it runs here. */
+  known: z.literal(true).optional(),
+  /** Of a stop: it runs at other sites too, so that the hub leaves it to this one. */
+  alone: z.literal(true).optional(),
 });
 export type Override = z.infer<typeof overrideSchema>;
 
@@ -113,11 +119,17 @@ export const proposalRequestSchema = z.strictObject({
   request: operatorRequestSchema,
   after: decidedSchema.shape.after,
   unknown: decidedSchema.shape.unknown,
+  bases: decidedSchema.shape.bases,
 });
 export type ProposalRequest = z.infer<typeof proposalRequestSchema>;
 /** `decided` is the outcome, however often it is asked for within 24 h; `waiting`: ask again. */
 export const proposalAnswerSchema = z.discriminatedUnion('state', [
-  z.strictObject({ state: z.literal('decided'), outcome: outcomeSchema }),
+  z.strictObject({
+    state: z.literal('decided'),
+    outcome: outcomeSchema,
+    /** Of a stop or start: the workload runs at other sites too. Nothing was changed at the hub, and it counts here alone. */
+    alone: z.literal(true).optional(),
+  }),
   z.strictObject({ state: z.literal('waiting'), retryAfterMs: count }),
 ]);
 export type ProposalAnswer = z.infer<typeof proposalAnswerSchema>;

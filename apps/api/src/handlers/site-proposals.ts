@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
 import {
@@ -13,13 +14,15 @@ import {
   type ProposalAnswer,
   type ProposalRequest,
 } from '@skerry/contracts';
+import { refuseOperation, siteCommandId } from '@skerry/domain';
 import { isSignedBy } from '@skerry/identity';
 import type { Caller } from '../http/caller.js';
 import { requestTrace } from '../http/request-trace.js';
+import { FleetStore } from '../stores/fleet.store.js';
 import { TokensStore } from '../stores/tokens.store.js';
 import { SendCommand } from './send-command.js';
 
-/** A change that waited longer for its site's return is not made any more. */
+/** A change that waited longer for its site's return is not made any more; outcomes are kept for less, see `refuseDecided`. */
 const MAX_AGE_MS = 7 * 24 * 60 * 60_000;
 const SUBJECT_CHARS = 128;
 const RETRY_MS = 500;
@@ -34,21 +37,25 @@ const PASSING: ReadonlySet<string> = new Set([
 
 /**
  * Makes commands of what people changed at a site that was cut off. Who that was is proven by their signature, not by what
- * the site says: a site can pass on what was asked of it, and ask for nothing itself. The request's id is the command's, so
- * that it is made once.
+ * the site says: a site can pass on what was asked of it, and ask for nothing itself. The command's id is made of the site and
+ * the request's id, so that it is made once, and a site can name no change but its own as one that went before.
+ *
+ * A stop or start of a workload that runs at other sites too is no command: whoever stops the till of one shop does not mean
+ * those of all. It stays that site's own.
  */
 @Injectable()
 export class SiteProposals {
   constructor(
     @Inject(TokensStore) private readonly tokens: TokensStore,
     @Inject(SendCommand) private readonly commands: SendCommand,
+    @Inject(FleetStore) private readonly fleet: FleetStore,
   ) {}
 
   async handle(message: Message): Promise<ProposalAnswer> {
     const parsed = parse(proposalRequestSchema, message.json());
     if (!parsed.ok) throw new Refusal('malformed', 'not a local change of a site', { issues: parsed.issues });
     try {
-      return { state: 'decided', outcome: await this.decide(parsed.value) };
+      return await this.decide(parsed.value);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (PASSING.has(error.code)) return { state: 'waiting', retryAfterMs: RETRY_MS };
@@ -56,16 +63,31 @@ export class SiteProposals {
     }
   }
 
-  private decide(proposal: ProposalRequest): Promise<CommandOutcome> {
-    const { request } = proposal;
+  private async decide(proposal: ProposalRequest): Promise<ProposalAnswer> {
+    const { request, site } = proposal;
     const token = this.bearerOf(proposal);
+    const operation = operationOf(request.body);
+    const actor = { subject: `${token.subject} at ${site}`.slice(0, SUBJECT_CHARS), role: token.role };
+    if (this.isOfOneSite(site, operation)) {
+      const forbidden = refuseOperation(actor, operation);
+      if (forbidden !== undefined) throw new Refusal(forbidden.code, forbidden.title);
+      return { state: 'decided', outcome: unchanged(proposal), alone: true };
+    }
     const caller: Caller = {
-      actor: { subject: `${token.subject} at ${proposal.site}`.slice(0, SUBJECT_CHARS), role: token.role },
-      requestId: request.id,
+      actor,
+      requestId: siteCommandId(markOf(site), request.at, ownId(request.id)),
       mayBeRetry: true,
       trace: requestTrace(undefined),
     };
-    return this.commands.send(commandOf(proposal), caller);
+    const outcome = await this.commands.send(commandOf(proposal, operation), caller);
+    return { state: 'decided', outcome };
+  }
+
+  /** Whether it is a stop or start of what runs at other sites too. */
+  private isOfOneSite(site: string, operation: Operation): boolean {
+    if (operation.verb !== 'stop' && operation.verb !== 'start') return false;
+    const sites = this.fleet.sitesOf(operation);
+    return sites.includes(site) && sites.some((other) => other !== site);
   }
 
   /** Whose request it is. The token has to have counted when it was made, and not to have been taken back since. */
@@ -85,9 +107,13 @@ export class SiteProposals {
   }
 }
 
-function commandOf({ request, after, unknown }: ProposalRequest): CommandBody {
-  const decided: Decided = { at: request.at, after, unknown };
-  const operation = operationOf(request.body);
+function commandOf({ request, after, unknown, bases }: ProposalRequest, operation: Operation): CommandBody {
+  const decided: Decided = {
+    at: request.at,
+    after: after.map(ownId),
+    unknown,
+    ...(bases === undefined ? {} : { bases }),
+  };
   switch (operation.verb) {
     case 'stop':
     case 'start': {
@@ -114,6 +140,31 @@ function operationOf(body: string): Operation {
   const parsed = parse(operationSchema, value);
   if (parsed.ok) return parsed.value;
   throw new Refusal('invalid', 'not an operation that is known here', { issues: parsed.issues });
+}
+
+/** Stands for a site in ids: names of sites are longer than an id may be, and are never used again. */
+function markOf(site: string): string {
+  return sha256(site).slice(0, MARK_CHARS);
+}
+
+/** A request's id as a part of a command's. */
+function ownId(id: string): string {
+  return id.length <= OWN_ID_CHARS ? id : sha256(id).slice(0, OWN_ID_CHARS);
+}
+
+const MARK_CHARS = 16;
+const OWN_ID_CHARS = 36;
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+function unchanged({ request }: ProposalRequest): CommandOutcome {
+  return {
+    kind: 'Outcome',
+    ok: true,
+    requestId: request.id,
+    verb: 'site.change',
+    changes: [],
+    decidedAt: new Date().toISOString(),
+  };
 }
 
 function outcomeOf({ request }: ProposalRequest, { code, message, details }: Refusal): CommandOutcome {

@@ -13,6 +13,8 @@ import {
   type SiteState,
   siteStateSchema,
   type SiteView,
+  workloadKey,
+  type WorkloadRef,
 } from '@skerry/contracts';
 import { z } from 'zod';
 
@@ -70,6 +72,12 @@ export class FleetStore {
     this.count(placement, 1);
     if (placement && placement.shares.length > 0) this.placements.set(change.key, placement);
     else this.placements.delete(change.key);
+  }
+
+  /** Sites that a workload is placed at: without those that give it up, with those that it waits for. */
+  sitesOf({ project, name }: WorkloadRef): string[] {
+    const shares = this.placements.get(workloadKey(project, name))?.shares ?? [];
+    return shares.filter(({ until }) => until !== 'replaced').map(({ site }) => site);
   }
 
   /** Currency units a month that what is placed costs, by project. */

@@ -35,7 +35,9 @@ export function admitApply(
   if (known.some((w) => applied(w, request.command.requestId))) return replay(documents, known, request);
   const late = known.find((w) => superseded(w, request.sequence));
   if (late) return supersededBy(late);
-  const wrongGeneration = refuseGeneration(ifGeneration, known) ?? refuseDecided(body.decided, known);
+  const asked = documents.map((d, at) => ({ ref: d.metadata, known: known[at] }));
+  const wrongGeneration =
+    refuseGeneration(ifGeneration, known) ?? refuseDecided(body.decided, request.command.requestId, asked);
   if (wrongGeneration) return wrongGeneration;
 
   const around = aroundOf(documents, request, state);

@@ -1,4 +1,5 @@
 export * from './admit.js';
+export { siteCommandId } from './decided.js';
 export { DEMAND_POINTS_PER_WORKLOAD, demandOf, POINTS_PER_COUNTRY } from './demand.js';
 export { claimOf, limitsOf, useOf } from './quota.js';
 export * from './types.js';

@@ -46,7 +46,8 @@ export function admitStop(
 ): Admission {
   return changed(body, request, state, (workload) => {
     if (workload.stopped === stopped) return undefined;
-    return refuseDecided(body.decided, [workload]) ?? { ...workload, stopped };
+    const asked = [{ ref: body, known: workload }];
+    return refuseDecided(body.decided, request.command.requestId, asked) ?? { ...workload, stopped };
   });
 }
 

@@ -3,12 +3,14 @@ import {
   workloadDocumentSchema,
   type Access,
   type Assignment,
+  type Decided,
   type JournalEntry,
   type Operation,
   type OperatorRequest,
   type Override,
+  type Workload,
 } from '@skerry/contracts';
-import { refuseDecided } from '../admission/decided.js';
+import { refuseDecided, siteCommandId } from '../admission/decided.js';
 import { accessFor, ACCESS_RENEW_MS, ACCESS_VALID_MS } from '../replication/access.js';
 import { site, workload } from '../replication/examples.suite.js';
 import { admitRequest, refuseOperation } from './admit-request.js';
@@ -226,25 +228,54 @@ describe('a change at a site', () => {
 });
 
 describe('a change that comes to the hub with its site', () => {
-  const known = workload({ updatedAt: at(-1_000), requestId: 'request-0' });
-  const decided = { at: at(0), after: [], unknown: [] };
+  const [here, there] = ['0123456789abcdef', 'fedcba9876543210'];
+  const idOf = (id: string, ms = 0, mark = here) => siteCommandId(mark, at(ms), id);
+  const known = workload({ generation: 4, updatedAt: at(60_000), requestId: 'request-0' });
+  const over = (generation: number) => ({
+    at: at(0),
+    after: [],
+    unknown: [],
+    bases: { 'shop.web': generation },
+  });
+  const ask = (decided: Decided | undefined, workload_: Workload | undefined, id = idOf('change-2')) =>
+    refuseDecided(decided, id, [{ ref: { project: 'shop', name: 'web' }, known: workload_ }])?.title;
 
-  it('counts when nothing was changed here since', () => {
-    expect(refuseDecided(decided, [known])).toBeUndefined();
-    expect(refuseDecided(undefined, [workload({ updatedAt: at(5_000) })])).toBeUndefined();
+  it('counts when the workload is still as the site knew it, whatever the clocks say', () => {
+    expect(ask(over(4), known)).toBeUndefined();
+    expect(ask(undefined, workload({ generation: 9 }))).toBeUndefined();
   });
 
-  it('is refused when the hub decided something else meanwhile, but not for what went before it', () => {
-    const changed = workload({ updatedAt: at(5_000), requestId: 'request-9' });
-    expect(refuseDecided(decided, [changed])).toMatchObject({ code: 'conflict' });
-    expect(refuseDecided({ ...decided, after: ['request-9'] }, [changed])).toBeUndefined();
+  it('overwrites nothing that was changed at the hub meanwhile, earlier or later by whatever clock', () => {
+    expect(ask(over(3), known)).toContain('is at generation 4, and the site decided over 3');
+    expect(ask(over(3), { ...known, updatedAt: at(-60_000) })).toContain('is at generation 4');
+    expect(ask(over(4), { ...known, removed: true })).toContain('was removed');
+    expect(ask(over(4), undefined)).toContain('was removed');
   });
 
-  it('is refused when the site took for new what is there', () => {
-    expect(refuseDecided({ ...decided, unknown: ['shop.web'] }, [known])).toMatchObject({ code: 'conflict' });
-    expect(
-      refuseDecided({ ...decided, unknown: ['shop.web'] }, [workload({ removed: true })]),
-    ).toBeUndefined();
+  it('follows what went before it from the same site, and nothing else', () => {
+    const after = { ...over(3), after: ['change-1'] };
+    const made = (requestId: string) => workload({ generation: 4, requestId });
+    expect(ask(after, made(idOf('change-1')))).toBeUndefined();
+    expect(ask(over(3), made(idOf('change-1')))).toContain('is at generation 4');
+    expect(ask(after, made(idOf('change-1', 0, there)))).toContain('is at generation 4');
+    // Its id is known at the site, and it was not made there.
+    expect(ask({ ...over(3), after: ['request-0'] }, made('request-0'))).toContain('is at generation 4');
+  });
+
+  it('comes too late when the one that it says went before was asked for after it: it was held back, or is played again', () => {
+    const after = { ...over(3), after: ['change-1'] };
+    const later = workload({ generation: 4, requestId: idOf('change-1', 3_600_000) });
+    expect(ask(after, later)).toContain('is at generation 4');
+    const clocksApart = workload({ generation: 4, requestId: idOf('change-1', 5 * 60_000) });
+    expect(ask(after, clocksApart)).toBeUndefined();
+  });
+
+  it('is refused when the site took for new what is there, or was removed since', () => {
+    const begun = { at: at(0), after: [], unknown: ['shop.web'] };
+    expect(ask(begun, known)).toContain('was there already');
+    expect(ask(begun, workload({ removed: true, updatedAt: at(-60_000) }))).toBeUndefined();
+    expect(ask(begun, workload({ removed: true, updatedAt: at(60_000) }))).toContain('was removed after');
+    expect(ask(begun, undefined)).toBeUndefined();
   });
 });
 
