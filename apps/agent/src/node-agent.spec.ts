@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Replica } from '@skerry/contracts';
+import { leaseOf } from '@skerry/domain';
 import { HubSilence } from './hub-silence.js';
 import { NodeAgent } from './node-agent.js';
 import { alive, assignment, eventually, QUIET, SiteUnderTest, tombstone } from './site-under-test.suite.js';
@@ -55,6 +57,26 @@ describe('an agent without a server', () => {
     await running('lead');
     await eventually('the lease has run out', () => phases('lead')[0] === 'backoff');
   }, 20_000);
+
+  it('never begins an owner whose lease ran out while the agent stood still in the middle of its start', async () => {
+    const command = ['/bin/sh', '-c', 'echo >>began; exec sleep 1000'];
+    await agent.take(assignment('lead', { type: 'singleton', orphan: 'stop', epoch: 1, run: { command } }));
+    const began = join(agent.places.work, 'shop.lead.s1.0', 'cwd', 'began');
+    const nearlyOver = () => {
+      const now = performance.now();
+      agent.hubAnswered(now, { sentAtMs: now - leaseOf(0).stopAtMs + 500, losses: 0 });
+    };
+    while (phases('lead')[0] !== 'starting') {
+      nearlyOver();
+      await new Promise(setImmediate);
+    }
+    standStill(600);
+    await eventually('it was held back', () => phases('lead')[0] === 'backoff');
+    expect(existsSync(began)).toBe(false);
+    agent.hubAnswered(performance.now(), { sentAtMs: performance.now(), losses: 0 });
+    await running('lead');
+    await eventually('it began', () => existsSync(began));
+  });
 
   it('goes on with an owner under the lease that the agent before it had', async () => {
     await agent.take(assignment('lead', { type: 'singleton', orphan: 'stop', epoch: 1 }));
@@ -112,6 +134,11 @@ describe('an agent without a server', () => {
     expect(gone.replicas).toEqual([]);
   });
 });
+
+/** As a process that was stopped: no timer, no message, for so long. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
 
 describe('silence of the hub', () => {
   it('counts from the start on, and is over with the first word', async () => {

@@ -52,6 +52,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     store: replicas,
     health,
     tracing,
+    hub: silence,
     endpoint,
     deadline,
     log,

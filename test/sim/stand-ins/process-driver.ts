@@ -27,7 +27,7 @@ export class ProcessDriver {
     return true;
   }
 
-  async start(launch: Launched, commit: (live: Live) => Promise<void>) {
+  async start(launch: Launched & { mayBegin(): boolean }, commit: (live: Live) => Promise<void>) {
     const { machine, process } = this;
     if (process.random.chance(FAILS_SHARE)) return { ok: false, reason: 'cannot start: simulated' } as const;
     const pid = machine.nextPid();
@@ -38,6 +38,7 @@ export class ProcessDriver {
       return { ok: false, reason: 'cannot start: its record could not be written' } as const;
     }
     await this.pause(process.random.between(...BEGINS_MS));
+    if (!launch.mayBegin()) return { ok: false, reason: 'it may not run any more', heldBack: true } as const;
     machine.start(pid, launch);
     this.look(launch.id, pid);
     return { ok: true } as const;

@@ -11,14 +11,21 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
   /** Of a singleton: a file with the time, in ms of the machine's uptime, after which it is killed though no agent does it. */
   readonly deadlineFile?: string | undefined;
+  /** Asked directly before its command begins: the lease that it began under may have run out meanwhile. */
+  readonly mayBegin: () => boolean;
 }
 
-export type Started = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+/** `heldBack`: nothing failed, it was only not to begin any more. */
+export type Started =
+  { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly heldBack?: true };
 /** `code` is unknown when nobody could collect it; `note` says in words why it ended, where that is known. */
 export interface Ended {
   readonly code?: number;
   readonly note?: string;
 }
+/** What a driver answers of a replica that may not begin any more. */
+export const HELD_BACK = { ok: false, reason: 'it may not run any more', heldBack: true } as const;
+
 export type Adopted = { readonly alive: true } | ({ readonly alive: false } & Ended);
 
 /** Runs replicas in one way. What it starts outlives it and is found again by `adopt`. */

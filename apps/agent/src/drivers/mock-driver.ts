@@ -1,4 +1,4 @@
-import type { Adopted, Driver, Ended, Launch, Started } from './driver.js';
+import { HELD_BACK, type Adopted, type Driver, type Ended, type Launch, type Started } from './driver.js';
 
 /**
  * Pretends: no process, no port is opened, nothing is left on the machine. For benchmarks and tests.
@@ -17,6 +17,7 @@ export class MockDriver implements Driver {
     if (fail !== undefined) return { ok: false, reason: fail };
     const startMs = milliseconds(env['MOCK_START_MS']);
     if (startMs !== undefined) await new Promise((go) => setTimeout(go, startMs).unref());
+    if (!launch.mayBegin()) return HELD_BACK;
     const runMs = milliseconds(env['MOCK_RUN_MS']);
     if (runMs !== undefined) this.endAfter(launch.id, runMs, Number(env['MOCK_EXIT_CODE'] ?? 0));
     return { ok: true };

@@ -2,6 +2,16 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { identify, type ProcessIdentity } from './process-identity.js';
 
+/** How often the watch of a singleton looks at its deadline: so much later than that it ends what runs, at most. */
+export const WATCH_EVERY_MS = 1_000;
+
+/** Shell that says whether the time in a file, in ms of the machine's uptime, has not passed. Without the file it has. */
+const inTime = (file: string) =>
+  [
+    `deadline=0; read -r deadline 2>/dev/null <"${file}"; read -r up _ </proc/uptime`,
+    '[ "${up%.*}${up#*.}0" -lt "${deadline:-0}" ]',
+  ].join('\n');
+
 /**
  * A replica is two processes: the command, and its parent, a few hundred KiB of /bin/sh that outlives the agent and
  * writes the command's exit code to a file. So an agent that was away still learns how a job ended. The script is
@@ -9,27 +19,48 @@ import { identify, type ProcessIdentity } from './process-identity.js';
  * waits, and then becomes the command: until the agent has it on the disk and in its cgroup, nothing of it runs,
  * and if the agent dies before that it never does.
  */
-const COMMAND = 'echo $$ >&3; exec 3>&-; read -r go || exit 97; exec "$@" </dev/null';
+const COMMAND = [
+  'echo $$ >&3; exec 3>&-; read -r go || exit 97',
+  // The agent may have stood still between its last look at the lease and its word. In a shell of its own: no variable is left.
+  'if [ -n "$1" ]; then (',
+  inTime('$1'),
+  ') || exit 97; fi',
+  'shift; exec "$@" </dev/null',
+].join('\n');
+
+/**
+ * Beside a singleton's command: ends all of it when its deadline has passed and nobody renewed it, since its agent is
+ * dead or stands still. No signal to the group ends the watch before, but KILL; nor does a wait that fails keep it from
+ * ending what runs. What has left the group for a session of its own is found by the cgroup, where there is one.
+ */
+const WATCH = [
+  '(',
+  "  trap '' TERM INT QUIT HUP USR1 USR2",
+  `  in_time() { ${inTime('$deadline_file')}; }`,
+  `  while command -p sleep ${WATCH_EVERY_MS / 1_000} && in_time; do :; done`,
+  '  [ ! -e "$cgroup/cgroup.kill" ] || echo 1 >"$cgroup/cgroup.kill"',
+  // What starts others meanwhile is met in one of the next rounds.
+  '  for round in 1 2 3 4 5 6 7 8 9 10; do',
+  '    while read -r pid; do kill -KILL "$pid"; done <"$cgroup/cgroup.procs"',
+  '  done',
+  '  kill -KILL 0',
+  ') </dev/null >/dev/null 2>&1 3>&- &',
+].join('\n');
+
 const KEEPER = [
-  'exit_file=$1; deadline_file=$2; command=$3; shift 3',
-  // Of a singleton: ends all of the group when the deadline, in ms of the machine's uptime, has passed and nobody renewed it.
+  'exit_file=$1; deadline_file=$2; cgroup=$3; command=$4; shift 4',
   'if [ -n "$deadline_file" ]; then',
-  '  (',
-  '    while sleep 1; do',
-  '      deadline=0; read -r deadline 2>/dev/null <"$deadline_file"',
-  '      read -r up _ </proc/uptime',
-  '      [ "${up%.*}${up#*.}0" -lt "${deadline:-0}" ] || kill -KILL 0',
-  '    done',
-  '  ) </dev/null >/dev/null 2>&1 3>&- &',
-  '  watch=$!',
-  'fi',
+  WATCH,
+  'watch=$!; fi',
   // Caught, not ignored: the command starts with the default for each, and the keeper goes on to note its exit code.
   'trap : TERM INT QUIT HUP USR1 USR2',
-  '/bin/sh -c "$command" "$@"',
+  '/bin/sh -c "$command" skerry-replica "$deadline_file" "$@"',
   'code=$?',
-  '[ -z "$deadline_file" ] || kill "$watch" 2>/dev/null',
+  // Some shells say that they killed something, in what would be the log of the replica.
+  'exec 2>/dev/null',
+  '[ -z "$deadline_file" ] || kill -KILL "$watch"',
   // What ran may have made its folder unwritable; then the code stays unknown.
-  'printf "%s\\n" "$code" 2>/dev/null >"$exit_file"',
+  'printf "%s\\n" "$code" >"$exit_file"',
 ].join('\n');
 
 /** Exit code of a command that was never let go. */
@@ -44,6 +75,8 @@ export interface KeeperOptions {
   exitFile: string;
   /** Of a singleton: the file that says until when it may run. */
   deadlineFile?: string | undefined;
+  /** A folder of its cgroup, where it has one. */
+  cgroup?: string | undefined;
   /** Open file descriptors for standard output and error. */
   stdout: number;
   stderr: number;
@@ -71,8 +104,8 @@ export async function keep(options: KeeperOptions): Promise<Kept> {
       'skerry-replica',
       options.exitFile,
       options.deadlineFile ?? '',
+      options.cgroup ?? '',
       COMMAND,
-      'skerry-replica',
       ...options.argv,
     ],
     {

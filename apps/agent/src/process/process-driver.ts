@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Run } from '@skerry/contracts';
-import type { Adopted, Driver, Ended, Launch, Started } from '../drivers/driver.js';
+import {
+  HELD_BACK,
+  type Adopted,
+  type Driver,
+  type Ended,
+  type Launch,
+  type Started,
+} from '../drivers/driver.js';
 import type { Live } from '../drivers/live.js';
 import { reason } from '../log.js';
 import type { Cgroups } from './cgroups.js';
@@ -43,11 +50,13 @@ export class ProcessDriver implements Driver {
     let cgroups: string[] = [];
     let kept: Kept | undefined;
     try {
-      kept = await this.toTheGate(launch);
       cgroups = this.options.cgroups.create(launch.id, launch.resources);
+      kept = await this.toTheGate(launch, cgroups[0]);
       this.options.cgroups.enter(cgroups, kept.main.pid);
       const live: Live = { main: kept.main, keeper: kept.keeper, cgroups };
       await commit(live);
+      // The agent may have stood still since it decided, for longer than a lease lasts.
+      if (!launch.mayBegin()) return await this.holdBack(kept, live);
       this.watched.set(launch.id, { live, own: true });
       kept.go();
       kept.onExit(() => this.keeperEnded(launch.id, live));
@@ -95,7 +104,7 @@ export class ProcessDriver implements Driver {
     this.timer = undefined;
   }
 
-  private async toTheGate(launch: Launch): Promise<Kept> {
+  private async toTheGate(launch: Launch, cgroup: string | undefined): Promise<Kept> {
     const folder = workFolder(this.options.workRoot, launch.id);
     const cwd = await prepareFolder(folder, launch.run);
     const [stdout, stderr] = [await openLog(folder, 'stdout'), await openLog(folder, 'stderr')];
@@ -106,6 +115,7 @@ export class ProcessDriver implements Driver {
         cwd,
         exitFile: folder.exit,
         deadlineFile: launch.deadlineFile,
+        cgroup,
         stdout: stdout.fd,
         stderr: stderr.fd,
       });
@@ -113,6 +123,12 @@ export class ProcessDriver implements Driver {
       await stdout.close();
       await stderr.close();
     }
+  }
+
+  private async holdBack(kept: Kept, live: Live): Promise<Started> {
+    kept.abandon();
+    await this.killLeftovers(live);
+    return HELD_BACK;
   }
 
   private keeperEnded(id: string, live: Live): void {

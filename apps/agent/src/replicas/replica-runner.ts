@@ -1,20 +1,22 @@
 import { join } from 'node:path';
-import { replicaId, workloadKey, type Assignment } from '@skerry/contracts';
+import type { Assignment } from '@skerry/contracts';
 import type { Action, StopReason } from '@skerry/domain';
-import type { Driver, Ended } from '../drivers/driver.js';
+import type { Driver, Ended, Started } from '../drivers/driver.js';
 import type { Drivers } from '../drivers/registry.js';
 import { Limiter } from '../files/limiter.js';
 import type { HealthChecks } from '../health/health-checks.js';
+import type { HubView } from '../hub-silence.js';
 import { reason, type Log } from '../log.js';
 import { workFolder } from '../process/work-folder.js';
 import type { Tracing } from '../tracing.js';
 import { environmentOf } from './environment.js';
 import { GpuHolders, type GpuPlan } from './gpu-holders.js';
+import { newRecord } from './new-record.js';
 import { findPorts } from './ports.js';
 import { epochOf, isOwned, replicaToken } from '../singletons/ownership.js';
 import { isUp, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaStore } from './replica-store.js';
-import { stopOf, type Workload } from './workload.js';
+import { rests, type Workload } from './workload.js';
 
 /** Processes brought up at once. */
 const STARTS_AT_ONCE = 8;
@@ -30,6 +32,8 @@ export interface RunnerOptions {
   store: ReplicaStore;
   health: HealthChecks;
   tracing: Tracing;
+  /** What is known of the hub. */
+  hub: HubView;
   /** Where singletons ask who owns them, and until when they may run. */
   endpoint: { url(): Promise<string> };
   deadline: { path: string; ready(): Promise<void> };
@@ -136,6 +140,7 @@ export class ReplicaRunner {
     const started = await this.launch(workload, record, { assignment, traceparent });
     span.end(started.ok ? undefined : started.reason);
     if (record.phase !== 'starting') return;
+    if (!started.ok && started.heldBack === true) return await this.setAside(record);
     if (!started.ok) return this.markEnded(record, { note: started.reason });
     if (assignment.health === undefined || record.driver === 'mock') this.enterPhase(record, 'running');
     else this.watchHealth(workload, record);
@@ -147,7 +152,7 @@ export class ReplicaRunner {
     workload: Workload,
     record: ReplicaRecord,
     { assignment, traceparent }: { assignment: Assignment; traceparent: string | undefined },
-  ) {
+  ): Promise<Started> {
     const { site, node, address, drivers, store } = this.options;
     const driver = drivers.get(record.driver);
     const ports = await this.portsFor(record, assignment, driver);
@@ -169,10 +174,14 @@ export class ReplicaRunner {
     const { run, resources } = assignment;
     const deadlineFile = record.token === undefined ? undefined : this.options.deadline.path;
     if (deadlineFile !== undefined) await this.options.deadline.ready();
-    return await driver.start({ id: record.id, run, resources, env, deadlineFile }, async (live) => {
-      record.live = live;
-      await store.put(record);
-    });
+    const mayBegin = () => record.phase === 'starting' && !rests(workload, this.options.hub);
+    return await driver.start(
+      { id: record.id, run, resources, env, deadlineFile, mayBegin },
+      async (live) => {
+        record.live = live;
+        await store.put(record);
+      },
+    );
   }
 
   /** What a singleton is told of who owns it; its token is with its record, so that the next agent knows it too. */
@@ -277,6 +286,14 @@ export class ReplicaRunner {
     this.enterPhase(record, 'ended', note);
   }
 
+  /** It did not begin, and nothing is wrong with it: it does as soon as it may. */
+  private async setAside(record: ReplicaRecord): Promise<void> {
+    record.ending = { cause: 'set-aside' };
+    delete record.live;
+    this.enterPhase(record, 'ended', 'not started: it may not run without the hub');
+    await this.options.store.put(record);
+  }
+
   private watchHealth(workload: Workload, record: ReplicaRecord): void {
     const { assignment } = workload;
     if (assignment?.health === undefined || record.driver === 'mock' || !isUp(record)) return;
@@ -351,38 +368,4 @@ function messageOf(why: StopReason): string | undefined {
     case 'never-healthy':
       return undefined;
   }
-}
-
-function newRecord(
-  workload: Workload,
-  assignment: Assignment,
-  at: {
-    site: string;
-    slot: number;
-    before: ReplicaRecord | undefined;
-    fresh: boolean;
-    runMs: number | undefined;
-  },
-): ReplicaRecord {
-  const now = Date.now();
-  const { before, slot, fresh } = at;
-  const run = fresh ? at.runMs : before?.run;
-  return {
-    id: replicaId(workloadKey(workload.project, workload.name), at.site, slot),
-    project: workload.project,
-    name: workload.name,
-    slot,
-    driver: assignment.run.driver,
-    template: workload.template,
-    version: assignment.version,
-    stop: stopOf(assignment),
-    phase: 'starting',
-    since: now,
-    startedAt: now,
-    restarts: fresh ? 0 : (before?.restarts ?? 0) + 1,
-    streak: fresh ? 0 : (before?.streak ?? 0),
-    ports: before?.ports ?? {},
-    ...(run === undefined ? {} : { run }),
-    ...(fresh || before?.exitCode === undefined ? {} : { exitCode: before.exitCode }),
-  };
 }

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { SINGLETON_LEASE } from '@skerry/domain';
 import { writeAtomic } from '../files/atomic-file.js';
 import { reason, type Log } from '../log.js';
+import { WATCH_EVERY_MS } from '../process/keeper.js';
 
-/** What is stopped by its agent has ended by then; this long before the lease is over what still runs is killed. */
-const KILL_BEFORE_MS = 2_000;
+/** What is stopped by its agent has ended by then; a watch that has just looked sees it no later than the lease is over. */
+const KILL_BEFORE_MS = WATCH_EVERY_MS;
 
 /**
  * Until when singletons of this node may run, in a file that their keepers read: they end them when nobody renews it, since
