@@ -222,7 +222,14 @@ export class NodeAgent {
       several = true;
       this.nowSeveral();
     });
-    book.onEpoch(({ reportsFrom }) => void counter.raise(reportsFrom));
+    book.onEpoch(({ reportsFrom }) => {
+      // Counted from there all the same; whoever controls next writes it down before it reports.
+      counter
+        .raise(reportsFrom)
+        .catch((error: unknown) =>
+          this.log.warn('the number of reports was not written', { reason: reason(error) }),
+        );
+    });
     book.onChange((key, before) => {
       const allotment = book.get(key);
       const object = store.get(key)?.object;

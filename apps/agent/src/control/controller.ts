@@ -224,7 +224,7 @@ export class Controller implements SiteSummary {
     const result = this.allot(key, object, { current, accepted });
     if (result.missing > 0) {
       if (!this.refusals.hasWaited(key, object)) return;
-      if (result.misfit !== undefined) this.refusals.refuse(key, result.misfit);
+      if (result.misfit !== undefined) this.refusals.refuse(key, object, result.misfit);
       // What was accepted before goes on.
       if (fresh) return;
     } else this.refusals.forget(key);
@@ -385,7 +385,7 @@ export class Controller implements SiteSummary {
     const decided: Decided = {
       allotment: this.current(key),
       revision: this.pending.has(key) ? Number.POSITIVE_INFINITY : book.revisionOf(key),
-      refusal: this.refusals.get(key),
+      refusal: this.refusals.get(key, object?.kind === 'Assignment' ? object : undefined),
     };
     switch (object?.kind) {
       case 'Assignment':

@@ -1,11 +1,11 @@
-import type { Assignment, CheckResult } from '@skerry/contracts';
+import { compareVersions, type Assignment, type CheckResult, type Version } from '@skerry/contracts';
 
 /** What a version needs may be on its way out: so long it waits for room before it is refused. */
 const REFUSE_AFTER_MS = 700;
 
 /** What does not fit on the nodes of a site: what waits for room, and what was refused. */
 export class Refusals {
-  private readonly refused = new Map<string, CheckResult>();
+  private readonly refused = new Map<string, { version: Version; misfit: CheckResult }>();
   private readonly waits = new Map<string, { version: string; since: number; timer: NodeJS.Timeout }>();
 
   /** `again` is called when a workload has waited for long enough, `changed` when its refusal is new or over. */
@@ -14,8 +14,11 @@ export class Refusals {
     private readonly changed: (key: string, misfit: CheckResult | undefined) => void,
   ) {}
 
-  get(key: string): CheckResult | undefined {
-    return this.refused.get(key);
+  /** Why this version was refused; undefined when it was not, whatever became of earlier ones. */
+  get(key: string, of: { version?: Version } | undefined): CheckResult | undefined {
+    const refused = this.refused.get(key);
+    const same = refused && of?.version && compareVersions(refused.version, of.version) === 0;
+    return same === true ? refused?.misfit : undefined;
   }
 
   /** Whether this version has waited for room for long enough; begins to wait when it has not. */
@@ -29,9 +32,10 @@ export class Refusals {
     return false;
   }
 
-  refuse(key: string, misfit: CheckResult): void {
-    if (JSON.stringify(this.refused.get(key)) === JSON.stringify(misfit)) return;
-    this.refused.set(key, misfit);
+  /** Each version is refused anew, for the same reason too: the centre waits for an answer to that one. */
+  refuse(key: string, { version }: Pick<Assignment, 'version'>, misfit: CheckResult): void {
+    if (JSON.stringify(this.get(key, { version })) === JSON.stringify(misfit)) return;
+    this.refused.set(key, { version, misfit });
     this.changed(key, misfit);
   }
 

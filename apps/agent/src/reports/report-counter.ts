@@ -11,6 +11,8 @@ const fileSchema = z.strictObject({ next: z.number().int().min(1) });
  * before they are used, and begin no lower than the clock in milliseconds.
  */
 export class ReportCounter {
+  private writing: Promise<void> = Promise.resolve();
+
   private constructor(
     private readonly path: string,
     private at: number,
@@ -20,14 +22,14 @@ export class ReportCounter {
   static async open(path: string): Promise<ReportCounter> {
     const parsed = parse(fileSchema, await readJson(path).catch(() => undefined));
     const start = Math.max(parsed.ok ? parsed.value.next : 1, Date.now());
-    const counter = new ReportCounter(path, start, start);
+    const counter = new ReportCounter(path, start, 0);
     await counter.reserve();
     return counter;
   }
 
   /** The next number; resolves at once but for every millionth. */
   async next(): Promise<number> {
-    if (this.at >= this.reserved) await this.reserve();
+    while (this.at >= this.reserved) await this.reserve();
     return this.at++;
   }
 
@@ -42,8 +44,15 @@ export class ReportCounter {
     await this.reserve();
   }
 
+  /** One write after the other: the site's epoch is told by who follows the book, also while this agent takes over itself. */
   private async reserve(): Promise<void> {
-    this.reserved = this.at + BLOCK;
-    await writeAtomic(this.path, JSON.stringify({ next: this.reserved }));
+    const write = async () => {
+      const upTo = this.at + BLOCK;
+      if (upTo <= this.reserved) return;
+      await writeAtomic(this.path, JSON.stringify({ next: upTo }));
+      this.reserved = upTo;
+    };
+    this.writing = this.writing.then(write, write);
+    await this.writing;
   }
 }
