@@ -39,7 +39,9 @@ export const accessSchema = z.strictObject({
     provider: true,
     labels: true,
   }),
-  /** Quotas of projects, as many as fit: what the site alone takes of them is checked here, the rest by the hub. */
+  /** Quotas of projects of which something is here: what the site alone takes of them is checked here, the rest by the hub. */
   quotas: z.array(quotaSchema.omit({ requestId: true, commandSequence: true })).max(LIMITS.accessQuotas),
+  /** There are quotas of other projects: nothing is begun here of a project that has nothing here. */
+  moreQuotas: z.literal(true).optional(),
 });
 export type Access = z.infer<typeof accessSchema>;

@@ -252,9 +252,16 @@ function others(): Channel[] {
     },
     {
       name: 'site log',
-      address: siteLogSubject('{site}'),
+      address: siteLogSubject('{site}', 'journal'),
       by: 'inventory',
-      summary: `stream ${STREAMS.SITELOG.name}: entries of sites' journals`,
+      summary: `stream ${STREAMS.SITELOG.name}: audit and state entries of sites' journals`,
+      message: 'JournalBatch',
+    },
+    {
+      name: 'site events',
+      address: siteLogSubject('{site}', 'event'),
+      by: 'inventory',
+      summary: `stream ${STREAMS.SITELOG.name}: the other entries of sites' journals`,
       message: 'JournalBatch',
     },
     {

@@ -43,11 +43,14 @@ export const journalEntrySchema = z.strictObject({
   outcome: z.string().max(32).optional(),
   text: z.string().max(LIMITS.journalTextChars).optional(),
   /** Numbers that go with it, such as `restarts` or `kept`. */
-  counts: z.record(z.string().max(32), count).optional(),
+  counts: z
+    .record(z.string().max(32), count)
+    .refine((c) => Object.keys(c).length <= LIMITS.countsPerJournalEntry, 'limit countsPerJournalEntry')
+    .optional(),
 });
 export type JournalEntry = z.infer<typeof journalEntrySchema>;
 
-/** Entries on their way to the hub, oldest first: `up.journal.…`, and one message of `SITELOG`. */
+/** Entries on their way to the hub, oldest first, events apart from the rest: `up.journal.…`, and one message of `SITELOG`. */
 export const journalBatchSchema = z.strictObject({
   kind: z.literal('JournalBatch'),
   site: nameSchema,
@@ -64,6 +67,8 @@ export const journalUseSchema = z.strictObject({
   events: count,
   eventBytes: count,
   eventLimitBytes: positiveCount,
+  /** Entries that were never written since this agent started: events, and what changed while its server took nothing for long. */
+  lost: count.optional(),
 });
 export type JournalUse = z.infer<typeof journalUseSchema>;
 

@@ -71,13 +71,24 @@ export const LIMITS = {
   accessQuotas: 1_000,
   /** Documents of one apply at a site's own server. */
   documentsPerSiteApply: 64,
-  /** Local changes of a site that wait for the hub. */
+  /** Bytes of who may act at a site and of quotas there: what a site with the most of both is told. */
+  accessBytes: 128 * 1024,
+  /** Local changes of a site that wait for the hub, and bytes of them and of what they put in place of what the hub wants. */
   openSiteChanges: 1_000,
+  siteChangesBytes: 8 * 1024 * 1024,
+  /** Ids of a site's earlier changes that go with one to the hub, the newest. */
+  earlierSiteChanges: 200,
   /** Characters of what an entry of a site's journal says; absences and changes in one report. */
   journalTextChars: 300,
   absencesPerReport: 50,
   changesPerReport: 500,
   entriesPerJournalBatch: 200,
+  /** Bytes of one batch of a journal: with the number of batches kept of each site this bounds what one site takes at the hub. */
+  journalBatchBytes: 32 * 1024,
+  countsPerJournalEntry: 32,
+  /** Bytes of one report, and reports of sites that one instance of the api makes at once. */
+  siteReportBytes: 512 * 1024,
+  siteReportsAtOnce: 4,
   /** Entries that a report at the hub is made of, newest. */
   entriesPerReport: 20_000,
   keysPerBucket: 100_000,

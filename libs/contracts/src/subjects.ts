@@ -24,8 +24,8 @@ export const desiredSubject = (site: string, project: string, name: string) =>
 export const retirementSubject = (site: string) => `desired.${site}.site.${NONE}.${site}`;
 /** Who may act at a site without the hub: `desired.<site>.access._.<site>`. */
 export const accessSubject = (site: string) => `desired.${site}.access.${NONE}.${site}`;
-/** Journals of sites as the hub keeps them, stream `SITELOG`. */
-export const siteLogSubject = (site: string) => `sitelog.${site}`;
+/** Journals of sites as the hub keeps them, stream `SITELOG`: what may be pushed out by more of its kind, and what not by that. */
+export const siteLogSubject = (site: string, kind: 'journal' | 'event') => `sitelog.${site}.${kind}`;
 export const nodeRulesSubject = (site: string) => `desired.${site}.site.${NONE}.nodes`;
 export const desiredFilter = (site: string) => `desired.${site}.>`;
 /** Reports of sites as the hub keeps them, stream `OBSERVED`: one message a subject. */
@@ -199,14 +199,17 @@ export const STREAMS = {
     duplicateWindowS: 120,
     atomic: true,
   },
-  /** What happened at sites, from their own journals: a message is a batch of entries, and no site has more than its share. */
+  /**
+   * What happened at sites, from their own journals: a message is a batch of entries (`journalBatchBytes`). No site has more than
+   * its share, 8 MiB of each kind, and its events push out none of what people did there.
+   */
   SITELOG: {
     name: 'SITELOG',
-    subjects: ['sitelog.*'],
+    subjects: ['sitelog.*.*'],
     owner: 'inventory',
     maxAgeS: 30 * DAY_S,
     maxBytes: 512 * MIB,
-    maxMessagesPerSubject: 500,
+    maxMessagesPerSubject: 256,
     discard: 'old',
     duplicateWindowS: 3_600,
   },

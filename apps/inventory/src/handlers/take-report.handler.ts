@@ -4,6 +4,7 @@ import {
   byContract,
   HEADERS,
   journalBatchSchema,
+  LIMITS,
   nodeSchema,
   observedNodeSubject,
   observedSchema,
@@ -34,9 +35,6 @@ const PASSED_ON = [HEADERS.requestId, HEADERS.version];
 const HEADER_VALUE = /^[\w.-]{1,64}$/;
 
 type Report = { subject: string; body: Observed | Node | JournalBatch };
-
-/** Bytes of one batch of a journal: with the stream's limit of batches a site this bounds what one site takes of it. */
-const JOURNAL_BATCH_BYTES = 128 * 1024;
 
 /**
  * The door through which a site's reports come in: who sends is known by the account in the subject, what is sent is
@@ -125,7 +123,8 @@ function read(message: Message, site: string): Report | { reason: string } {
       return { subject: observedNodeSubject(site, name), body: parsed.value };
     }
     case 'journal': {
-      if (message.data.length > JOURNAL_BATCH_BYTES) return { reason: 'a batch that is too large' };
+      if (message.data.length > LIMITS.journalBatchBytes)
+        return { reason: `a batch of ${message.data.length} bytes (limit journalBatchBytes)` };
       const parsed = parseAcross(journalBatchSchema, body);
       if (!parsed.ok) return { reason: whyNot(parsed.issues) };
       const { entries } = parsed.value;

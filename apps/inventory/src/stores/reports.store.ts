@@ -51,9 +51,10 @@ export class ReportsStore {
     }
   }
 
-  /** Stores entries of a site's journal behind those that are there. */
+  /** Stores entries of a site's journal behind those that are there; events apart, so that they push out nothing else. */
   async addJournal(batch: JournalBatch, options: { messageId?: string; headers: Headers }): Promise<void> {
-    await this.bus.publish(siteLogSubject(batch.site), batch, options);
+    const kind = batch.entries.every((entry) => entry.class === 'event') ? 'event' : 'journal';
+    await this.bus.publish(siteLogSubject(batch.site, kind), batch, options);
   }
 
   /** Its sequence; undefined when one that is as new is there. */

@@ -1,5 +1,6 @@
 import {
   assignmentSchema,
+  LIMITS,
   workloadDocumentSchema,
   type Access,
   type Assignment,
@@ -338,6 +339,28 @@ describe('the report of a site', () => {
         reason: 'changed meanwhile',
       },
     ]);
+  });
+
+  it('fits a message, whatever happened: workloads are left out before changes', () => {
+    const many = Array.from({ length: 60 }, (_, i) => [
+      entry('cut-off', i * 1_000),
+      ...Array.from({ length: 120 }, (_w, w) =>
+        entry('replicas', i * 1_000 + 1, {
+          project: `project-${'p'.repeat(50)}`,
+          name: `workload-${'w'.repeat(40)}-${w}`,
+          counts: { restarts: 1 },
+        }),
+      ),
+      entry('returned', i * 1_000 + 2),
+    ]).flat();
+    const changes = Array.from({ length: 300 }, (_, i) =>
+      entry('operation', i, { requestId: `request-${i}`, by: 'ann', text: 'é'.repeat(300) }),
+    );
+    const told = report([...many, ...changes]);
+    expect(Buffer.byteLength(JSON.stringify(told))).toBeLessThanOrEqual(LIMITS.siteReportBytes);
+    expect(told.changes).toHaveLength(300);
+    expect(told.absences).toHaveLength(LIMITS.absencesPerReport);
+    expect(told.absences[0]?.workloads.length).toBeGreaterThan(10);
   });
 
   it('is the same in whatever order entries come, and however often', () => {

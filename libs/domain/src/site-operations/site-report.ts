@@ -3,7 +3,10 @@ import { LIMITS, type Absence, type JournalEntry, type SiteChange, type SiteRepo
 /** Workloads of one absence that are told of: those with the most restarts. */
 const WORKLOADS_TOLD = 100;
 
-/** What the entries of a site's journal say happened there. Entries may come in any order and more than once. */
+/**
+ * What the entries of a site's journal say happened there. Entries may come in any order and more than once. At most
+ * `siteReportBytes`: workloads are left out before changes are, of these the oldest.
+ */
 export function siteReport(
   site: string,
   entries: Iterable<JournalEntry>,
@@ -12,7 +15,7 @@ export function siteReport(
   const once = new Map([...entries].map((entry) => [entry.id, entry]));
   const sorted = [...once.values()].toSorted((a, b) => compare(a.at, b.at) || rank(a) - rank(b));
   const since = sorted[0]?.at;
-  return {
+  return fitting({
     kind: 'SiteReport',
     site,
     madeAt: made.at,
@@ -21,8 +24,21 @@ export function siteReport(
     entries: sorted.length,
     absences: absencesOf(sorted).slice(-LIMITS.absencesPerReport).toReversed(),
     changes: changesOf(sorted).slice(-LIMITS.changesPerReport).toReversed(),
-  };
+  });
 }
+
+function fitting(report: SiteReport): SiteReport {
+  if (new TextEncoder().encode(JSON.stringify(report)).length <= LIMITS.siteReportBytes) return report;
+  const most = Math.max(0, ...report.absences.map(({ workloads }) => workloads.length));
+  if (most === 0) return fitting({ ...report, changes: firstHalf(report.changes) });
+  const absences = report.absences.map((a) => ({
+    ...a,
+    workloads: a.workloads.slice(0, Math.floor(most / 2)),
+  }));
+  return fitting({ ...report, absences });
+}
+
+const firstHalf = <T>(all: readonly T[]): T[] => all.slice(0, Math.floor(all.length / 2));
 
 /** An absence while it is put together. */
 interface Away {
