@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { NodePhase, NodeRule, SiteStanding } from '@skerry/contracts';
 import {
   alive,
   assignment,
@@ -40,6 +41,27 @@ describe('an agent at its site', () => {
     await hub.seen('pretend', (o) => o.state === 'absent');
     expect(pids.some(alive)).toBe(false);
     expect(await site.records()).toEqual([]);
+  });
+
+  it('says of itself and of its site that its only node is to be emptied, and goes on with what runs', async () => {
+    await site.startAgent();
+    hub.want(assignment('pretend', { run: { driver: 'mock' } }));
+    await hub.running('pretend');
+    const rules = (generation: number, nodes: Record<string, NodeRule>) =>
+      hub.want({ kind: 'NodeRules', site: 's1', generation, nodes });
+    const told = async (standing: SiteStanding | undefined, phase: NodePhase | undefined) =>
+      await eventually(`${standing}`, () => {
+        const { beat } = hub.beats.at(-1) ?? {};
+        return beat !== undefined && beat.standing === standing && hub.nodes.get('n1')?.phase === phase;
+      });
+    await told(undefined, undefined);
+    rules(1, { n1: 'draining' });
+    await told('draining', 'draining');
+    // What runs goes when the hub takes it away, which it does once it runs elsewhere.
+    expect(hub.beats.at(-1)?.beat.capacity.shapes).toHaveLength(1);
+    expect(hub.newest('pretend')?.replicas.map((r) => r.phase)).toEqual(['running']);
+    rules(2, {});
+    await told(undefined, undefined);
   });
 
   it('finds its replicas again after it was killed: none stopped, none doubled', async () => {

@@ -107,7 +107,7 @@ export class SitesController {
 
   @Delete('sites/:site/nodes/:node')
   removeNode(@Param() path: unknown, @Asked() caller: Caller) {
-    const { site, node } = this.siteAdmin.node(readInput(nodePathSchema, path, 'the path'));
+    const { site, node } = this.siteAdmin.removable(readInput(nodePathSchema, path, 'the path'));
     return this.commands.send({ verb: 'node.remove', site, name: node }, caller);
   }
 

@@ -101,7 +101,7 @@ function nodeCommands(node: Command, run: Act): void {
     .action((name: string) => run((s) => ruleNode(s, name, undefined)));
   node
     .command('drain <site/node>')
-    .description('no new work there, and what runs there goes to other nodes')
+    .description('no new work there, and what runs there goes elsewhere')
     .addOption(preview())
     .addOption(waitEmpty())
     .action((name: string, o: EmptyOptions) => run((s) => ruleNode(s, name, 'draining', o)));

@@ -82,6 +82,15 @@ describe('a daemon', () => {
   });
 });
 
+it('what runs at a site goes elsewhere once the site says that all its nodes are to be emptied', async () => {
+  await cloud.putSite('a');
+  await cloud.putWorkload('web');
+  await placed('web', { a: 1 });
+  await cloud.putSite('b');
+  await cloud.putSite('a', { state: { standing: 'draining' } });
+  await placed('web', { b: 1 });
+});
+
 it('a singleton that leaves a living site begins elsewhere only after that one', async () => {
   await cloud.putSite('a');
   await cloud.putWorkload('lead', { type: 'singleton' });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.js';
 import { count, finite, instantSchema, nameSchema, positiveCount } from './primitives.js';
-import { capacityDigestSchema } from './site.js';
+import { capacityDigestSchema, siteStandingSchema } from './site.js';
 import { versionSchema } from './version.js';
 import { checkResultSchema } from './placement.js';
 
@@ -71,6 +71,8 @@ export const heartbeatSchema = z.strictObject({
   /** Random for each start of the agent. */
   incarnation: z.string().max(64),
   nodes: count,
+  /** With rooms of nodes that take nothing new in `capacity`: what runs there has to be counted until it has gone. */
+  standing: siteStandingSchema.optional(),
   capacity: capacityDigestSchema,
   hubRttMs: finite.min(0).optional(),
   /** Reports waiting to go up. */

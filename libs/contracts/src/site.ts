@@ -146,6 +146,13 @@ export const capacityDigestSchema = z.strictObject({
 });
 export type CapacityDigest = z.infer<typeof capacityDigestSchema>;
 
+/**
+ * What operators want of a site's nodes, where it is so of all that are there: none takes new work (`cordoned`), or what runs
+ * there is to go to other sites too (`draining`).
+ */
+export const siteStandingSchema = z.enum(['cordoned', 'draining']);
+export type SiteStanding = z.infer<typeof siteStandingSchema>;
+
 export const sitePhaseSchema = z.enum(['pending', 'ready', 'suspect', 'lost', 'left']);
 export type SitePhase = z.infer<typeof sitePhaseSchema>;
 
@@ -158,6 +165,8 @@ export const siteStateSchema = z.strictObject({
   lastHeartbeatAt: instantSchema.optional(),
   capacity: capacityDigestSchema,
   nodes: count,
+  /** As the newest heartbeat said. */
+  standing: siteStandingSchema.optional(),
   agentVersion: z.string().max(64).optional(),
   /** Smoothed round trip between the site and the hub. */
   hubRttMs: finite.min(0).optional(),
@@ -205,7 +214,10 @@ export const nodeSchema = z.strictObject({
   startedAt: instantSchema,
   reportedAt: instantSchema,
   report: positiveCount,
-  /** As the site's controller sees it; absent: its site has no other node, and says by its heartbeat how it fares. */
+  /**
+   * As the site's controller sees it, or as operators want it; absent: its site has no other node, of which nothing is wanted,
+   * and says by its heartbeat how it fares.
+   */
   phase: nodePhaseSchema.optional(),
   labels: labelsSchema.optional(),
 });

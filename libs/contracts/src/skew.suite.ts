@@ -156,6 +156,7 @@ export const CROSSING = {
       agentVersion: '1.2.3',
       incarnation: 'i',
       nodes: 1,
+      standing: 'draining',
       capacity: { shapes: [{ nodes: 1, ...room }], drivers: ['process'] },
       hubRttMs: 3,
       outboxMessages: 0,

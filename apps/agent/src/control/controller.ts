@@ -7,27 +7,18 @@ import {
   type Assignment,
   type Tombstone,
 } from '@skerry/contracts';
-import { allot, eachNeedOf, NodeLedger, sameSlots, turnOf, type Allotted } from '@skerry/domain';
+import { allot, eachNeedOf, NodeLedger, sameSlots, type Allotted } from '@skerry/domain';
 import { reason } from '../log.js';
 import { allotmentBucket, type AllotmentValue } from '../members/allotment-book.js';
 import type { Beats } from '../members/beats.js';
 import type { NodeAgent } from '../node-agent.js';
 import type { Report } from '../replicas/supervisor.js';
 import { Reporter } from '../reports/reporter.js';
+import { nextAllotment } from './next-allotment.js';
 import { Refusals } from './refusals.js';
 import { SiteNodes } from './site-nodes.js';
 import { isGone, SiteReports, type Decided } from './site-reports.js';
-import {
-  finishedOf,
-  isSingle,
-  isUp,
-  ownerOf,
-  runningOn,
-  sameNeed,
-  sameTemplate,
-  slotStates,
-  slotsThat,
-} from './site-state.js';
+import { finishedOf, isSingle, isUp, runningOn, sameNeed, slotsThat } from './site-state.js';
 import type { SiteSummary } from './site-voice.js';
 
 const TICK_MS = 250;
@@ -150,6 +141,10 @@ export class Controller implements SiteSummary {
     return this.site.capacity();
   }
 
+  standing() {
+    return this.site.siteStanding();
+  }
+
   nodes(): number {
     return this.site.names.filter((name) => this.site.isPresent(name)).length;
   }
@@ -230,7 +225,8 @@ export class Controller implements SiteSummary {
     } else this.refusals.forget(key);
     if (isSingle(object) && result.leaving.size > 0) this.waiting.add(key);
     else this.waiting.delete(key);
-    const next = this.allotmentOf(key, object, { ...result, before, current, accepted });
+    const parts = { ...result, before, current, accepted, epoch: this.fence, nowMs: Date.now() };
+    const next = nextAllotment(object, { ...parts, reports: this.reports.of(key) });
     if (!fresh && current.turn === next.turn && sameSlots(current, next)) return;
     this.ledger.set(key, eachNeedOf(object), next.slots);
     this.write(key, next);
@@ -256,39 +252,6 @@ export class Controller implements SiteSummary {
       hasEnded: (node) => this.hasEndedOn(node, key),
       ledger: this.ledger,
     });
-  }
-
-  private allotmentOf(
-    key: string,
-    object: Assignment,
-    given: Pick<Allotted, 'slots' | 'leaving'> & {
-      before: Allotment | undefined;
-      current: Allotment | undefined;
-      accepted: Assignment | undefined;
-    },
-  ): Allotment {
-    const { before, current, accepted, slots, leaving } = given;
-    const moved = slots.some((node, slot) => node !== '' && (current?.slots[slot] ?? node) !== node);
-    const handed =
-      isSingle(object) && slots[0] !== '' && current !== undefined && ownerOf(current) !== slots[0];
-    const movedAtMs = moved ? Date.now() : current?.movedAtMs;
-    const moves = (before?.moves ?? 0) + (handed ? 1 : 0);
-    const rolls = current?.turn !== undefined || (accepted !== undefined && !sameTemplate(accepted, object));
-    const states = rolls ? slotStates(slots, this.reports.of(key), object.version) : [];
-    const turn = turnOf(states, current?.turn, object.update.maxUnavailable);
-    const still = [...leaving].map(([slot, node]) => [String(slot), node] as const);
-    return {
-      kind: 'Allotment',
-      project: object.project,
-      name: object.name,
-      version: object.version,
-      slots,
-      ...(still.length === 0 ? {} : { leaving: Object.fromEntries(still) }),
-      ...(turn === undefined ? {} : { turn }),
-      ...(movedAtMs === undefined ? {} : { movedAtMs }),
-      ...(moves === 0 ? {} : { moves }),
-      epoch: this.fence,
-    };
   }
 
   /** Whether nothing of a workload can run on a node: it says so itself, or its lease must have run out. */

@@ -1,10 +1,12 @@
 import type { Bus } from '@skerry/bus';
-import { SITE, type Member, type Node, type NodePhase } from '@skerry/contracts';
+import { SITE, type Member, type Node, type NodePhase, type SiteStanding } from '@skerry/contracts';
 import {
   beginNodes,
   capacityOfNodes,
+  countedNodes,
   hearingOf,
   leaseOverAt,
+  siteStanding,
   tickNodes,
   type NodesHeard,
   type SiteNode,
@@ -98,10 +100,15 @@ export class SiteNodes {
     }));
   }
 
-  /** What those that may be given something could take. */
+  /** What is said of all of them. */
+  siteStanding(): SiteStanding | undefined {
+    return siteStanding(this.standings().values());
+  }
+
+  /** What those that may be given something could take, or have while none may. */
   capacity() {
-    const may = new Set<NodePhase>(['ready', 'suspect']);
-    return capacityOfNodes(this.rooms().filter(({ name }) => may.has(this.standing(name))));
+    const counted = countedNodes(this.standings());
+    return capacityOfNodes(this.rooms().filter(({ name }) => counted.has(name)));
   }
 
   /** Whether a node acts on this revision of the allotments, and has reported everything since. */

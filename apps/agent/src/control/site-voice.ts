@@ -1,5 +1,5 @@
 import type { Bus, StoredMessage } from '@skerry/bus';
-import { observedSchema, parseAcross, SITE, type CapacityDigest } from '@skerry/contracts';
+import { observedSchema, parseAcross, SITE, type CapacityDigest, type SiteStanding } from '@skerry/contracts';
 import { DigestExchange } from '../desired/digest.js';
 import type { Tombstones } from '../desired/tombstones.js';
 import { reason } from '../log.js';
@@ -14,6 +14,8 @@ export interface SiteSummary {
   acting: () => boolean;
   capacity: () => CapacityDigest;
   nodes: () => number;
+  /** What operators want of all nodes that are there. */
+  standing: () => SiteStanding | undefined;
   held: () => number;
   running: () => number;
   troubles: () => string[];
@@ -64,6 +66,7 @@ export class SiteVoice {
       acting: () => summary.acting(),
       capacity: () => summary.capacity(),
       nodes: () => summary.nodes(),
+      standing: () => summary.standing(),
       held: () => summary.held(),
       running: () => summary.running(),
       troubles: () => summary.troubles(),

@@ -3,7 +3,6 @@ import {
   BUCKETS,
   CONTROLLER_LEASE,
   JETSTREAM_API,
-  SITE,
   SITE_BUCKETS,
   SITE_STREAMS,
   type SitePulse,
@@ -13,14 +12,13 @@ import { answerDigests, localDigestSubject } from '../control/local-digest.js';
 import { Controller } from '../control/controller.js';
 import { SiteVoice } from '../control/site-voice.js';
 import { DigestExchange } from '../desired/digest.js';
+import { NODE_RULES } from '../desired/held-object.js';
 import type { Tombstones } from '../desired/tombstones.js';
 import { reason } from '../log.js';
 import type { NodeAgent } from '../node-agent.js';
-import { capacityOf } from '../node-facts.js';
 import { FORWARDER } from '../reports/forwarder.js';
-import { messageId } from '../reports/message-id.js';
-import { nodeReport } from '../reports/node-report.js';
 import { Beats } from './beats.js';
+import { LoneNode } from './lone-node.js';
 import type { Report } from '../replicas/supervisor.js';
 
 /** An allotment of a version that is not here yet waits this long before the controller is asked for it. */
@@ -40,6 +38,7 @@ export interface CommandOptions {
  */
 export class SiteCommand {
   private voice: SiteVoice | undefined;
+  private lone: LoneNode | undefined;
   private control: Controller | undefined;
   private beats: Beats | undefined;
   private lease: Lease | undefined;
@@ -108,6 +107,7 @@ export class SiteCommand {
     await this.lease?.release();
     this.localDigest?.close();
     this.beats?.stop();
+    this.lone?.end();
     await this.voice?.stop();
     for (const end of this.ends) await end();
   }
@@ -130,19 +130,11 @@ export class SiteCommand {
   private async beginAlone(): Promise<void> {
     if (this.voice !== undefined) return;
     const { agent, bus } = this.options;
-    const node = nodeReport(agent.site, agent.facts);
-    await bus.publish(SITE.outboxNode(agent.site.node), node, { messageId: messageId() });
-    this.voice = await SiteVoice.start(bus, {
-      ...this.options,
-      summary: {
-        acting: () => this.voice !== undefined && this.beats === undefined,
-        nodes: () => 1,
-        capacity: () => capacityOf(agent.room, agent.driverNames),
-        held: () => agent.store.size,
-        running: () => agent.runner.running,
-        troubles: () => agent.troubles,
-      },
-    });
+    const lone = new LoneNode(bus, agent, () => this.voice !== undefined && this.beats === undefined);
+    await lone.publish();
+    this.voice = await SiteVoice.start(bus, { ...this.options, summary: lone });
+    this.lone = lone;
+    lone.look();
   }
 
   private async beginSeveral(): Promise<void> {
@@ -153,6 +145,7 @@ export class SiteCommand {
     await agent.book.follow(bus);
     await this.voice?.stop();
     this.voice = undefined;
+    this.lone?.end();
     // Anew, to where the controller hears it.
     agent.reporter.use(bus, agent.supervisor.keys());
     this.localDigest = new DigestExchange(bus, {
@@ -238,6 +231,7 @@ export class SiteCommand {
 
   /** What was accepted for the site and is not here is asked for. */
   private taken(key: string): void {
+    if (key === NODE_RULES) this.lone?.look();
     this.control?.touch(key);
     if (this.localDigest === undefined || this.control !== undefined || this.asking !== undefined) return;
     if (!this.options.agent.lacks(key)) return;

@@ -6,6 +6,7 @@ import {
   SITE_STREAMS,
   type CapacityDigest,
   type Heartbeat,
+  type SiteStanding,
 } from '@skerry/contracts';
 import type { Grant } from '@skerry/domain';
 
@@ -25,6 +26,8 @@ export interface PulseOptions {
   capacity: () => CapacityDigest;
   /** Nodes that are there. */
   nodes: () => number;
+  /** What operators want of all of them. */
+  standing: () => SiteStanding | undefined;
   held: () => number;
   running: () => number;
   /** What a person has to mend. */
@@ -70,6 +73,7 @@ export class Pulse {
     if (!this.options.acting()) return;
     void this.look();
     const troubles = this.options.troubles();
+    const standing = this.options.standing();
     const heartbeat: Heartbeat = {
       kind: 'Heartbeat',
       site: this.options.site,
@@ -77,6 +81,7 @@ export class Pulse {
       agentVersion: this.options.agentVersion,
       incarnation: this.options.incarnation,
       nodes: this.options.nodes(),
+      ...(standing === undefined ? {} : { standing }),
       capacity: this.options.capacity(),
       ...(this.rttMs === undefined ? {} : { hubRttMs: Math.round(this.rttMs * 100) / 100 }),
       outboxMessages: this.outbox,

@@ -18,6 +18,7 @@ import type { Caller } from '../http/caller.js';
 import { JoinEndpoint } from '../join/join-endpoint.js';
 import { joinCommand } from '../join/join-command.js';
 import { FleetStore } from '../stores/fleet.store.js';
+import { knownNode, removableNode, type NamedNode } from './find-node.js';
 import { SendCommand } from './send-command.js';
 
 /** After a command's outcome the site's record reaches this instance within this time. */
@@ -60,16 +61,14 @@ export class SiteAdmin {
     throw new Refusal('not-found', `no site ${name}`, { hint: 'see `skerry site ls`' });
   }
 
-  /** A node that the cloud knows; a typing error must not become a rule for a node that comes one day. */
-  node(named: { site: string; node: string }): { site: string; node: string } {
-    const { site, node } = named;
-    const nodes = this.fleet.nodes().filter((n) => n.site === site);
-    const ruled = this.fleet.site(site)?.nodes?.[node] !== undefined;
-    if (ruled || nodes.some((n) => n.node === node)) return named;
-    const known = nodes.map((n) => n.node).join(', ');
-    throw new Refusal('not-found', `no node ${node} at the site ${site}`, {
-      hint: known === '' ? 'see `skerry node ls`' : `it has ${known}`,
-    });
+  /** A node that the cloud knows. */
+  node(named: NamedNode): NamedNode {
+    return knownNode(this.fleet, named);
+  }
+
+  /** A node that the cloud knows and that may be removed. */
+  removable(named: NamedNode): NamedNode {
+    return removableNode(this.fleet, named);
   }
 
   private async ticket(request: JoinTicketRequest): Promise<JoinTicketAnswer> {

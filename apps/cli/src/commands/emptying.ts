@@ -103,7 +103,7 @@ export async function ruleNode(
 
 const WORDS = {
   cordoned: 'takes no new work; what runs there stays',
-  draining: 'takes no new work, and what runs there goes to other nodes',
+  draining: 'takes no new work, and what runs there goes elsewhere',
   removed: 'is removed; its name is not used again',
   none: 'takes new work again',
 } as const;

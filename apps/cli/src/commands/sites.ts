@@ -234,10 +234,11 @@ export async function listNodes({ client, terminal }: Session): Promise<void> {
   const nodes = await terminal.during('reading the nodes', client.nodes());
   terminal.result(nodes, () =>
     terminal.table(
-      ['SITE', 'NODE', 'ADDRESS', 'SYSTEM', 'CPU', 'MEMORY', 'GPUS', 'DRIVERS', 'CGROUP', 'AGENT'],
+      ['SITE', 'NODE', 'PHASE', 'ADDRESS', 'SYSTEM', 'CPU', 'MEMORY', 'GPUS', 'DRIVERS', 'CGROUP', 'AGENT'],
       nodes.map((node) => [
         node.site,
         node.node,
+        node.phase ?? '-',
         plain(node.address),
         plain(`${node.os} ${node.arch}`),
         `${node.allocatable.cpuMillicores}m`,
@@ -262,6 +263,7 @@ function phaseOf({ site, state }: { site: SiteView['site']; state?: SiteView['st
     ...(state?.held ? [HELD[state.held.by]] : []),
     ...(site.cordoned ? ['cordoned'] : []),
     ...(site.draining ? ['draining'] : []),
+    ...(state?.standing ? [`nodes ${state.standing}`] : []),
     ...(site.taints.length > 0 ? ['tainted'] : []),
   ].join(', ');
 }

@@ -101,6 +101,7 @@ function differ(a: SiteState, b: SiteState): boolean {
     a.phase !== b.phase ||
     a.since !== b.since ||
     a.held?.by !== b.held?.by ||
+    a.standing !== b.standing ||
     JSON.stringify(a.capacity) !== JSON.stringify(b.capacity)
   );
 }

@@ -36,6 +36,7 @@ describe('what is news in a heartbeat', () => {
     ['a GPU', { capacity: { shapes: [{ ...shape, gpus: 1 }], drivers: ['process'] } }, true],
     ['a driver', { capacity: { shapes: [shape], drivers: ['process', 'mock'] } }, true],
     ['nodes', { nodes: 2 }, true],
+    ['that all its nodes are to be emptied', { standing: 'draining' }, true],
     ['the agent', { agentVersion: '2' }, true],
     ['a round trip by 4 ms', { hubRttMs: 24 }, false],
     ['a round trip by a half', { hubRttMs: 30 }, true],

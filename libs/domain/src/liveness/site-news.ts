@@ -1,10 +1,12 @@
-import type { CapacityDigest, Heartbeat, SiteState } from '@skerry/contracts';
+import type { CapacityDigest, Heartbeat, SiteStanding, SiteState } from '@skerry/contracts';
 import { sameShapes } from '../placement/nodes/same-shapes.js';
 
 /** What of a heartbeat is kept in a site's state. */
 export interface HeardFacts {
   capacity: CapacityDigest;
   nodes: number;
+  /** Always there, so that it takes the place of what was said before. */
+  standing: SiteStanding | undefined;
   agentVersion: string;
   hubRttMs?: number;
 }
@@ -14,17 +16,18 @@ const RTT_NEWS_MS = 5;
 const RTT_NEWS_SHARE = 0.25;
 
 export function factsOf(heartbeat: Heartbeat): HeardFacts {
-  const { capacity, nodes, agentVersion, hubRttMs } = heartbeat;
-  return { capacity, nodes, agentVersion, ...(hubRttMs === undefined ? {} : { hubRttMs }) };
+  const { capacity, nodes, standing, agentVersion, hubRttMs } = heartbeat;
+  return { capacity, nodes, standing, agentVersion, ...(hubRttMs === undefined ? {} : { hubRttMs }) };
 }
 
 /**
  * Whether `facts` differ from the state on record by so much that it has to be written: any change of capacity,
- * nodes or agent version, and a round trip that moved by at least 5 ms and a quarter.
+ * nodes, what is wanted of all of them or agent version, and a round trip that moved by at least 5 ms and a quarter.
  */
 export function isNews(state: SiteState, facts: HeardFacts): boolean {
   return (
     state.nodes !== facts.nodes ||
+    state.standing !== facts.standing ||
     state.agentVersion !== facts.agentVersion ||
     !sameCapacity(state.capacity, facts.capacity) ||
     rttMoved(state.hubRttMs, facts.hubRttMs)

@@ -25,6 +25,7 @@ export interface SiteExample {
   membership?: SiteFacts['site']['membership'];
   provider?: string;
   draining?: boolean;
+  standing?: SiteState['standing'];
   departure?: SiteFacts['site']['departure'];
   /** Any further field of the description, as an operator writes it. */
   more?: Record<string, unknown>;
@@ -72,6 +73,7 @@ export function site(example: SiteExample): SiteFacts {
         drivers: ['process', 'mock'],
       },
       nodes: example.nodes ?? 1,
+      ...(example.standing === undefined ? {} : { standing: example.standing }),
       revision: 1,
     },
   );

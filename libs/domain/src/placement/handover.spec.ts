@@ -187,6 +187,28 @@ describe('make before break', () => {
       expect(web.decide()).toBe('b 3');
     });
 
+    it('a site all of whose nodes are to be emptied gives away what it has, as with a drain', () => {
+      const web = full();
+      web.change('a', { standing: 'draining' });
+      expect(web.decide()).toBe('a 3~3');
+      web.now += 30 * 86_400_000;
+      web.decide();
+      expect(web.where()).toBe('a 3~3');
+      web.change('b', { cordoned: false });
+      expect(web.decide()).toBe('b 3, a 3~3');
+      web.healthy.set('b', 3);
+      expect(web.decide()).toBe('b 3');
+    });
+
+    it('a site of cordoned nodes keeps what it has and takes nothing more', () => {
+      const web = new Moving([{ name: 'a', standing: 'cordoned' }, { name: 'b' }]);
+      expect(web.decide()).toBe('b 1');
+      const there = full();
+      there.change('a', { standing: 'cordoned' });
+      there.change('b', { cordoned: false });
+      expect(there.decide()).toBe('stands');
+    });
+
     it('a drain leaves the last healthy copy when its deadline has passed', () => {
       const web = full();
       web.change('a', { draining: true, departure: { kind: 'drain', since, ...within(60_000) } });

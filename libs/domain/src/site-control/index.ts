@@ -4,4 +4,5 @@ export { eachNeedOf, NodeLedger, type EachNeed, type SiteNode } from './node-led
 export { beginNodes, hearingOf, tickNodes, type NodeHearing, type NodesHeard } from './node-liveness.js';
 export { turnOf, type SlotState } from './rollout-turn.js';
 export { capacityOfNodes } from './site-capacity.js';
+export { countedNodes, siteStanding } from './site-standing.js';
 export { leaseOf, leaseOverAt, NODE_TIMINGS, SINGLETON_LEASE, type NodeTimings } from './timings.js';

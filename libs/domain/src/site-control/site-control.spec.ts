@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { LIMITS, type Replica } from '@skerry/contracts';
+import { LIMITS, type NodePhase, type Replica } from '@skerry/contracts';
 import * as fc from 'fast-check';
 import { mergeReplicas, mergeRuns } from './merge-reports.js';
 import { beginNodes, hearingOf, tickNodes, type NodesHeard } from './node-liveness.js';
 import { turnOf } from './rollout-turn.js';
 import { capacityOfNodes } from './site-capacity.js';
+import { countedNodes, siteStanding } from './site-standing.js';
 import { leaseOf, leaseOverAt, NODE_TIMINGS } from './timings.js';
 
 describe('nodes of a site', () => {
@@ -80,6 +81,27 @@ describe('capacity of a site', () => {
       }),
       { numRuns: 50 },
     );
+  });
+});
+
+describe('what is said of a site as a whole', () => {
+  it.each<[string, NodePhase[], string | undefined]>([
+    ['one node takes new work', ['draining', 'ready'], undefined],
+    ['one may be back in a moment', ['draining', 'suspect'], undefined],
+    ['its only node is cordoned', ['cordoned'], 'cordoned'],
+    ['its only node is to be emptied', ['draining'], 'draining'],
+    ['all that are left are to be emptied', ['draining', 'lost', 'removed'], 'draining'],
+    ['something is to stay', ['draining', 'cordoned'], 'cordoned'],
+    ['nothing is left', ['lost', 'removed'], undefined],
+  ])('%s', (_what, phases, standing) => {
+    expect(siteStanding(phases)).toBe(standing);
+  });
+
+  it('what is to leave keeps its room until it has gone, and what takes nothing adds none', () => {
+    const counted = (nodes: Record<string, NodePhase>) => [...countedNodes(new Map(Object.entries(nodes)))];
+    expect(counted({ a: 'draining' })).toEqual(['a']);
+    expect(counted({ a: 'draining', b: 'ready', c: 'cordoned' })).toEqual(['b']);
+    expect(counted({ a: 'draining', b: 'cordoned', c: 'lost' })).toEqual(['b']);
   });
 });
 

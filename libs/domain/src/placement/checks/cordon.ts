@@ -1,16 +1,18 @@
 import type { Check } from '../types.js';
 
-/** A cordoned site takes no new work and keeps what it has. */
+/** A cordoned site, or one of cordoned nodes alone, takes no new work and keeps what it has. */
 export const cordon: Check = {
   name: 'cordon',
-  reads: () => ({ key: 'cordon', of: ({ site }) => String(site.cordoned) }),
+  reads: () => ({ key: 'cordon', of: ({ site, state }) => `${site.cordoned} ${state?.standing}` }),
   prepare:
     () =>
     ({ site }, present) =>
       site.cordoned ? present : Number.POSITIVE_INFINITY,
-  explain: ({ facts }) => ({
-    has: facts.site.cordoned ? 'cordoned' : 'not cordoned',
+  explain: ({ facts: { name, site, state } }) => ({
+    has: site.cordoned ? 'cordoned' : 'not cordoned',
     needs: 'not cordoned',
-    ...(facts.site.cordoned ? { remedy: `uncordon ${facts.name}` } : {}),
+    ...(site.cordoned
+      ? { remedy: state?.standing === 'cordoned' ? `uncordon a node of ${name}` : `uncordon ${name}` }
+      : {}),
   }),
 };

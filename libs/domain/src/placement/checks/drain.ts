@@ -1,16 +1,18 @@
 import type { Check } from '../types.js';
 
-/** A draining site takes nothing and gives away what it has. */
+/** A draining site, or one of draining nodes alone, takes nothing and gives away what it has. */
 export const drain: Check = {
   name: 'drain',
-  reads: () => ({ key: 'drain', of: ({ site }) => String(site.draining === true) }),
+  reads: () => ({ key: 'drain', of: ({ site, state }) => `${site.draining === true} ${state?.standing}` }),
   prepare:
     () =>
     ({ site }) =>
       site.draining === true ? 0 : Number.POSITIVE_INFINITY,
-  explain: ({ facts }) => ({
-    has: facts.site.draining === true ? 'draining' : 'not draining',
+  explain: ({ facts: { name, site, state } }) => ({
+    has: site.draining === true ? 'draining' : 'not draining',
     needs: 'not draining',
-    ...(facts.site.draining === true ? { remedy: `uncordon ${facts.name}` } : {}),
+    ...(site.draining === true
+      ? { remedy: state?.standing === 'draining' ? `uncordon a node of ${name}` : `uncordon ${name}` }
+      : {}),
   }),
 };

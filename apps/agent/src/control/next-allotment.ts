@@ -1,0 +1,42 @@
+import type { Allotment, Assignment } from '@skerry/contracts';
+import { turnOf, type Allotted } from '@skerry/domain';
+import { isSingle, ownerOf, sameTemplate, slotStates, type NodeReports } from './site-state.js';
+
+export interface AllotmentParts extends Pick<Allotted, 'slots' | 'leaving'> {
+  /** What lies there, a tombstone too. */
+  before: Allotment | undefined;
+  /** What lies there and is no tombstone. */
+  current: Allotment | undefined;
+  /** The assignment that `current` is of. */
+  accepted: Assignment | undefined;
+  reports: NodeReports;
+  /** Of the controller. */
+  epoch: number;
+  nowMs: number;
+}
+
+/** What is written of a workload whose slots were given to these nodes: who exchanges first, what moved and how often. */
+export function nextAllotment(object: Assignment, parts: AllotmentParts): Allotment {
+  const { before, current, accepted, slots, leaving } = parts;
+  const moved = slots.some((node, slot) => node !== '' && (current?.slots[slot] ?? node) !== node);
+  const handed =
+    isSingle(object) && slots[0] !== '' && current !== undefined && ownerOf(current) !== slots[0];
+  const movedAtMs = moved ? parts.nowMs : current?.movedAtMs;
+  const moves = (before?.moves ?? 0) + (handed ? 1 : 0);
+  const rolls = current?.turn !== undefined || (accepted !== undefined && !sameTemplate(accepted, object));
+  const states = rolls ? slotStates(slots, parts.reports, object.version) : [];
+  const turn = turnOf(states, current?.turn, object.update.maxUnavailable);
+  const still = [...leaving].map(([slot, node]) => [String(slot), node] as const);
+  return {
+    kind: 'Allotment',
+    project: object.project,
+    name: object.name,
+    version: object.version,
+    slots,
+    ...(still.length === 0 ? {} : { leaving: Object.fromEntries(still) }),
+    ...(turn === undefined ? {} : { turn }),
+    ...(movedAtMs === undefined ? {} : { movedAtMs }),
+    ...(moves === 0 ? {} : { moves }),
+    epoch: parts.epoch,
+  };
+}
