@@ -6,12 +6,15 @@ import { SCHEDULER } from '@skerry/scheduler';
 import { Leaf, Link, Random, SimDisk, SimServer, Timeline, Transcript, WiredBus } from '@skerry/sim';
 import type { SimProcess } from '@skerry/sim';
 import { Machine, type Watcher } from './machine.js';
+import { SimNode, type NodeAround } from './sim-node.js';
 import { SimSite } from './sim-site.js';
 import { wireService } from './wire-service.js';
 
 /** What is simulated, drawn from the seed. */
 export interface Shape {
   sites: number;
+  /** Share of the sites that have two or three nodes. */
+  severalShare: number;
   instances: { scheduler: number; replicator: number; inventory: number };
 }
 export type ServiceName = keyof Shape['instances'];
@@ -59,7 +62,7 @@ export class Cloud {
   build(shape: Shape): void {
     for (const stream of Object.values(STREAMS)) this.hub.memory.ensureStream(stream);
     for (const bucket of Object.values(BUCKETS)) this.hub.memory.ensureBucket(bucket);
-    for (let i = 0; i < shape.sites; i++) this.addSite(`s${i}`, i);
+    for (let i = 0; i < shape.sites; i++) this.addSite(`s${i}`, i, shape.severalShare);
     for (const service of ['scheduler', 'replicator', 'inventory'] as const) {
       for (let i = 0; i < shape.instances[service]; i++) this.addInstance(service, `${service}-${i}`);
     }
@@ -69,6 +72,11 @@ export class Cloud {
     const found = this.sites.find((s) => s.name === name);
     if (found === undefined) throw new Error(`no site ${name}`);
     return found;
+  }
+
+  /** All nodes of all sites. */
+  get nodes(): SimNode[] {
+    return this.sites.flatMap((site) => site.nodes);
   }
 
   say(who: string, what: string): void {
@@ -96,10 +104,10 @@ export class Cloud {
     });
   }
 
-  /** What a person does whose hub has lost something: schedulers of a higher term, so that what is decided now counts as newer. */
+  /** What a person does whose hub has lost something: whoever counts begins in a higher term, so that what is decided now counts as newer. */
   private raiseTerm(downMs: number): void {
     this.term += 1;
-    for (const instance of this.instances.filter(({ service }) => service === 'scheduler')) {
+    for (const instance of this.instances.filter(({ service }) => service !== 'replicator')) {
       this.killInstance(instance, downMs);
     }
   }
@@ -140,7 +148,7 @@ export class Cloud {
     return { link, bus: new WiredBus(link, this.hub, { onAlarm }) };
   }
 
-  private addSite(name: string, index: number): void {
+  private addSite(name: string, index: number, severalShare: number): void {
     const random = this.random.fork(name);
     const account = `A${String.fromCharCode(65 + (index % 26))}${'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[Math.floor(index / 26)]}${'A'.repeat(53)}`;
     const spec = describe(name, account, random);
@@ -154,22 +162,66 @@ export class Cloud {
     });
     server.onDown(() => link.reset());
     const leaf = new Leaf({ site: name, account, server, hub: this.hub }, link, random.fork('source'));
-    const { timeline } = this;
-    const machine = new Machine(name, 'n1', new SimDisk(random.fork('disk')), {
-      timeline,
+    const around = {
+      makeProcess: (who: string) => this.process(who),
+      random: random.fork('agent'),
+      say: (who: string, what: string) => this.say(who, what),
+    };
+    const size = random.fork('size');
+    const several = size.chance(severalShare);
+    const cpuMillicores = 1_000 * random.whole(2, 8);
+    const nodes = several
+      ? this.nodesOf(spec, server, { random, size })
+      : [this.node(name, { spec, server, node: 'n1', cpuMillicores, random, hostsServer: false }, around)];
+    const site = new SimSite(this.timeline, { spec, server, leaf, nodes }, around);
+    this.sites.push(site);
+    site.begin();
+  }
+
+  /** Two or three nodes, of the same size or not; the first may be the one that the site's server runs on. */
+  private nodesOf(
+    spec: Site,
+    server: SimServer,
+    { random, size }: { random: Random; size: Random },
+  ): SimNode[] {
+    const hosted = size.chance(0.3);
+    return Array.from({ length: size.whole(2, 3) }, (_, i) => {
+      const node = `n${i + 1}`;
+      const forNode = random.fork(node);
+      const around = {
+        makeProcess: (who: string) => this.process(who),
+        random: forNode.fork('agent'),
+        say: (who: string, what: string) => this.say(who, what),
+      };
+      const cpuMillicores = 1_000 * size.whole(1, 4);
+      const hostsServer = hosted && i === 0;
+      const of = { spec, server, node, cpuMillicores, random: forNode, hostsServer };
+      return this.node(`${spec.name}/${node}`, of, around);
+    });
+  }
+
+  private node(
+    name: string,
+    of: {
+      spec: Site;
+      server: SimServer;
+      node: string;
+      cpuMillicores: number;
+      random: Random;
+      hostsServer: boolean;
+    },
+    around: NodeAround,
+  ): SimNode {
+    const { spec, server, node, cpuMillicores, random, hostsServer } = of;
+    const machine = new Machine(spec.name, node, new SimDisk(random.fork('disk')), {
+      timeline: this.timeline,
       random: random.fork('machine'),
       watch: this.at.watch,
       rate: this.clockOf(`agent ${name}`).rate,
+      cpuMillicores,
     });
-    const cpuMillicores = 1_000 * random.whole(2, 8);
-    const parts = { spec, server, leaf, machine, cpuMillicores };
-    const site = new SimSite(this.timeline, parts, {
-      makeProcess: (who) => this.process(who),
-      random: random.fork('agent'),
-      say: (who, what) => this.say(who, what),
-    });
-    this.sites.push(site);
-    site.begin();
+    const parts = { site: spec.name, account: spec.account, server, machine, hostsServer };
+    return new SimNode(name, this.timeline, parts, around);
   }
 
   private process(name: string): SimProcess {

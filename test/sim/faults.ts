@@ -1,5 +1,6 @@
 import type { Random, SimProcess, Way } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
+import type { SimNode } from './sim-node.js';
 import type { SimSite } from './sim-site.js';
 
 /** Kinds of faults and how often each comes up beside the others. */
@@ -20,6 +21,8 @@ const WEIGHTS = {
   ill: 2,
   diskFull: 1,
 } as const;
+/** As above, where sites have several nodes. */
+const WEIGHTS_OF_SEVERAL = { ...WEIGHTS, node: 6, cutNode: 5, flapNode: 1 } as const;
 
 export interface FaultOptions {
   /** Servers may lose the last second that they had said was stored. */
@@ -40,7 +43,10 @@ export class Faults {
   strike(): void {
     const { random } = this;
     const site = random.pick(this.cloud.sites);
-    const kind = random.weighted(WEIGHTS);
+    const several = this.cloud.sites.filter((s) => s.several);
+    const kind = several.length > 0 ? random.weighted(WEIGHTS_OF_SEVERAL) : random.weighted(WEIGHTS);
+    const node = site.several ? random.pick(site.nodes) : site.nodes[0];
+    if (node === undefined) return;
     switch (kind) {
       case 'stall':
         return this.stall(site, random.pick([['up'], ['down'], ['up', 'down']]), random.between(500, 30_000));
@@ -51,7 +57,7 @@ export class Faults {
       case 'mass':
         return this.mass(random.between(0.3, 1));
       case 'agent':
-        return site.killAgent(random.between(0, 8_000));
+        return node.killAgent(random.between(0, 8_000));
       case 'power':
         return site.losePower(random.between(500, 15_000), this.losing());
       case 'siteServer':
@@ -61,16 +67,22 @@ export class Faults {
       case 'freeze':
         return this.freeze(random.pick(this.cloud.instances).process);
       case 'freezeAgent':
-        return site.agentProcess && this.freeze(site.agentProcess);
+        return node.agentProcess && this.freeze(node.agentProcess);
       case 'hub':
         return this.cloud.restartHub(random.between(200, 8_000), this.losing());
       case 'isolate':
         return this.isolate();
       case 'crash':
       case 'ill':
-        return this.replica(site, kind);
+        return this.replica(node, kind);
       case 'diskFull':
-        return this.fillDisk(site);
+        return this.fillDisk(node);
+      case 'node':
+        return this.loseNode(random.pick(several));
+      case 'cutNode':
+        return this.cutNode(random.pick(random.pick(several).nodes), random.between(500, 30_000));
+      case 'flapNode':
+        return this.flapNode(random.pick(random.pick(several).nodes), random.whole(3, 6));
     }
   }
 
@@ -100,6 +112,33 @@ export class Faults {
   private mend(site: SimSite): void {
     this.cloud.say(site.name, 'its link is mended');
     site.leafLink.heal();
+  }
+
+  /** Mostly for a moment, now and then for so long that all its replicas are somewhere else when it is back. */
+  private loseNode(site: SimSite): void {
+    const { random } = this;
+    const downMs = random.chance(0.5) ? random.between(300, 5_000) : random.between(5_000, 40_000);
+    site.loseNode(random.pick(site.nodes), downMs, this.losing());
+  }
+
+  private cutNode(node: SimNode, ms: number): void {
+    const ways = this.random.pick<readonly Way[]>([[], ['up'], ['down'], ['up', 'down']]);
+    const how = ways.length === 0 ? 'is cut off from' : `packets ${ways.join(' and ')} vanish on the way to`;
+    this.cloud.say(node.name, `${how} the site’s server`);
+    node.cut(...ways);
+    this.later(ms, () => {
+      this.cloud.say(node.name, 'its way to the site’s server is mended');
+      node.heal();
+    });
+  }
+
+  private flapNode(node: SimNode, times: number): void {
+    const { timeline } = this.cloud;
+    let at = 0;
+    for (let i = 0; i < times; i++) {
+      timeline.after(at, timeline.world, () => this.cutNode(node, this.random.between(500, 6_000)));
+      at += this.random.between(2_000, 9_000);
+    }
   }
 
   private flap(site: SimSite, times: number): void {
@@ -141,7 +180,7 @@ export class Faults {
     });
   }
 
-  private replica({ machine }: SimSite, what: 'crash' | 'ill'): void {
+  private replica({ machine }: SimNode, what: 'crash' | 'ill'): void {
     const all = [...machine.replicas.values()];
     if (all.length === 0) return;
     const replica = this.random.pick(all);
@@ -150,7 +189,7 @@ export class Faults {
     this.later(this.random.between(1_000, 20_000), () => machine.setHealthy(replica, true));
   }
 
-  private fillDisk({ machine }: SimSite): void {
+  private fillDisk({ machine }: SimNode): void {
     this.cloud.say(machine.name, 'its disk is full');
     machine.disk.full = true;
     this.later(this.random.between(1_000, 15_000), () => {

@@ -43,6 +43,8 @@ export class Invariants {
   readonly placements = new Map<string, Placement>();
   readonly observed = new Map<string, Observed>();
   readonly states = new Map<string, SiteState>();
+  /** The newest generation that a site has refused, by site and key. */
+  readonly refused = new Map<string, number>();
   private readonly started = new Map<string, Version>();
   private readonly healthyAt = new Map<string, { count: number; since: number; before: number }>();
   private epoch = 0;
@@ -86,7 +88,7 @@ export class Invariants {
   /** At most one owner of what must be single, whatever the partitions. */
   private single(meant: readonly Workload[], { key }: Physical): void {
     if (meant.every(({ spec }) => spec.type !== 'singleton')) return;
-    const all = this.cloud.sites.flatMap(({ machine }) =>
+    const all = this.cloud.nodes.flatMap(({ machine }) =>
       [...machine.replicas.values()]
         .filter((r) => r.key === key)
         .map((r) => `${r.id} on ${machine.name} (${r.state})`),
@@ -109,10 +111,12 @@ export class Invariants {
 
   /** What runs fits its machine. */
   private capacity(machine: Machine): void {
-    const { cpuMillicores } = this.cloud.site(machine.site);
-    let sum = 0;
-    for (const r of machine.replicas.values()) if (r.state === 'up') sum += r.cpuMillicores;
-    if (sum > cpuMillicores) this.break('capacity', `${machine.name} has ${cpuMillicores}m and runs ${sum}m`);
+    const { cpuMillicores, freeMillicores } = machine;
+    if (freeMillicores >= 0) return;
+    this.break(
+      'capacity',
+      `${machine.name} has ${cpuMillicores}m and runs ${cpuMillicores - freeMillicores}m`,
+    );
   }
 
   /** A slot never goes back to an older version. */
@@ -244,6 +248,7 @@ export class Invariants {
     this.observed.set(m.subject, report);
     const healthy = report.replicas.filter((r) => r.phase === 'running').length;
     const key = `${report.site} ${report.project}.${report.name}`;
+    if (report.state === 'refused') this.refused.set(key, report.version.generation);
     const known = this.healthyAt.get(key);
     if (known?.count !== healthy) {
       this.healthyAt.set(key, { count: healthy, since: this.now, before: known?.count ?? 0 });

@@ -53,8 +53,26 @@ export class Machine {
     readonly site: string,
     readonly node: string,
     readonly disk: SimDisk,
-    private readonly at: { timeline: Timeline; random: Random; watch: Watcher; rate: number },
+    private readonly at: {
+      timeline: Timeline;
+      random: Random;
+      watch: Watcher;
+      rate: number;
+      cpuMillicores: number;
+    },
   ) {}
+
+  /** What replicas may use of it. */
+  get cpuMillicores(): number {
+    return this.at.cpuMillicores;
+  }
+
+  /** What they do not use. */
+  get freeMillicores(): number {
+    let free = this.cpuMillicores;
+    for (const r of this.replicas.values()) if (r.state === 'up') free -= r.cpuMillicores;
+    return free;
+  }
 
   get name(): string {
     return `${this.site}/${this.node}`;

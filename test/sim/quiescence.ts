@@ -35,9 +35,11 @@ function unrestAt(
   { cloud, invariants }: { cloud: Cloud; invariants: Invariants },
 ): string[] {
   const key = `${project}.${name}`;
-  const mine = [...site.machine.replicas.values()].filter((r) => r.key === key);
+  const mine = site.replicas.filter((r) => r.key === key);
   const current = mine.filter((r) => r.mark === spec.run.env['MARK'] && r.healthy);
   const problems: string[] = [];
+  const ids = new Set(mine.map((r) => r.id));
+  if (ids.size !== mine.length) problems.push(`${key} runs a slot twice at ${site.name}`);
   if (mine.length !== wanted)
     problems.push(`${key} runs ${mine.length} times at ${site.name}, wanted is ${wanted}`);
   else if (current.length !== wanted)
@@ -60,19 +62,19 @@ function stuck(workload: Workload, cloud: Cloud, invariants: Invariants): string
   const wanted = typeof spec.placement.replicas === 'number' ? spec.placement.replicas : 1;
   const placed = placement.shares.reduce((sum, s) => sum + s.replicas, 0);
   if (placed >= wanted) return [];
+  // What runs on a site's nodes may leave room for some and not for as many as the centre asks for: it is asked again later.
+  const refuses = ({ name: site }: SimSite) =>
+    invariants.refused.get(`${site} ${project}.${name}`) === placement.version.generation;
   const roomy = cloud.sites.filter(
     (site) =>
-      mayRunIn(site.spec.jurisdictions, workload) && freeAt(site, invariants) >= spec.resources.cpuMillicores,
+      mayRunIn(site.spec.jurisdictions, workload) &&
+      freeAt(site) >= spec.resources.cpuMillicores &&
+      !(site.several && refuses(site)),
   );
   return roomy.map((s) => `${project}.${name}: ${placed} of ${wanted} are placed, and ${s.name} has room`);
 }
 
-function freeAt(site: SimSite, { placements }: Invariants): number {
-  let free = site.cpuMillicores;
-  for (const { shares, project, name } of placements.values()) {
-    const running = [...site.machine.replicas.values()].find((r) => r.key === `${project}.${name}`);
-    const replicas = shares.find((s) => s.site === site.name)?.replicas ?? 0;
-    free -= replicas * (running?.cpuMillicores ?? 0);
-  }
-  return free;
+/** The most that one of its nodes has free. */
+function freeAt({ nodes }: SimSite): number {
+  return Math.max(...nodes.map(({ machine }) => machine.freeMillicores));
 }

@@ -4,6 +4,7 @@ import { Faults } from './faults.js';
 import { Invariants, type Broken } from './invariants.js';
 import type { Watcher } from './machine.js';
 import { People } from './people.js';
+import { watchNodes } from './several-nodes.js';
 import { unrest } from './quiescence.js';
 
 /** What became of a seed. */
@@ -53,9 +54,10 @@ export async function runSeed(seed: number): Promise<Outcome> {
     replicator: random.whole(1, 2),
     inventory: random.whole(1, 2),
   };
-  cloud.build({ sites, instances });
+  cloud.build({ sites, severalShare: severalOf(random.fork('several')), instances });
   const people = new People(cloud, random.fork('people'), cloud.people);
   const invariants = new Invariants(cloud, people, fail);
+  for (const site of cloud.sites) if (site.several) watchNodes(cloud, site, fail);
   watchers.push((machine, replica, what) => invariants.replica(machine, replica, what));
   const ran = new Run({ cloud, people, invariants, random: random.fork('run') }, () => broken !== undefined);
   const unrested = await ran.whole().catch((error: unknown) => {
@@ -79,6 +81,11 @@ export async function runSeed(seed: number): Promise<Outcome> {
 /** Mostly small, since there every site matters; now and then many. */
 function sizeOf(random: Random): number {
   return random.chance(0.95) ? random.whole(3, 5) : random.whole(6, 30);
+}
+
+/** In half of the seeds two sites of three have several nodes. */
+function severalOf(random: Random): number {
+  return random.chance(0.5) ? 2 / 3 : 0;
 }
 
 /** The course of one seed. */
