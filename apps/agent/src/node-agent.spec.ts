@@ -55,8 +55,18 @@ describe('an agent without a server', () => {
     const again = { type: 'singleton', orphan: 'stop', epoch: 1, losses: 1 } as const;
     await agent.take(assignment('lead', { ...again, version: { revision: 2 } }));
     await running('lead');
-    await eventually('the lease has run out', () => phases('lead')[0] === 'backoff');
-  }, 20_000);
+  });
+
+  it('stops an owner while there is time for it to end before its lease is over', async () => {
+    await agent.take(assignment('lead', { type: 'singleton', orphan: 'stop', epoch: 1 }));
+    const now = performance.now();
+    const sentAtMs = now - leaseOf(0).stopAtMs + 2_000;
+    agent.hubAnswered(now, { sentAtMs, losses: 0 });
+    await running('lead');
+    await eventually('it rests', () => phases('lead')[0] === 'backoff');
+    expect(performance.now()).toBeGreaterThanOrEqual(leaseOf(sentAtMs).stopAtMs);
+    expect(performance.now()).toBeLessThan(leaseOf(sentAtMs).untilMs);
+  });
 
   it('never begins an owner whose lease ran out while the agent stood still in the middle of its start', async () => {
     const command = ['/bin/sh', '-c', 'echo >>began; exec sleep 1000'];

@@ -1,9 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
+import { SINGLETON_LEASE } from '@skerry/domain';
 import { identify, type ProcessIdentity } from './process-identity.js';
-
-/** How often the watch of a singleton looks at its deadline: so much later than that it ends what runs, at most. */
-export const WATCH_EVERY_MS = 1_000;
 
 /** Shell that says whether the time in a file, in ms of the machine's uptime, has not passed. Without the file it has. */
 const inTime = (file: string) =>
@@ -37,7 +35,7 @@ const WATCH = [
   '(',
   "  trap '' TERM INT QUIT HUP USR1 USR2",
   `  in_time() { ${inTime('$deadline_file')}; }`,
-  `  while command -p sleep ${WATCH_EVERY_MS / 1_000} && in_time; do :; done`,
+  `  while command -p sleep ${SINGLETON_LEASE.keeperLooksMs / 1_000} && in_time; do :; done`,
   '  [ ! -e "$cgroup/cgroup.kill" ] || echo 1 >"$cgroup/cgroup.kill"',
   // What starts others meanwhile is met in one of the next rounds.
   '  for round in 1 2 3 4 5 6 7 8 9 10; do',

@@ -1,11 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { SINGLETON_LEASE } from '@skerry/domain';
+import { leaseOf } from '@skerry/domain';
 import { writeAtomic } from '../files/atomic-file.js';
 import { reason, type Log } from '../log.js';
-import { WATCH_EVERY_MS } from '../process/keeper.js';
-
-/** What is stopped by its agent has ended by then; a watch that has just looked sees it no later than the lease is over. */
-const KILL_BEFORE_MS = WATCH_EVERY_MS;
 
 /**
  * Until when singletons of this node may run, in a file that their keepers read: they end them when nobody renews it, since
@@ -22,7 +18,7 @@ export class LeaseDeadline {
 
   /** A lease counts from `sentAtMs` of the monotonic clock; resolves when the keepers can read it. */
   async renew(sentAtMs: number): Promise<void> {
-    const left = sentAtMs + SINGLETON_LEASE.leaseMs - KILL_BEFORE_MS - performance.now();
+    const left = leaseOf(sentAtMs).killAtMs - performance.now();
     const deadline = Math.floor(uptimeMs() + left);
     if (deadline <= this.newest) return await this.writing;
     this.newest = deadline;

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { SINGLETON_LEASE } from '@skerry/domain';
+import { leaseOf, SINGLETON_LEASE } from '@skerry/domain';
+import { folders } from '../site-file.js';
 import { alive, assignment, end, eventually, HubStandIn, SiteUnderTest } from '../site-under-test.suite.js';
 
 describe('a singleton', () => {
@@ -52,10 +53,14 @@ describe('a singleton', () => {
     expect(asked.body.leaseMs).toBeLessThanOrEqual(SINGLETON_LEASE.leaseMs);
     expect((await ask(url, 'another')).status).toBe(401);
     await end(agent, 'SIGKILL');
-    const began = Date.now();
-    await eventually('its keeper ended it', () => !alive(pid));
+    const deadline = folders(site.dir).leaseDeadline;
+    const [killAt, upMs] = [Number(await readFile(deadline, 'utf8')), await uptimeMs()];
     // The last lease began before the agent died.
-    expect(Date.now() - began).toBeLessThan(SINGLETON_LEASE.leaseMs);
+    expect(killAt - upMs).toBeLessThanOrEqual(leaseOf(0).killAtMs);
+    expect(killAt - upMs).toBeGreaterThan(0);
+    // As if that time had passed.
+    await writeFile(deadline, `${Math.floor(upMs)}\n`);
+    await eventually('its keeper ended it', () => !alive(pid));
   });
 
   it('goes on under an agent that starts anew in time, and finds it where it was told to ask', async () => {
@@ -74,3 +79,7 @@ describe('a singleton', () => {
     expect(alive(pid)).toBe(true);
   });
 });
+
+async function uptimeMs(): Promise<number> {
+  return Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]) * 1_000;
+}

@@ -14,6 +14,15 @@ describe('a lease', () => {
     expect(mayOwn(1_001, undefined, 9)).toBe(false);
   });
 
+  it('leaves its holder the time of an election of the hub, and its keeper kills nothing that is still given its grace', () => {
+    const { stopAtMs, killAtMs, untilMs } = leaseOf(0);
+    const [electionMs, pingMs, agentLooksMs] = [9_000, 2_000, 500];
+    expect(stopAtMs).toBeGreaterThan(electionMs + pingMs);
+    expect(killAtMs).toBeGreaterThanOrEqual(stopAtMs + agentLooksMs + SINGLETON_LEASE.graceMs);
+    expect(killAtMs + SINGLETON_LEASE.keeperLooksMs).toBeLessThanOrEqual(untilMs);
+    expect(OWNERSHIP_ENDED_AFTER_MS).toBe(20_250);
+  });
+
   it('has ended at the site before the centre gives ownership away, whatever the clocks show and at rates 5 % off', () => {
     const rate = fc.double({ min: 0.95, max: 1.05, noNaN: true });
     const offset = fc.integer({ min: -1e9, max: 1e9 });

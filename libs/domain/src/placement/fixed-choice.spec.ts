@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Placement } from '@skerry/contracts';
 import { cloud, NOW, request, site, workload, type SiteExample } from './example-cloud.suite.js';
+import { OWNERSHIP_ENDED_AFTER_MS } from '../liveness/lease.js';
 import { explain } from './explain.js';
 import { lint } from './lint.js';
 import { nextPlacement } from './next-placement.js';
@@ -111,9 +112,9 @@ describe('a singleton', () => {
     const heard = (agoMs: number) => new Date(NOW - agoMs).toISOString();
     const lost = (agoMs: number) => sites({ name: 'a', phase: 'lost', since: heard(agoMs) }, { name: 'b' });
     const before = previous(sites({ name: 'a' }, { name: 'b' }), 'a');
-    expect(next(lost(11_000), before)).toBeUndefined();
-    expect(next(lost(11_250), before)).toMatchObject({ shares: [{ site: 'b' }] });
-    expect(next(lost(11_250), before)?.after).toBeUndefined();
+    expect(next(lost(OWNERSHIP_ENDED_AFTER_MS - 1), before)).toBeUndefined();
+    expect(next(lost(OWNERSHIP_ENDED_AFTER_MS), before)).toMatchObject({ shares: [{ site: 'b' }] });
+    expect(next(lost(OWNERSHIP_ENDED_AFTER_MS), before)?.after).toBeUndefined();
   });
 });
 

@@ -1,5 +1,3 @@
-import { CUT_OFF_MS } from '../liveness/timings.js';
-
 /** Every time of what the nodes of one site are to each other, in one place. Milliseconds of one monotonic clock. */
 export interface NodeTimings {
   /** Each node says that it is alive this often, and so does the controller. */
@@ -36,24 +34,29 @@ export const NODE_TIMINGS: NodeTimings = {
 /**
  * A singleton's node acts while it holds the site's lease: `leaseMs` from the moment at which it sent the beat that the
  * controller answered last, and never beyond what the controller has of the hub's. Stopping begins `graceMs + marginMs`
- * before the end, so that SIGKILL has done its work when the lease is over. Whoever gives the singleton to another node
- * waits `leaseMs * (1 + clockShare)` from the last beat it may have answered. Assumed of clocks is that their rates
- * differ by less than `clockShare`; what time they show does not matter.
+ * before the end, 13.5 s after the last lease, so that SIGKILL has done its work when the lease is over. Whoever gives the
+ * singleton to another node or site waits `leaseMs * (1 + clockShare)`, 20.25 s, from the last beat or ping it may have
+ * answered. Assumed of clocks is that their rates differ by less than `clockShare`; what time they show does not matter.
  */
 export const SINGLETON_LEASE = {
-  leaseMs: CUT_OFF_MS,
+  /** Until stopping begins there is time for the hub to have no leader (4 to 9 s): owners need not stop for an election. */
+  leaseMs: 18_000,
   /** Longest time that a singleton is given to end by itself when its lease runs out. */
   graceMs: 3_000,
-  marginMs: 1_000,
+  /** Until an agent that looks twice a second has seen that it has to stop, and until a keeper has looked once. */
+  marginMs: 1_500,
+  /** How often a keeper looks whether its agent has let the lease run out. */
+  keeperLooksMs: 1_000,
   clockShare: 1 / 8,
   /** Epochs, and losses of a site, in one term of the hub: a restored hub goes on above what its backup does not know of. */
   perTerm: 1_000_000,
 } as const;
 
-/** When a singleton has to begin to stop, and when it may not run any more, of a lease that counts from `sentAtMs`. */
-export function leaseOf(sentAtMs: number): { stopAtMs: number; untilMs: number } {
-  const untilMs = sentAtMs + SINGLETON_LEASE.leaseMs;
-  return { stopAtMs: untilMs - SINGLETON_LEASE.graceMs - SINGLETON_LEASE.marginMs, untilMs };
+/** Of a lease that counts from `sentAtMs`: when a singleton has to begin to stop, when its keeper kills it, and when it may not run any more. */
+export function leaseOf(sentAtMs: number): { stopAtMs: number; killAtMs: number; untilMs: number } {
+  const { leaseMs, graceMs, marginMs, keeperLooksMs } = SINGLETON_LEASE;
+  const untilMs = sentAtMs + leaseMs;
+  return { stopAtMs: untilMs - graceMs - marginMs, killAtMs: untilMs - keeperLooksMs, untilMs };
 }
 
 /** From when on nobody can hold a lease that was last renewed by an answer at `answeredAtMs`. */
