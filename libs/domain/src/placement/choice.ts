@@ -5,6 +5,13 @@ export function emptyChoice(candidates: number): Choice {
   return { counts: new Int32Array(candidates), open: [], total: 0 };
 }
 
+/** Candidates with at least one replica, ascending. */
+export function openOf(counts: Int32Array): number[] {
+  const open: number[] = [];
+  for (let at = 0; at < counts.length; at += 1) if ((counts[at] ?? 0) > 0) open.push(at);
+  return open;
+}
+
 /** `choice` with `replicas` more at candidate `at` (fewer when negative). */
 export function withMore(choice: Choice, at: number, replicas: number): Choice {
   const counts = choice.counts.slice();

@@ -1,5 +1,5 @@
 import { Users } from './demand/users.js';
-import { emptyChoice, withMore } from './choice.js';
+import { emptyChoice, openOf, withMore } from './choice.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { CANDIDATES_MAX } from './prune.js';
 import { clusterUsers } from './search/cluster-users.js';
@@ -190,6 +190,7 @@ export function gather(
 function startOf(space: Space, groups: ReadonlySet<string>): Int32Array {
   const { candidates, range } = space.problem;
   const none = new Int32Array(space.size);
+  if (!candidates.some((c) => c.present > 0)) return none;
   const rules = new SetRules(space.problem, groups);
   for (const [at, c] of candidates.entries()) {
     if (c.present > 0) rules.change(at, Math.min(c.present, c.ceiling));
@@ -208,7 +209,7 @@ function shrink(space: Space, rules: SetRules): void {
 
 function chosenOf(problem: Problem, { rules, improve }: Solved): Chosen {
   let choice = emptyChoice(rules.counts.length);
-  for (const [at, n] of rules.counts.entries()) if (n > 0) choice = withMore(choice, at, n);
+  for (const at of openOf(rules.counts)) choice = withMore(choice, at, rules.counts[at] ?? 0);
   const evaluation = evaluate(problem, choice);
   const heldBackBy = choice.total < problem.wanted ? heldBack(rules) : undefined;
   const runnerUp =

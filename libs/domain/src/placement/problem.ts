@@ -13,15 +13,16 @@ export function problemOf(request: PlaceRequest, snapshot: Snapshot): Problem {
 }
 
 /** The problem among some of the sites that passed, by ascending index. */
-export function problemAmong(sifted: Sifted, sites: Iterable<number>, users?: Users): Problem {
+export function problemAmong(sifted: Sifted, sites: ArrayLike<number>, users?: Users): Problem {
   const { request, index } = sifted;
   const { placement } = request.workload.spec;
   const range = replicaRange(placement);
   const parts = Math.max(1, range.min);
-  const candidates = [...sites].flatMap((i): Candidate[] => {
-    const candidate = sifted.candidate(i);
-    return candidate ? [candidate] : [];
-  });
+  const candidates: Candidate[] = [];
+  for (let n = 0; n < sites.length; n += 1) {
+    const candidate = sifted.candidate(sites[n] ?? -1);
+    if (candidate) candidates.push(candidate);
+  }
   return {
     request,
     range,

@@ -47,12 +47,13 @@ export class SiteGrid {
    */
   around(px: number, py: number, pz: number, into: Int32Array): number {
     const n = this.#cells;
-    const [x0, x1] = this.#pair(px);
-    const [y0, y1] = this.#pair(py);
-    const [z0, z1] = this.#pair(pz);
+    const x1 = this.#upper(px);
+    const y1 = this.#upper(py);
+    const z0 = this.#lower(pz);
+    const z1 = this.#upper(pz);
     let found = 0;
-    for (let cx = x0; cx <= x1; cx += 1) {
-      for (let cy = y0; cy <= y1; cy += 1) {
+    for (let cx = this.#lower(px); cx <= x1; cx += 1) {
+      for (let cy = this.#lower(py); cy <= y1; cy += 1) {
         const row = (cx * n + cy) * n;
         const end = this.#starts[row + z1 + 1] ?? 0;
         for (let at = this.#starts[row + z0] ?? 0; at < end && found < into.length; at += 1) {
@@ -64,12 +65,16 @@ export class SiteGrid {
     return found;
   }
 
-  /** The cell of a coordinate and the neighbour that is nearer to it. */
-  #pair(coordinate: number): [number, number] {
-    const at = ((coordinate + 1) / 2) * this.#cells - 0.5;
-    const low = Math.floor(at);
-    const last = this.#cells - 1;
-    return [Math.max(0, Math.min(low, last)), Math.max(0, Math.min(low + 1, last))];
+  /** Of the cell of a coordinate and the neighbour that is nearer to it: the lower one. */
+  #lower(coordinate: number): number {
+    const low = Math.floor(((coordinate + 1) / 2) * this.#cells - 0.5);
+    return Math.max(0, Math.min(low, this.#cells - 1));
+  }
+
+  /** And the upper one. */
+  #upper(coordinate: number): number {
+    const low = Math.floor(((coordinate + 1) / 2) * this.#cells - 0.5);
+    return Math.max(0, Math.min(low + 1, this.#cells - 1));
   }
 
   #cellOf(px: number, py: number, pz: number): number {

@@ -76,7 +76,13 @@ class Clusters {
 
   #measure(part: number, from: number, to: number): void {
     const { x, y, z, weight } = this.users;
-    let [sum, sx, sy, sz, xx, yy, zz] = [0, 0, 0, 0, 0, 0, 0];
+    let sum = 0;
+    let sx = 0;
+    let sy = 0;
+    let sz = 0;
+    let xx = 0;
+    let yy = 0;
+    let zz = 0;
     for (let n = from; n < to; n += 1) {
       const p = this.#order[n] ?? 0;
       const w = weight[p] ?? 0;

@@ -131,7 +131,8 @@ class Greedy {
   #gainOf(at: number, carried: number): number {
     const row = this.space.rows[at];
     if (!row) return 0;
-    const { gains, amounts } = this.#limited;
+    const limited = this.#limited;
+    const { gains, amounts } = limited;
     const [point, amount, costs] = [this.#point, this.#amount, this.#cost];
     let count = 0;
     let all = 0;
@@ -150,7 +151,11 @@ class Greedy {
       if (gain < lowest) lowest = gain;
       if (gain > highest) highest = gain;
     }
-    return all <= carried ? total : this.#limited.of(count, { lowest, highest }, carried, false);
+    if (all <= carried) return total;
+    limited.count = count;
+    limited.lowest = lowest;
+    limited.highest = highest;
+    return limited.of(carried, false);
   }
 
   #takers(at: number, replicas: number): GainSelection {

@@ -1,6 +1,8 @@
+import { openOf } from '../choice.js';
 import type { Flow } from '../demand/transport.js';
 import type { LimitedGain } from './limited-gain.js';
-import { Promising, type Move } from './promising.js';
+import type { Opening } from './opening.js';
+import type { Move, Promising } from './promising.js';
 import type { SetRules } from './set-rules.js';
 import type { Space } from './space.js';
 import type { WorkLeft } from './work-left.js';
@@ -35,7 +37,9 @@ export class Improve {
   readonly #cost2: Float64Array;
   readonly #limitedGain: LimitedGain;
   /** What `gainOfOpening` answers with: valid until the next candidate. */
-  readonly #saved: Float64Array;
+  readonly #opening: Opening;
+  /** What `promising` answers with: valid until the next time. */
+  readonly #moves: Promising;
 
   constructor(
     private readonly space: Space,
@@ -46,7 +50,8 @@ export class Improve {
     const { columns } = space;
     this.#price = columns.shadow;
     this.#limitedGain = columns.limited;
-    this.#saved = columns.saved;
+    this.#opening = columns.opening;
+    this.#moves = columns.moves;
     this.#first = columns.first;
     this.#cost1 = columns.cost1;
     this.#cost2 = columns.cost2;
@@ -75,9 +80,9 @@ export class Improve {
     const { max } = this.space.problem.range;
     const work = max > MANY_REPLICAS ? FAILED_WORK_OF_MANY : FAILED_WORK_PER_ROUND;
     const tries = work / Math.max(1, this.#open.length * this.space.users);
-    const patience = this.work.unlimited ? moves.length : Math.max(FAILED_PER_ROUND, tries);
+    const patience = this.work.unlimited ? moves.count : Math.max(FAILED_PER_ROUND, tries);
     let failed = 0;
-    for (const move of moves) {
+    for (let move = moves.next(); move; move = moves.next()) {
       if (failed >= patience || this.work.spent) break;
       if (move.from >= 0 && (this.rules.counts[move.from] ?? 0) < move.replicas) continue;
       if (!this.rules.allows(move.from, move.to, move.replicas)) continue;
@@ -177,22 +182,25 @@ export class Improve {
   }
 
   /** Moves whose bound is below `most`, the lowest first. `toEmpty`: only to candidates that have nothing, all of a site's. */
-  #promising(most: number, toEmpty = false): Move[] {
+  #promising(most: number, toEmpty = false): Promising {
     this.#toNearest();
-    const moves = new Promising(most);
+    const moves = this.#moves.clear(most);
     const losses = this.#lossOfClosing();
     const { counts } = this.rules;
     for (let to = 0; to < this.space.size && !this.work.spent; to += 1) {
       const has = counts[to] ?? 0;
       if (toEmpty && has > 0) continue;
       if (this.rules.room(to) < 1 && !this.#mayTrade(to)) continue;
-      const open = has > 0 ? undefined : this.#gainOfOpening(to);
-      // What replicas carry is worked out only where it would gain without that limit.
-      if (open?.over && this.#lowest(to, losses, open) >= moves.highest) continue;
-      this.#pairs(to, losses, open?.over ? this.#limited(to, open) : open, moves, toEmpty);
+      const opening = has > 0 ? undefined : this.#gainOfOpening(to);
+      if (opening?.over) {
+        // What replicas carry is worked out only where it would gain without that limit.
+        if (this.#lowest(to, losses, opening) >= moves.highest) continue;
+        this.#limit(to, opening);
+      }
+      this.#pairs(to, losses, opening, toEmpty);
     }
     if (!toEmpty && this.rules.total > this.space.problem.range.min) this.#drops(losses, moves);
-    return moves.sorted();
+    return moves;
   }
 
   /** No bound of a move to an empty candidate is below this. */
@@ -216,42 +224,37 @@ export class Improve {
     return !this.rules.isFull(to);
   }
 
-  #pairs(
-    to: number,
-    losses: Float64Array,
-    gain: Opening | undefined,
-    moves: Promising,
-    toEmpty: boolean,
-  ): void {
+  #pairs(to: number, losses: Float64Array, opening: Opening | undefined, toEmpty: boolean): void {
     const { space, rules, step } = this;
+    const moves = this.#moves;
     const has = rules.counts[to] ?? 0;
-    const lambda = (this.#price[to] ?? 0) * space.carries;
+    const lambda = opening ? 0 : (this.#price[to] ?? 0) * space.carries;
+    const gain = opening ? opening.gain : 0;
     const addOne = space.siteCost(to, has, 1);
-    const total = rules.total;
-    if (!toEmpty && total < space.problem.range.max) {
-      const added = space.siteCost(to, has, step) - (gain ? gain.gain : lambda * step);
-      moves.offer(-1, to, step, added);
+    if (!toEmpty && rules.total < space.problem.range.max) {
+      const gained = opening ? gain : lambda * step;
+      moves.offer(-1, to, step, space.siteCost(to, has, step) - gained);
     }
     for (let n = 0; n < this.#open.length; n += 1) {
       const from = this.#open[n] ?? 0;
       if (from === to) continue;
       const own = rules.counts[from] ?? 0;
-      const closed = (losses[n] ?? 0) - (gain?.saved[n] ?? 0) - (gain?.gain ?? 0);
+      const saved = opening ? (opening.saved[n] ?? 0) : 0;
+      const closed = (losses[n] ?? 0) - saved - gain;
+      const price = (this.#price[from] ?? 0) * space.carries;
       if (!toEmpty && (own > step || own === 1)) {
         const replicas = own === 1 ? 1 : step;
-        const users = own === 1 ? closed : -(gain?.gain ?? 0);
+        const users = own === 1 ? closed : -gain;
         const sites = (replicas === 1 ? addOne : space.siteCost(to, has, replicas)) + this.#less(n, replicas);
-        const prices = ((this.#price[from] ?? 0) * space.carries - (gain ? 0 : lambda)) * replicas;
-        moves.offer(from, to, replicas, users + sites + prices);
+        moves.offer(from, to, replicas, users + sites + (price - lambda) * replicas);
       }
       if (own > 1) {
         const sites = space.siteCost(to, has, own) + space.siteCost(from, own, -own);
-        const prices = ((this.#price[from] ?? 0) * space.carries - (gain ? 0 : lambda)) * own;
-        const users = gain ? closed - gain.beyond : closed;
-        moves.offer(from, to, own, users + sites + prices);
+        const users = opening ? closed - opening.beyond : closed;
+        moves.offer(from, to, own, users + sites + (price - lambda) * own);
       } else if (toEmpty) {
         const sites = addOne + this.#less(n, 1);
-        moves.offer(from, to, 1, closed + sites + (this.#price[from] ?? 0) * space.carries);
+        moves.offer(from, to, 1, closed + sites + price);
       }
     }
   }
@@ -318,9 +321,10 @@ export class Improve {
   #gainOfOpening(to: number): Opening {
     const { space } = this;
     const row = space.rows[to];
-    const saved = this.#saved.fill(0, 0, this.#open.length);
-    if (!row) return { gain: 0, beyond: 0, saved, over: false };
+    const opening = this.#opening.clear(this.#open.length);
+    if (!row) return opening;
     const { users, weight, dearest } = space;
+    const { saved } = opening;
     const [cost1, cost2, firstOf] = [this.#cost1, this.#cost2, this.#first];
     this.work.take(users);
     let gain = 0;
@@ -339,13 +343,18 @@ export class Improve {
       const highest = second === Number.POSITIVE_INFINITY ? dearest : second;
       saved[n] = (saved[n] ?? 0) + w * (highest - (cost > first ? cost : first));
     }
-    return { gain, beyond: 0, saved, over: amount > this.step * space.carries };
+    opening.gain = gain;
+    opening.over = amount > this.step * space.carries;
+    return opening;
   }
 
-  #limited(to: number, { gain: unlimited, saved }: Opening): Opening {
+  /** Has what an opening gains heed what one portion carries. */
+  #limit(to: number, opening: Opening): void {
     const { weight, users, rows, carries } = this.space;
-    const row = rows[to] ?? new Float64Array(users);
-    const { gains, amounts } = this.#limitedGain;
+    const row = rows[to];
+    if (!row) return;
+    const limited = this.#limitedGain;
+    const { gains, amounts } = limited;
     const cost1 = this.#cost1;
     let count = 0;
     let lowest = Number.POSITIVE_INFINITY;
@@ -360,8 +369,13 @@ export class Improve {
       if (gain > highest) highest = gain;
     }
     this.work.take(users);
-    const gain = this.#limitedGain.of(count, { lowest, highest }, this.step * carries, true);
-    return { gain, beyond: unlimited - gain, saved, over: false };
+    limited.count = count;
+    limited.lowest = lowest;
+    limited.highest = highest;
+    const gain = limited.of(this.step * carries, true);
+    opening.beyond = opening.gain - gain;
+    opening.gain = gain;
+    opening.over = false;
   }
 
   /** The best choice with all replicas of one site at one that has none instead, among the most promising. */
@@ -369,7 +383,8 @@ export class Improve {
     this.work = work;
     let best: Move | undefined;
     let looks = 0;
-    for (const move of this.#promising(Number.POSITIVE_INFINITY, true)) {
+    const moves = this.#promising(Number.POSITIVE_INFINITY, true);
+    for (let move = moves.next(); move; move = moves.next()) {
       if (best && (looks >= RUNNERS_UP_TRIED || move.bound >= best.bound - EPSILON)) break;
       const change = this.change(move);
       if (change === Number.POSITIVE_INFINITY) continue;
@@ -381,20 +396,3 @@ export class Improve {
 }
 
 const RUNNERS_UP_TRIED = 3;
-
-interface Opening {
-  /** With one portion, by what it carries. */
-  readonly gain: number;
-  /** What more it would be without that limit. */
-  readonly beyond: number;
-  readonly saved: Float64Array;
-  /** More users would gain than one portion carries, and `gain` does not heed that yet. */
-  readonly over: boolean;
-}
-
-/** Candidates with at least one replica, ascending. */
-export function openOf(counts: Int32Array): number[] {
-  const open: number[] = [];
-  for (let at = 0; at < counts.length; at += 1) if ((counts[at] ?? 0) > 0) open.push(at);
-  return open;
-}

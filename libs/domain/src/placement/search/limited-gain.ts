@@ -5,9 +5,12 @@ const BUCKETS = 128;
  * by counting gains in even steps in place of sorting. Exact to a step of the range of gains for one bucket of users.
  */
 export class LimitedGain {
-  /** Filled by the caller: gains above 0, and of how many users each. */
+  /** Filled by the caller: gains above 0, of how many users each, how many of both there are, and from what to what the gains go. */
   readonly gains: Float64Array;
   readonly amounts: Float64Array;
+  count = 0;
+  lowest = 0;
+  highest = 0;
   readonly #amount = new Float64Array(BUCKETS);
   readonly #sum = new Float64Array(BUCKETS);
 
@@ -16,11 +19,11 @@ export class LimitedGain {
     this.amounts = new Float64Array(size);
   }
 
-  /** Of the first `count`, whose gains are from `lowest` to `highest`, up to `most` in all. `atMost`: never too low, else in the mean. */
-  of(count: number, range: { lowest: number; highest: number }, most: number, atMost: boolean): number {
-    const { lowest } = range;
-    const perStep = range.highest > lowest ? (BUCKETS - 1e-6) / (range.highest - lowest) : 0;
-    this.#count(count, lowest, perStep);
+  /** Of what was filled in, up to `most` users in all. `atMost`: never too low, else in the mean. */
+  of(most: number, atMost: boolean): number {
+    const { lowest, highest } = this;
+    const perStep = highest > lowest ? (BUCKETS - 1e-6) / (highest - lowest) : 0;
+    this.#fill(lowest, perStep);
     let left = most;
     let gain = 0;
     for (let b = BUCKETS - 1; b >= 0; b -= 1) {
@@ -31,14 +34,14 @@ export class LimitedGain {
         gain += sum;
         continue;
       }
-      const top = perStep > 0 ? lowest + (b + 1) / perStep : range.highest;
+      const top = perStep > 0 ? lowest + (b + 1) / perStep : highest;
       return gain + (atMost ? Math.min(sum, left * top) : (left * sum) / amount);
     }
     return gain;
   }
 
-  #count(count: number, lowest: number, perStep: number): void {
-    const { gains, amounts } = this;
+  #fill(lowest: number, perStep: number): void {
+    const { gains, amounts, count } = this;
     const amountBy = this.#amount.fill(0);
     const sumBy = this.#sum.fill(0);
     for (let n = 0; n < count; n += 1) {

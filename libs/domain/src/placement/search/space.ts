@@ -19,16 +19,20 @@ export class Space {
   readonly users: number;
   readonly weight: Float64Array;
   readonly rows: readonly Float64Array[];
-  readonly carries: number;
+  readonly carries: number = 0;
   /** By candidate, as the next one; these may be longer than there are candidates. */
   readonly price: Float64Array;
   /** By candidate: what the user nearest to it costs. */
   readonly least: Float64Array;
-  /** More than any user costs anywhere. */
-  readonly dearest: number;
+  /**
+   * More than any user costs anywhere. As `carries` a number from the start: of a field that was undefined once the engine
+   * does not know that it always is one, and makes an object of each number it might be exchanged for.
+   */
+  readonly dearest: number = 0;
   /** What the search works with; see `release`. */
   readonly columns: Columns;
-  readonly #siteCosts: number[][] = [];
+  /** By candidate: of how many replicas `columns.sums` has what they cost. */
+  readonly #known: Int32Array;
   readonly #transport: Transport;
 
   constructor(readonly problem: Problem) {
@@ -40,12 +44,15 @@ export class Space {
     const pieces = this.users + problem.range.max + 1;
     this.columns = Columns.lend(this.size, this.users, pieces);
     const { costs } = this.columns;
-    this.rows = problem.candidates.map((c, i) => {
-      const row = costs.subarray(i * this.users, (i + 1) * this.users);
-      problem.users.fillMs(c.ordinal, row);
-      toPairCosts(problem, c, row);
-      return row;
-    });
+    this.rows = this.columns.rowsOf(this.size, this.users);
+    for (let i = 0; i < this.size; i += 1) {
+      const candidate = problem.candidates[i];
+      const row = this.rows[i];
+      if (!candidate || !row) continue;
+      problem.users.fillMs(candidate.ordinal, row);
+      toPairCosts(problem, candidate, row);
+    }
+    this.#known = this.columns.known.fill(0, 0, this.size);
     this.carries = problem.carries;
     this.least = this.columns.least;
     let dearest = 0;
@@ -71,13 +78,18 @@ export class Space {
 
   /** What 0, 1, 2, … replicas cost, up to `most` at least. */
   #sums(at: number, most: number): number[] {
-    const sums = (this.#siteCosts[at] ??= [0]);
-    const candidate = this.problem.candidates[at];
-    if (!candidate) return sums;
-    for (let n = sums.length; n <= most; n += 1) {
-      sums.push((sums[n - 1] ?? 0) + marginalCost(this.problem, candidate, n));
-    }
+    const sums = (this.columns.sums[at] ??= [0]);
+    if ((this.#known[at] ?? 0) < most) this.#sumUp(sums, at, most);
     return sums;
+  }
+
+  #sumUp(sums: number[], at: number, most: number): void {
+    const candidate = this.problem.candidates[at];
+    if (!candidate) return;
+    for (let n = (this.#known[at] ?? 0) + 1; n <= most; n += 1) {
+      sums[n] = (sums[n - 1] ?? 0) + marginalCost(this.problem, candidate, n);
+    }
+    this.#known[at] = most;
   }
 
   /** What was served last, of all that is open then: what `moved` begins with. */

@@ -40,25 +40,37 @@ export function pairCosts(problem: Problem, candidate: Candidate): Float64Array 
   return costs;
 }
 
+/** Terms that go by the round trip, and their weights: of one candidate at a time. */
+const byWay: { weight: number; of: (ms: number) => number }[] = DEMAND_TERMS.map(() => ({
+  weight: 0,
+  of: () => 0,
+}));
+
 /** Puts in place of each round trip what serving all users over it would cost, in currency units a month. */
 export function toPairCosts(problem: Problem, candidate: Candidate, ms: Float64Array): void {
   let same = 0;
-  const each: { weight: number; of: (ms: number) => number }[] = [];
+  let ways = 0;
   for (const term of DEMAND_TERMS) {
     const weight = term.weight(problem.weights);
     const of = term.ofAll(problem, candidate);
+    const way = byWay[ways];
     if (typeof of === 'number') same += weight * of;
-    else each.push({ weight, of });
+    else if (way) {
+      way.weight = weight;
+      way.of = of;
+      ways += 1;
+    }
   }
-  const [first, ...others] = each;
-  if (!first) {
+  const [first] = byWay;
+  if (ways === 0 || !first) {
     ms.fill(same);
     return;
   }
+  const { weight, of } = first;
   for (let p = 0; p < ms.length; p += 1) {
     const way = ms[p] ?? 0;
-    let cost = same + first.weight * first.of(way);
-    for (let n = 0; n < others.length; n += 1) cost += (others[n]?.weight ?? 0) * (others[n]?.of(way) ?? 0);
+    let cost = same + weight * of(way);
+    for (let n = 1; n < ways; n += 1) cost += (byWay[n]?.weight ?? 0) * (byWay[n]?.of(way) ?? 0);
     ms[p] = cost;
   }
 }
