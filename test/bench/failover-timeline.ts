@@ -21,6 +21,7 @@ export class Timeline {
   private readonly observed = new Map<string, Map<string, Observed>>();
   private readonly waiting = new Set<() => void>();
   private followings: Following[] = [];
+  private looking = false;
 
   static async follow(bus: Bus): Promise<Timeline> {
     const timeline = new Timeline();
@@ -113,8 +114,14 @@ export class Timeline {
     this.news();
   }
 
+  /** News come in bursts, and looks cost what the product is short of then: processor time. One look a turn is exact enough. */
   private news(): void {
-    for (const look of this.waiting) look();
+    if (this.looking) return;
+    this.looking = true;
+    setImmediate(() => {
+      this.looking = false;
+      for (const look of this.waiting) look();
+    });
   }
 }
 
