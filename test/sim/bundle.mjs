@@ -37,10 +37,11 @@ const DECORATED = /@(Injectable|Controller|Module)\(/;
  * Writes the bundle to `outfile`. With `mutation` the product is changed on the way: each `find` has to be there exactly once.
  *
  * @param {string} outfile
- * @param {{ file: string, edits: [find: string, replace: string][] }} [mutation]
+ * @param {{ edits: import('./mutations.mjs').Edit[] }} [mutation]
  */
 export async function bundleSimulation(outfile, mutation) {
-  let mutated = mutation === undefined;
+  const edits = mutation?.edits ?? [];
+  const mutated = new Set();
   await build({
     entryPoints: [join(import.meta.dirname, 'main.ts')],
     outfile,
@@ -76,9 +77,9 @@ export async function bundleSimulation(outfile, mutation) {
               return { contents, loader: 'ts', resolveDir: STAND_INS };
             }
             let text = await readFile(path, 'utf8');
-            if (mutation && own === mutation.file) {
-              text = mutate(text, mutation);
-              mutated = true;
+            for (const edit of edits.filter(({ file }) => file === own)) {
+              text = mutate(text, edit);
+              mutated.add(edit);
             }
             return DECORATED.test(text)
               ? { contents: await decorated(text, path), loader: 'js' }
@@ -88,15 +89,15 @@ export async function bundleSimulation(outfile, mutation) {
       },
     ],
   });
-  if (!mutated) throw new Error(`${mutation?.file} is not part of the simulation`);
+  for (const edit of edits) {
+    if (!mutated.has(edit)) throw new Error(`${edit.file} is not part of the simulation`);
+  }
 }
 
-function mutate(text, { file, edits }) {
-  return edits.reduce((changed, [find, replace]) => {
-    const parts = changed.split(find);
-    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${find}`);
-    return parts.join(replace);
-  }, text);
+function mutate(text, { file, find, replace }) {
+  const parts = text.split(find);
+  if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${find}`);
+  return parts.join(replace);
 }
 
 async function decorated(text, filename) {

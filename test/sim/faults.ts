@@ -1,5 +1,6 @@
+import { BUCKETS, bucketStream, STREAMS } from '@skerry/contracts';
 import type { Random, SimProcess, Way } from '@skerry/sim';
-import type { Cloud } from './cloud.js';
+import type { Cloud, Instance, ServiceName } from './cloud.js';
 import type { SimNode } from './sim-node.js';
 import type { SimSite } from './sim-site.js';
 
@@ -17,12 +18,20 @@ const WEIGHTS = {
   freezeAgent: 2,
   hub: 1,
   isolate: 2,
+  overtake: 2,
   crash: 3,
   ill: 2,
   diskFull: 1,
 } as const;
 /** As above, where sites have several nodes. */
 const WEIGHTS_OF_SEVERAL = { ...WEIGHTS, node: 6, cutNode: 5, flapNode: 1 } as const;
+
+/** What each service acts on. */
+const HEARD_BY: Readonly<Record<ServiceName, string>> = {
+  scheduler: bucketStream(BUCKETS.workloads.name),
+  replicator: bucketStream(BUCKETS.placements.name),
+  inventory: STREAMS.OBSERVED.name,
+};
 
 export interface FaultOptions {
   /** Servers may lose the last second that they had said was stored. */
@@ -72,6 +81,8 @@ export class Faults {
         return this.cloud.restartHub(random.between(200, 8_000), this.losing());
       case 'isolate':
         return this.isolate();
+      case 'overtake':
+        return this.overtake(random.pick(this.cloud.instances));
       case 'crash':
       case 'ill':
         return this.replica(node, kind);
@@ -167,6 +178,24 @@ export class Faults {
     this.later(this.random.between(500, 20_000), () => {
       this.cloud.say(name, 'its link is mended');
       link.heal();
+    });
+  }
+
+  /**
+   * With the next thing that people or sites say, what a service has to say to it is long on its way: by then another
+   * instance may have taken over.
+   */
+  private overtake({ link, name, service }: Instance): void {
+    const stream = this.cloud.hub.memory.streams.get(HEARD_BY[service]);
+    if (stream === undefined) return;
+    const stop = stream.onStored(() => {
+      stop();
+      this.cloud.say(name, 'what it says is held up');
+      link.stall('up');
+      this.later(this.random.between(1_000, 9_000), () => {
+        this.cloud.say(name, 'what it has said goes on');
+        link.heal();
+      });
     });
   }
 

@@ -257,6 +257,12 @@ export class Invariants {
       'OBSERVED',
       `${key} ${formatVersion(report.version)} ${report.state}, ${healthy} of ${report.wanted} (#${report.report - FIRST_REPORT})`,
     );
+    if (before !== undefined && compareVersions(report.version, before.version) < 0) {
+      this.break(
+        'versions',
+        `the report of ${key} goes back from ${formatVersion(before.version)} to ${formatVersion(report.version)}`,
+      );
+    }
     if (before !== undefined && report.report < before.report) {
       this.break(
         'reports',

@@ -1,7 +1,6 @@
-import { runSeed, type Outcome } from './scenario.js';
-
-/** Between two lines of progress. */
-const PROGRESS_MS = 10_000;
+import { runSeed } from './scenario.js';
+import { cpuSeconds, Tally, toldOf } from './tally.js';
+import { runInWorkers, runPart, type Part } from './workers.js';
 
 interface Options {
   first: number;
@@ -13,30 +12,22 @@ interface Options {
   withinS: number;
   /** Ends with the first seed that fails. */
   firstFailure: boolean;
-}
-
-/** What a run of many seeds says with `--json`. */
-interface Report {
-  seeds: number;
-  steps: number;
-  virtualS: number;
-  seconds: number;
-  cpuS: number;
-  seedsPerS: number;
-  failed: { seed: number; invariant: string; detail: string }[];
-  /** Of all transcripts, in order. */
-  digest: string;
+  workers: number;
+  part: Part | undefined;
 }
 
 function optionsOf(argv: readonly string[]): Options {
-  const value = (name: string) => (argv.includes(name) ? Number(argv[argv.indexOf(name) + 1]) : undefined);
+  const text = (name: string) => (argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined);
+  const value = (name: string) => (argv.includes(name) ? Number(text(name)) : undefined);
   const one = value('--seed');
-  const numbers = [one, value('--from'), value('--seeds'), value('--within')];
-  if (numbers.some((n) => n !== undefined && !(Number.isSafeInteger(n) && n >= 0))) {
+  const workers = value('--workers');
+  const numbers = [one, workers, value('--from'), value('--seeds'), value('--within')];
+  if (workers === 0 || numbers.some((n) => n !== undefined && !(Number.isSafeInteger(n) && n >= 0))) {
     throw new Error(
-      'usage: sim [--seed N | --seeds COUNT [--from N]] [--within SECONDS] [--first-failure] [--json]',
+      'usage: sim [--seed N | --seeds COUNT [--from N] [--workers N]] [--within SECONDS] [--first-failure] [--json]',
     );
   }
+  const [index, of] = (text('--part') ?? '').split('/').map(Number);
   return {
     first: one ?? value('--from') ?? 1,
     count: one === undefined ? (value('--seeds') ?? 200) : 1,
@@ -44,68 +35,42 @@ function optionsOf(argv: readonly string[]): Options {
     json: argv.includes('--json'),
     withinS: value('--within') ?? Infinity,
     firstFailure: argv.includes('--first-failure'),
+    workers: one === undefined ? (workers ?? 1) : 1,
+    part: index === undefined || of === undefined ? undefined : { index, of },
   };
 }
 
-/** Virtual time has replaced the usual clocks. */
-const realTime = process.hrtime.bigint.bind(process.hrtime);
-const seconds = () => Number(realTime()) / 1e9;
+/** The seeds that this process runs, as long as there is time. */
+function* seedsOf({ first, count, part, withinS }: Options, tally: Tally): Generator<number> {
+  const { index, of } = part ?? { index: 0, of: 1 };
+  for (let i = index; i < count && tally.forS < withinS; i += of) yield first + i;
+}
 
-async function run(options: Options): Promise<Report> {
-  const began = seconds();
-  const report: Report = {
-    seeds: 0,
-    steps: 0,
-    virtualS: 0,
-    seconds: 0,
-    cpuS: 0,
-    seedsPerS: 0,
-    failed: [],
-    digest: '',
-  };
-  let said = began;
-  for (let i = 0; i < options.count && seconds() - began < options.withinS; i++) {
-    const outcome = await runSeed(options.first + i);
-    report.seeds += 1;
-    report.steps += outcome.steps;
-    report.virtualS += outcome.tookMs / 1_000;
-    if (outcome.broken !== undefined) report.failed.push({ seed: outcome.seed, ...outcome.broken });
-    report.digest = outcome.digest;
-    tell(outcome, options);
-    if (options.firstFailure && report.failed.length > 0) break;
-    if (seconds() - said < PROGRESS_MS / 1_000) continue;
-    said = seconds();
-    process.stderr.write(
-      `${report.seeds} of ${options.count} seeds, ${report.steps} steps, ${report.failed.length} failed\n`,
-    );
+async function replay(seed: number, { json }: Options, tally: Tally): Promise<void> {
+  const { transcript, ...outcome } = await runSeed(seed);
+  if (!json) process.stdout.write(`${transcript.text()}\ndigest ${outcome.digest}\n`);
+  tally.add(outcome);
+}
+
+async function runHere(options: Options, tally: Tally): Promise<void> {
+  for (const seed of seedsOf(options, tally)) {
+    if (options.replay) await replay(seed, options, tally);
+    else tally.add(toldOf(await runSeed(seed)));
+    if (options.firstFailure && tally.report.failed.length > 0) return;
   }
-  const { user, system } = process.cpuUsage();
-  report.seconds = seconds() - began;
-  report.cpuS = (user + system) / 1e6;
-  report.seedsPerS = report.seeds / report.seconds;
-  return report;
-}
-
-function tell({ seed, broken, transcript, digest }: Outcome, { json, replay }: Options): void {
-  if (json) return;
-  if (replay) process.stdout.write(`${transcript.text()}\ndigest ${digest}\n`);
-  if (broken === undefined) return;
-  if (!replay) process.stdout.write(`${transcript.text(40)}\n`);
-  process.stdout.write(
-    `seed ${seed} breaks "${broken.invariant}": ${broken.detail}\nagain: npm run sim -- --seed ${seed}\n\n`,
-  );
 }
 
 const options = optionsOf(process.argv.slice(2));
+const tally = new Tally(options.count, options.json);
 // Errors are many in a simulation, and few are looked at.
 if (!options.replay) Error.stackTraceLimit = 0;
-const report = await run(options);
-if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-else {
-  const { seeds, steps, virtualS, failed, cpuS, seedsPerS } = report;
-  process.stdout.write(
-    `${seeds} seeds, ${steps} steps, ${(virtualS / 3_600).toFixed(1)} h of virtual time, ${failed.length} failed; ` +
-      `${report.seconds.toFixed(1)} s (${cpuS.toFixed(1)} s of processor), ${seedsPerS.toFixed(1)} seeds/s\n`,
-  );
+if (options.part !== undefined) {
+  await runPart(seedsOf(options, tally), async (seed) => toldOf(await runSeed(seed)));
+} else {
+  let cpuS = 0;
+  if (options.workers > 1) cpuS = await runInWorkers(options.workers, tally, options);
+  else await runHere(options, tally);
+  const report = tally.end(cpuS + cpuSeconds());
+  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  process.exitCode = report.failed.length === 0 ? 0 : 1;
 }
-process.exitCode = report.failed.length === 0 ? 0 : 1;

@@ -2,21 +2,105 @@
  * Places of the product that can be broken on purpose, to see that the simulation finds it. Each `find` stands exactly once in
  * its file; `breaks` is the invariant that has to fail.
  *
- * @type {{ name: string, says: string, breaks: string, file: string, edits: [find: string, replace: string][] }[]}
+ * @typedef {{ file: string, find: string, replace: string }} Edit
+ * @type {{ name: string, says: string, breaks: string, edits: Edit[] }[]}
  */
 export const MUTATIONS = [
   {
     name: 'early-hand-over',
     says: 'a singleton is given to a site before the one that had it has ended it',
     breaks: 'singleton',
-    file: 'libs/domain/src/replication/differences.ts',
-    edits: [['if (waits && !placement.after?.includes(object.site)) continue;', 'void waits;']],
+    edits: [
+      {
+        file: 'libs/domain/src/replication/differences.ts',
+        find: 'if (waits && !placement.after?.includes(object.site)) continue;',
+        replace: 'void waits;',
+      },
+    ],
   },
   {
     name: 'no-wall',
     says: 'residency is not looked at',
     breaks: 'residency',
-    file: 'libs/domain/src/placement/checks/residency.ts',
-    edits: [['if (rule.deny?.some((j) => site.jurisdictions.includes(j))) return false;', '']],
+    edits: [
+      {
+        file: 'libs/domain/src/placement/checks/residency.ts',
+        find: 'if (rule.deny?.some((j) => site.jurisdictions.includes(j))) return false;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'no-fence',
+    says: 'what a scheduler that was overtaken has sent is stored all the same',
+    breaks: 'fenced',
+    edits: [
+      {
+        file: 'libs/bus/src/fenced-writes.ts',
+        find: 'i === 0 ? { ...item, expect: fence } : item',
+        replace: 'i === 0 && fence.sequence < 0 ? { ...item, expect: fence } : item',
+      },
+    ],
+  },
+  {
+    name: 'break-before-make',
+    says: 'what replaces a healthy copy need not be healthy, and the lint of plans does not mind',
+    breaks: 'last copy',
+    edits: [
+      {
+        file: 'libs/domain/src/placement/handover.ts',
+        find: 'if (leaving.length === 0) return decision;',
+        replace: 'if (leaving.length >= 0) return decision;',
+      },
+      { file: 'libs/domain/src/placement/lint.ts', find: '  lastCopy,\n];', replace: '];' },
+    ],
+  },
+  {
+    name: 'older-object',
+    says: 'a site takes what was wanted earlier for what is wanted now',
+    breaks: 'versions',
+    edits: [
+      {
+        file: 'apps/agent/src/desired/desired-store.ts',
+        find: "if (order < 0) return 'older';",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'older-report',
+    says: 'a report that was long on its way hides a newer one',
+    breaks: 'reports',
+    edits: [
+      {
+        file: 'apps/inventory/src/stores/reports.store.ts',
+        find: 'if (known !== undefined && !isNewer(age, known.age)) return undefined;',
+        replace: 'void isNewer;',
+      },
+    ],
+  },
+  {
+    name: 'late-start',
+    says: 'an agent that stood still starts a singleton with its lease gone',
+    breaks: 'singleton',
+    edits: [
+      {
+        file: 'apps/agent/src/replicas/replica-runner.ts',
+        find: "record.phase === 'starting' && !rests(workload, this.options.hub)",
+        replace: "record.phase === 'starting'",
+      },
+    ],
+  },
+  {
+    name: 'early-node',
+    says: 'a node that is lost is taken to have ended its singletons at once',
+    breaks: 'singleton',
+    edits: [
+      {
+        file: 'apps/agent/src/control/site-nodes.ts',
+        find: '!this.isPresent(name) && performance.now() > leaseOverAt(heardAt)',
+        replace: '!this.isPresent(name) && performance.now() > heardAt',
+      },
+    ],
   },
 ];

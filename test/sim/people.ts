@@ -66,13 +66,39 @@ export class People {
   }
 
   async cordon(name: string, cordoned: boolean): Promise<void> {
+    await this.changeSite(name, (site) => ({ ...site, cordoned }));
+    this.cloud.say('people', `${cordoned ? 'cordon' : 'uncordon'} ${name}`);
+  }
+
+  /** What runs at a site is to go elsewhere, by a deadline or in its own time; or may stay after all. */
+  async empty(name: string, kind: 'drain' | 'evacuate' | undefined, withinMs = 0): Promise<void> {
+    const moment = (ms: number) => new Date(EPOCH_MS + this.cloud.timeline.now + ms).toISOString();
+    const deadline = kind === 'evacuate' ? { deadline: moment(withinMs) } : {};
+    await this.changeSite(name, ({ draining: _draining, departure: _departure, ...site }) =>
+      kind === undefined
+        ? site
+        : { ...site, draining: true, departure: { kind, since: moment(0), ...deadline } },
+    );
+    this.cloud.say('people', kind === undefined ? `recall ${name}` : `${kind} ${name}`);
+  }
+
+  /** A node takes nothing new, or gives away what it has too; or may take again. */
+  async rule(name: string, node: string, rule: 'cordoned' | 'draining' | undefined): Promise<void> {
+    await this.changeSite(name, (site) => {
+      const { [node]: _before, ...others } = site.nodes ?? {};
+      const nodes = rule === undefined ? others : { ...others, [node]: rule };
+      return { ...site, nodes, nodesGeneration: (site.nodesGeneration ?? 0) + 1 };
+    });
+    this.cloud.say('people', `node ${name}/${node} is ${rule ?? 'free'}`);
+  }
+
+  private async changeSite(name: string, change: (before: Site) => Site): Promise<void> {
     await this.untilDone(async () => {
       const entry = await this.specs.get(name);
-      if (entry === undefined || entry.value.cordoned === cordoned) return;
-      const value = { ...entry.value, cordoned, generation: entry.value.generation + 1 };
+      if (entry === undefined) return;
+      const value = { ...change(entry.value), generation: entry.value.generation + 1 };
       await this.specs.put(name, value, entry.revision);
     });
-    this.cloud.say('people', `${cordoned ? 'cordon' : 'uncordon'} ${name}`);
   }
 
   /** A new workload of a kind that chance decides. */

@@ -74,7 +74,7 @@ function stuck(workload: Workload, cloud: Cloud, invariants: Invariants): string
   return roomy.map((s) => `${project}.${name}: ${placed} of ${wanted} are placed, and ${s.name} has room`);
 }
 
-/** The most that one of its nodes has free. */
+/** So much is free on one of its nodes, however what runs there is spread: that the centre cannot know. */
 function freeAt({ nodes }: SimSite): number {
-  return Math.max(...nodes.map(({ machine }) => machine.freeMillicores));
+  return nodes.reduce((sum, { machine }) => sum + machine.freeMillicores, 0) / nodes.length;
 }

@@ -3,6 +3,7 @@ import { Cloud } from './cloud.js';
 import { Faults } from './faults.js';
 import { Invariants, type Broken } from './invariants.js';
 import type { Watcher } from './machine.js';
+import type { SimSite } from './sim-site.js';
 import { People } from './people.js';
 import { watchNodes } from './several-nodes.js';
 import { unrest } from './quiescence.js';
@@ -120,11 +121,32 @@ class Run {
   private people(): void {
     const { cloud, people, random } = this.at;
     const site = random.pick(cloud.sites);
-    if (random.chance(0.15)) {
-      this.asPeople(() => people.cordon(site.name, true));
-      this.asPeople(() => people.cordon(site.name, false), random.between(1_000, 20_000));
+    if (random.chance(0.2)) {
+      this.operate(site);
     } else if (random.chance(0.1)) this.asPeople(() => people.add(`x${random.whole(0, 9)}`));
     else this.asPeople(() => people.alter(random.pick(people.keys())));
+  }
+
+  /** An operator takes a site or a node out of use, and back again after a while. */
+  private operate({ name, nodes, several }: SimSite): void {
+    const { people, random } = this.at;
+    const forMs = random.between(1_000, 25_000);
+    const what = random.weighted({ cordon: 3, drain: 3, evacuate: 1, node: several ? 4 : 0 });
+    switch (what) {
+      case 'cordon':
+        this.asPeople(() => people.cordon(name, true));
+        return this.asPeople(() => people.cordon(name, false), forMs);
+      case 'drain':
+      case 'evacuate':
+        this.asPeople(() => people.empty(name, what, random.between(1_000, 20_000)));
+        return this.asPeople(() => people.empty(name, undefined), forMs);
+      case 'node': {
+        const { node } = random.pick(nodes).machine;
+        const rule = random.pick(['cordoned', 'draining'] as const);
+        this.asPeople(() => people.rule(name, node, rule));
+        return this.asPeople(() => people.rule(name, node, undefined), forMs);
+      }
+    }
   }
 
   private async rest(): Promise<string[]> {

@@ -73,6 +73,18 @@ describe('make before break', () => {
     expect(web.decide()).toBe('stands');
   });
 
+  it('keeps a healthy replica at a site that has become smaller until what replaces it is healthy', () => {
+    const web = new Moving([{ name: 'a' }, { name: 'b', cordoned: true }]);
+    web.decide();
+    web.healthy.set('a', 1);
+    // A node was lost; what is healthy is not what ran on it.
+    web.change('a', { cpuMillicores: 1 });
+    web.change('b', { cordoned: false });
+    expect(web.decide()).toBe('b 1, a 1~1');
+    web.healthy.set('b', 1);
+    expect(web.decide()).toBe('b 1');
+  });
+
   it('does not wait for what is not healthy itself, nor at a site that is lost', () => {
     const ill = new Moving(TWO);
     ill.decide();

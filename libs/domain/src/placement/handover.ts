@@ -115,7 +115,6 @@ function stayRule(request: PlaceRequest, snapshot: Snapshot): (facts: SiteFacts)
   const { workload, present, refusals, generationBefore } = request;
   const changed = generationBefore !== undefined && generationBefore !== workload.generation;
   const limits = changed ? preparedChecks(request, snapshot) : [];
-  const key = workloadKey(workload.project, workload.name);
   return (facts) => {
     const { name, site, state } = facts;
     const here = present.get(name) ?? 0;
@@ -126,10 +125,21 @@ function stayRule(request: PlaceRequest, snapshot: Snapshot): (facts: SiteFacts)
     // A drain alone lets the last healthy copy stay.
     if (site.departure?.kind !== 'drain' && departsAt(facts) <= request.now) return 0;
     if (!mayReside(site, workload.spec.placement.residency)) return 0;
-    // What was preempted has given its room away: it cannot stay.
-    const room = here > 0 ? snapshot.ledger.fitting(name, workload.spec.resources, here, key) : 0;
+    const room = here > 0 ? roomAt(name, here, request, snapshot) : 0;
     return limits.reduce((most, { limit }) => Math.min(most, limit ? limit(facts, here) : most), room);
   };
+}
+
+/**
+ * How many have room where they are. What was preempted has given its room away; where nothing of a higher priority is, the
+ * site has become smaller, and what is healthy there is not what went with its nodes.
+ */
+function roomAt(site: string, here: number, { workload }: PlaceRequest, { ledger }: Snapshot): number {
+  const { project, name, spec } = workload;
+  const room = ledger.fitting(site, spec.resources, here, workloadKey(project, name));
+  if (room >= here) return room;
+  const others = [...(ledger.holdingsAt?.(site).values() ?? [])];
+  return others.some(({ priority = 0 }) => priority > spec.placement.priority) ? room : here;
 }
 
 /** Wanted replicas whose coming is awaited: new at their site and not healthy yet, and those for which no site was found. */
