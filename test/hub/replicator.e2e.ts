@@ -152,6 +152,27 @@ describe('the replicator, with real sites', () => {
     expect((await lab.admin.streamState(DL))?.lastSequence).toBeLessThan(lastSequence + 500);
   });
 
+  it('lets a singleton begin only when the one before has ended it, though DL was wiped while it was away', async () => {
+    await decide('lead', 1, { a: 1 });
+    await holds(a, 'lead', 'Assignment 1.1');
+    expect(await a.report(report('lead', 'a', version(1, 1)))).toEqual({ ok: true });
+    await lab.end(replicator);
+    await lab.admin.request(JETSTREAM_API.streamDelete(DL), {});
+    const moved = placement('lead', version(1, 2), { b: 1 });
+    await lab.decide(workload('lead'), { ...moved, after: ['a'] });
+    replicator = await start();
+    await holds(a, 'lead', 'Tombstone 1.2', CATCH_UP_MS);
+    expect(b.has('lead')).toBeUndefined();
+    const absent = report('lead', 'a', version(1, 2), {
+      state: 'absent',
+      wanted: 0,
+      replicas: [],
+      report: 2,
+    });
+    expect(await a.report(absent)).toEqual({ ok: true });
+    await holds(b, 'lead', 'Assignment 1.2', CATCH_UP_MS);
+  });
+
   it('tells a site that leaves to go, once nothing is left there, and clears up behind it', async () => {
     const names = [...b.held.keys()].map((key) => key.slice('shop.'.length));
     await lab.putSite('b', { membership: 'leaving', generation: 2 });

@@ -12,12 +12,21 @@ import { AccessRulesStore } from './stores/access-rules.store.js';
 import { DeliveredStore } from './stores/delivered.store.js';
 import { DownlinkStore } from './stores/downlink.store.js';
 import { DurablesStore } from './stores/durables.store.js';
+import { ReportedStore } from './stores/reported.store.js';
 import { SiteStores } from './stores/site-stores.js';
 import { WantedStore } from './stores/wanted.store.js';
 import { Writers } from './writers.js';
 
 const HANDLERS = [AnswerDigest, Bury, Deliver, DeliverAccess, HearReports, GuardDownlink, TendSites];
-const STORES = [AccessRulesStore, DeliveredStore, DownlinkStore, DurablesStore, SiteStores, WantedStore];
+const STORES = [
+  AccessRulesStore,
+  DeliveredStore,
+  DownlinkStore,
+  DurablesStore,
+  ReportedStore,
+  SiteStores,
+  WantedStore,
+];
 
 @Module({ controllers: [ReplicatorController], providers: [Active, Writers, ...HANDLERS, ...STORES] })
 export class ReplicatorModule {}

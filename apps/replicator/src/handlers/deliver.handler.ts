@@ -5,6 +5,7 @@ import { differences } from '@skerry/domain';
 import { JsonLog, spanned } from '@skerry/service';
 import { DeliveredStore } from '../stores/delivered.store.js';
 import { DownlinkStore } from '../stores/downlink.store.js';
+import { ReportedStore } from '../stores/reported.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 
 /** Workloads whose writes are under way at once. */
@@ -25,6 +26,7 @@ export class Deliver {
     private readonly wanted: WantedStore,
     private readonly delivered: DeliveredStore,
     private readonly downlink: DownlinkStore,
+    private readonly reported: ReportedStore,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
@@ -76,8 +78,11 @@ export class Deliver {
   private async bring(key: string): Promise<void> {
     const placement = this.wanted.placement(key);
     if (placement === undefined) return;
+    const unknown = placement.after?.filter((site) => !this.delivered.ofWorkload(key).has(site)) ?? [];
+    const holding = await this.reported.holding(key, unknown);
     const writes = differences({
       placement,
+      holding,
       workload: this.wanted.workload(key),
       delivered: this.delivered.ofWorkload(key),
       mayReceive: (site) => this.wanted.mayReceive(site),

@@ -20,6 +20,11 @@ export interface DifferenceInput {
   workload: Workload | undefined;
   /** What lies in `DL` of this workload, by site. */
   delivered: ReadonlyMap<string, Delivered>;
+  /**
+   * Of the sites of `after` for which nothing lies there: those whose newest report says that it has not ended. So it is
+   * after `DL` was lost, or an older copy of it was restored.
+   */
+  holding?: ReadonlySet<string>;
   /** Sites that are members and may be given work: joined or leaving. */
   mayReceive: (site: string) => boolean;
   /** RFC 3339: the moment of the removal, kept in tombstones. */
@@ -35,7 +40,7 @@ export interface DesiredWrite {
 /**
  * The writes that bring what lies in `DL` of one workload to what its placement wants. The newest version wins: an
  * object that is as new or newer is left alone. What is no longer wanted becomes a tombstone; absence never means
- * delete. A singleton is given to a site only when those of `after` have ended it. Undefined: the inputs do not fit each
+ * delete. A singleton is given to a site only when those of `after` have ended it, which are told so. Undefined: the inputs do not fit each
  * other yet.
  */
 export function differences(input: DifferenceInput): DesiredWrite[] | undefined {
@@ -45,7 +50,8 @@ export function differences(input: DifferenceInput): DesiredWrite[] | undefined 
   const writes: DesiredWrite[] = [];
   const kept = new Set<string>();
   // What lies there for a site goes when the site has said that nothing is left.
-  const waits = placement.after?.some((site) => delivered.has(site)) === true;
+  const untold = placement.after?.filter((site) => !delivered.has(site) && input.holding?.has(site)) ?? [];
+  const waits = untold.length > 0 || placement.after?.some((site) => delivered.has(site)) === true;
   for (const object of wanted) {
     if (!input.mayReceive(object.site)) continue;
     kept.add(object.site);
@@ -56,6 +62,9 @@ export function differences(input: DifferenceInput): DesiredWrite[] | undefined 
   for (const [site, there] of delivered) {
     if (kept.has(site) || there.kind === 'Tombstone' || !isNewer(placement.version, there)) continue;
     writes.push({ object: tombstone(placement, site, input.at), expected: there.sequence });
+  }
+  for (const site of untold) {
+    if (input.mayReceive(site)) writes.push({ object: tombstone(placement, site, input.at), expected: 0 });
   }
   return writes;
 }

@@ -179,11 +179,18 @@ test('a singleton is given to its new site only when the one before has ended it
   const asked = workload();
   const moved = placement({ b: 1 }, { after: ['a'], version: version(1, 2) });
   const there: Delivered = { kind: 'Assignment', version: version(1, 1), sequence: 7 };
-  const writes = (delivered: ReadonlyMap<string, Delivered>) =>
-    differences({ placement: moved, workload: asked, delivered, mayReceive: () => true, at: AT })?.map(
-      ({ object }) => [object.kind, object.site],
-    );
+  const writes = (delivered: ReadonlyMap<string, Delivered>, holding: string[] = []) =>
+    differences({
+      placement: moved,
+      workload: asked,
+      delivered,
+      holding: new Set(holding),
+      mayReceive: () => true,
+      at: AT,
+    })?.map(({ object }) => [object.kind, object.site]);
   expect(writes(new Map([['a', there]]))).toEqual([['Tombstone', 'a']]);
   expect(writes(new Map([['a', { ...there, kind: 'Tombstone', version: version(1, 2) }]]))).toEqual([]);
   expect(writes(new Map())).toEqual([['Assignment', 'b']]);
+  // DL is gone, and the one before has said nothing of an end.
+  expect(writes(new Map(), ['a'])).toEqual([['Tombstone', 'a']]);
 });
