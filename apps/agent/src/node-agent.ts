@@ -6,6 +6,7 @@ import {
   LIMITS,
   type Desired,
   type DriverName,
+  type NodeRule,
   type Override,
 } from '@skerry/contracts';
 import type { Grant, Room } from '@skerry/domain';
@@ -147,6 +148,17 @@ export class NodeAgent {
       !isWorkloadObject(object) ||
       compareVersions(object.version, allotment.version) < 0
     );
+  }
+
+  /** Whether this node was removed from its site, which has others: it lets go what it has, and takes no part. */
+  get removed(): boolean {
+    return this.roster.several && this.ruleOf(this.site.node) === 'removed';
+  }
+
+  /** What operators want of a node of this site. */
+  ruleOf(node: string): NodeRule | undefined {
+    const nodes = this.store.nodeRules?.nodes;
+    return nodes !== undefined && Object.hasOwn(nodes, node) ? nodes[node] : undefined;
   }
 
   /** Drivers that assignments may ask for. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Bus } from '@skerry/bus';
 import {
   logPageSchema,
+  memberSchema,
   SITE,
   SITE_BUCKETS,
   SITE_EPOCH_KEY,
@@ -20,11 +21,15 @@ import {
   tombstone,
 } from './site-under-test.suite.js';
 
+/** Until then what a removed node may have run is not told as gone: counted from when the last controller began. */
+const LEASE_OVER_MS = 30_000;
 const ROOM = { cpuMillicores: 1_000, memoryMiB: 10_000, diskMiB: 10_000 };
-const NODES = ['n1', 'n2', 'n3'];
 
 /** One site with real agents and a real server; what one test leaves is what the next finds. */
-describe('a site of three nodes', () => {
+describe('a site of several nodes', () => {
+  /** One of them is removed first. */
+  const NODES = ['n1', 'n2', 'n3', 'n4'];
+  let removed = '';
   let site: SiteUnderTest;
   let hub: HubStandIn;
   /** A connection to look at what lies at the site. */
@@ -79,8 +84,7 @@ describe('a site of three nodes', () => {
 
   beforeAll(async () => {
     site = await SiteUnderTest.make({ allocatable: ROOM });
-    await site.addNode('n2');
-    await site.addNode('n3');
+    for (const node of ['n2', 'n3', 'n4', 'never']) await site.addNode(node);
     await site.startServer();
     hub = await HubStandIn.at(site);
     looks = await site.connect();
@@ -96,6 +100,37 @@ describe('a site of three nodes', () => {
     process.stdout.write(`${said.join('\n')}\n`);
   }, 60_000);
 
+  it('takes from a removed node all it has, the lease too, and lets it in no more', async () => {
+    removed = await controller();
+    hub.want(assignment('first', { replicas: 4 }));
+    expect(nodesOf(await hub.running('first', 4)).toSorted()).toEqual(NODES);
+    hub.want({ kind: 'NodeRules', site: 's1', generation: 1, nodes: { [removed]: 'removed' } });
+    await running('first', 4, removed);
+    expect((await epoch())?.by).not.toBe(removed);
+    await eventually('it has let go what it ran', async () => (await pidsOn(removed)).length === 0);
+    await eventually('told as removed', () => hub.nodes.get(removed)?.phase === 'removed');
+    const members = looks.bucket(SITE_BUCKETS.members, (v) => memberSchema.parse(v));
+    const before = (await members.get(removed))?.value.incarnation;
+    await kill(removed);
+    await start(removed);
+    agents.delete(removed);
+    NODES.splice(NODES.indexOf(removed), 1);
+    hub.want(tombstone('first'));
+    await controller();
+    expect((await members.get(removed))?.value.incarnation).toBe(before);
+  });
+
+  it('is closed to a node whose key was taken out of its server’s configuration', async () => {
+    await (await site.connect('never')).close();
+    await site.takeKeyAway('never');
+    const closed = await eventually('its key opens nothing', async () => {
+      const bus = await site.connect('never').catch(() => undefined);
+      await bus?.close();
+      return bus === undefined;
+    });
+    expect(closed).toBe(true);
+  });
+
   it('spreads replicas over its nodes, runs each once, and reports as one', async () => {
     hub.want(
       assignment('web', { replicas: 3 }),
@@ -103,44 +138,13 @@ describe('a site of three nodes', () => {
     );
     const web = await hub.running('web', 3);
     expect(nodesOf(web).toSorted()).toEqual(NODES);
-    expect(nodesOf(await hub.running('many', 6)).toSorted()).toEqual(['n1', 'n1', 'n2', 'n2', 'n3', 'n3']);
+    expect(nodesOf(await hub.running('many', 6)).toSorted()).toEqual(NODES.flatMap((n) => [n, n]));
     expect((await Promise.all(NODES.map(pidsOn))).map((p) => p.length)).toEqual([1, 1, 1]);
     const capacity = hub.beats.at(-1)?.beat.capacity.shapes;
     expect(capacity).toEqual([{ nodes: 3, ...ROOM }]);
     expect(NODES.map((n) => hub.nodes.get(n)?.phase)).toEqual(['ready', 'ready', 'ready']);
     const perSecond = hub.beats.filter(({ at }) => at > Date.now() - 4_000).length;
     expect(perSecond).toBeLessThanOrEqual(5);
-  });
-
-  it('tells the lines of all its nodes, and ends when all had their say', async () => {
-    hub.want(
-      assignment('talk', { replicas: 3, run: { command: ['/bin/sh', '-c', 'echo here; exec sleep 1000'] } }),
-    );
-    await hub.running('talk', 3);
-    const pages: LogPage[] = [];
-    const id = '0'.repeat(32);
-    const hears = hub.bus.listen(SITE.answer(id), (m) => pages.push(logPageSchema.parse(m.json())));
-    hub.bus.say(SITE.request('logs'), { id, project: 'shop', name: 'talk', tail: 10, follow: false });
-    await eventually('the end', () => pages.at(-1)?.done);
-    await hears.drain();
-    expect(new Set(pages.flatMap((p) => p.lines.map((l) => l.replica))).size).toBe(3);
-    expect(pages.filter((p) => p.done)).toHaveLength(1);
-    hub.want(tombstone('talk'));
-    await hub.seen('talk', (o) => o.state === 'absent');
-  });
-
-  it('starts on the others what a dead node ran, and restarts nothing else', async () => {
-    const before = hub.newest('web');
-    const victim = other(await controller());
-    const began = Date.now();
-    await crash(victim);
-    const after = await running('web', 3, victim);
-    expect(took('node killed -9, its replicas run on the others', began)).toBeLessThan(8_000);
-    const kept = before?.replicas.filter((r) => r.node !== victim) ?? [];
-    for (const r of kept) expect(after.replicas.find((x) => x.slot === r.slot)?.pid).toBe(r.pid);
-    expect(hub.nodes.get(victim)?.phase).toBe('lost');
-    await start(victim);
-    await controller();
   });
 
   it('goes on when its controller dies, and its reports rise over controllers', async () => {
@@ -178,6 +182,37 @@ describe('a site of three nodes', () => {
     const epochs = entries.flatMap((e) => (e?.value.kind === 'Allotment' ? [e.value.epoch] : []));
     expect(new Set(epochs.filter((e) => e > (was?.at ?? 0)))).toEqual(new Set([is?.at]));
     expect(nodesOf(hub.newest('pin'))).not.toContain(frozen);
+    await controller();
+  });
+
+  it('tells the lines of all its nodes, and ends when all had their say', async () => {
+    hub.want(
+      assignment('talk', { replicas: 3, run: { command: ['/bin/sh', '-c', 'echo here; exec sleep 1000'] } }),
+    );
+    await hub.running('talk', 3);
+    const pages: LogPage[] = [];
+    const id = '0'.repeat(32);
+    const hears = hub.bus.listen(SITE.answer(id), (m) => pages.push(logPageSchema.parse(m.json())));
+    hub.bus.say(SITE.request('logs'), { id, project: 'shop', name: 'talk', tail: 10, follow: false });
+    await eventually('the end', () => pages.at(-1)?.done);
+    await hears.drain();
+    expect(new Set(pages.flatMap((p) => p.lines.map((l) => l.replica))).size).toBe(3);
+    expect(pages.filter((p) => p.done)).toHaveLength(1);
+    hub.want(tombstone('talk'));
+    await hub.seen('talk', (o) => o.version.generation === 2 && o.replicas.length === 0);
+  });
+
+  it('starts on the others what a dead node ran, and restarts nothing else', async () => {
+    const before = hub.newest('web');
+    const victim = other(await controller());
+    const began = Date.now();
+    await crash(victim);
+    const after = await running('web', 3, victim);
+    expect(took('node killed -9, its replicas run on the others', began)).toBeLessThan(8_000);
+    const kept = before?.replicas.filter((r) => r.node !== victim) ?? [];
+    for (const r of kept) expect(after.replicas.find((x) => x.slot === r.slot)?.pid).toBe(r.pid);
+    expect(hub.nodes.get(victim)?.phase).toBe('lost');
+    await start(victim);
     await controller();
   });
 
@@ -224,18 +259,24 @@ describe('a site of three nodes', () => {
     const least: number[] = [];
     const counts = () => least.push(nodesOf(hub.newest('web')).length);
     const timer = setInterval(counts, 20);
-    hub.want({ kind: 'NodeRules', site: 's1', generation: 1, nodes: { [victim]: 'draining' } });
+    hub.want({
+      kind: 'NodeRules',
+      site: 's1',
+      generation: 2,
+      nodes: { [removed]: 'removed', [victim]: 'draining' },
+    });
     await running('web', 3, victim);
     clearInterval(timer);
     expect(Math.min(...least)).toBe(3);
     await eventually('told as draining', () => hub.nodes.get(victim)?.phase === 'draining');
-    hub.want({ kind: 'NodeRules', site: 's1', generation: 2, nodes: {} });
+    hub.want({ kind: 'NodeRules', site: 's1', generation: 3, nodes: { [removed]: 'removed' } });
     await eventually('told as ready', () => hub.nodes.get(victim)?.phase === 'ready');
   });
 
   it('removes everywhere what is removed, and forgets it when every node has said so', async () => {
     hub.want(tombstone('web'), tombstone('pin'), tombstone('alone'));
-    for (const name of ['web', 'pin', 'alone']) await hub.seen(name, (o) => o.state === 'absent');
+    for (const name of ['web', 'pin', 'alone'])
+      await hub.seen(name, (o) => o.state === 'absent', LEASE_OVER_MS);
     expect((await Promise.all(NODES.map(pidsOn))).flat()).toEqual([]);
     const seen = looks.bucket(SITE_BUCKETS.seen, (v) => v);
     await eventually(
@@ -245,5 +286,16 @@ describe('a site of three nodes', () => {
     await eventually('nobody has to be told', async () => {
       return (await allotmentBucket(looks).get('shop.web')) === undefined;
     });
-  });
+  }, 60_000);
+
+  it('waits for a removed node no more once its lease must be over: it is no member', async () => {
+    await hub.seen('first', (o) => o.state === 'absent', LEASE_OVER_MS);
+    const members = looks.bucket(SITE_BUCKETS.members, (v) => v);
+    await eventually('it is no member', async () => !(await members.keys()).includes(removed));
+    await eventually('nobody has to be told', async () => {
+      return (await allotmentBucket(looks).get('shop.first')) === undefined;
+    });
+    const seen = await looks.bucket(SITE_BUCKETS.seen, (v) => v).keys();
+    expect(seen.filter((key) => key.startsWith(`${removed}.`))).toEqual([]);
+  }, 60_000);
 });

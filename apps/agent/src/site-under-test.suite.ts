@@ -123,12 +123,13 @@ export class SiteUnderTest {
     this.server = undefined;
   }
 
-  /** Talks to the site's server with the agent's own key. */
-  async connect(): Promise<Bus> {
+  /** Talks to the site's server with the key of an agent, by default of the first; rejects when it is not let in. */
+  async connect(node?: string): Promise<Bus> {
     return await connectBus({
       servers: [`127.0.0.1:${this.port}`],
       name: 'test',
-      nkeySeedFile: join(this.dir, 'agent.seed'),
+      ...(node === undefined ? {} : { firstConnectMs: 1_000 }),
+      nkeySeedFile: join(this.nodeDir(node), 'agent.seed'),
       onAlarm: () => undefined,
     });
   }
@@ -172,6 +173,14 @@ export class SiteUnderTest {
     await writePrivateFile(join(folder, 'site.json'), JSON.stringify({ ...file, ...own, ...site }));
     this.server?.kill('SIGHUP');
     this.nodes.add(node);
+  }
+
+  /** Takes the key of a further node out of the server's configuration, as `deploy/site/README.md` says. */
+  async takeKeyAway(node: string): Promise<void> {
+    const conf = join(this.dir, 'leaf.conf');
+    const lines = (await readFile(conf, 'utf8')).split('\n');
+    await writePrivateFile(conf, lines.filter((line) => !line.endsWith(`# node ${node}`)).join('\n'));
+    this.server?.kill('SIGHUP');
   }
 
   /** Agents that run. */

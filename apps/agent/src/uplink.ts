@@ -18,6 +18,8 @@ const DOWNLINK_RETRY_MS = 1_000;
 export class Uplink {
   private bus: Bus | undefined;
   private readonly ends: (() => Promise<void> | void)[] = [];
+  /** Ends of what answers people and the hub: a removed node answers nobody. */
+  private readonly answers: (() => Promise<void> | void)[] = [];
   private downlink: Downlink | undefined;
   private readonly tombstones: Tombstones;
   /** Who speaks for the site; undefined until this agent was connected once. */
@@ -38,6 +40,7 @@ export class Uplink {
   /** Ends it; what lies in the outbox is carried up by the next agent. */
   async close(): Promise<void> {
     this.closed = true;
+    await this.answerNobody();
     for (const end of this.ends.toReversed()) await end();
     await this.bus?.close();
     void this.ready;
@@ -66,17 +69,18 @@ export class Uplink {
       lastSequence: () => this.downlink?.lastSequence ?? 0,
     });
     this.command = command;
+    command.onAside(() => void this.answerNobody());
     this.ends.push(async () => await command.close());
     const sweep = setInterval(() => void this.sweep(this.tombstones), TOMBSTONE_SWEEP_MS).unref();
     this.ends.push(() => clearInterval(sweep));
     await command.start();
-    this.answer(bus);
+    if (!agent.removed) this.answer(bus);
     // Nothing that runs waits for it.
     void this.until('journal', SETUP_RETRY_MS, async () => await this.serveHere(bus, command));
     await this.bringDown(bus);
   }
 
-  /** Enters this node among those of the site, and again whenever its entry is gone. */
+  /** Enters this node among those of the site, and again whenever its entry is gone, unless it was removed. */
   private async register(bus: Bus): Promise<void> {
     const { agent } = this;
     const me = {
@@ -86,9 +90,10 @@ export class Uplink {
       labels: agent.site.labels,
       report: nodeReport(agent.site, agent.facts),
     };
-    await agent.roster.register(bus, me);
+    if (!agent.removed) await agent.roster.enter(bus, me);
+    await agent.roster.follow(bus);
     const again = (connected: boolean) => {
-      if (!connected) return;
+      if (!connected || agent.removed) return;
       agent.roster
         .enter(bus, me)
         .catch((error: unknown) =>
@@ -104,8 +109,12 @@ export class Uplink {
       command,
       onDecided: () => command.requestDigest(),
     });
-    if (this.closed) return await local.close();
-    this.ends.push(async () => await local.close());
+    if (this.closed || this.agent.removed) return await local.close();
+    this.answers.push(async () => await local.close());
+  }
+
+  private async answerNobody(): Promise<void> {
+    for (const end of this.answers.splice(0).toReversed()) await end();
   }
 
   private answer(bus: Bus): void {
@@ -115,8 +124,11 @@ export class Uplink {
       logSources: (project, name) => agent.logSources(project, name),
       lastWord: () => (agent.roster.several ? (this.command?.acting === true ? 'later' : 'never') : 'now'),
     });
-    this.keep(bus.listen(SITE.requests, (m) => this.asked(m.subject, m, logs)));
-    this.ends.push(() => logs.close());
+    const hears = bus.listen(SITE.requests, (m) => this.asked(m.subject, m, logs));
+    this.answers.push(
+      async () => await hears.drain(),
+      () => logs.close(),
+    );
   }
 
   private async bringDown(bus: Bus): Promise<void> {

@@ -47,6 +47,8 @@ export class Controller implements SiteSummary {
   private readonly dirty = new Set<string>();
   /** Workloads that wait for what nobody tells: a singleton until it must have ended, a removed one until all nodes know. */
   private readonly waiting = new Set<string>();
+  /** Nodes that are being taken out. */
+  private readonly leaving = new Set<string>();
   private readonly bucket: Bucket<AllotmentValue>;
   private readonly reporter: Reporter;
   private readonly reports: SiteReports;
@@ -175,8 +177,24 @@ export class Controller implements SiteSummary {
     if (!this.acting()) return;
     const changed = this.site.look();
     this.site.publish();
+    for (const node of this.site.gone) this.takeOut(node);
     if (changed) return this.touchAll();
     for (const key of this.waiting) this.seen(key);
+  }
+
+  /** Takes a node out of the site that was removed; what waits for the word of every node then waits for it no more. */
+  private takeOut(node: string): void {
+    if (this.leaving.has(node)) return;
+    this.leaving.add(node);
+    const { agent } = this.options;
+    this.reports
+      .forgetNode(node)
+      .then(async () => await agent.roster.leave(this.bus, node))
+      .then(() => agent.log.info('a removed node is taken out of the site', { node }))
+      .catch((error: unknown) =>
+        agent.log.debug('a removed node was not taken out', { node, reason: reason(error) }),
+      )
+      .finally(() => this.leaving.delete(node));
   }
 
   private touchAll(): void {
@@ -287,7 +305,7 @@ export class Controller implements SiteSummary {
     const { site, reports } = this;
     const told = site.names.every((name) => site.isPresent(name) && site.hasApplied(name, revision));
     if (!told || this.pending.has(key)) return;
-    if ([...reports.of(key).values()].some((r) => !isGone(r, tombstone))) return;
+    if ([...reports.of(key)].some(([node, r]) => site.isMember(node) && !isGone(r, tombstone))) return;
     await reports.forget(key);
     await this.bucket.delete(key, revision);
   }

@@ -63,7 +63,7 @@ export class SiteNodes {
   }
 
   standing(name: string): NodePhase {
-    const rule = this.agent.store.nodeRules?.nodes[name];
+    const rule = this.agent.ruleOf(name);
     if (rule === 'removed') return 'removed';
     const hearing = hearingOf(this.heard, name);
     if (hearing === 'lost') return 'lost';
@@ -109,6 +109,16 @@ export class SiteNodes {
   capacity() {
     const counted = countedNodes(this.standings());
     return capacityOfNodes(this.rooms().filter(({ name }) => counted.has(name)));
+  }
+
+  /** Members that were removed and on which nothing can run any more under a lease of the site. */
+  get gone(): string[] {
+    return this.names.filter((name) => this.standing(name) === 'removed' && this.leaseIsOver(name));
+  }
+
+  /** Whether a node belongs to the site. */
+  isMember(name: string): boolean {
+    return this.members.has(name);
   }
 
   /** Whether a node acts on this revision of the allotments, and has reported everything since. */

@@ -11,7 +11,7 @@ import {
   type Observed,
   type Tombstone,
 } from '@skerry/contracts';
-import { mergeReplicas, mergeRuns } from '@skerry/domain';
+import { hasEnded, mergeReplicas, mergeRuns } from '@skerry/domain';
 import type { Report } from '../replicas/supervisor.js';
 import type { SiteNodes } from './site-nodes.js';
 import type { NodeReports } from './site-state.js';
@@ -29,21 +29,26 @@ const NONE: NodeReports = new Map<string, Observed>();
 /** What the nodes of a site report, and the one report that the hub gets of it. */
 export class SiteReports {
   private readonly seen = new Map<string, Map<string, Observed>>();
+  /** By key of the bucket: the revision of what is known. */
+  private readonly revisions = new Map<string, number>();
   private following: Following | undefined;
   /** Until no lease of a lost node can be left, by workload. */
   private readonly waiting = new Map<string, NodeJS.Timeout>();
 
   constructor(
     private readonly bus: Bus,
-    private readonly nodes: SiteNodes,
+    private readonly nodes: Pick<
+      SiteNodes,
+      'hasApplied' | 'known' | 'leaseIsOver' | 'leaseLeftMs' | 'lost' | 'names'
+    >,
     private readonly changed: (key: string) => void,
   ) {}
 
   /** Follows what nodes report; resolves when all that lies there is known. */
   async follow(): Promise<void> {
     this.following = await this.bucket().follow((change) => {
-      if (change.kind !== 'malformed')
-        this.learn(change.key, change.kind === 'put' ? change.value : undefined);
+      if (change.kind === 'put') this.learn(change.key, change.value, change.revision);
+      else if (change.kind === 'gone') this.learn(change.key);
     });
     await this.following.caughtUp;
   }
@@ -62,9 +67,20 @@ export class SiteReports {
     return this.seen.get(key) ?? NONE;
   }
 
-  /** Forgets what nodes reported of a workload that is gone everywhere. */
+  /**
+   * Forgets what nodes reported of a workload that is gone everywhere. Throws `Conflict` when one has reported since: it was
+   * applied anew, and the node says it once.
+   */
   async forget(key: string): Promise<void> {
-    for (const node of this.of(key).keys()) await this.bucket().delete(`${node}.${key}`);
+    for (const node of this.of(key).keys()) await this.delete(`${node}.${key}`);
+  }
+
+  /** Forgets what a node reported that was removed, but for what has ended there for good: that is not run again elsewhere. */
+  async forgetNode(node: string): Promise<void> {
+    for (const [key, reports] of this.seen) {
+      const report = reports.get(node);
+      if (report !== undefined && !report.replicas.some(hasEnded)) await this.delete(`${node}.${key}`);
+    }
   }
 
   /** The site's report of a workload that is wanted; undefined while its newest version is undecided. */
@@ -111,7 +127,13 @@ export class SiteReports {
     return new Set([...lost].filter((node) => !waits.includes(node)));
   }
 
-  private learn(seenKey: string, report: Observed | undefined): void {
+  private async delete(seenKey: string): Promise<void> {
+    await this.bucket().delete(seenKey, this.revisions.get(seenKey));
+  }
+
+  private learn(seenKey: string, report?: Observed, revision?: number): void {
+    if (revision === undefined) this.revisions.delete(seenKey);
+    else this.revisions.set(seenKey, revision);
     const [node = '', project = '', name = ''] = seenKey.split('.');
     const key = workloadKey(project, name);
     const reports = this.seen.get(key) ?? new Map<string, Observed>();

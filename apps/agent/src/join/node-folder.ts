@@ -33,7 +33,8 @@ export async function makeNodeFolder(options: NodeFolderOptions): Promise<{ fold
   if (known !== undefined || named.value === site.node)
     throw new Error(`this site has a node ${named.value}: names of nodes are used once`);
   const key = NKey.create('user');
-  await allow(places.leafConf, (await readSeed(places.agentSeed)).publicKey, key.publicKey);
+  const first = (await readSeed(places.agentSeed)).publicKey;
+  await allow(places.leafConf, { first, key: key.publicKey, node: named.value });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
   await writeSeed(join(folder, 'agent.seed'), key);
@@ -49,15 +50,19 @@ export async function makeNodeFolder(options: NodeFolderOptions): Promise<{ fold
   return { folder, told: await reload(places.leafServer) };
 }
 
-/** Writes one more key beside that of the first agent, with the same rights. */
-async function allow(conf: string, first: string, key: string): Promise<void> {
+/** Writes one more key beside that of the first agent, with the same rights, and whose it is: so it is found to be taken away. */
+async function allow(
+  conf: string,
+  { first, key, node }: { first: string; key: string; node: string },
+): Promise<void> {
   const text = await readFile(conf, 'utf8');
   const entry = new RegExp(`^([ \\t]*)\\{\\s*nkey: "${first}"\\s*\\}\\n`, 'm').exec(text);
   if (entry === null)
     throw new Error(
       `${conf} does not name the key of this agent: add \`{ nkey: "${key}" }\` to the users of SITE`,
     );
-  const more = entry[0].replace(first, key);
+  // One line, so that it is taken away as one.
+  const more = `${entry[1]}{ nkey: "${key}" } # node ${node}\n`;
   await writePrivateFile(conf, text.replace(entry[0], entry[0] + more));
 }
 

@@ -21,6 +21,8 @@ export interface HeardNode extends NodeBeat {
 export interface BeatsOptions {
   node: string;
   incarnation: string;
+  /** Whether a node was removed from the site: what it says does not count. */
+  removed: (node: string) => boolean;
   /** What is said of this node. */
   state: () => Pick<NodeBeat, 'reported' | 'seen' | 'applied' | 'held' | 'running' | 'troubles'>;
   /** What this node says as the controller; undefined when it is not. */
@@ -71,6 +73,12 @@ export class Beats {
     return this.nodes;
   }
 
+  /** Names of those that were heard lately. */
+  get present(): string[] {
+    const since = performance.now() - NODE_TIMINGS.lostAfterMs;
+    return [...this.nodes].flatMap(([name, { at }]) => (at > since ? [name] : []));
+  }
+
   /** Who spoke last as the controller, unless it has been silent since. */
   get controller(): string | undefined {
     const last = this.newestPulse;
@@ -90,9 +98,8 @@ export class Beats {
     this.bus.say(LOCAL.beat, { node, incarnation, beat: this.beat, ...state() } satisfies NodeBeat);
     const acting = pulse();
     if (acting === undefined) return;
-    const heard = Object.fromEntries(
-      [...this.nodes].map(([name, n]) => [name, `${n.incarnation}.${n.beat}`]),
-    );
+    const answered = [...this.nodes].filter(([name]) => !this.options.removed(name));
+    const heard = Object.fromEntries(answered.map(([name, n]) => [name, `${n.incarnation}.${n.beat}`]));
     this.bus.say(LOCAL.pulse, { controller: node, heard, ...acting } satisfies SitePulse);
   }
 
@@ -102,7 +109,8 @@ export class Beats {
 
   private hear(body: unknown): void {
     const parsed = parseAcross(nodeBeatSchema, body);
-    if (!parsed.ok) return;
+    // Of a removed one the last that was answered counts: until its lease is over.
+    if (!parsed.ok || this.options.removed(parsed.value.node)) return;
     this.nodes.set(parsed.value.node, { ...parsed.value, at: performance.now() });
   }
 

@@ -82,6 +82,6 @@ export class LoneNode implements SiteSummary {
   }
 
   private get rule(): NodeRule | undefined {
-    return this.agent.store.nodeRules?.nodes[this.agent.site.node];
+    return this.agent.ruleOf(this.agent.site.node);
   }
 }

@@ -44,9 +44,9 @@ export class Roster {
     this.listeners.add(listener);
   }
 
-  /** Enters this node, and follows who else there is; resolves when all are known. */
-  async register(bus: Bus, me: Member): Promise<void> {
-    await this.enter(bus, me);
+  /** Follows who belongs to the site; resolves when all are known. */
+  async follow(bus: Bus): Promise<void> {
+    await bus.ensureBucket(SITE_BUCKETS.members);
     await this.following?.drain();
     this.following = await memberBucket(bus).follow((change) => {
       if (change.kind === 'malformed') return this.log.error('a member cannot be read', { ...change });

@@ -46,6 +46,8 @@ export class SiteCommand {
   private asking: NodeJS.Timeout | undefined;
   private turning: Promise<void> = Promise.resolve();
   private closed = false;
+  private isAside = false;
+  private stoodAside: () => void = () => undefined;
   private readonly ends: (() => Promise<void> | void)[] = [];
 
   constructor(private readonly options: CommandOptions) {}
@@ -79,7 +81,12 @@ export class SiteCommand {
 
   /** Nodes that are there, as far as this one knows. */
   get nodes(): number {
-    return this.beats === undefined ? 1 : Math.max(1, this.beats.heard.size);
+    return Math.max(1, this.beats?.present.length ?? 1);
+  }
+
+  /** Called when this node was removed from its site. */
+  onAside(listener: () => void): void {
+    this.stoodAside = listener;
   }
 
   /** Name of the node that controls the site, as far as this one knows. */
@@ -119,7 +126,9 @@ export class SiteCommand {
   private async begin(): Promise<void> {
     while (!this.closed) {
       try {
-        return this.options.agent.roster.several ? await this.beginSeveral() : await this.beginAlone();
+        const { removed, roster } = this.options.agent;
+        if (removed) return await this.standAside();
+        return roster.several ? await this.beginSeveral() : await this.beginAlone();
       } catch (error) {
         this.options.agent.log.debug('cannot speak for the site yet', { reason: reason(error) });
         await new Promise((go) => setTimeout(go, RETRY_MS).unref());
@@ -165,11 +174,29 @@ export class SiteCommand {
     });
   }
 
+  /** This node was removed: it gives the lease back, says nothing and asks nobody. What it is to let go it still hears. */
+  private async standAside(): Promise<void> {
+    const { agent, bus } = this.options;
+    if (this.isAside) return;
+    await agent.book.follow(bus);
+    this.isAside = true;
+    await this.lease?.release();
+    this.localDigest?.close();
+    this.beats?.stop();
+    this.lone?.end();
+    await this.voice?.stop();
+    this.voice = undefined;
+    agent.reporter.close();
+    agent.log.warn('this node was removed from its site: it takes no part any more');
+    this.stoodAside();
+  }
+
   private beatsOf(bus: Bus): Beats {
     const { agent } = this.options;
     return new Beats(bus, {
       node: agent.site.node,
       incarnation: agent.incarnation,
+      removed: (node) => agent.ruleOf(node) === 'removed',
       state: () => ({
         reported: agent.reporter.idle,
         seen: agent.reporter.lastSequence,
@@ -231,7 +258,10 @@ export class SiteCommand {
 
   /** What was accepted for the site and is not here is asked for. */
   private taken(key: string): void {
-    if (key === NODE_RULES) this.lone?.look();
+    if (key === NODE_RULES) {
+      this.lone?.look();
+      if (this.options.agent.removed) this.turn();
+    }
     this.control?.touch(key);
     if (this.localDigest === undefined || this.control !== undefined || this.asking !== undefined) return;
     if (!this.options.agent.lacks(key)) return;
