@@ -1,12 +1,14 @@
 import { BreakableCloud, describeBreak, type Break } from './failover-cloud.js';
 import type { PartContext } from './failover-parts.js';
-import { loseAndReturn, reportLosses, type LossSample } from './failover-sites.js';
+import { loseAndReturn, replicasAt, reportLosses, restartedOf, type LossSample } from './failover-sites.js';
+import { percentile } from './report.js';
 
 const REPLICAS = 5;
 /** Of each site; what fails at once is this and the same of the others that fail with it. */
 const MOCKS_PER_SITE = 100;
 const REAL_WORKLOADS = 10;
 const PLACED_MS = 60_000;
+const HALF_OPEN_RUNS = 5;
 /** Between a site's return and the next loss. */
 const REST_MS = 1_000;
 
@@ -38,6 +40,7 @@ export async function loseSites({ report, sizes, say }: PartContext): Promise<vo
       realSamples.reduce((sum, s) => sum + s.restarted, 0),
       'replicas',
     );
+    await halfOpenLinks(cloud, sites.slice(0, HALF_OPEN_RUNS), { report, real });
     for (const name of real) await cloud.client.remove('bench', name);
     const count = Math.ceil((sizes.sites * MOCKS_PER_SITE) / REPLICAS);
     const mockSamples = await manyLosses(cloud, sites, {
@@ -51,6 +54,38 @@ export async function loseSites({ report, sizes, say }: PartContext): Promise<vo
   } finally {
     await cloud.end();
   }
+}
+
+/**
+ * `half_open.*`: the packets of a site's connections are dropped, those of new ones are not. From then until what is applied
+ * for that site runs there: its server has to notice that nobody answers. Nothing that runs may be started anew for it.
+ */
+async function halfOpenLinks(
+  cloud: BreakableCloud,
+  sites: readonly string[],
+  { report, real }: { report: PartContext['report']; real: readonly string[] },
+): Promise<void> {
+  const took: number[] = [];
+  let restarted = 0;
+  for (const site of sites) {
+    const before = replicasAt(cloud, site, real);
+    const name = `link-${site}`;
+    const brokenAt = await cloud.break(site, { kind: 'half-open' });
+    await cloud.apply([only(site, mock(name))]);
+    const runs = await cloud.timeline.until(
+      () => cloud.timeline.running(name) === 1,
+      PLACED_MS,
+      () => `${name} runs at ${site}`,
+    );
+    took.push(runs - brokenAt);
+    await cloud.mend(site, { kind: 'half-open' });
+    await cloud.ready([site]);
+    restarted += restartedOf(before, replicasAt(cloud, site, real));
+    await cloud.client.remove('bench', name);
+  }
+  report.add('half_open.running_ms_p50', percentile(took, 0.5), 'ms');
+  report.add('half_open.running_ms_max', Math.max(...took), 'ms');
+  report.add('half_open.restarts', restarted, 'replicas');
 }
 
 interface Losing {
@@ -98,15 +133,21 @@ function sleeper(name: string): unknown {
   return document(name, { command: ['sleep', '1000000'], stop: { graceMs: 1_000 } });
 }
 
-function mock(name: string): unknown {
+function mock(name: string): Document {
   return document(name, { driver: 'mock' });
 }
 
-function document(name: string, run: object): unknown {
-  return {
-    apiVersion: 'skerry/v1',
-    kind: 'Workload',
-    metadata: { name, project: 'bench' },
-    spec: { run, resources: { cpuMillicores: 1, memoryMiB: 1 }, placement: { replicas: REPLICAS } },
-  };
+/** One replica, at this site or nowhere. */
+function only(site: string, { spec, ...rest }: Document): Document {
+  return { ...rest, spec: { ...spec, placement: { replicas: 1, sites: { required: { site } } } } };
+}
+
+interface Document {
+  spec: { run: object; resources: object; placement: object };
+}
+
+function document(name: string, run: object): Document {
+  const about = { apiVersion: 'skerry/v1', kind: 'Workload', metadata: { name, project: 'bench' } };
+  const spec = { run, resources: { cpuMillicores: 1, memoryMiB: 1 }, placement: { replicas: REPLICAS } };
+  return { ...about, spec };
 }

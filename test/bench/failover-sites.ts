@@ -35,7 +35,7 @@ export async function loseAndReturn(
 ): Promise<LossSample[]> {
   const losses: Loss[] = sites.map((site) => {
     const workloads = cloud.timeline.workloadsAt(site);
-    return { site, brokenAt: 0, workloads, before: replicasOf(cloud, site, workloads) };
+    return { site, brokenAt: 0, workloads, before: replicasAt(cloud, site, workloads) };
   });
   for (const loss of losses) loss.brokenAt = await cloud.break(loss.site, how);
   const gone = new Set(sites);
@@ -53,7 +53,7 @@ export async function loseAndReturn(
       restoredMs: restoredAt - loss.brokenAt,
       afterLostMs: restoredAt - lostAt,
       doubleMs: single - (mendedAt.get(loss.site) ?? Number.NaN),
-      restarted: restartedOf(loss.before, replicasOf(cloud, loss.site, loss.workloads)),
+      restarted: restartedOf(loss.before, replicasAt(cloud, loss.site, loss.workloads)),
     };
   });
 }
@@ -95,13 +95,17 @@ async function untilSingle(
 }
 
 /** A site's replicas by id, each with what changes when it is started anew. */
-function replicasOf(cloud: BreakableCloud, site: string, workloads: readonly string[]): Map<string, string> {
+export function replicasAt(
+  cloud: BreakableCloud,
+  site: string,
+  workloads: readonly string[],
+): Map<string, string> {
   const replicas = workloads.flatMap((w) => cloud.timeline.reports(w).get(site)?.replicas ?? []);
   return new Map(replicas.map((r) => [r.id, `${r.pid ?? ''} ${r.restarts}`]));
 }
 
 /** Replicas that are there before and after, and were started anew in between. */
-function restartedOf(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): number {
+export function restartedOf(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): number {
   return [...before].filter(([id, was]) => after.has(id) && after.get(id) !== was).length;
 }
 
