@@ -1,4 +1,5 @@
-import { BUCKETS, bucketStream, STREAMS } from '@skerry/contracts';
+import { parseHeld } from '@skerry/bus';
+import { BUCKETS, bucketStream, bucketSubject, STREAMS } from '@skerry/contracts';
 import type { Random, SimProcess, Way } from '@skerry/sim';
 import type { Cloud, Instance, ServiceName } from './cloud.js';
 import type { SimNode } from './sim-node.js';
@@ -36,6 +37,8 @@ const HEARD_BY: Readonly<Record<ServiceName, string>> = {
 export interface FaultOptions {
   /** Servers may lose the last second that they had said was stored. */
   forgetful: boolean;
+  /** Has people change something now. */
+  nudge: () => void;
 }
 
 /** Breaks things, one fault after another, each mended after a while. */
@@ -82,7 +85,7 @@ export class Faults {
       case 'isolate':
         return this.isolate();
       case 'overtake':
-        return this.overtake(random.pick(this.cloud.instances));
+        return this.overtake(random.weighted({ scheduler: 3, replicator: 1, inventory: 1 }));
       case 'crash':
       case 'ill':
         return this.replica(node, kind);
@@ -182,12 +185,14 @@ export class Faults {
   }
 
   /**
-   * With the next thing that people or sites say, what a service has to say to it is long on its way: by then another
-   * instance may have taken over.
+   * The active instance of a service decides on something, and what it says of that is long on its way: by then another one
+   * may have taken over.
    */
-  private overtake({ link, name, service }: Instance): void {
+  private overtake(service: ServiceName): void {
+    const active = this.activeOf(service);
     const stream = this.cloud.hub.memory.streams.get(HEARD_BY[service]);
-    if (stream === undefined) return;
+    if (active === undefined || stream === undefined) return;
+    const { link, name } = active;
     const stop = stream.onStored(() => {
       stop();
       this.cloud.say(name, 'what it says is held up');
@@ -197,6 +202,16 @@ export class Faults {
         link.heal();
       });
     });
+    this.options.nudge();
+  }
+
+  private activeOf(service: ServiceName): Instance | undefined {
+    const held = this.cloud.hub.memory.streams
+      .get(bucketStream(BUCKETS.leases.name))
+      ?.newest(bucketSubject(BUCKETS.leases.name, service));
+    if (held === undefined || held.bytes.length === 0) return undefined;
+    const { holder } = parseHeld(JSON.parse(new TextDecoder().decode(held.bytes)));
+    return this.cloud.instances.find(({ name }) => holder === `${service}-${name}`);
   }
 
   private freeze(process: SimProcess): void {

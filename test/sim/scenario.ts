@@ -105,7 +105,8 @@ class Run {
     for (let i = 0; i < workloads; i++)
       this.asPeople(() => people.add(`w${i}`), random.between(100, BEGIN_MS));
     await this.pass(BEGIN_MS);
-    const faults = new Faults(cloud, random.fork('faults'), { forgetful: random.chance(0.2) });
+    const nudge = () => this.asPeople(() => people.alter(random.pick(people.keys())));
+    const faults = new Faults(cloud, random.fork('faults'), { forgetful: random.chance(0.2), nudge });
     const until = timeline.now + random.between(8_000, 30_000);
     const pause = random.between(500, 6_000);
     while (timeline.now < until && !this.isOver()) {
