@@ -13,6 +13,7 @@ import {
   type Version,
 } from '@skerry/contracts';
 import type { DesiredStore } from '../desired/desired-store.js';
+import { hubObjectOf } from '../desired/held-object.js';
 
 /** Bytes of objects in one answer. */
 const ANSWER_BYTES = LIMITS.messageBytes / 2;
@@ -44,9 +45,17 @@ function differing(store: DesiredStore, held: ReadonlyMap<string, Version>): Dig
   const objects: Desired[] = [...store.siteObjects()];
   const traces: Record<string, string> = {};
   let bytes = 0;
-  for (const [key, { object, traceparent }] of store.entries()) {
+  for (const [key, one] of store.entries()) {
+    const { traceparent } = one;
     const version = held.get(key);
-    if (!isWorkloadObject(object) || (version && compareVersions(object.version, version) <= 0)) continue;
+    // What the hub wants: what was changed here each node has from the site's own server.
+    const object = hubObjectOf(one);
+    if (
+      object === undefined ||
+      !isWorkloadObject(object) ||
+      (version && compareVersions(object.version, version) <= 0)
+    )
+      continue;
     bytes += Buffer.byteLength(JSON.stringify(object));
     if (bytes > ANSWER_BYTES && objects.length > 0) return { objects, traces, unknown: [], more: true };
     objects.push(object);

@@ -1,5 +1,6 @@
 import { Conflict, type Bucket, type BucketChange, type Bus, type Following } from '@skerry/bus';
 import {
+  LIMITS,
   overrideSchema,
   proposalSchema,
   SITE_BUCKETS,
@@ -8,6 +9,7 @@ import {
   type Proposal,
 } from '@skerry/contracts';
 import { z } from 'zod';
+import { isUnknown } from '../desired/local-change.js';
 import { reason, type Log } from '../log.js';
 
 const PROPOSAL = 'proposal.';
@@ -34,8 +36,8 @@ export interface ChangesBookOptions {
  * bucket of the site's own server, so that all its agents have the same; followed by each of them.
  */
 export class ChangesBook {
-  private readonly held = new Map<string, { proposal: Proposal; revision: number }>();
-  private readonly overrides = new Map<string, { change: Override; revision: number }>();
+  private readonly held = new Map<string, HeldProposal>();
+  private readonly overrides = new Map<string, { change: Override; revision: number; bytes: number }>();
 
   private constructor(
     private readonly bucket: Bucket<Value>,
@@ -62,21 +64,57 @@ export class ChangesBook {
     return this.held.get(id)?.proposal;
   }
 
-  /** Changes that the hub has not decided, oldest first. */
-  open(): Proposal[] {
-    return [...this.held.values()]
-      .map(({ proposal }) => proposal)
-      .filter(({ state }) => state === 'open')
-      .toSorted((a, b) => (a.at < b.at ? -1 : 1));
+  /** Bytes of everything that is kept here. */
+  get bytes(): number {
+    const all = [...this.held.values(), ...this.overrides.values()];
+    return all.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Ids of changes to these workloads that went before. */
-  before({ at, over }: Proposal): string[] {
+  /** Changes that the hub has not decided, in the order in which they were made here, whatever the clocks of those who made them say. */
+  open(): Proposal[] {
+    return this.inOrder()
+      .map(({ proposal }) => proposal)
+      .filter(({ state }) => state === 'open');
+  }
+
+  /** Ids of the newest 200 changes to these workloads that were made before this one. */
+  before({ request, over }: Proposal): string[] {
     const keys = new Set(over.map(({ project, name }) => workloadKey(project, name)));
-    return [...this.held.values()].flatMap(({ proposal }) => {
-      const same = proposal.over.some(({ project, name }) => keys.has(workloadKey(project, name)));
-      return same && proposal.at < at ? [proposal.request.id] : [];
+    const all = this.inOrder().map(({ proposal }) => proposal);
+    const earlier = all.slice(
+      0,
+      all.findIndex((p) => p.request.id === request.id),
+    );
+    return earlier
+      .filter((p) => p.over.some(({ project, name }) => keys.has(workloadKey(project, name))))
+      .map((p) => p.request.id)
+      .slice(-LIMITS.earlierSiteChanges);
+  }
+
+  /** What was begun here, with changes that the hub accepted before this moment (ms since 1970); `known` ones, or those that are not yet. */
+  begun(acceptedBeforeMs: number): { key: string; change: Override }[] {
+    return [...this.overrides].flatMap(([key, { change }]) => {
+      if (change.base !== undefined && !isUnknown(change.base)) return [];
+      const proposal = this.held.get(change.proposal)?.proposal;
+      const isDue =
+        proposal === undefined ||
+        (proposal.state === 'accepted' && Date.parse(proposal.decidedAt ?? '') <= acceptedBeforeMs);
+      return isDue ? [{ key, change }] : [];
     });
+  }
+
+  /** Workloads over which this change stands. */
+  keysOf(id: string): string[] {
+    return [...this.overrides].flatMap(([key, { change }]) => (change.proposal === id ? [key] : []));
+  }
+
+  /** Notes at a change how the hub stands to it. */
+  async mark(key: string, mark: Pick<Override, 'known' | 'alone'>): Promise<void> {
+    const standing = this.overrides.get(key);
+    if (standing === undefined) return;
+    const change = { ...standing.change, ...mark };
+    const revision = await this.bucket.put(`${OVERRIDE}${key}`, change, standing.revision);
+    await this.stand(key, change, revision);
   }
 
   /** Keeps a change: all of it or nothing. Throws `Conflict` when another came between. */
@@ -87,9 +125,13 @@ export class ChangesBook {
     });
     const first = { key: `${PROPOSAL}${proposal.request.id}`, value: proposal, revision: 0 };
     const revisions = await this.bucket.putAll([first, ...keyed]);
-    this.held.set(proposal.request.id, { proposal, revision: revisions[0] ?? 0 });
+    this.held.set(proposal.request.id, heldOf(proposal, revisions[0] ?? 0));
     for (const [i, change] of overrides.entries()) {
-      this.overrides.set(overrideKey(change), { change, revision: revisions[i + 1] ?? 0 });
+      this.overrides.set(overrideKey(change), {
+        change,
+        revision: revisions[i + 1] ?? 0,
+        bytes: bytesOf(change),
+      });
     }
     this.options.onProposals();
   }
@@ -98,14 +140,21 @@ export class ChangesBook {
   async decide(id: string, decided: Pick<Proposal, 'state' | 'outcome'>): Promise<void> {
     const known = this.held.get(id);
     if (known === undefined) return;
-    const proposal: Proposal = { ...known.proposal, ...decided, decidedAt: new Date().toISOString() };
+    const proposal: Proposal = {
+      ...known.proposal,
+      ...decided,
+      // What was asked for is not needed any more, and may be large.
+      request: { ...known.proposal.request, body: '{}' },
+      added: placeOf(known),
+      decidedAt: new Date().toISOString(),
+    };
     const revision = await this.bucket.put(`${PROPOSAL}${id}`, proposal, known.revision);
-    this.held.set(id, { proposal, revision });
+    this.held.set(id, heldOf(proposal, revision));
   }
 
   /** Takes away what a change put over what the hub wants. */
   async withdraw(id: string): Promise<void> {
-    for (const [key, { change }] of this.overrides) if (change.proposal === id) await this.drop(key);
+    for (const key of this.keysOf(id)) await this.drop(key);
   }
 
   /** Takes away what stands over a workload: the hub wants something newer. */
@@ -140,7 +189,7 @@ export class ChangesBook {
       const id = key.slice(PROPOSAL.length);
       if (change.kind === 'gone') this.held.delete(id);
       else if (change.value.kind === 'Proposal' && (this.held.get(id)?.revision ?? 0) < revision)
-        this.held.set(id, { proposal: change.value, revision });
+        this.held.set(id, heldOf(change.value, revision));
       this.options.onProposals();
       return;
     }
@@ -151,8 +200,12 @@ export class ChangesBook {
     } else if (change.value.kind === 'Override') await this.stand(workload, change.value, revision);
   }
 
+  private inOrder(): HeldProposal[] {
+    return [...this.held.values()].toSorted((a, b) => placeOf(a) - placeOf(b));
+  }
+
   private async stand(key: string, change: Override, revision: number): Promise<void> {
-    this.overrides.set(key, { change, revision });
+    this.overrides.set(key, { change, revision, bytes: bytesOf(change) });
     const stands = await this.options.onOverride(key, change);
     if (stands) return;
     await this.drop(key).catch((error: unknown) => {
@@ -168,5 +221,22 @@ export class ChangesBook {
     for (const key of this.options.onDisk()) if (!this.overrides.has(key)) await this.options.onGone(key);
   }
 }
+
+interface HeldProposal {
+  proposal: Proposal;
+  revision: number;
+  bytes: number;
+}
+
+const heldOf = (proposal: Proposal, revision: number): HeldProposal => ({
+  proposal,
+  revision,
+  bytes: bytesOf(proposal),
+});
+
+/** Under which revision it was added: until it is decided, its newest. */
+const placeOf = ({ proposal, revision }: HeldProposal) => proposal.added ?? revision;
+
+const bytesOf = (value: Value) => Buffer.byteLength(JSON.stringify(value));
 
 const overrideKey = ({ project, name }: Override) => workloadKey(project, name);

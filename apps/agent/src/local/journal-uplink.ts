@@ -4,6 +4,7 @@ import {
   intakeAnswerSchema,
   JETSTREAM_API,
   journalEntrySchema,
+  LIMITS,
   parseAcross,
   SITE,
   SITE_STREAMS,
@@ -17,8 +18,12 @@ import { WhileHubAnswers } from '../reports/while-hub-answers.js';
 const CONSUMER = 'uplink';
 /** Entries that are put together into one message. */
 const BATCH = 100;
-/** What follows at once goes with it. */
-const LINGER_MS = 20;
+/** Bytes of them: below the limit of a batch by what is around them. */
+const BATCH_BYTES = LIMITS.journalBatchBytes - 1_024;
+/** What follows at once goes with it: of single entries the hub keeps fewer. */
+const LINGER_MS = 100;
+/** A part of the journal that the hub refuses is offered again: a later version of the hub may take it. */
+const REFUSED_RETRY_MS = 5 * 60_000;
 /** Entries read from a stream and not yet with the hub. */
 const WINDOW = 400;
 const ANSWER_MS = 5_000;
@@ -37,22 +42,41 @@ const AT_ONCE = retry({ afterMs: 0 });
 
 interface Taken {
   entry: JournalEntry;
+  bytes: number;
   settle: (outcome: Outcome) => void;
+}
+
+type JournalStream = 'JOURNAL' | 'EVENTS';
+
+/** What of one stream goes together. */
+interface Lane {
+  stream: JournalStream;
+  batch: Taken[];
+  bytes: number;
+  timer?: NodeJS.Timeout | undefined;
 }
 
 export interface JournalUplinkOptions {
   journalBytes: number;
+  /** Until what the hub refuses is offered again. */
+  refusedRetryMs?: number;
   log: Log;
 }
 
 /**
  * Carries the site's journal to the hub, in batches one after the other, behind the reports. What the hub has stays here until
- * room is needed: a site tells its own story without the hub, too.
+ * room is needed: a site tells its own story without the hub, too. Events that the hub refuses are dropped; of what people did
+ * and what changed for good nothing is, it is kept and offered again.
  */
 export class JournalUplink {
   private readonly carrying: WhileHubAnswers;
-  private batch: Taken[] = [];
-  private timer: NodeJS.Timeout | undefined;
+  private readonly lanes: readonly Lane[] = (['JOURNAL', 'EVENTS'] as const).map((stream) => ({
+    stream,
+    batch: [],
+    bytes: 0,
+  }));
+  /** Why the hub refuses entries of the journal, by their ids. */
+  private readonly refused = new Map<string, string>();
   private sending = Promise.resolve();
   private ending: AbortSignal = AbortSignal.abort();
 
@@ -74,15 +98,22 @@ export class JournalUplink {
     await this.carrying.drain();
   }
 
+  /** What a person has to mend; undefined when all is well. */
+  get trouble(): string | undefined {
+    const [first] = this.refused.values();
+    if (first === undefined) return undefined;
+    return `the hub refuses ${this.refused.size} entries of this site's journal, which keeps them: ${first}`;
+  }
+
   private async consume(ending: AbortSignal): Promise<Subscription> {
     this.ending = ending;
-    ending.addEventListener('abort', () => this.settle(this.batch.splice(0), AT_ONCE), { once: true });
+    ending.addEventListener('abort', () => this.letGo(), { once: true });
     const both = await Promise.all(
-      (['JOURNAL', 'EVENTS'] as const).map(
-        async (stream) =>
+      this.lanes.map(
+        async (lane) =>
           await this.bus.consume(
             {
-              stream,
+              stream: lane.stream,
               durable: CONSUMER,
               app: 'agent',
               concurrency: WINDOW,
@@ -90,39 +121,59 @@ export class JournalUplink {
               maxDeliveries: Infinity,
               ackWaitMs: ACK_WAIT_MS,
             },
-            async (m) => await this.take(m),
+            async (m) => await this.take(lane, m),
           ),
       ),
     );
     return { drain: async () => void (await Promise.all(both.map(async (c) => await c.drain()))) };
   }
 
-  private async take(m: StoredMessage): Promise<Outcome> {
+  private letGo(): void {
+    for (const lane of this.lanes) {
+      lane.bytes = 0;
+      settle(lane.batch.splice(0), AT_ONCE);
+    }
+  }
+
+  private async take(lane: Lane, m: StoredMessage): Promise<Outcome> {
     const parsed = parseAcross(journalEntrySchema, m.json());
     if (!parsed.ok) return done;
     if (this.ending.aborted) return AT_ONCE;
-    return await new Promise((settle) => {
-      this.batch.push({ entry: parsed.value, settle });
-      if (this.batch.length >= BATCH) this.flush();
-      else this.timer ??= setTimeout(() => this.flush(), LINGER_MS);
+    const bytes = Buffer.byteLength(JSON.stringify(parsed.value)) + 1;
+    return await new Promise((settled) => {
+      if (lane.bytes + bytes > BATCH_BYTES) this.flush(lane);
+      lane.batch.push({ entry: parsed.value, bytes, settle: settled });
+      lane.bytes += bytes;
+      if (lane.batch.length >= BATCH) this.flush(lane);
+      else lane.timer ??= setTimeout(() => this.flush(lane), LINGER_MS);
     });
   }
 
-  private flush(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    const batch = this.batch.splice(0, BATCH);
+  private flush(lane: Lane): void {
+    clearTimeout(lane.timer);
+    lane.timer = undefined;
+    lane.bytes = 0;
+    const batch = lane.batch.splice(0);
     if (batch.length === 0) return;
-    this.sending = this.sending.then(async () =>
-      this.settle(batch, await this.send(batch.map((b) => b.entry))),
-    );
+    this.sending = this.sending.then(async () => await this.carry(lane.stream, batch));
   }
 
-  private settle(batch: readonly Taken[], outcome: Outcome): void {
-    for (const { settle } of batch) settle(outcome);
+  /** Sends what goes together. Of a part of the journal that is refused each half goes alone, so that only what is wrong stays. */
+  private async carry(stream: JournalStream, batch: readonly Taken[]): Promise<void> {
+    const outcome = await this.send(batch.map((b) => b.entry));
+    if (typeof outcome !== 'string') return settle(batch, outcome);
+    if (stream === 'EVENTS') return settle(batch, done);
+    if (batch.length > 1) {
+      const middle = Math.ceil(batch.length / 2);
+      await this.carry(stream, batch.slice(0, middle));
+      return await this.carry(stream, batch.slice(middle));
+    }
+    for (const { entry } of batch) this.refused.set(entry.id, outcome);
+    settle(batch, retry({ afterMs: this.options.refusedRetryMs ?? REFUSED_RETRY_MS }));
   }
 
-  private async send(entries: JournalEntry[]): Promise<Outcome> {
+  /** What is to become of these entries; or why the hub will never take them. */
+  private async send(entries: JournalEntry[]): Promise<Outcome | string> {
     const again = retry({ afterMs: PAUSE_MS });
     if (this.ending.aborted) return AT_ONCE;
     try {
@@ -133,16 +184,18 @@ export class JournalUplink {
       const parsed = parseAcross(intakeAnswerSchema, answer.json());
       if (!parsed.ok) return again;
       if (parsed.value.ok) {
+        for (const { id } of entries) this.refused.delete(id);
         void this.makeRoom();
         return done;
       }
-      const { code, retryAfterMs } = parsed.value;
+      const { code, retryAfterMs, reason: why = 'it does not say why' } = parsed.value;
       if (code !== 'refused') return retry({ afterMs: Math.max(retryAfterMs, PAUSE_MS) });
       this.options.log.error('the hub refuses a part of the journal', {
         alarm: 'journal-refused',
-        reason: parsed.value.reason,
+        entries: entries.length,
+        reason: why,
       });
-      return done;
+      return why;
     } catch (error) {
       this.options.log.debug('the hub did not take a part of the journal', { reason: reason(error) });
       this.carrying.away();
@@ -175,4 +228,8 @@ export class JournalUplink {
       this.options.log.debug('no room was made in the journal', { reason: reason(error) });
     }
   }
+}
+
+function settle(batch: readonly Taken[], outcome: Outcome): void {
+  for (const { settle: settled } of batch) settled(outcome);
 }

@@ -13,7 +13,7 @@ import {
 import { reason, type Log } from '../log.js';
 import { messageId } from '../reports/message-id.js';
 
-/** State entries that wait in memory for the site's server; beyond that the oldest are forgotten, and that is said. */
+/** State entries that wait in memory for the site's server; beyond that the oldest are forgotten, and `trouble` says so. */
 const MAX_WAITING = 1_000;
 const RETRY_MS = 1_000;
 /** Entries that a report of the site itself is made of, newest of each stream. */
@@ -43,6 +43,8 @@ export class Journal {
   private full = false;
   /** Events that no stream took. */
   private lost = 0;
+  /** State entries that waited too long. */
+  private forgotten = 0;
 
   constructor(private readonly options: JournalOptions) {}
 
@@ -62,9 +64,11 @@ export class Journal {
 
   /** What a person has to mend; undefined when all is well. */
   get trouble(): string | undefined {
-    return this.full
-      ? `its journal is full (limit journalBytes): nothing can be changed here until the hub has it`
-      : undefined;
+    if (this.full)
+      return `its journal is full (limit journalBytes): nothing can be changed here until the hub has it`;
+    if (this.forgotten > 0)
+      return `${this.forgotten} entries of its journal were forgotten: its server took none for too long`;
+    return undefined;
   }
 
   /** Writes down what a person does before it is done. Throws a `Refusal` when that cannot be: then it must not be done. */
@@ -97,7 +101,12 @@ export class Journal {
   /** Writes down what changed here for good: kept until it is stored. */
   state(entry: Entry): void {
     this.waiting.push({ entry: this.made('state', entry), kind: 'state' });
-    if (this.waiting.length > MAX_WAITING) this.waiting.shift();
+    if (this.waiting.length > MAX_WAITING) {
+      // The first is on its way while they are sent.
+      this.waiting.splice(this.sending ? 1 : 0, 1);
+      if (this.forgotten === 0) this.options.log.error('entries of the journal are forgotten: it takes none');
+      this.forgotten += 1;
+    }
     void this.flush();
   }
 
@@ -121,6 +130,7 @@ export class Journal {
       events: events?.messages ?? 0,
       eventBytes: events?.bytes ?? 0,
       eventLimitBytes: this.options.budget.eventBytes,
+      lost: this.lost + this.forgotten,
     };
   }
 

@@ -183,10 +183,17 @@ describe('a site without its hub', () => {
     ]);
   }, 60_000);
 
-  it('lets a newer version of the hub win over what was changed here', async () => {
+  it('lets another generation of the hub win over what was changed here, and no other placement of the same', async () => {
     await person.ask({ verb: 'stop', project: 'shop', name: 'web' });
     await eventually('nothing of web runs', async () => (await person.running('web')).length === 0);
-    hub.want(assignment('web', { replicas: 1, version: { revision: 2 } }));
+    hub.want(assignment('web', { replicas: 3, version: { revision: 2 } }));
+    await eventually('the site holds the newer placement', () => {
+      hub.bus.say(SITE.request('digest'), {});
+      return hub.digests.some(({ items }) => items.some((i) => i.version.revision === 2));
+    });
+    expect((await person.status()).workloads[0]).toMatchObject({ override: { verb: 'stop' } });
+    expect(await person.running('web')).toEqual([]);
+    hub.want(assignment('web', { replicas: 1, version: { generation: 2 } }));
     await eventually('web runs as wanted', async () => (await person.running('web')).length === 1);
     const { workloads } = await person.status();
     expect(workloads[0]?.override).toBeUndefined();
@@ -254,15 +261,17 @@ describe('a site without its hub', () => {
 });
 
 describe('a site of several nodes without its hub', () => {
-  it('is asked as one: replicas of all its nodes, their lines, what is stopped on each, and which node was lost', async () => {
+  it('is asked as one: replicas of all its nodes, their lines, what is stopped on each, and a node that is lost leaves its open changes to the next', async () => {
     const site = await SiteUnderTest.make();
-    await site.startServer();
-    await site.addNode('n2');
-    const hub = await HubStandIn.at(site);
-    const person = await personAt(site);
+    const ends: (() => Promise<void>)[] = [async () => await site.close()];
     try {
-      await site.startAgent();
-      const second = await site.startAgent({ node: 'n2' });
+      await site.startServer();
+      await site.addNode('n2');
+      const hub = await HubStandIn.at(site);
+      ends.push(async () => await hub.bus.close());
+      const person = await personAt(site);
+      ends.push(async () => await person.bus.close());
+      const agents = { n1: await site.startAgent(), n2: await site.startAgent({ node: 'n2' }) };
       hub.want(access());
       await eventually('two nodes', () => hub.beats.at(-1)?.beat.nodes === 2);
       const command = [
@@ -307,17 +316,23 @@ describe('a site of several nodes without its hub', () => {
       expect(all.filter((r) => alive(r.pid ?? 0))).toEqual([]);
       await person.ask({ verb: 'start', project: 'shop', name: 'web' });
       await eventually('all of it runs again', async () => (await person.running('web')).length === 4);
-      await end(second, 'SIGKILL');
+      // The node that speaks for the site dies before the hub has heard of what was changed.
+      const dies = (await person.status()).node === 'n1' ? 'n1' : 'n2';
+      await end(agents[dies], 'SIGKILL');
       await eventually('a node is lost', async () => {
         const page = siteStatusPageSchema.safeParse(
           await person.ask({ verb: 'status' }).catch(() => undefined),
         );
-        return page.success && (await person.running('web')).every((r) => r.node === 'n1');
+        return page.success && (await person.running('web')).every((r) => r.node !== dies);
       });
+      const sent: ProposalRequest[] = [];
+      hub.bus.respond(SITE.proposal, (m): ProposalAnswer => {
+        sent.push(m.json() as ProposalRequest);
+        return { state: 'waiting', retryAfterMs: 100 };
+      });
+      await eventually('the other one sends it', () => sent.length > 0);
     } finally {
-      await person.bus.close();
-      await hub.bus.close();
-      await site.close();
+      for (const close of ends.toReversed()) await close();
     }
   }, 60_000);
 });

@@ -3,7 +3,9 @@ import { SITE_JOURNALS, SITE_STREAMS, workloadKey, type SiteWorkload } from '@sk
 import type { SiteCommand } from '../members/site-command.js';
 import type { NodeAgent } from '../node-agent.js';
 import type { Report } from '../replicas/supervisor.js';
+import { hubObjectOf } from '../desired/held-object.js';
 import { Absence } from './absence.js';
+import { BegunHere } from './begun-here.js';
 import { ChangesBook } from './changes-book.js';
 import { Journal } from './journal.js';
 import { JournalUplink } from './journal-uplink.js';
@@ -12,7 +14,7 @@ import { Proposals } from './proposals.js';
 import { ReplicaWatch } from './replica-watch.js';
 
 const TIDY_EVERY_MS = 60 * 60_000;
-const NODES_EVERY_MS = 500;
+const LOOK_MS = 500;
 
 export interface LocalSiteOptions {
   /** Who speaks for the site. */
@@ -45,11 +47,6 @@ export class LocalSite {
     }
   }
 
-  /** The hub is heard again. */
-  hubBack(): void {
-    this.proposals?.kick();
-  }
-
   /** What a person has to mend. */
   get trouble(): string | undefined {
     return this.journal.trouble;
@@ -65,7 +62,6 @@ export class LocalSite {
     const { command } = options;
     const acting = () => command.acting;
     await journal.use(bus);
-    agent.localTrouble = () => journal.trouble;
     journal.state({ what: 'agent-started' });
     const watch = new ReplicaWatch(journal, () => agent.supervisor.running());
     const absence = new Absence({
@@ -79,7 +75,6 @@ export class LocalSite {
     await absence.start();
     this.ends.push(() => absence.stop());
     agent.reporter.onReported((report) => watch.reported(report));
-    this.watchNodes(command);
     const book = await this.openBook(bus);
     this.ends.push(async () => await book.close());
     const { log } = agent;
@@ -91,9 +86,13 @@ export class LocalSite {
       acting,
       log,
       onDecided: options.onDecided,
+      isAsWanted: (key) => isAsWanted(agent, key),
     });
     this.proposals = proposals;
     this.ends.push(() => proposals.close());
+    const begun = new BegunHere({ book, acting, compare: options.onDecided, log });
+    this.ends.push(() => begun.close());
+    this.watchSite(command);
     const operations = new Operations(bus, {
       agent,
       journal,
@@ -107,23 +106,25 @@ export class LocalSite {
     const { journalBytes } = budgetOf(agent.site.budget);
     const uplink = new JournalUplink(bus, { journalBytes, log });
     this.ends.push(async () => await uplink.close());
+    agent.localTrouble = () => journal.trouble ?? uplink.trouble;
     await uplink.start();
     const tidy = setInterval(() => void book.tidy(Date.now()), TIDY_EVERY_MS).unref();
     this.ends.push(() => clearInterval(tidy));
     proposals.kick();
   }
 
-  /** Writes down which nodes of the site were lost, and came back. */
-  private watchNodes(command: LocalSiteOptions['command']): void {
+  /** Writes down which nodes of the site were lost, and came back; and sends on what another left when this agent takes over. */
+  private watchSite(command: LocalSiteOptions['command']): void {
     let before: ReadonlySet<string> = new Set();
     const look = () => {
       if (!command.acting) return;
+      this.proposals?.kick();
       const now = new Set(command.lostNodes);
       for (const node of now) if (!before.has(node)) this.journal.state({ what: 'node-lost', text: node });
       for (const node of before) if (!now.has(node)) this.journal.state({ what: 'node-back', text: node });
       before = now;
     };
-    const timer = setInterval(look, NODES_EVERY_MS).unref();
+    const timer = setInterval(look, LOOK_MS).unref();
     this.ends.push(() => clearInterval(timer));
   }
 
@@ -143,6 +144,16 @@ export class LocalSite {
     });
     return book;
   }
+}
+
+/** Whether a change puts in place what the hub wants anyhow. */
+function isAsWanted(agent: NodeAgent, key: string): boolean {
+  const held = agent.store.get(key);
+  const base = held && hubObjectOf(held);
+  const change = held?.override?.change;
+  if (change === undefined || base?.kind !== 'Assignment') return false;
+  const { version, requestId } = base;
+  return JSON.stringify({ ...change.object, version, requestId }) === JSON.stringify(base);
 }
 
 function reportOf(agent: NodeAgent, key: string, report: Report | undefined): SiteWorkload | undefined {

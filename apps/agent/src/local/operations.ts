@@ -1,4 +1,4 @@
-import { Conflict, type Bus, type Message, type Subscription } from '@skerry/bus';
+import { Conflict, StorageFull, type Bus, type Message, type Subscription } from '@skerry/bus';
 import {
   LIMITS,
   LOCAL,
@@ -15,6 +15,7 @@ import {
   type SiteChangeAnswer,
   type SiteChangeVerb,
   type SiteLogsAnswer,
+  type SiteReport,
   type SiteStatusPage,
   type SiteWorkload,
 } from '@skerry/contracts';
@@ -34,6 +35,7 @@ import type { NodeAgent } from '../node-agent.js';
 import type { Absence } from './absence.js';
 import type { ChangesBook } from './changes-book.js';
 import type { Journal } from './journal.js';
+import { RefusedRequests } from './refused-requests.js';
 
 /** Bytes of workloads in one page of a status: well below a message. */
 const PAGE_BYTES = LIMITS.statusPageBytes;
@@ -63,11 +65,14 @@ export class Operations {
   /** Since when nobody is known to speak for the site. */
   private leaderless: number | undefined;
   private turn: Promise<unknown> = Promise.resolve();
+  private reporting: Promise<SiteReport> | undefined;
+  private readonly refusedRequests: RefusedRequests;
 
   constructor(
     private readonly bus: Bus,
     private readonly options: OperationsOptions,
   ) {
+    this.refusedRequests = new RefusedRequests(options.journal);
     this.logs = new LogRequests(bus, options.agent, LOCAL.logPage);
     // Lines lie where their replicas ran: whoever is asked has all nodes send theirs.
     this.hearing = [
@@ -80,6 +85,7 @@ export class Operations {
 
   async close(): Promise<void> {
     clearInterval(this.timer);
+    this.refusedRequests.close();
     this.logs.close();
     await Promise.all(
       [...this.hearing, ...(this.answering ? [this.answering] : [])].map(async (s) => await s.drain()),
@@ -133,15 +139,23 @@ export class Operations {
         this.bus.say(LOCAL.logsMore, { id: operation.id });
         return { nodes: this.options.command.nodes } satisfies SiteLogsAnswer;
       case 'report':
-        return siteReport(this.options.agent.site.site, await this.options.journal.read(), {
-          from: 'site',
-          at: new Date().toISOString(),
-        });
+        return await this.report();
       case 'stop':
       case 'start':
       case 'apply':
         return await this.inTurn(async () => await this.change(operation, request, actor));
     }
+  }
+
+  /** One at a time: whoever asks meanwhile gets the same. */
+  private async report(): Promise<SiteReport> {
+    const made = async () =>
+      siteReport(this.options.agent.site.site, await this.options.journal.read(), {
+        from: 'site',
+        at: new Date().toISOString(),
+      });
+    this.reporting ??= made().finally(() => (this.reporting = undefined));
+    return await this.reporting;
   }
 
   private async change(
@@ -174,6 +188,7 @@ export class Operations {
       const { overrides, changes } = decision;
       if (overrides.length === 0) return { id: request.id, changes };
       const proposal = proposalOf(operation.verb, { request, actor, overrides, site: agent.site.site });
+      refuseBeyond(book.bytes + Buffer.byteLength(JSON.stringify([proposal, overrides])));
       if (tries === 0) {
         await journal.audit({
           what: 'operation',
@@ -186,6 +201,11 @@ export class Operations {
         await book.add(proposal, overrides);
       } catch (error) {
         if (error instanceof Conflict && tries < TRIES) continue;
+        if (error instanceof StorageFull)
+          throw new Refusal(
+            'storage-full',
+            `the server of ${agent.site.site} takes no more: nothing was changed`,
+          );
         throw error;
       }
       for (const change of overrides) await agent.override(workloadKey(change.project, change.name), change);
@@ -235,8 +255,7 @@ export class Operations {
 
   /** The refusal as it goes back; who was refused is noted, as long as there is room. */
   private refused({ code, title, issues, hint }: Rejected, request: OperatorRequest, actor?: Actor): Refusal {
-    this.options.journal.event({
-      what: 'refused-request',
+    this.refusedRequests.count({
       requestId: request.id,
       by: actor?.subject ?? `token ${request.tokenId}`,
       text: title,
@@ -250,6 +269,15 @@ export class Operations {
     this.turn = mine.catch(() => undefined);
     return await mine;
   }
+}
+
+function refuseBeyond(bytes: number): void {
+  if (bytes <= LIMITS.siteChangesBytes) return;
+  throw new Refusal(
+    'throttled',
+    `changes made here would take ${bytes} bytes, at most ${LIMITS.siteChangesBytes} (limit siteChangesBytes)`,
+    { hint: 'nothing was changed; they count less when the hub has decided on them' },
+  );
 }
 
 function operationOf({ body }: OperatorRequest): Operation {

@@ -59,8 +59,11 @@ export function decideSiteChange(request: ChangeRequest): SiteChangeDecision {
 
 /** What is wanted of a workload here, with local changes. */
 export function effectiveOf({ base, override }: HeldAtSite): Assignment | undefined {
-  if (override !== undefined) return override.object;
-  return base?.kind === 'Assignment' ? base : undefined;
+  const wanted = base?.kind === 'Assignment' ? base : undefined;
+  if (override === undefined) return wanted;
+  // What the hub has left to this site stands over whatever it decides for the others.
+  if (override.alone === true && wanted !== undefined) return { ...wanted, replicas: 0 };
+  return override.object;
 }
 
 type Next = { object: Assignment } | 'unchanged' | Rejected;
@@ -95,7 +98,8 @@ function stopped(_held: HeldAtSite, now: Assignment): Next {
 
 function started({ base, override }: HeldAtSite, now: Assignment): Next {
   if (now.replicas > 0) return 'unchanged';
-  const before = override?.replicasBefore ?? (base?.kind === 'Assignment' ? base.replicas : 0);
+  const wanted = base?.kind === 'Assignment' ? base.replicas : 0;
+  const before = override?.alone === true ? wanted : (override?.replicasBefore ?? wanted);
   if (before > 0) return { object: { ...now, replicas: before } };
   return rejected('conflict', `the hub wants no replica of ${now.project}/${now.name} here`, {
     hint: 'apply its document to run it here until the hub decides',
@@ -262,8 +266,17 @@ function overQuota(request: ChangeRequest, overrides: readonly Override[]): Reje
   const changed = new Map(overrides.map((o) => [`${o.project}.${o.name}`, o.object]));
   for (const project of new Set(overrides.map((o) => o.project))) {
     const quota = request.access.quotas.find((q) => q.project === project);
-    if (quota === undefined) continue;
     const held = [...request.all()].filter((h) => h.project === project);
+    if (quota === undefined && held.length === 0 && request.access.moreQuotas === true) {
+      return rejected(
+        'over-quota',
+        `nothing of ${project} is at ${request.access.site}, and its quota is not known there`,
+        {
+          hint: 'begin it at the hub; a site is told the quotas of projects that have something there',
+        },
+      );
+    }
+    if (quota === undefined) continue;
     const others = held.flatMap((h) => (changed.has(`${h.project}.${h.name}`) ? [] : (effectiveOf(h) ?? [])));
     const mine = overrides.filter((o) => o.project === project).map((o) => o.object);
     const issues = passed(limitsOf(quota), useOf([...others, ...mine]), project);
