@@ -12,6 +12,13 @@ export function openOf(counts: Int32Array): number[] {
   return open;
 }
 
+/** The choice of so many replicas by candidate. */
+export function choiceOf(counts: Int32Array): Choice {
+  let total = 0;
+  for (let at = 0; at < counts.length; at += 1) total += counts[at] ?? 0;
+  return { counts: counts.slice(), open: openOf(counts), total };
+}
+
 /** `choice` with `replicas` more at candidate `at` (fewer when negative). */
 export function withMore(choice: Choice, at: number, replicas: number): Choice {
   const counts = choice.counts.slice();

@@ -1,5 +1,5 @@
 import { Users } from './demand/users.js';
-import { emptyChoice, openOf, withMore } from './choice.js';
+import { choiceOf, emptyChoice, withMore } from './choice.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { CANDIDATES_MAX } from './prune.js';
 import { clusterUsers } from './search/cluster-users.js';
@@ -208,8 +208,7 @@ function shrink(space: Space, rules: SetRules): void {
 }
 
 function chosenOf(problem: Problem, { rules, improve }: Solved): Chosen {
-  let choice = emptyChoice(rules.counts.length);
-  for (const at of openOf(rules.counts)) choice = withMore(choice, at, rules.counts[at] ?? 0);
+  const choice = choiceOf(rules.counts);
   const evaluation = evaluate(problem, choice);
   const heldBackBy = choice.total < problem.wanted ? heldBack(rules) : undefined;
   const runnerUp =

@@ -50,18 +50,28 @@ export function servedOf(problem: Problem, choice: Choice, flow: DetailedFlow | 
   const rows = open.map(({ candidate }) => problem.users.row(candidate.ordinal));
   const ms = new Float64Array(open.length);
   const measured = open.map(() => true);
-  const pieces = flow?.pieces ?? 0;
+  const { pieces, site, point, amount } = flow ?? NOWHERE;
   for (let n = 0; n < pieces; n += 1) {
-    const at = flow?.site[n] ?? 0;
-    const p = flow?.point[n] ?? 0;
-    ms[at] = (ms[at] ?? 0) + (flow?.amount[n] ?? 0) * (rows[at]?.ms[p] ?? 0);
-    if (rows[at]?.measured[p] === 0) measured[at] = false;
+    const at = site[n] ?? 0;
+    const p = point[n] ?? 0;
+    const row = rows[at];
+    if (!row) continue;
+    ms[at] = (ms[at] ?? 0) + (amount[n] ?? 0) * (row.ms[p] ?? 0);
+    if (row.measured[p] === 0) measured[at] = false;
   }
   return open.map((_, at) => {
     const share = flow?.load[at] ?? 0;
     return { share, ms: share > 0 ? (ms[at] ?? 0) / share : 0, measured: measured[at] ?? true };
   });
 }
+
+/** Nobody served. */
+const NOWHERE = {
+  pieces: 0,
+  site: new Int32Array(0),
+  point: new Int32Array(0),
+  amount: new Float64Array(0),
+} as const;
 
 function serve(problem: Problem, choice: Choice): DetailedFlow | undefined {
   if (problem.users.count === 0 || choice.total === 0) return undefined;

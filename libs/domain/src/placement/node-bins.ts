@@ -90,17 +90,9 @@ export class NodeBins {
 
   /** Fractions of all nodes together that are taken (not counting `own`), and that one replica would take. */
   use(need: Resources, own?: Packed): { taken: Use; perReplica: Use } {
-    const mine = own?.replicas ?? 0;
-    const held = own?.need ?? need;
     const [cpu, memory, disk, gpu] = this.#total;
-    const used = this.#used;
     return {
-      taken: [
-        partOf(cpu, used[0] - mine * held.cpuMillicores),
-        partOf(memory, used[1] - mine * held.memoryMiB),
-        partOf(disk, used[2] - mine * held.diskMiB),
-        partOf(gpu, used[3] - mine * gpuMilliOf(held.gpu)),
-      ],
+      taken: own ? this.#takenBeside(own) : (this.#taken ??= this.#takenBeside({ need, replicas: 0 })),
       perReplica: [
         partOf(cpu, need.cpuMillicores),
         partOf(memory, need.memoryMiB),
@@ -108,6 +100,20 @@ export class NodeBins {
         partOf(gpu, gpuMilliOf(need.gpu)),
       ],
     };
+  }
+
+  /** What `use` says with nothing own, until something is taken or given back: most decisions ask for just that. */
+  #taken: Use | undefined;
+
+  #takenBeside({ need, replicas }: Pick<Packed, 'need' | 'replicas'>): Use {
+    const [cpu, memory, disk, gpu] = this.#total;
+    const used = this.#used;
+    return [
+      partOf(cpu, used[0] - replicas * need.cpuMillicores),
+      partOf(memory, used[1] - replicas * need.memoryMiB),
+      partOf(disk, used[2] - replicas * need.diskMiB),
+      partOf(gpu, used[3] - replicas * gpuMilliOf(need.gpu)),
+    ];
   }
 
   /** As `use` with nothing own: four fractions taken and four of one replica, into `into` from `start`. */
@@ -191,6 +197,7 @@ export class NodeBins {
   }
 
   #count(need: Resources, replicas: number): void {
+    this.#taken = undefined;
     this.#used[0] += need.cpuMillicores * replicas;
     this.#used[1] += need.memoryMiB * replicas;
     this.#used[2] += need.diskMiB * replicas;

@@ -142,7 +142,7 @@ class Pruning {
     const around = new Int32Array(AROUND_MAX);
     for (let rank = 0; rank < heaviest.length; rank += 1) {
       const p = heaviest[rank] ?? 0;
-      const count = grid.around(users.x[p] ?? 0, users.y[p] ?? 0, users.z[p] ?? 0, around);
+      const count = grid.around(users, p, around);
       const near = this.#addBestOf(around, count, p, pool);
       if (near >= 0 && (rank < NEAREST_TO || maxLatencyMs !== undefined)) this.#kept.add(near);
     }

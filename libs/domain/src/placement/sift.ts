@@ -4,7 +4,7 @@ import { labelFacet } from './checks/facets.js';
 import { lacking } from './checks/labels.js';
 import { spreadDomain } from './checks/spread-label.js';
 import { pricedParts } from './price.js';
-import { SiteIndex, type SiteClasses } from './site-index.js';
+import { CLASSES_MAX, SiteIndex, type SiteClasses } from './site-index.js';
 import type { Candidate, Limit, PlaceRequest, SiteFacts, Snapshot } from './types.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -151,7 +151,10 @@ export class Sifted {
 
   /** One of each class is asked, and every site that has replicas. */
   #lowerByClass(n: number, limit: Limit, { of, examples }: SiteClasses): void {
-    const most = Float64Array.from(examples, (facts) => limit(facts, 0));
+    for (let n = 0; n < examples.length; n += 1) {
+      const facts = examples[n];
+      mostByClass[n] = facts ? limit(facts, 0) : 0;
+    }
     const { ceiling } = this;
     const { present } = this.request;
     const own = [...present].map(([name, replicas]) => {
@@ -165,7 +168,7 @@ export class Sifted {
       };
     });
     for (let i = 0; i < ceiling.length; i += 1) {
-      const limited = most[of[i] ?? 0] ?? 0;
+      const limited = mostByClass[of[i] ?? 0] ?? 0;
       if (limited >= (ceiling[i] ?? 0)) continue;
       ceiling[i] = limited;
       this.#boundBy[i] = n;
@@ -319,6 +322,9 @@ export class Sifted {
     return { facts, request, snapshot, present: request.present.get(facts.name) ?? 0 };
   }
 }
+
+/** Written over by each check: the most replicas by class of its facet. */
+const mostByClass = new Float64Array(CLASSES_MAX);
 
 /** Written over by each decision. */
 let passed = new Int32Array(0);

@@ -5,6 +5,13 @@ const CELLS_MANY = 64;
 const FEW = 256;
 const SOME = 2_048;
 
+/** Points on the unit sphere, in columns. */
+interface Points {
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  readonly z: Float64Array;
+}
+
 /** Places on the unit sphere by cell of a cube around it, so that neighbours are found without looking at all of them. */
 export class SiteGrid {
   readonly #cells: number;
@@ -42,11 +49,14 @@ export class SiteGrid {
   }
 
   /**
-   * Fills `into` with the places in the eight cells around a point: all within `reach`, and some farther ones. Returns how
-   * many; what does not fit into `into` is left out.
+   * Fills `into` with the places in the eight cells around the `p`th of some points: all within `reach`, and some farther
+   * ones. Returns how many; what does not fit into `into` is left out.
    */
-  around(px: number, py: number, pz: number, into: Int32Array): number {
+  around(points: Points, p: number, into: Int32Array): number {
     const n = this.#cells;
+    const px = points.x[p] ?? 0;
+    const py = points.y[p] ?? 0;
+    const pz = points.z[p] ?? 0;
     const x1 = this.#upper(px);
     const y1 = this.#upper(py);
     const z0 = this.#lower(pz);

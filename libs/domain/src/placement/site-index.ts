@@ -9,7 +9,7 @@ export interface MeasuredRtt {
 }
 
 /** Texts of one facet that are told apart; of more, every site is asked. */
-const CLASSES_MAX = 512;
+export const CLASSES_MAX = 512;
 /** Facets kept for an inventory: those asked for first. */
 const FACETS_MAX = 256;
 

@@ -25,8 +25,13 @@ export const residency: Check = {
 /** Whether a residency rule lets something be at the site. A site that names no jurisdiction passes no `allow`. */
 export function mayReside(site: Pick<Site, 'jurisdictions'>, rule: Residency): boolean {
   if (rule === undefined) return true;
-  if (rule.deny?.some((j) => site.jurisdictions.includes(j))) return false;
-  return rule.allow === undefined || rule.allow.some((j) => site.jurisdictions.includes(j));
+  if (rule.deny !== undefined && isIn(site, rule.deny)) return false;
+  return rule.allow === undefined || isIn(site, rule.allow);
+}
+
+function isIn({ jurisdictions }: Pick<Site, 'jurisdictions'>, named: readonly string[]): boolean {
+  for (const one of named) if (jurisdictions.includes(one)) return true;
+  return false;
 }
 
 /** What would let it be there, if the law does: the rule says what was meant, not what is lawful. */

@@ -46,13 +46,16 @@ export class GainSelection {
 
   /** Takes what gains most, up to `most` in all. */
   limit(most: number): this {
-    let [low, high, left] = [0, this.#offered, most];
+    let low = 0;
+    let high = this.#offered;
+    let left = most;
     this.gain = 0;
     this.partOf = -1;
     // All before `low` is taken, nothing from `high` on.
     while (low < high) {
       const middle = this.#split(low, high);
-      let [amount, gain] = [0, 0];
+      let amount = 0;
+      let gain = 0;
       for (let n = low; n < middle; n += 1) {
         amount += this.#amount[n] ?? 0;
         gain += (this.#amount[n] ?? 0) * (this.#gain[n] ?? 0);
@@ -79,7 +82,8 @@ export class GainSelection {
   #split(low: number, high: number): number {
     if (high - low === 1) return high;
     const pivot = this.#pivot(low, high);
-    let [a, b] = [low, high - 1];
+    let a = low;
+    let b = high - 1;
     for (;;) {
       while ((this.#gain[a] ?? 0) > pivot) a += 1;
       while ((this.#gain[b] ?? 0) < pivot) b -= 1;
@@ -99,7 +103,9 @@ export class GainSelection {
   }
 
   #exchange(a: number, b: number): void {
-    const [piece, gain, amount] = [this.piece[a] ?? 0, this.#gain[a] ?? 0, this.#amount[a] ?? 0];
+    const piece = this.piece[a] ?? 0;
+    const gain = this.#gain[a] ?? 0;
+    const amount = this.#amount[a] ?? 0;
     this.piece[a] = this.piece[b] ?? 0;
     this.#gain[a] = this.#gain[b] ?? 0;
     this.#amount[a] = this.#amount[b] ?? 0;

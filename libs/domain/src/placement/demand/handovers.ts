@@ -84,10 +84,14 @@ export class Handovers {
     this.amount = amount;
   }
 
-  /** A piece more; of a site whose edges are worked out by `arrive` only. */
-  add(point: number, amount: number, site: number): void {
-    const piece = this.#made(point, amount);
-    this.#link(piece, site);
+  /** A piece of each point at its site, after `reset`. `amounts` and `sites`: by point. */
+  addAll(amounts: Float64Array, sites: Int32Array): void {
+    for (let p = 0; p < amounts.length; p += 1) {
+      this.point[p] = p;
+      this.amount[p] = amounts[p] ?? 0;
+      this.#link(p, sites[p] ?? 0);
+    }
+    this.pieces = amounts.length;
   }
 
   #made(point: number, amount: number): number {

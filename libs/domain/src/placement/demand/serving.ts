@@ -40,15 +40,17 @@ export class Serving {
     this.potential.fill(0, 0, n);
     this.load.fill(0, 0, n);
     this.top = 0;
-    this.cost = 0;
     this.#findNearest(weights.length);
+    this.handovers.addAll(weights, this.#nearest);
+    const { load } = this;
+    let cost = 0;
     for (let p = 0; p < weights.length; p += 1) {
       const amount = weights[p] ?? 0;
       const site = this.#nearest[p] ?? 0;
-      this.handovers.add(p, amount, site);
-      this.load[site] = (this.load[site] ?? 0) + amount;
-      this.cost += amount * (this.#least[p] ?? 0);
+      load[site] = (load[site] ?? 0) + amount;
+      cost += amount * (this.#least[p] ?? 0);
     }
+    this.cost = cost;
     this.#excess = 0;
     for (let i = 0; i < n; i += 1) this.#excess += Math.max(0, -this.#room(i));
   }

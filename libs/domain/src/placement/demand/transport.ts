@@ -6,12 +6,12 @@ export interface Flow {
   readonly cost: number;
   /** What a unit of capacity more would save at each site; 0 where some is spare. A dual of the problem. */
   readonly prices: Float64Array;
-  /** Demand at each site. */
-  readonly load: Float64Array;
 }
 
 /** A flow with who is served where: pieces of demand, by point, site and amount. A point in more than one piece is split. */
 export interface DetailedFlow extends Flow {
+  /** Demand at each site. */
+  readonly load: Float64Array;
   readonly pieces: number;
   readonly point: Int32Array;
   readonly site: Int32Array;
@@ -56,22 +56,26 @@ export class Transport {
     this.#trial = undefined;
   }
 
-  /** `rows[site][point]` are costs per unit. The answer's arrays are its own. Undefined as soon as it is sure that the cost is `limit` or more. */
+  /** `rows[site][point]` are costs per unit; of `capacities` there may be more than sites. The answer's arrays are its own. Undefined as soon as it is sure that the cost is `limit` or more. */
   solve(
     rows: readonly Float64Array[],
     capacities: Float64Array,
     limit = Number.POSITIVE_INFINITY,
   ): Flow | undefined {
-    this.#serving.toCheapest(rows, evenly(capacities, this.#demand), this.weights);
+    this.#serving.toCheapest(rows, evenly(capacities, rows.length, this.#demand), this.weights);
     return this.#serving.send(limit) ? this.#flow() : undefined;
   }
 
   /** As `solve`, with who is served where. */
   solveInDetail(rows: readonly Float64Array[], capacities: Float64Array): DetailedFlow {
     this.solve(rows, capacities);
-    const { pieces, point, site, amount } = this.#serving.handovers;
+    const { load, handovers } = this.#serving;
+    const { pieces, sites, point, site, amount } = handovers;
+    const { cost, prices } = this.#flow();
     return {
-      ...this.#flow(),
+      cost,
+      prices,
+      load: load.slice(0, sites),
       pieces,
       point: point.slice(0, pieces),
       site: site.slice(0, pieces),
@@ -94,7 +98,7 @@ export class Transport {
   }
 
   #flow(): Flow {
-    const { handovers, load, potential, top } = this.#serving;
+    const { handovers, potential, top } = this.#serving;
     const { pieces, sites, amount, rows, site, point } = handovers;
     let cost = 0;
     for (let piece = 0; piece < pieces; piece += 1) {
@@ -103,14 +107,14 @@ export class Transport {
     }
     const prices = new Float64Array(sites);
     for (let i = 0; i < sites; i += 1) prices[i] = top - (potential[i] ?? 0);
-    return { cost, prices, load: load.slice(0, sites) };
+    return { cost, prices };
   }
 }
 
-/** Capacities that carry the demand together; those that do not are raised in proportion. */
-function evenly(capacities: Float64Array, demand: number): Float64Array {
+/** Capacities of so many sites that carry the demand together; those that do not are raised in proportion. */
+function evenly(capacities: Float64Array, sites: number, demand: number): Float64Array {
   let total = 0;
-  for (let i = 0; i < capacities.length; i += 1) total += capacities[i] ?? 0;
+  for (let i = 0; i < sites; i += 1) total += capacities[i] ?? 0;
   if (total >= demand) return capacities;
-  return capacities.map((c) => (total > 0 ? (c / total) * demand : demand));
+  return capacities.slice(0, sites).map((c) => (total > 0 ? (c / total) * demand : demand));
 }

@@ -192,7 +192,7 @@ export class Users {
       const px = x[p] ?? 0;
       const py = y[p] ?? 0;
       const pz = z[p] ?? 0;
-      const found = anchors?.around(px, py, pz, around) ?? 0;
+      const found = anchors?.around(this, p, around) ?? 0;
       for (let n = 0; n < found; n += 1) {
         const at = around[n] ?? 0;
         const dx = px - (index.x[at] ?? 0);

@@ -20,6 +20,9 @@ export class Columns {
   price = new Float64Array(0);
   shadow = new Float64Array(0);
   opening = new Opening(0);
+  /** By open candidate: its row of `costs` and what it carries. */
+  readonly openRows: Float64Array[] = [];
+  capacities = new Float64Array(0);
   worth = new Float64Array(0);
   portions = new Int32Array(0);
   fresh = new Uint8Array(0);
@@ -75,6 +78,7 @@ export class Columns {
     this.price = new Float64Array(most);
     this.shadow = new Float64Array(most);
     this.opening = new Opening(most);
+    this.capacities = new Float64Array(most);
     this.worth = new Float64Array(most);
     this.portions = new Int32Array(most);
     this.fresh = new Uint8Array(most);

@@ -103,14 +103,13 @@ export class Space {
   /** The cheapest way to serve all users from the open candidates; undefined when it costs `limit` or more. */
   serve(open: readonly number[], counts: Int32Array, limit = Number.POSITIVE_INFINITY): Flow | undefined {
     if (this.users === 0 || open.length === 0) return undefined;
-    const rows: Float64Array[] = [];
-    const capacities = new Float64Array(open.length);
+    const { openRows, capacities } = this.columns;
+    openRows.length = open.length;
     for (let n = 0; n < open.length; n += 1) {
-      const row = this.rows[open[n] ?? 0];
-      if (row) rows.push(row);
+      openRows[n] = this.rows[open[n] ?? 0] ?? NO_ROW;
       capacities[n] = (counts[open[n] ?? 0] ?? 0) * this.carries;
     }
-    const flow = this.#transport.solve(rows, capacities, limit);
+    const flow = this.#transport.solve(openRows, capacities, limit);
     this.#basis = limit === Number.POSITIVE_INFINITY ? flow : undefined;
     return flow;
   }
@@ -138,3 +137,5 @@ export class Space {
     this.columns.giveBack();
   }
 }
+
+const NO_ROW = new Float64Array(0);
