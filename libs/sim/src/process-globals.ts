@@ -42,6 +42,8 @@ class SimTimer {
   }
 }
 
+const settled = Promise.resolve();
+
 type Callback = (...args: unknown[]) => void;
 const RealDate = Date;
 let running: Timeline | undefined;
@@ -79,6 +81,8 @@ function replace(): void {
     clearTimeout: clear,
     clearInterval: clear,
     clearImmediate: clear,
+    // The runtime's own makes a resource for each.
+    queueMicrotask: (act: () => void) => void settled.then(act),
     performance: { now: () => turn().monotonic(), timeOrigin: 0 },
     Date: SimDate,
     AbortController: PlainAbortController,
