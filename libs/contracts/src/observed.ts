@@ -107,6 +107,8 @@ export const digestRequestSchema = z.strictObject({
     .max(LIMITS.digestItemsPerPage),
   /** Highest sequence of `DL` that reached the site, 0 for none: above the hub's own, `DL` went back in time. */
   lastSequence: count,
+  /** Generation of who may act there, as it holds it: that is sent when it is another. */
+  access: count.optional(),
 });
 export type DigestRequest = z.infer<typeof digestRequestSchema>;
 

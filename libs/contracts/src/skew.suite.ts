@@ -83,6 +83,7 @@ export const CROSSING = {
         provider: 'own',
         labels: { tier: 'edge' },
       },
+      moreQuotas: true,
       quotas: [
         {
           kind: 'Quota',
@@ -172,6 +173,7 @@ export const CROSSING = {
       last: true,
       items: [{ project: 'default', name: 'web', version }],
       lastSequence: 3,
+      access: 4,
     },
   ],
   DigestAnswer: [
