@@ -125,6 +125,7 @@ export class DigestExchange {
       if (object === undefined || !isWorkloadObject(object)) return [];
       return [{ project: object.project, name: object.name, version: object.version }];
     });
+    const access = this.options.store.access?.generation;
     const size = LIMITS.digestItemsPerPage;
     const count = Math.max(1, Math.ceil(items.length / size));
     return Array.from({ length: count }, (_, page) => ({
@@ -133,6 +134,7 @@ export class DigestExchange {
       last: page === count - 1,
       items: items.slice(page * size, (page + 1) * size),
       lastSequence: this.options.lastSequence(),
+      ...(access === undefined ? {} : { access }),
     }));
   }
 

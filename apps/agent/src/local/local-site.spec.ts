@@ -51,6 +51,7 @@ function access(change: Partial<Access> = {}): Access {
     },
     tokens: [OPERATOR.record, VIEWER.record],
     quotas: [{ kind: 'Quota', project: 'shop', replicas: 5 }],
+    projects: new Set(['shop']),
     there: undefined,
     nowMs: Date.now(),
   });

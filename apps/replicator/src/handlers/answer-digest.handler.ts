@@ -129,10 +129,14 @@ export class AnswerDigest {
       return NOTHING;
     }
     this.onSequence(site.name, request.lastSequence);
-    return this.compare(site, digest.held);
+    return this.compare(site, digest.held, request.access);
   }
 
-  private async compare(site: Site, held: readonly Held[]): Promise<DigestAnswer> {
+  private async compare(
+    site: Site,
+    held: readonly Held[],
+    heldAccess: number | undefined,
+  ): Promise<DigestAnswer> {
     const { delivered } = this.stores;
     for (const { key, version } of held) delivered.heard(site.name, key, version);
     const first = repair(held, delivered.ofSite(site.name));
@@ -146,7 +150,10 @@ export class AnswerDigest {
       );
     }
     const strange = unknown.filter((key) => this.wanted.placement(key) === undefined);
-    return { ...(await this.read(site.name, send)), unknown: strange.slice(0, LIMITS.digestItemsPerPage) };
+    return {
+      ...(await this.read(site.name, send, heldAccess)),
+      unknown: strange.slice(0, LIMITS.digestItemsPerPage),
+    };
   }
 
   /** Something newer was decided, and it gives this site nothing. */
@@ -159,11 +166,15 @@ export class AnswerDigest {
   }
 
   /** The objects of these keys, as many as one answer holds. */
-  private async read(site: string, keys: readonly string[]): Promise<Omit<DigestAnswer, 'unknown'>> {
+  private async read(
+    site: string,
+    keys: readonly string[],
+    heldAccess: number | undefined,
+  ): Promise<Omit<DigestAnswer, 'unknown'>> {
     const { delivered, downlink } = this.stores;
     const there = delivered.ofSite(site);
     const sequences = keys.flatMap((key) => there.get(key)?.sequence ?? []);
-    const all = [...sequences, ...delivered.ofSiteItself(site)];
+    const all = [...sequences, ...delivered.ofSiteItself(site, heldAccess)];
     const objects: Desired[] = [];
     const traces: Record<string, string> = {};
     let bytes = 0;

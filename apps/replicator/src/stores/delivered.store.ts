@@ -151,9 +151,11 @@ export class DeliveredStore {
     return this.accesses.get(site);
   }
 
-  /** Sequences of what is wanted of the site as such. */
-  ofSiteItself(site: string): number[] {
-    return [...(this.siteObjects.get(site)?.values() ?? [])].map(({ sequence }) => sequence);
+  /** Sequences of what is wanted of the site as such; without who may act there when the site holds that generation. */
+  ofSiteItself(site: string, heldAccess?: number): number[] {
+    return [...(this.siteObjects.get(site) ?? [])].flatMap(([kind, { sequence, generation }]) =>
+      kind === 'Access' && generation === heldAccess ? [] : [sequence],
+    );
   }
 
   sites(): string[] {

@@ -11,6 +11,8 @@ export class WantedStore {
   private readonly byAccount = new Map<string, Site>();
   /** How many placements name a site. */
   private readonly shares = new Map<string, number>();
+  /** How many wait for its end (`Placement.after`). */
+  private readonly awaited = new Map<string, number>();
 
   applyWorkload(change: BucketChange<Workload>): void {
     if (change.kind === 'put') this.workloads.set(change.key, change.value);
@@ -72,11 +74,14 @@ export class WantedStore {
   }
 
   private keysAt(site: string): string[] {
-    if (this.sharesAt(site) === 0) return [];
-    return [...this.placements].filter(([, p]) => p.shares.some((s) => s.site === site)).map(([key]) => key);
+    if (this.sharesAt(site) === 0 && (this.awaited.get(site) ?? 0) === 0) return [];
+    const names = ({ shares, after }: Placement) =>
+      shares.some((s) => s.site === site) || after?.includes(site) === true;
+    return [...this.placements].filter(([, placement]) => names(placement)).map(([key]) => key);
   }
 
   private count(placement: Placement | undefined, by: number): void {
     for (const { site } of placement?.shares ?? []) this.shares.set(site, this.sharesAt(site) + by);
+    for (const site of placement?.after ?? []) this.awaited.set(site, (this.awaited.get(site) ?? 0) + by);
   }
 }

@@ -38,6 +38,7 @@ function access(change: Partial<Access> = {}, quotas: object = { replicas: 4 }):
     site: { ...site('s1'), jurisdictions: ['us'], labels: { tier: 'edge' } },
     tokens: [token('aaaaaaaa')],
     quotas: [{ kind: 'Quota', project: 'shop', ...quotas }],
+    projects: new Set(['shop']),
     there: undefined,
     nowMs: NOW,
   });
@@ -46,7 +47,14 @@ function access(change: Partial<Access> = {}, quotas: object = { replicas: 4 }):
 }
 
 describe('what a site knows of who may act there', () => {
-  const input = { site: site('s1'), quotas: [], tokens: [token('aaaaaaaa')], there: undefined, nowMs: NOW };
+  const input = {
+    site: site('s1'),
+    quotas: [],
+    projects: new Set(['shop']),
+    tokens: [token('aaaaaaaa')],
+    there: undefined,
+    nowMs: NOW,
+  };
 
   it('is delivered when it is new, when it changed, and anew every hour', () => {
     const first = accessFor(input);
@@ -64,6 +72,29 @@ describe('what a site knows of who may act there', () => {
     const there = accessFor(input);
     const next = accessFor({ ...input, tokens: [], there, nowMs: NOW - 60_000 });
     expect(next?.generation).toBe(NOW + 1);
+  });
+
+  it('says nothing of projects that have nothing there, but that there are more', () => {
+    const quotas = ['shop', 'bank'].map((project) => ({ kind: 'Quota' as const, project, replicas: 4 }));
+    expect(accessFor({ ...input, quotas })).toMatchObject({
+      quotas: [{ project: 'shop' }],
+      moreQuotas: true,
+    });
+    const there = accessFor({ ...input, quotas: quotas.slice(0, 1) });
+    expect(there?.moreQuotas).toBeUndefined();
+    expect(accessFor({ ...input, quotas: quotas.slice(0, 1), there })).toBeUndefined();
+    const both = accessFor({ ...input, quotas, projects: new Set(['shop', 'bank']), there });
+    expect(both?.quotas.map((q) => q.project)).toEqual(['bank', 'shop']);
+  });
+
+  it('fits its bytes, whoever is named how: those who may change most come first', () => {
+    const many = Array.from({ length: LIMITS.accessTokens }, (_, i) =>
+      token(`v${String(i).padStart(8, '0')}`, { role: 'viewer', subject: 'é'.repeat(128) }),
+    );
+    const made = accessFor({ ...input, tokens: [...many, token('zzzzzzzz', { role: 'admin' })] });
+    expect(Buffer.byteLength(JSON.stringify(made))).toBeLessThan(LIMITS.accessBytes + 2_048);
+    expect(made?.tokens[0]).toMatchObject({ id: 'zzzzzzzz' });
+    expect(made?.tokens.length).toBeGreaterThan(100);
   });
 
   it('leaves out tokens that have expired, or cannot sign', () => {
@@ -156,13 +187,14 @@ describe('a change at a site', () => {
   const decide = (
     operation: Extract<Operation, { verb: 'stop' | 'start' | 'apply' }>,
     held: HeldAtSite[] = [{ project: 'shop', name: 'web', base: base() }],
+    known = access(),
   ) =>
     decideSiteChange({
       operation,
       id: 'request-1',
       by: 'ann',
       at: at(0),
-      access: access(),
+      access: known,
       held: (project, name) => held.find((h) => h.project === project && h.name === name),
       all: () => held,
     });
@@ -225,6 +257,14 @@ describe('a change at a site', () => {
       code: 'over-quota',
       issues: [{ path: 'quota.shop.replicas', value: '5', allowed: 'at most 4' }],
     });
+  });
+
+  it('begins nothing of a project whose quota the site was not told', () => {
+    const documents = [document('new')];
+    const more = access({ quotas: [], moreQuotas: true });
+    expect(decide({ verb: 'apply', documents }, [], more)).toMatchObject({ code: 'over-quota' });
+    expect(decide({ verb: 'apply', documents }, [], access({ quotas: [] }))).toMatchObject({ ok: true });
+    expect(decide({ verb: 'apply', documents }, undefined, more)).toMatchObject({ ok: true });
   });
 });
 
