@@ -81,8 +81,9 @@ export function choose(
   if (problem.range.min === 1 && problem.range.max === 1) return forOne(problem, groups, gathered);
   const space = new Space({ ...problem, users: gathered });
   const step = Math.max(1, Math.ceil(problem.range.max / STEPS_MAX));
-  const rulesOf = (counts: Int32Array, closed?: number) => {
-    const rules = new SetRules(space.problem, groups, closed);
+  const like = new SetRules(space.problem, groups);
+  const rulesOf = (counts: Int32Array, closed = -1) => {
+    const rules = new SetRules(space.problem, groups, { closed, like });
     for (let at = 0; at < counts.length; at += 1) {
       const n = counts[at] ?? 0;
       if (n > 0) rules.change(at, n);

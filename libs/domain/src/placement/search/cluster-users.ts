@@ -32,17 +32,19 @@ class Clusters {
     private readonly users: Users,
     private readonly most: number,
   ) {
-    this.#order = new Int32Array(users.count);
+    const columns = columnsFor(users.count, most);
+    this.#order = columns.order;
     for (let p = 0; p < users.count; p += 1) this.#order[p] = p;
-    this.#from = new Int32Array(most);
-    this.#to = new Int32Array(most);
-    this.#weight = new Float64Array(most);
-    this.#x = new Float64Array(most);
-    this.#y = new Float64Array(most);
-    this.#z = new Float64Array(most);
-    this.#axis = new Uint8Array(most);
-    this.#spread = new Float64Array(most);
-    this.#heap = new Int32Array(most);
+    this.#from = columns.from;
+    this.#to = columns.to;
+    this.#weight = columns.weight;
+    this.#x = columns.x;
+    this.#y = columns.y;
+    this.#z = columns.z;
+    this.#axis = columns.axis;
+    this.#spread = columns.spread;
+    this.#heap = columns.heap;
+    this.#heap[0] = 0;
     this.#measure(0, 0, users.count);
     this.#parts = 1;
     while (this.#parts < most && this.#cutWidest());
@@ -180,4 +182,29 @@ class Clusters {
       weight,
     };
   }
+}
+
+function columnsOf(users: number, parts: number) {
+  return {
+    order: new Int32Array(users),
+    from: new Int32Array(parts),
+    to: new Int32Array(parts),
+    weight: new Float64Array(parts),
+    x: new Float64Array(parts),
+    y: new Float64Array(parts),
+    z: new Float64Array(parts),
+    axis: new Uint8Array(parts),
+    spread: new Float64Array(parts),
+    heap: new Int32Array(parts),
+  };
+}
+
+/** Written over by each decision, so that none of them is garbage. They hold anything, and may be longer than they have to be. */
+let written = columnsOf(0, 0);
+
+function columnsFor(users: number, parts: number): typeof written {
+  if (users > written.order.length || parts > written.from.length) {
+    written = columnsOf(Math.max(2 * users, written.order.length), Math.max(2 * parts, written.from.length));
+  }
+  return written;
 }

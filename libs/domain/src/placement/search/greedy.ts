@@ -14,7 +14,7 @@ const EPSILON = 1e-9;
  * candidate whose gain from an earlier round is not the highest is not looked at again (accelerated greedy: Minoux 1978).
  */
 export function grow(space: Space, rules: SetRules, step: number, work: WorkLeft): void {
-  new Greedy(space, rules, step, work).run();
+  if (rules.total < space.problem.range.max) new Greedy(space, rules, step, work).run();
 }
 
 class Greedy {
@@ -82,20 +82,19 @@ class Greedy {
   /** `lookAhead`: only where the budget still pays for the rest at the cheapest candidate. */
   #best(lookAhead: boolean): { at: number; portion: number; worth: number } | undefined {
     const { size } = this.space;
-    const portions = this.#portions;
+    const [portions, worth] = [this.#portions, this.#worth];
     for (let at = 0; at < size; at += 1) portions[at] = this.#portion(at, lookAhead);
     for (;;) {
       let best = -1;
       for (let at = 0; at < size; at += 1) {
         if ((portions[at] ?? 0) < 1) continue;
-        if (best < 0 || (this.#worth[at] ?? 0) > (this.#worth[best] ?? 0) + EPSILON) best = at;
+        if (best < 0 || (worth[at] ?? 0) > (worth[best] ?? 0) + EPSILON) best = at;
       }
       if (best < 0) return undefined;
       const portion = portions[best] ?? 0;
       // Out of work: what is known of the gains has to do.
-      if (this.#fresh[best] === 1 || this.work.spent)
-        return { at: best, portion, worth: this.#worth[best] ?? 0 };
-      this.#worth[best] = this.#worthOf(best, portion);
+      if (this.#fresh[best] === 1 || this.work.spent) return { at: best, portion, worth: worth[best] ?? 0 };
+      worth[best] = this.#worthOf(best, portion);
       this.#fresh[best] = 1;
     }
   }
@@ -103,11 +102,13 @@ class Greedy {
   #portion(at: number, lookAhead: boolean): number {
     const { rules, space } = this;
     const left = space.problem.range.min - rules.total;
+    const asked = left > 0 ? Math.min(this.step, left) : this.step;
+    if (rules.budget === Number.POSITIVE_INFINITY) return Math.min(asked, rules.room(at));
     const cheapest = lookAhead && left > 0 ? this.#cheapest() : 0;
     const dearer = (space.price[at] ?? 0) - cheapest;
     const purse = rules.budget - rules.spent - Math.max(0, left) * cheapest;
     const paid = dearer > 0 ? Math.floor(purse / dearer) : purse < 0 ? 0 : Number.POSITIVE_INFINITY;
-    return Math.min(this.step, rules.room(at), paid, left > 0 ? left : this.step);
+    return Math.min(asked, rules.room(at), paid);
   }
 
   #cheapestKnown = Number.NaN;

@@ -22,20 +22,27 @@ export class SetRules {
   readonly #distinct: Groups | undefined;
   readonly #survivable: number;
 
-  /** `groups`: every value of the spread over all sites that passed, also over those that are not searched. `closed`: takes nothing. */
+  /** A candidate that takes nothing; -1 for none. */
+  readonly #closed: number;
+
+  /**
+   * `groups`: every value of the spread over all sites that passed, also over those that are not searched. `closed`: a
+   * candidate that takes nothing. `like`: other rules of the same problem, whose columns are used again.
+   */
   constructor(
     private readonly problem: Problem,
     groups: ReadonlySet<string>,
-    closed = -1,
+    { closed = -1, like }: { readonly closed?: number; readonly like?: SetRules } = {},
   ) {
     const { candidates, range, request, carries } = problem;
     const { placement } = request.workload.spec;
+    this.#closed = closed;
     this.counts = new Int32Array(candidates.length);
-    this.budget = runningBudgetOf(problem) + EPSILON;
-    this.#ceiling = new Float64Array(candidates.length);
-    this.#price = new Float64Array(candidates.length);
-    for (let i = 0; i < candidates.length; i += 1) {
-      this.#ceiling[i] = i === closed ? 0 : Math.min(candidates[i]?.ceiling ?? 0, range.max);
+    this.budget = like ? like.budget : runningBudgetOf(problem) + EPSILON;
+    this.#ceiling = like ? like.#ceiling : new Float64Array(candidates.length);
+    this.#price = like ? like.#price : new Float64Array(candidates.length);
+    for (let i = 0; i < candidates.length && !like; i += 1) {
+      this.#ceiling[i] = Math.min(candidates[i]?.ceiling ?? 0, range.max);
       this.#price[i] = candidates[i]?.price ?? 0;
     }
     this.#spread = placement.spread && spreadGroups(problem, placement.spread, groups);
@@ -52,15 +59,20 @@ export class SetRules {
       : Number.POSITIVE_INFINITY;
   }
 
+  /** The most that a candidate may hold by itself. */
+  #most(at: number): number {
+    return at === this.#closed ? 0 : (this.#ceiling[at] ?? 0);
+  }
+
   /** Whether a candidate holds as many as it may, whatever the rules of the set say. */
   isFull(at: number): boolean {
-    return (this.counts[at] ?? 0) >= (this.#ceiling[at] ?? 0);
+    return (this.counts[at] ?? 0) >= this.#most(at);
   }
 
   /** How many more replicas a candidate may take, whatever they cost. */
   room(at: number): number {
     return Math.min(
-      (this.#ceiling[at] ?? 0) - (this.counts[at] ?? 0),
+      this.#most(at) - (this.counts[at] ?? 0),
       this.#lossLimit(this.total) - (this.counts[at] ?? 0),
       this.#spread?.room(at) ?? Number.POSITIVE_INFINITY,
       this.#distinct?.room(at) ?? Number.POSITIVE_INFINITY,
@@ -72,10 +84,7 @@ export class SetRules {
     const total = this.total + (from < 0 ? replicas : 0) - (to < 0 ? replicas : 0);
     const { min, max } = this.problem.range;
     if ((to < 0 && total < min) || (from < 0 && total > max)) return false;
-    if (
-      to >= 0 &&
-      (this.counts[to] ?? 0) + replicas > Math.min(this.#ceiling[to] ?? 0, this.#lossLimit(total))
-    ) {
+    if (to >= 0 && (this.counts[to] ?? 0) + replicas > Math.min(this.#most(to), this.#lossLimit(total))) {
       return false;
     }
     if (to < 0 && !this.#survives(total, from, replicas)) return false;
@@ -102,14 +111,14 @@ export class SetRules {
       this.spent <= this.budget &&
       (this.#spread?.holds ?? true) &&
       (this.#distinct?.holds ?? true) &&
-      this.counts.every((n, i) => n <= Math.min(this.#ceiling[i] ?? 0, this.#lossLimit(this.total)))
+      this.counts.every((n, i) => n <= Math.min(this.#most(i), this.#lossLimit(this.total)))
     );
   }
 
   /** What stops a candidate from taking one more. */
   stops(at: number): SetRule | undefined {
     const n = this.counts[at] ?? 0;
-    if (n >= (this.#ceiling[at] ?? 0)) return undefined;
+    if (n >= this.#most(at)) return undefined;
     if ((this.#spread?.room(at) ?? 1) < 1) return 'spread';
     if ((this.#distinct?.room(at) ?? 1) < 1) return 'distinct';
     if (n >= this.#lossLimit(this.total)) return 'survive';
