@@ -4,9 +4,11 @@ import type { Bus } from '@skerry/bus';
 import {
   logPageSchema,
   memberSchema,
+  overrideSchema,
   SITE,
   SITE_BUCKETS,
   SITE_EPOCH_KEY,
+  type Assignment,
   type LogPage,
   type Observed,
 } from '@skerry/contracts';
@@ -203,8 +205,9 @@ describe('a site of several nodes', () => {
   });
 
   it('starts on the others what a dead node ran, and restarts nothing else', async () => {
+    const control = await controller();
     const before = hub.newest('web');
-    const victim = other(await controller());
+    const victim = nodesOf(before).find((n) => n !== control) ?? '';
     const began = Date.now();
     await crash(victim);
     const after = await running('web', 3, victim);
@@ -251,6 +254,36 @@ describe('a site of several nodes', () => {
     });
     hub.want(assignment('big', { ...big, replicas: 3, version: { generation: 2 } }));
     expect(nodesOf(await hub.running('big', 3)).toSorted()).toEqual(NODES);
+  });
+
+  it('takes turns over its nodes for a local change, and refuses as a whole one that does not fit', async () => {
+    const base = assignment('till', { replicas: 3 });
+    hub.want(base);
+    const before = await hub.running('till', 3);
+    expect(nodesOf(before).toSorted()).toEqual(NODES);
+    const overrides = looks.bucket(SITE_BUCKETS.overrides, (v) => overrideSchema.parse(v));
+    const change = async (proposal: string, object: Assignment) => {
+      const { site: at, project, name, version } = object;
+      const made = { verb: 'apply' as const, by: 'ann', at: new Date().toISOString() };
+      const over = { kind: 'Override' as const, site: at, project, name, proposal, base: version, object };
+      await overrides.set('override.shop.till', { ...over, ...made });
+    };
+    const least: number[] = [];
+    const timer = setInterval(() => least.push(nodesOf(hub.newest('till')).length), 5);
+    await change('change-1', { ...base, run: { ...base.run, command: ['sleep', '2000'] } });
+    const pids = new Set(before.replicas.map((r) => r.pid));
+    const all = (o: Observed) => o.replicas.filter((r) => r.phase === 'running' && !pids.has(r.pid));
+    const after = await hub.seen('till', (o) => all(o).length === 3);
+    clearInterval(timer);
+    expect(Math.min(...least)).toBeGreaterThanOrEqual(2);
+    const large = { ...base.resources, cpuMillicores: 5_000 };
+    await change('change-2', { ...base, resources: large });
+    const refused = await hub.seen('till', (o) => o.state === 'refused');
+    expect(refused.replicas.map((r) => r.pid)).toEqual(after.replicas.map((r) => r.pid));
+    await overrides.delete('override.shop.till');
+    await hub.seen('till', (o) => o.state === 'accepted' && all(o).every((r) => r.change === undefined));
+    hub.want(tombstone('till'));
+    await hub.seen('till', (o) => o.replicas.length === 0);
   });
 
   it('empties a node that is to be drained, with each replica running elsewhere before it goes', async () => {

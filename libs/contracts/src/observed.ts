@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.js';
-import { count, finite, instantSchema, nameSchema, positiveCount } from './primitives.js';
+import { count, finite, instantSchema, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
 import { capacityDigestSchema, siteStandingSchema } from './site.js';
 import { versionSchema } from './version.js';
 import { checkResultSchema } from './placement.js';
@@ -24,6 +24,8 @@ export const replicaSchema = z.strictObject({
   phase: replicaPhaseSchema,
   /** Version it was started for. */
   version: versionSchema,
+  /** Of one that runs what was changed at its site over that version: the proposal of the change. */
+  change: requestIdSchema.optional(),
   pid: positiveCount.optional(),
   /** `host:port` by port name. */
   addresses: z.record(z.string(), z.string().max(300)),

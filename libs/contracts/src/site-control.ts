@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.js';
-import { count, instantSchema, labelsSchema, nameSchema, positiveCount } from './primitives.js';
+import {
+  count,
+  instantSchema,
+  labelsSchema,
+  nameSchema,
+  positiveCount,
+  requestIdSchema,
+} from './primitives.js';
 import { nodeSchema } from './site.js';
 import { tombstoneSchema } from './desired.js';
 import { versionSchema } from './version.js';
@@ -32,6 +39,8 @@ export const allotmentSchema = z.strictObject({
   name: nameSchema,
   /** The version that was accepted: nodes run this one. */
   version: versionSchema,
+  /** Proposal of the local change that was accepted over that version: nodes run what it says; absent: what the hub wants. */
+  change: requestIdSchema.optional(),
   /** Node of each slot; an empty text for a slot that has none now. */
   slots: z.array(z.union([nameSchema, z.literal('')])).max(LIMITS.replicasPerAssignment),
   /** Nodes that keep a replica of a slot until the one that takes its place is healthy, by slot. */

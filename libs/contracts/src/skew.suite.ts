@@ -115,6 +115,7 @@ export const CROSSING = {
           node: 'n1',
           phase: 'failed',
           version,
+          change: requestId,
           pid: 7,
           addresses: { http: '127.0.0.1:80' },
           restarts: 1,

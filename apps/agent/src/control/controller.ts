@@ -8,6 +8,7 @@ import {
   type Tombstone,
 } from '@skerry/contracts';
 import { allot, eachNeedOf, NodeLedger, sameSlots, type Allotted } from '@skerry/domain';
+import { changeOf } from '../desired/held-object.js';
 import { reason } from '../log.js';
 import { allotmentBucket, type AllotmentValue } from '../members/allotment-book.js';
 import type { Beats } from '../members/beats.js';
@@ -18,7 +19,7 @@ import { nextAllotment } from './next-allotment.js';
 import { Refusals } from './refusals.js';
 import { SiteNodes } from './site-nodes.js';
 import { isGone, SiteReports, type Decided } from './site-reports.js';
-import { finishedOf, isSingle, isUp, runningOn, sameNeed, slotsThat } from './site-state.js';
+import { acceptedBy, finishedOf, isSingle, isUp, runningOn, sameNeed, slotsThat } from './site-state.js';
 import type { SiteSummary } from './site-voice.js';
 
 const TICK_MS = 250;
@@ -233,7 +234,12 @@ export class Controller implements SiteSummary {
     if (!this.site.known || (before && compareVersions(before.version, object.version) > 0)) return;
     const current = before?.tombstone === undefined ? before : undefined;
     const accepted = this.accepted(key, current);
-    const fresh = current === undefined || compareVersions(object.version, current.version) > 0;
+    const held = this.options.agent.store.get(key);
+    const change = held && changeOf(held);
+    const fresh =
+      current === undefined ||
+      current.change !== change ||
+      compareVersions(object.version, current.version) > 0;
     const result = this.allot(key, object, { current, accepted });
     if (result.missing > 0) {
       if (!this.refusals.hasWaited(key, object)) return;
@@ -243,7 +249,7 @@ export class Controller implements SiteSummary {
     } else this.refusals.forget(key);
     if (isSingle(object) && result.leaving.size > 0) this.waiting.add(key);
     else this.waiting.delete(key);
-    const parts = { ...result, before, current, accepted, epoch: this.fence, nowMs: Date.now() };
+    const parts = { ...result, before, current, accepted, change, epoch: this.fence, nowMs: Date.now() };
     const next = nextAllotment(object, { ...parts, reports: this.reports.of(key) });
     if (!fresh && current.turn === next.turn && sameSlots(current, next)) return;
     this.ledger.set(key, eachNeedOf(object), next.slots);
@@ -314,13 +320,10 @@ export class Controller implements SiteSummary {
     return this.pending.get(key) ?? this.options.agent.book.get(key);
   }
 
-  /** The assignment that an allotment is of; the newest when that is not known any more. */
   private accepted(key: string, current: Allotment | undefined): Assignment | undefined {
     const held = this.options.agent.store.get(key);
     if (held === undefined || current === undefined || current.tombstone !== undefined) return undefined;
-    const { object, fallback } = held;
-    if (fallback && compareVersions(fallback.version, current.version) === 0) return fallback;
-    return object.kind === 'Assignment' ? object : fallback;
+    return acceptedBy(held, current);
   }
 
   private newLedger(): NodeLedger {

@@ -7,8 +7,10 @@ export interface AllotmentParts extends Pick<Allotted, 'slots' | 'leaving'> {
   before: Allotment | undefined;
   /** What lies there and is no tombstone. */
   current: Allotment | undefined;
-  /** The assignment that `current` is of. */
+  /** The assignment that `current` is of, as far as that is known. */
   accepted: Assignment | undefined;
+  /** The local change that the assignment is of. */
+  change: string | undefined;
   reports: NodeReports;
   /** Of the controller. */
   epoch: number;
@@ -17,21 +19,23 @@ export interface AllotmentParts extends Pick<Allotted, 'slots' | 'leaving'> {
 
 /** What is written of a workload whose slots were given to these nodes: who exchanges first, what moved and how often. */
 export function nextAllotment(object: Assignment, parts: AllotmentParts): Allotment {
-  const { before, current, accepted, slots, leaving } = parts;
+  const { before, current, accepted, change, slots, leaving } = parts;
   const moved = slots.some((node, slot) => node !== '' && (current?.slots[slot] ?? node) !== node);
   const handed =
     isSingle(object) && slots[0] !== '' && current !== undefined && ownerOf(current) !== slots[0];
   const movedAtMs = moved ? parts.nowMs : current?.movedAtMs;
   const moves = (before?.moves ?? 0) + (handed ? 1 : 0);
-  const rolls = current?.turn !== undefined || (accepted !== undefined && !sameTemplate(accepted, object));
-  const states = rolls ? slotStates(slots, parts.reports, object.version) : [];
+  const differs = accepted === undefined ? current !== undefined : !sameTemplate(accepted, object);
+  const rolls = current?.turn !== undefined || differs;
+  const wanted = { version: object.version, ...(change === undefined ? {} : { change }) };
+  const states = rolls ? slotStates(slots, parts.reports, wanted) : [];
   const turn = turnOf(states, current?.turn, object.update.maxUnavailable);
   const still = [...leaving].map(([slot, node]) => [String(slot), node] as const);
   return {
     kind: 'Allotment',
     project: object.project,
     name: object.name,
-    version: object.version,
+    ...wanted,
     slots,
     ...(still.length === 0 ? {} : { leaving: Object.fromEntries(still) }),
     ...(turn === undefined ? {} : { turn }),

@@ -1,6 +1,7 @@
-import type { Allotment, Assignment, Observed, Replica } from '@skerry/contracts';
+import type { Allotment, Assignment, Desired, Observed, Replica } from '@skerry/contracts';
 import { compareVersions } from '@skerry/contracts';
 import { hasEnded, type SlotState } from '@skerry/domain';
+import { changeOf, hubObjectOf, type HeldObject } from '../desired/held-object.js';
 import { templateText } from '../replicas/replica-record.js';
 
 /** The newest report of one workload by each node. */
@@ -55,15 +56,38 @@ export function slotsThat(
 export function slotStates(
   slots: readonly string[],
   reports: NodeReports,
-  version: Assignment['version'],
+  wanted: Pick<Allotment, 'version' | 'change'>,
 ): SlotState[] {
   return slots.flatMap((node, slot): SlotState[] => {
     if (node === '') return [];
     const replica = reports.get(node)?.replicas.find((r) => r.slot === slot);
-    const outdated = replica !== undefined && isUp(replica) && compareVersions(replica.version, version) < 0;
+    const outdated = replica !== undefined && isUp(replica) && isOlder(replica, wanted);
     const fine = replica?.phase === 'running' || replica?.phase === 'completed';
     return [{ node, outdated, fine }];
   });
+}
+
+/** Whether a replica is of an older version, or of the same without the local change that stands over it, or with another. */
+function isOlder(replica: Replica, { version, change }: Pick<Allotment, 'version' | 'change'>): boolean {
+  const order = compareVersions(replica.version, version);
+  return order < 0 || (order === 0 && replica.change !== change);
+}
+
+/**
+ * The assignment that an allotment is of; the newest when that is not known any more, and undefined when it is known only
+ * that it was another: a local change came or went, over the same version.
+ */
+export function acceptedBy(held: HeldObject, current: Allotment): Assignment | undefined {
+  const { object, fallback } = held;
+  const isOf = (a: Desired | undefined): a is Assignment =>
+    a?.kind === 'Assignment' && compareVersions(a.version, current.version) === 0;
+  const same = changeOf(held) === current.change;
+  if (same && isOf(object)) return object;
+  if (isOf(fallback)) return fallback;
+  const base = hubObjectOf(held);
+  if (current.change === undefined && isOf(base)) return base;
+  if (!same) return undefined;
+  return object.kind === 'Assignment' ? object : fallback;
 }
 
 /** Whether two assignments start the same: then what runs need not be exchanged. */

@@ -29,6 +29,11 @@ export function hubObjectOf(held: HeldObject): Desired | undefined {
   return held.override === undefined ? held.object : held.override.base;
 }
 
+/** Proposal of the local change that stands over what the hub wants of it. */
+export function changeOf({ override }: HeldObject): string | undefined {
+  return override?.change.proposal;
+}
+
 /** File name and map key of an object: names hold no dots and no slashes. */
 export function keyOf(object: Desired): string {
   switch (object.kind) {

@@ -25,6 +25,7 @@ export function newRecord(
     driver: assignment.run.driver,
     template: workload.template,
     version: assignment.version,
+    ...(workload.change === undefined ? {} : { change: workload.change }),
     stop: stopOf(assignment),
     phase: 'starting',
     since: now,

@@ -1,6 +1,7 @@
 import {
   driverNameSchema,
   nameSchema,
+  requestIdSchema,
   stopSchema,
   versionSchema,
   type Assignment,
@@ -21,6 +22,8 @@ export const replicaRecordSchema = z.strictObject({
   driver: driverNameSchema,
   template: z.string(),
   version: versionSchema,
+  /** Of what was changed at the site over that version: the proposal of the change. */
+  change: requestIdSchema.optional(),
   /** How it is stopped, as it was started: a later version may say otherwise, or be gone. */
   stop: stopSchema,
   phase: z.enum(['starting', 'running', 'unhealthy', 'stopping', 'ended', 'backoff', 'completed', 'failed']),
@@ -86,6 +89,7 @@ export function replicaOf(record: ReplicaRecord, place: { node: string; address:
     // An ending is decided on at once; until then it is on its way to being started again.
     phase: record.phase === 'ended' ? 'backoff' : record.phase,
     version: record.version,
+    ...(record.change === undefined ? {} : { change: record.change }),
     ...(live === undefined || !isUp(record) ? {} : { pid: live.main.pid }),
     addresses: Object.fromEntries(addresses),
     restarts: record.restarts,

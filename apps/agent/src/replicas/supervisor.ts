@@ -1,16 +1,11 @@
-import {
-  compareVersions,
-  type Allotment,
-  type Assignment,
-  type CheckResult,
-  type Observed,
-} from '@skerry/contracts';
+import type { Allotment, Assignment, CheckResult, Observed } from '@skerry/contracts';
 import { reconcile, slotsOn, type GpusBySlot } from '@skerry/domain';
 import { isSingle } from '../control/site-state.js';
 import type { DesiredStore } from '../desired/desired-store.js';
-import type { HeldObject } from '../desired/held-object.js';
+import { changeOf, type HeldObject } from '../desired/held-object.js';
 import type { HubView } from '../hub-silence.js';
 import { reason, type Log } from '../log.js';
+import { acceptedOf } from './accepted-version.js';
 import type { Admission } from './admission.js';
 import { heldOf, isUp, replicaOf, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaRunner } from './replica-runner.js';
@@ -235,7 +230,7 @@ export class Supervisor {
     const { key, held } = workload;
     const allotment = this.options.share.of(key);
     const running = workload.assignment ?? held?.fallback;
-    const accepted = acceptedOf(object, running, allotment);
+    const accepted = acceptedOf(object, { running, allotment, change: held && changeOf(held) });
     const { node } = this.options.place;
     workload.slots =
       allotment === undefined
@@ -368,27 +363,16 @@ export class Supervisor {
 
   /** A version that changes nothing of what runs is taken on by what runs. */
   private relabel(workload: Workload): void {
-    const { assignment, template } = workload;
+    const { assignment, change, template } = workload;
     if (assignment === undefined) return;
     for (const record of workload.replicas.values()) {
       if (record.template !== template || record.phase === 'stopping') continue;
       record.version = assignment.version;
+      if (change === undefined) delete record.change;
+      else record.change = change;
       record.stop = stopOf(assignment);
     }
   }
-}
-
-/** Which version a node runs of a workload that it shares with others: the one that was accepted for the site. */
-function acceptedOf(
-  object: Assignment,
-  running: Assignment | undefined,
-  allotment: Allotment | undefined,
-): Assignment | undefined {
-  if (allotment === undefined) return running ?? object;
-  if (compareVersions(allotment.version, object.version) === 0) return object;
-  if (running !== undefined && compareVersions(allotment.version, running.version) === 0) return running;
-  // What was accepted has not come here yet: until then the newest that did.
-  return compareVersions(allotment.version, object.version) > 0 ? object : running;
 }
 
 /** GPUs that its replicas run on: an agent that starts anew leaves them there. */

@@ -6,7 +6,7 @@ import {
   type Version,
 } from '@skerry/contracts';
 import { runsOf, SINGLETON_LEASE, type Wanted } from '@skerry/domain';
-import type { HeldObject } from '../desired/held-object.js';
+import { changeOf, type HeldObject } from '../desired/held-object.js';
 import { restsWithout, type HubView } from '../hub-silence.js';
 import { isSingle } from '../control/site-state.js';
 import { heldOf, templateText, type ReplicaRecord } from './replica-record.js';
@@ -20,6 +20,8 @@ export interface Workload {
   held: HeldObject | undefined;
   /** What runs: the newest assignment that fitted. Undefined: nothing shall. */
   assignment: Assignment | undefined;
+  /** Proposal of the local change that `assignment` is of; undefined: it is what the hub wants. */
+  change: string | undefined;
   /** `template` of `assignment`, worked out once. */
   template: string;
   /** Why the newest assignment was refused. */
@@ -49,6 +51,7 @@ export function newWorkload(key: string, project: string, name: string): Workloa
     name,
     held: undefined,
     assignment: undefined,
+    change: undefined,
     template: '',
     refusal: undefined,
     undecided: undefined,
@@ -65,6 +68,9 @@ export function newWorkload(key: string, project: string, name: string): Workloa
 
 /** Sets what shall run. */
 export function assign(workload: Workload, assignment: Assignment | undefined): void {
+  if (assignment === undefined) workload.change = undefined;
+  else if (assignment === workload.held?.object) workload.change = changeOf(workload.held);
+  else if (assignment !== workload.assignment) workload.change = undefined;
   workload.assignment = assignment;
   workload.template = assignment === undefined ? '' : templateText(assignment);
 }
