@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
-import { makeLog, reason } from './log.js';
+import { makeLog, reason, type Log } from './log.js';
 import { giveBackMemory } from './memory.js';
 import { NodeAgent } from './node-agent.js';
 import { lastReports } from './reports/last-reports.js';
 import { retire } from './retire.js';
-import { folders, readSiteFile } from './site-file.js';
+import { folders, readSiteFile, type Folders } from './site-file.js';
 import { LeafServer } from './leaf/leaf-server.js';
 import { watchStorage } from './leaf/storage-watch.js';
 import { Uplink } from './uplink.js';
 import { retiredMark } from './retire.js';
+import { readAgain } from './join/node-folder.js';
+import { makeOperator } from './join/operator-user.js';
 import { startRenewal } from './join/renewal.js';
 
 /** Time for the hub to hear what was stopped. Short: with no hub to hear it, Ctrl-C waits this long. */
@@ -27,6 +29,7 @@ export async function runAgent(options: { dir: string; withServer: boolean }): P
   const ending = endings();
   const log = makeLog();
   const agent = await NodeAgent.start(dir, { log });
+  if (withServer) await ensureOperator(folders(dir), log);
   const server = withServer
     ? await LeafServer.start({ dir, site: await readSiteFile(dir), places: folders(dir), log })
     : undefined;
@@ -63,6 +66,17 @@ export async function runAgent(options: { dir: string; withServer: boolean }): P
   if (why === 'stop-replicas') await server?.stop();
   else server?.leave();
   return 0;
+}
+
+/** Nothing that runs here needs it: without, only people at the site cannot ask it. */
+async function ensureOperator(places: Folders, log: Log): Promise<void> {
+  try {
+    if (!(await makeOperator(places))) return;
+    log.info('made the user that people act as at this site', { file: places.operatorSeed });
+    await readAgain(places.leafServer);
+  } catch (error) {
+    log.warn('people cannot act at this site', { reason: reason(error) });
+  }
 }
 
 function endings(): { wanted: Promise<Ending>; end: (why: Ending) => void } {

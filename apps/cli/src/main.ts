@@ -7,6 +7,7 @@ import { showError } from './output/show-error.js';
 import { Terminal } from './output/terminal.js';
 import { makeProgram, type Act, type ActHere, type GlobalOptions } from './program.js';
 import { beginRootSpan } from './root-span.js';
+import { siteNamed } from './site/site-named.js';
 
 /** A bearer or join token in an argument can be read by every user of the machine. */
 const TOKEN = /sk[yj]_[a-z0-9]{8,}_/;
@@ -51,14 +52,6 @@ async function main(args: string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     throw error;
   }
-}
-
-/** `--site HERE` before the command: that site itself is asked. Behind a command it is that command's own option. */
-function siteNamed(args: readonly string[]): { site: string; rest: string[] } | undefined {
-  const [first = '', second, ...rest] = args;
-  if (first === '--site' && second !== undefined) return { site: second, rest };
-  if (first.startsWith('--site=')) return { site: first.slice('--site='.length), rest: args.slice(1) };
-  return undefined;
 }
 
 async function runCommand(

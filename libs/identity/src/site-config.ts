@@ -66,7 +66,7 @@ export function siteConfig(options: SiteConfigOptions): string {
         users: [
           ...(typeof agent === 'string' ? [agent] : agent).map(user),
           ...(reader === undefined ? [] : [{ ...user(reader), permissions: READER }]),
-          ...(operator === undefined ? [] : [{ ...user(operator), permissions: OPERATOR }]),
+          ...(operator === undefined ? [] : [operatorUser(operator)]),
         ],
       },
       LOCAL: { jetstream: 'enabled', users: local === undefined ? [] : [user(local)] },
@@ -74,6 +74,16 @@ export function siteConfig(options: SiteConfigOptions): string {
     system_account: 'SYS',
     leafnodes: { reconnect: '1s', remotes: [remote(site, options.leaf)] },
   });
+}
+
+/** The entry of the user `operator` among those of `SITE`, for a configuration that was made without it. */
+export function siteOperatorEntry(publicKey: string): string {
+  const list = confText({ users: [operatorUser(publicKey)] });
+  return list.slice(list.indexOf('\n') + 1, list.lastIndexOf(']'));
+}
+
+function operatorUser(publicKey: string): ConfBlock {
+  return { ...user(publicKey), permissions: OPERATOR };
 }
 
 /** Routes between the servers of one site carry a password: nobody else may take part in what they keep. */

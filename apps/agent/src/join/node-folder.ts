@@ -47,7 +47,7 @@ export async function makeNodeFolder(options: NodeFolderOptions): Promise<{ fold
   };
   // Last: with this file the folder is a node's.
   await writePrivateFile(join(folder, 'site.json'), `${JSON.stringify(file, null, 2)}\n`);
-  return { folder, told: await reload(places.leafServer) };
+  return { folder, told: await readAgain(places.leafServer) };
 }
 
 /** Writes one more key beside that of the first agent, with the same rights, and whose it is: so it is found to be taken away. */
@@ -66,8 +66,8 @@ async function allow(
   await writePrivateFile(conf, text.replace(entry[0], entry[0] + more));
 }
 
-/** Has the server of `up` read its configuration again; connections stay. */
-async function reload(leafServer: string): Promise<boolean> {
+/** Has the server of `up` read its configuration again; connections stay. False when it does not run. */
+export async function readAgain(leafServer: string): Promise<boolean> {
   const known = await readJson(leafServer).catch(() => undefined);
   if (typeof known !== 'object' || known === null || !('pid' in known) || typeof known.pid !== 'number')
     return false;

@@ -41,7 +41,7 @@ export class SiteClient {
       throw new CommandFailed(
         EXIT.usage,
         `${folder.dir} has no operator.seed that can be read`,
-        'ask as the user who runs the site; a site made before there was one gets it when it joins anew',
+        'ask as the user who runs the site; a site made before there was one gets it when "skerry-agent up" is started again',
       );
     }
     try {
@@ -128,8 +128,9 @@ export class SiteClient {
   }
 
   private async ask(operation: Operation): Promise<unknown> {
+    const id = randomBytes(16).toString('hex');
     const request = signSiteRequest(this.token, {
-      id: randomBytes(16).toString('hex'),
+      id,
       site: this.folder.site,
       at: new Date().toISOString(),
       body: JSON.stringify(operation),
@@ -145,6 +146,7 @@ export class SiteClient {
       return (await this.bus.request(LOCAL.request, request, { timeoutMs: ANSWER_MS })).json();
     } catch (error) {
       if (!(error instanceof Unavailable) && !(error instanceof TimedOut)) throw error;
+      if (error instanceof TimedOut && isChange(operation)) throw this.perhapsMade(operation.verb, id);
       throw new CommandFailed(
         EXIT.unreachable,
         `the server of ${this.folder.site} is there, but no agent of the site answers (${reasonOf(error)})`,
@@ -152,6 +154,19 @@ export class SiteClient {
       );
     }
   }
+
+  private perhapsMade(verb: string, id: string): CommandFailed {
+    const { site, dir } = this.folder;
+    return new CommandFailed(
+      EXIT.unreachable,
+      `no answer from ${site} in ${ANSWER_MS / 1_000} s: the ${verb} may have been made, and may be made yet`,
+      `look before you ask again: skerry --site ${dir} report (it is there as request ${id} when it was made)`,
+    );
+  }
+}
+
+function isChange({ verb }: Operation): boolean {
+  return verb === 'stop' || verb === 'start' || verb === 'apply';
 }
 
 function reasonOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import type { SiteChangeAnswer, SiteStatusPage, SiteWorkload } from '@skerry/contracts';
+import type { SiteChangeAnswer, SiteChangeVerb, SiteStatusPage, SiteWorkload } from '@skerry/contracts';
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { showReport } from '../output/report-lines.js';
 import { plain, type Terminal } from '../output/terminal.js';
@@ -51,8 +51,9 @@ export async function siteLogs(
 export async function siteChange(session: SiteSession, verb: 'stop' | 'start', app: string): Promise<void> {
   const { client, terminal, project } = session;
   const ref = await findHere(client, app, project);
+  terminal.note(whatItMeans(verb));
   const answer = await terminal.during('asking the site', client.change({ verb, ...ref }));
-  showChange(session, answer);
+  showChange(session, verb, answer);
 }
 
 /** `skerry --site HERE apply -f`. */
@@ -60,8 +61,9 @@ export async function siteApply(session: SiteSession, files: readonly string[]):
   const { client, terminal, stdin } = session;
   const { sources = [] } = await readSources(files, stdin);
   const documents = readDocuments(sources);
+  terminal.note(whatItMeans('apply'));
   const answer = await terminal.during('asking the site', client.change({ verb: 'apply', documents }));
-  showChange(session, answer);
+  showChange(session, 'apply', answer);
 }
 
 /** `skerry --site HERE report`. */
@@ -71,20 +73,42 @@ export async function siteReportHere({ client, terminal, here }: SiteSession): P
   terminal.next(`skerry --site ${here} status`);
 }
 
-function showChange({ terminal, here }: SiteSession, answer: SiteChangeAnswer): void {
+function showChange({ terminal, here }: SiteSession, verb: SiteChangeVerb, answer: SiteChangeAnswer): void {
   terminal.result(answer, () => {
     terminal.table(
       ['WORKLOAD', 'HERE'],
       answer.changes.map(({ project, name, change }) => [`${project}/${name}`, change]),
     );
     if (answer.changes.some(({ change }) => change === 'changed')) {
-      terminal.say(
-        'it counts at this site until the hub decides: it is sent there as a command when the hub is heard',
-      );
+      terminal.say(whatFollows(verb));
       terminal.say(terminal.colours.dim(`request ${answer.id}`));
     }
   });
   terminal.next(`skerry --site ${here} status`, `skerry --site ${here} report`);
+}
+
+/** How far a change reaches. */
+function whatItMeans(verb: SiteChangeVerb): string {
+  switch (verb) {
+    case 'stop':
+    case 'start':
+      return `${verb} counts at this site alone when the workload runs at other sites too, else for the whole cloud`;
+    case 'apply':
+      return 'apply counts at this site at once, and for the whole cloud when the hub has accepted it';
+  }
+}
+
+function whatFollows(verb: SiteChangeVerb): string {
+  const sent =
+    'it counts here now and is sent to the hub when that is heard; what became of it is in the report';
+  switch (verb) {
+    case 'stop':
+      return `${sent}. Of a workload that runs at other sites too it stays here alone, until it is started here or changed at the hub`;
+    case 'start':
+      return `${sent}. Of a workload that runs at other sites too it stays here alone`;
+    case 'apply':
+      return `${sent}. Accepted, it is as if it was applied at the hub: for all sites, and placed where the rules say`;
+  }
 }
 
 function drawStatus(status: SiteStatusPage, terminal: Terminal): void {
@@ -96,7 +120,7 @@ function drawStatus(status: SiteStatusPage, terminal: Terminal): void {
   terminal.say(`${bold(status.site)} (node ${status.node}): ${hub}`);
   const { journal } = status;
   terminal.say(
-    `${status.outboxMessages} reports wait for the hub; journal ${journal.entries} entries, ${percent(journal.bytes, journal.limitBytes)} full`,
+    `${status.outboxMessages} reports wait for the hub; journal ${journal.entries} entries, ${percent(journal.bytes, journal.limitBytes)} full${lostOf(journal)}`,
   );
   terminal.say(
     status.accessUntil === undefined
@@ -147,3 +171,7 @@ async function findHere(client: SiteClient, app: string, project: string | undef
 
 const keyOf = ({ project, name }: SiteWorkload) => `${project}/${name}`;
 const percent = (part: number, whole: number) => `${Math.round((100 * part) / whole)} %`;
+
+function lostOf({ lost = 0 }: SiteStatusPage['journal']): string {
+  return lost === 0 ? '' : `, ${lost} entries lost`;
+}

@@ -22,7 +22,9 @@ export interface SiteGlobals {
 const NOTE = `
 HERE is the folder of a site on this machine, or its name. It is asked at its own server, with or without the hub, by what the
 hub delivered last of who may do what: for 24 hours after it was heard. A change counts at the site at once and is sent to the
-hub as a command when it is heard; what became of it is in the report.`;
+hub when that is heard; what became of it is in the report. There it is a command for the whole cloud, as if it had been
+given at the hub, but for one thing: a stop or start of a workload that runs at other sites too stays this site's own, until it
+is started here again or changed at the hub. The hub refuses what would overwrite a change that the site did not know of.`;
 
 /** What can be asked of a site at its own server: what \`skerry --site HERE --help\` shows. */
 export function makeSiteProgram(act: (globals: SiteGlobals) => ActAtSite): Command {
@@ -50,12 +52,16 @@ export function makeSiteProgram(act: (globals: SiteGlobals) => ActAtSite): Comma
   for (const verb of ['stop', 'start'] as const) {
     program
       .command(`${verb} <app>`)
-      .description(verb === 'stop' ? 'run nothing of it here' : 'run it here again after stop')
+      .description(
+        verb === 'stop'
+          ? 'run nothing of it here; of what runs at no other site: of the whole cloud'
+          : 'run it here again after stop',
+      )
       .action((app: string) => run(async (s) => await siteChange(s, verb, app)));
   }
   program
     .command('apply')
-    .description('run it here so: all documents or none')
+    .description('run it here so: all documents or none; accepted by the hub it is so for all sites')
     .requiredOption(
       '-f, --file <path>',
       'a file, a folder, or - for standard input; may be repeated',

@@ -69,7 +69,7 @@ function outdated(site: string, { validUntil }: Access): Rejected {
 
 function unknownToken(site: string): Rejected {
   return refuse(`this token is not known at ${site}`, {
-    hint: 'it has to have been made before the site was cut off, and is taken from the context file or SKERRY_TOKEN',
+    hint: 'it has to have been made by version 0.2 or later and before the site was cut off (older ones have to be made anew), and is taken from the context file or SKERRY_TOKEN',
   });
 }
 
