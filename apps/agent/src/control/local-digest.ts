@@ -9,11 +9,11 @@ import {
   workloadKey,
   type Desired,
   type DigestAnswer,
-  type DigestRequest,
   type Version,
 } from '@skerry/contracts';
 import type { DesiredStore } from '../desired/desired-store.js';
 import { hubObjectOf } from '../desired/held-object.js';
+import { DigestPages } from './digest-pages.js';
 
 /** Bytes of objects in one answer. */
 const ANSWER_BYTES = LIMITS.messageBytes / 2;
@@ -26,17 +26,12 @@ export const localDigestSubject = (node: string) => `${LOCAL.digest}.${node}`;
  * site's stream. A node asks in pages, as a site asks the hub.
  */
 export function answerDigests(bus: Bus, store: DesiredStore): Subscription {
-  const pages = new Map<string, DigestRequest['items']>();
+  const pages = new DigestPages();
   return bus.respond(localDigestSubject('*'), (m): DigestAnswer => {
     const parsed = parseAcross(digestRequestSchema, m.json());
     if (!parsed.ok) throw new Error('a digest that is none');
-    const { page, last, items } = parsed.value;
-    const all = page === 0 ? items : [...(pages.get(m.subject) ?? []), ...items];
-    if (!last) {
-      pages.set(m.subject, all);
-      return { objects: [], unknown: [], more: false };
-    }
-    pages.delete(m.subject);
+    const all = pages.take(m.subject, parsed.value, m.data.length);
+    if (all === undefined) return { objects: [], unknown: [], more: false };
     return differing(store, new Map(all.map((i) => [workloadKey(i.project, i.name), i.version])));
   });
 }
