@@ -147,6 +147,43 @@ describe('the scheduler', () => {
     expect(Date.now() - lostAt).toBeGreaterThanOrEqual(399);
   });
 
+  it.each([
+    { what: 'is lost', change: { draining: true } },
+    { what: 'was forced out', change: { membership: 'removed' as const } },
+  ])(
+    'waits for the end of a singleton no longer than its lease when the site it leaves $what',
+    async ({ change }) => {
+      await cloud.putSite('a');
+      await cloud.putWorkload('lead', {
+        type: 'singleton',
+        change: { spec: singleton({ run: { driver: 'mock' } }) },
+      });
+      await placed('lead', { a: 1 });
+      await cloud.putSite('b');
+      await cloud.putSite('a', { change: { draining: true } });
+      expect(await placed('lead', { b: 1 })).toMatchObject({ after: ['a'], owner: { site: 'b', epoch: 2 } });
+      const lostAt = Date.now();
+      const state = { silentMs: OWNERSHIP_ENDED_AFTER_MS - 400, losses: 1 };
+      await cloud.putSite('a', { phase: 'lost', state, change: { draining: true } });
+      await cloud.putSite('a', { phase: 'lost', state, change });
+      await until('nothing is waited for', async () => (await cloud.placement('lead'))?.after === undefined);
+      expect(Date.now() - lostAt).toBeGreaterThanOrEqual(399);
+      expect(await cloud.placement('lead')).toMatchObject({ shares: [{ site: 'b' }], owner: { epoch: 2 } });
+    },
+  );
+
+  it('waits for the end of a singleton at a site that is forced out though it is heard', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('lead', {
+      type: 'singleton',
+      change: { spec: singleton({ run: { driver: 'mock' } }) },
+    });
+    await placed('lead', { a: 1 });
+    await cloud.putSite('b');
+    await cloud.putSite('a', { change: { membership: 'removed' } });
+    expect(await placed('lead', { b: 1 })).toMatchObject({ after: ['a'], owner: { site: 'b', epoch: 2 } });
+  });
+
   it('runs no job again that a lost site has completed', async () => {
     await cloud.putSite('a');
     await cloud.putWorkload('done', { type: 'job' });

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { BucketChange, StoredMessage } from '@skerry/bus';
 import {
   observedSchema,
@@ -15,16 +15,32 @@ import { DecisionLogStore } from '../stores/decision-log.store.js';
 import { World } from '../stores/world.js';
 
 const REFUSED = '"refused"';
+/** Whoever waits for the end of what a removed site owned is decided on before that site is seen no more. */
+const DROP_MARGIN_MS = 1_000;
+/** Between two looks whether the wall clock was set. */
+const CLOCK_EVERY_MS = 1_000;
 
 /** Keeps the world up to date with what is followed, and puts on the agenda what it may matter to. */
 @Injectable()
-export class HearNews {
+export class HearNews implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+  /** Removed sites that are going to be dropped. */
+  private readonly dropping = new Set<string>();
+
   constructor(
     private readonly world: World,
     private readonly agenda: AgendaStore,
     private readonly history: DecisionLogStore,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => this.followClock(), CLOCK_EVERY_MS);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
 
   placement(change: BucketChange<PlacementsValue>): void {
     this.complain('placements', change);
@@ -57,6 +73,18 @@ export class HearNews {
     const matters = this.world.sites.applySpec(change);
     this.history.site(change.key);
     if (matters) this.siteChanged(change.key);
+    this.dropInTime(change.key);
+  }
+
+  /** The clock that decisions are made by goes to where the wall clock is. */
+  private followClock(): void {
+    const byMs = this.world.clock.follow();
+    if (byMs === 0) return;
+    this.log.warn('the clock of this machine was set, or it was suspended', { byMs });
+    this.world.sites.shift(byMs);
+    for (const { name } of this.world.sites.all()) this.history.site(name);
+    // Each has its next look by the clock as it was.
+    for (const key of this.world.workloads.keys()) this.agenda.soon(key);
   }
 
   siteState(change: BucketChange<SiteState>): void {
@@ -83,8 +111,23 @@ export class HearNews {
     if (this.world.reports.refusals.take(key, parsed.data, this.world.clock.now())) this.agenda.soon(key);
   }
 
+  /** A removed site is seen for a while; see `SitesStore`. */
+  private dropInTime(site: string): void {
+    const afterMs = this.world.sites.dropAfterMs(site);
+    if (afterMs === undefined || this.dropping.has(site)) return;
+    this.dropping.add(site);
+    setTimeout(() => {
+      this.dropping.delete(site);
+      // The clock may have gone elsewhere meanwhile, which changes nothing of how long it is.
+      this.world.sites.drop(site);
+      this.history.site(site);
+      this.siteChanged(site);
+    }, afterMs + DROP_MARGIN_MS).unref();
+  }
+
   private siteChanged(site: string): void {
     for (const key of this.world.ledger.keysAt(site)) this.agenda.soon(key);
+    for (const key of this.world.placements.waitingFor(site)) this.agenda.soon(key);
     for (const key of this.world.reports.refusals.forgetSite(site)) this.agenda.soon(key);
     this.agenda.mayHelp();
   }

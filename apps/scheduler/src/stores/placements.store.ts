@@ -21,6 +21,8 @@ export class PlacementsStore {
   private readonly committed = new Map<string, Placement>();
   private readonly sent = new Map<string, Placement>();
   private readonly byProject = new Map<string, Set<string>>();
+  /** Of those that wait for an end somewhere, and of some that did. */
+  private readonly awaiting = new Set<string>();
   private epochSeen = 0;
   private readonly waiting = new Set<() => void>();
 
@@ -43,6 +45,7 @@ export class PlacementsStore {
     if (change.kind === 'malformed' || change.value.kind === 'Epoch') return undefined;
     this.committed.set(key, change.value);
     this.belongs(key);
+    if (change.value.after !== undefined) this.awaiting.add(key);
     const sent = this.sent.get(key);
     if (sent === undefined) return key;
     if (compareVersions(change.value.version, sent.version) >= 0) this.sent.delete(key);
@@ -68,6 +71,15 @@ export class PlacementsStore {
     return new Set([...this.committed.keys(), ...this.sent.keys()]);
   }
 
+  /** What begins only when a site has ended it (`Placement.after`). */
+  waitingFor(site: string): string[] {
+    return [...this.awaiting].filter((key) => {
+      const after = this.get(key)?.after;
+      if (after === undefined) this.awaiting.delete(key);
+      return after?.includes(site) === true;
+    });
+  }
+
   /** Sequence of the newest epoch seen; 0 before the first. */
   get epoch(): number {
     return this.epochSeen;
@@ -88,6 +100,7 @@ export class PlacementsStore {
   send(placement: Placement): void {
     this.sent.set(keyOf(placement), placement);
     this.belongs(keyOf(placement));
+    if (placement.after !== undefined) this.awaiting.add(keyOf(placement));
   }
 
   /** Commits by the fence. Fails with `Conflict` when another instance has taken over. */

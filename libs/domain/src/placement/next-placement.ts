@@ -1,5 +1,5 @@
 import type { Placement, Share, Workload } from '@skerry/contracts';
-import { replaceDueAt } from './checks/readiness.js';
+import { ownershipEndsAt, replaceDueAt } from './checks/readiness.js';
 import { departsAt, handoverEndsAt, wantedPart, withHandover } from './handover.js';
 import { placeGiven } from './given.js';
 import { lint } from './lint.js';
@@ -82,8 +82,8 @@ export function placeRequest(
 }
 
 /**
- * When a placement has to be looked at again though nothing is heard: a site that it uses is lost and its time has not
- * come, or what is kept until it is replaced has to go. Milliseconds since the epoch, or Infinity.
+ * When a placement has to be looked at again though nothing is heard: a site that it uses or waits for is lost and its time has
+ * not come, or what is kept until it is replaced has to go. Milliseconds since the epoch, or Infinity.
  */
 export function reviewAt(
   workload: Workload,
@@ -94,7 +94,7 @@ export function reviewAt(
   const used = new Set(shares.map((s) => s.site));
   return sites
     .filter((facts) => used.has(facts.name))
-    .flatMap((facts) => [replaceDueAt(facts, workload), departsAt(facts)])
+    .flatMap((facts) => [replaceDueAt(facts, workload), ownershipEndsAt(facts, workload), departsAt(facts)])
     .filter((due) => due > now)
     .reduce((earliest, due) => Math.min(earliest, due), handoverEndsAt(shares, now));
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Placement, SiteState } from '@skerry/contracts';
 import { OWNERSHIP_ENDED_AFTER_MS } from '../liveness/lease.js';
 import { cloud, NOW, site, workload, type SiteExample } from './example-cloud.suite.js';
-import { nextPlacement } from './next-placement.js';
+import { nextPlacement, reviewAt } from './next-placement.js';
 import type { SiteFacts } from './types.js';
 
 const DIGESTS = { workload: `sha256:${'1'.repeat(64)}`, sites: `sha256:${'2'.repeat(64)}` };
@@ -104,6 +104,22 @@ describe('the owner of a singleton', () => {
     const moved = one.decide();
     expect(moved).toMatchObject(at('b', 2));
     expect(moved?.after).toBeUndefined();
+  });
+
+  it('at a site that was forced out begins elsewhere only when that site must have ended it by itself', () => {
+    const one = new One('singleton', { placement: { onSiteLoss: { replaceAfterMs: 600_000 } } });
+    one.decide();
+    const forcedAt = new Date(one.now).toISOString();
+    one.site({ name: 'a', membership: 'removed', phase: 'lost' }, { silentSince: forcedAt });
+    const moved = one.decide();
+    expect(moved).toMatchObject({ ...at('b', 2), after: ['a'] });
+    const snapshot = cloud([site({ name: 'a', phase: 'lost' })]);
+    expect(reviewAt(one.workload, [{ site: 'a' }], snapshot, one.now)).toBe(one.now + ENDED_MS);
+    one.now += ENDED_MS - 1;
+    expect(one.decide()).toBeUndefined();
+    one.now += 1;
+    expect(one.decide()?.after).toBeUndefined();
+    expect(one.placement).toMatchObject(at('b', 2));
   });
 
   it('has a higher epoch in a later term of the hub than any of an earlier one, whatever the backup had forgotten', () => {

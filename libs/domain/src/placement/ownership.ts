@@ -1,7 +1,7 @@
 import type { Placement, Share, Workload } from '@skerry/contracts';
 import { SINGLETON_LEASE } from '../site-control/timings.js';
-import { replaceDueAt } from './checks/readiness.js';
-import type { SiteFacts, Snapshot } from './types.js';
+import { ownershipEndsAt } from './checks/readiness.js';
+import type { Snapshot } from './types.js';
 
 /**
  * Who owns a singleton, as each decision leaves it; the rule is in `liveness/lease.ts`. A placement that names another site
@@ -52,7 +52,10 @@ function ownerOf(shares: readonly Share[], { previous, snapshot, term }: Ownersh
   return { site: share.site, epoch: Math.max(base, before?.epoch ?? 0) + 1, losses: knows };
 }
 
-/** Sites where it may still run and has to end first. A lost one has ended it by itself when its time has come. */
+/**
+ * Sites where it may still run and has to end first. A lost one has ended it by itself when its time has come; so has one that
+ * was forced out, which the snapshot holds as lost for so long.
+ */
 function endsFirst(
   shares: readonly Share[],
   { previous, workload, snapshot, now }: OwnershipInput,
@@ -61,11 +64,8 @@ function endsFirst(
   const chosen = new Set(shares.map((s) => s.site));
   const before = new Set([...previous.shares.map((s) => s.site), ...(previous.after ?? [])]);
   return snapshot.sites
-    .filter((facts) => before.has(facts.name) && !chosen.has(facts.name) && mayRun(facts, workload, now))
+    .filter((facts) => before.has(facts.name) && !chosen.has(facts.name))
+    .filter((facts) => ownershipEndsAt(facts, workload) > now)
     .map(({ name }) => name)
     .toSorted();
-}
-
-function mayRun(facts: SiteFacts, workload: Workload, now: number): boolean {
-  return facts.state?.phase !== 'lost' || replaceDueAt(facts, workload) > now;
 }

@@ -119,6 +119,11 @@ describe('place', () => {
     const patient = workload({ rules: { onSiteLoss: { replaceAfterMs: 60_000 } } });
     expect(where(place(request(patient, { present }), snapshot))).toEqual({ a: 1 });
     expect(where(place(request(patient, { present, now: NOW + 60_000 }), snapshot))).toEqual({ b: 1 });
+    // What inventory's clock says of it does not shorten that: it may be behind by as much.
+    const state = lost.state && { ...lost.state, silentSince: new Date(NOW).toISOString() };
+    const behind = { ...snapshot, sites: [{ ...lost, state }, site({ name: 'b' })] };
+    expect(where(place(request(patient, { present, now: NOW + 59_999 }), behind))).toEqual({ a: 1 });
+    expect(where(place(request(patient, { present, now: NOW + 60_000 }), behind))).toEqual({ b: 1 });
   });
 
   it('takes nothing to a site that is pending, leaving or without a driver', () => {

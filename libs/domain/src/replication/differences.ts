@@ -51,7 +51,9 @@ export function differences(input: DifferenceInput): DesiredWrite[] | undefined 
   const kept = new Set<string>();
   // What lies there for a site goes when the site has said that nothing is left.
   const untold = placement.after?.filter((site) => !delivered.has(site) && input.holding?.has(site)) ?? [];
-  const waits = untold.length > 0 || placement.after?.some((site) => delivered.has(site)) === true;
+  // One that was forced out says nothing any more: the scheduler takes it out of `after` when its lease must have run out.
+  const mayRun = (site: string) => delivered.has(site) || !input.mayReceive(site);
+  const waits = untold.length > 0 || placement.after?.some(mayRun) === true;
   for (const object of wanted) {
     if (!input.mayReceive(object.site)) continue;
     kept.add(object.site);

@@ -179,13 +179,13 @@ test('a singleton is given to its new site only when the one before has ended it
   const asked = workload();
   const moved = placement({ b: 1 }, { after: ['a'], version: version(1, 2) });
   const there: Delivered = { kind: 'Assignment', version: version(1, 1), sequence: 7 };
-  const writes = (delivered: ReadonlyMap<string, Delivered>, holding: string[] = []) =>
+  const writes = (delivered: ReadonlyMap<string, Delivered>, holding: string[] = [], gone: string[] = []) =>
     differences({
       placement: moved,
       workload: asked,
       delivered,
       holding: new Set(holding),
-      mayReceive: () => true,
+      mayReceive: (name) => !gone.includes(name),
       at: AT,
     })?.map(({ object }) => [object.kind, object.site]);
   expect(writes(new Map([['a', there]]))).toEqual([['Tombstone', 'a']]);
@@ -193,4 +193,6 @@ test('a singleton is given to its new site only when the one before has ended it
   expect(writes(new Map())).toEqual([['Assignment', 'b']]);
   // DL is gone, and the one before has said nothing of an end.
   expect(writes(new Map(), ['a'])).toEqual([['Tombstone', 'a']]);
+  // It was forced out, and nothing is kept for it: its end is a matter of time, which the scheduler counts.
+  expect(writes(new Map(), [], ['a'])).toEqual([]);
 });

@@ -67,25 +67,23 @@ export function replaceDueAt(facts: SiteFacts, workload: Workload): number {
   const { replaceAfterMs } = placement.onSiteLoss;
   const lost = state.phase === 'lost';
   if (type === 'singleton')
-    return lost
-      ? silentSince(state) + singletonAfterMs(workload, state.agentVersion)
-      : Number.POSITIVE_INFINITY;
+    return Math.max(ownershipEndsAt(facts, workload), lost ? silentSince(state) + (replaceAfterMs ?? 0) : 0);
   if (replaceAfterMs === undefined) return lost ? 0 : Number.POSITIVE_INFINITY;
   const silent = lost || (state.phase === 'suspect' && state.held === undefined);
-  return silent ? Math.min(silentSince(state), heardAt(state)) + replaceAfterMs : Number.POSITIVE_INFINITY;
+  return silent ? silentSince(state) + replaceAfterMs : Number.POSITIVE_INFINITY;
 }
 
-function singletonAfterMs({ spec }: Workload, agentVersion: string | undefined): number {
-  const endedMs = ownershipEndedAfterMs(agentVersion, spec.run.stop.graceMs);
-  return Math.max(spec.placement.onSiteLoss.replaceAfterMs ?? 0, endedMs);
+/**
+ * When a site has ended a singleton by itself, whoever owns it then, in ms since the epoch by the decider's clock: its lease
+ * has run out. Infinity while it may get another (a site that is not lost has to say that it ended it), and for what is no
+ * singleton.
+ */
+export function ownershipEndsAt({ state }: SiteFacts, { spec }: Workload): number {
+  if (state?.phase !== 'lost' || spec.type !== 'singleton') return Number.POSITIVE_INFINITY;
+  return silentSince(state) + ownershipEndedAfterMs(state.agentVersion, spec.run.stop.graceMs);
 }
 
 /** By the decider's own clock: what it noted when it heard of the silence. Only without that by inventory's. */
 function silentSince(state: SiteState): number {
   return Date.parse(state.silentSince ?? state.lastHeartbeatAt ?? state.since);
-}
-
-/** By inventory's clock: it stays the same over a restart of the decider. */
-function heardAt(state: SiteState): number {
-  return Date.parse(state.lastHeartbeatAt ?? state.since);
 }
