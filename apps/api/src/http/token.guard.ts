@@ -51,11 +51,20 @@ function bearerOf(header: string | undefined): string | undefined {
   return /^Bearer +(\S+) *$/i.exec(header ?? '')?.[1];
 }
 
+/** Ids of what was changed at a site: see `siteCommandId`. */
+const OF_A_SITE = /^at-[0-9a-f]{16}-/;
+
 function requestIdOf(given: string | string[] | undefined): string {
   if (given === undefined) return randomBytes(16).toString('hex');
   const parsed = requestIdSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success && !OF_A_SITE.test(parsed.data)) return parsed.data;
   throw new Refusal('invalid', 'the Idempotency-Key is not one', {
-    issues: [{ path: 'Idempotency-Key', problem: 'not allowed', allowed: '8 to 64 of A-Z a-z 0-9 _ -' }],
+    issues: [
+      {
+        path: 'Idempotency-Key',
+        problem: 'not allowed',
+        allowed: '8 to 64 of A-Z a-z 0-9 _ -, and not as sites have them (at-…)',
+      },
+    ],
   });
 }
