@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
 import { clientOf } from '@skerry/local';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { runSkerry } from './skerry-command.js';
 import { replicasOf, untilPhase } from './statuses.js';
 
 const NORTH = { lat: 60, lon: 10 };
@@ -136,6 +137,38 @@ describe('types of workloads, on real processes', () => {
     expect(epochOf(end)).toBe(epochOf(begin));
     expect(replicasOf(before).length).toBe(1);
     await client.remove('test', 'one');
+  });
+
+  it('the only node of a site gives away what it runs once that runs elsewhere, and goes with its site alone', async () => {
+    await client.apply({
+      documents: [workload('stays', { placement: { users: [{ ...NORTH }], replicas: 1 } })],
+    });
+    await untilPhase(client, 'stays', ['running']);
+    expect(await sitesOf('stays')).toEqual(['north']);
+    const northern = async () => (await client.nodes()).find(({ site }) => site === 'north');
+    const name = `north/${(await northern())?.node}`;
+    const running: number[] = [];
+    const look = setInterval(() => {
+      client.workload('test', 'stays').then(
+        ({ status }) => running.push(status?.running ?? 0),
+        () => undefined,
+      );
+    }, 100);
+    const drained = await runSkerry(under, ['node', 'drain', name, '--wait', '30']);
+    clearInterval(look);
+    expect(drained).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing runs at') });
+    expect(await sitesOf('stays')).toEqual(['south']);
+    expect(Math.min(...running)).toBe(1);
+    expect((await northern())?.phase).toBe('draining');
+    const refused = await runSkerry(under, ['node', 'rm', name]);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('skerry site rm north') });
+    await runSkerry(under, ['node', 'uncordon', name]);
+    // Where its users are it goes back by itself.
+    await eventually(async () => ((await sitesOf('stays')).join() === 'north' ? true : undefined), {
+      withinMs: 20_000,
+      what: 'back at north',
+    });
+    await client.remove('test', 'stays');
   });
 
   it('what would be better elsewhere is moved there by itself, when the scheduler is told to rebalance', async () => {
