@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { connectBus, type Bus } from '@skerry/bus';
 import {
   inboxPrefix,
+  journalBatchSchema,
   LOCAL,
   logPageSchema,
   Refusal,
@@ -12,6 +13,7 @@ import {
   siteStatusPageSchema,
   workloadDocumentSchema,
   type Access,
+  type JournalEntry,
   type Operation,
   type ProposalAnswer,
   type ProposalRequest,
@@ -317,6 +319,10 @@ describe('a site of several nodes without its hub', () => {
       expect(all.filter((r) => alive(r.pid ?? 0))).toEqual([]);
       await person.ask({ verb: 'start', project: 'shop', name: 'web' });
       await eventually('all of it runs again', async () => (await person.running('web')).length === 4);
+      const told: JournalEntry[] = [];
+      hub.bus.listen(SITE.journalUplink, (m) => {
+        told.push(...journalBatchSchema.parse(m.json()).entries);
+      });
       // The node that speaks for the site dies before the hub has heard of what was changed.
       const dies = (await person.status()).node === 'n1' ? 'n1' : 'n2';
       await end(agents[dies], 'SIGKILL');
@@ -332,6 +338,9 @@ describe('a site of several nodes without its hub', () => {
         return { state: 'waiting', retryAfterMs: 100 };
       });
       await eventually('the other one sends it', () => sent.length > 0);
+      await eventually('the journal tells which node was lost', () =>
+        told.some(({ what, text }) => what === 'node-lost' && text === dies),
+      );
     } finally {
       for (const close of ends.toReversed()) await close();
     }
