@@ -100,6 +100,12 @@ export class Proposals {
     const { book, journal, log, onDecided } = this.options;
     const { id } = proposal.request;
     const state = outcome.ok ? ('accepted' as const) : ('rejected' as const);
+    // First: an agent that ends in between asks again, and gets the same answer.
+    if (!outcome.ok) {
+      log.warn('the hub refuses a local change: it is taken back', { requestId: id, reason: outcome.title });
+      await book.withdraw(id);
+    } else if (alone === true) await this.leftHere(proposal);
+    else await this.dropUnchanged(id, outcome);
     await book.decide(id, { state, outcome });
     const text = textOf(outcome) ?? (alone === true ? ALONE : undefined);
     journal.state({
@@ -108,11 +114,6 @@ export class Proposals {
       outcome: state,
       ...(text === undefined ? {} : { text }),
     });
-    if (!outcome.ok) {
-      log.warn('the hub refuses a local change: it is taken back', { requestId: id, reason: outcome.title });
-      await book.withdraw(id);
-    } else if (alone === true) await this.leftHere(proposal);
-    else await this.dropUnchanged(id, outcome);
     onDecided();
   }
 
