@@ -78,4 +78,13 @@ describe('what a site reports once it knows that it was lost', () => {
     await until(() => reported.some((r) => r.losses === 1));
     expect(reported.map((r) => r.losses ?? 0)).toEqual([0, 1]);
   });
+
+  it('is waited for no more once it was closed, whatever changes', async () => {
+    reporter.use(bus, []);
+    reporter.close();
+    reporter.changed(KEY);
+    expect(reporter.idle).toBe(true);
+    reporter.use(bus, [KEY]);
+    await until(() => reported.length === 1);
+  });
 });

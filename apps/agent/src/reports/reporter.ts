@@ -34,6 +34,7 @@ export interface ReporterOptions {
  */
 export class Reporter {
   private bus: Bus | undefined;
+  private closed = false;
   private readonly waiting = new Map<string, NodeJS.Timeout>();
   private readonly dirty = new Set<string>();
   private readonly sending = new Set<string>();
@@ -51,6 +52,7 @@ export class Reporter {
 
   /** Something about this workload may have changed. */
   changed(key: string): void {
+    if (this.closed) return;
     this.dirty.add(key);
     if (!this.waiting.has(key)) this.soon(key, LINGER_MS);
   }
@@ -90,14 +92,16 @@ export class Reporter {
   /** Sends to this server from now on: everything once, since nobody knows what came through before. */
   use(bus: Bus, keys: readonly string[]): void {
     this.bus = bus;
+    this.closed = false;
     this.newest = 0;
     this.sent.clear();
     for (const key of keys) this.changed(key);
   }
 
-  /** Sends nothing from now on. */
+  /** Sends nothing from now on, and waits for nothing. */
   close(): void {
     this.bus = undefined;
+    this.closed = true;
     this.dirty.clear();
     for (const timer of this.waiting.values()) clearTimeout(timer);
     this.waiting.clear();
@@ -120,7 +124,7 @@ export class Reporter {
       await this.send(bus, key);
       this.failing = undefined;
     } catch (error) {
-      this.dirty.add(key);
+      if (!this.closed) this.dirty.add(key);
       pauseMs = RETRY_MS;
       if (!this.failing) this.options.log.warn('the outbox takes no reports', { reason: reason(error) });
       this.failing = { reason: reason(error), since: this.failing?.since ?? performance.now() };
