@@ -1,4 +1,4 @@
-import type { Bus, Lease } from '@skerry/bus';
+import { Unavailable, type Bus, type Lease } from '@skerry/bus';
 import {
   BUCKETS,
   CONTROLLER_LEASE,
@@ -24,6 +24,8 @@ import type { Report } from '../replicas/supervisor.js';
 /** An allotment of a version that is not here yet waits this long before the controller is asked for it. */
 const ASK_AFTER_MS = 300;
 const RETRY_MS = 500;
+/** After a lease was given back that could not be used. */
+const OTHERS_FIRST_MS = 2_000;
 
 export interface CommandOptions {
   agent: NodeAgent;
@@ -168,8 +170,13 @@ export class SiteCommand {
     this.beats = this.beatsOf(bus);
     this.beats.start();
     this.lease = bus.lease(CONTROLLER_LEASE, agent.site.node);
-    this.lease.run({
-      onAcquired: async () => await this.takeOver(bus),
+    this.compete(bus);
+  }
+
+  /** Tries for the site's lease, and controls the site while it is held. */
+  private compete(bus: Bus): void {
+    this.lease?.run({
+      onAcquired: async (epoch) => await this.takeOver(bus, epoch),
       onLost: async () => await this.stepDown(),
     });
   }
@@ -222,23 +229,49 @@ export class SiteCommand {
     });
   }
 
-  private async takeOver(bus: Bus): Promise<void> {
+  /**
+   * Begins to control the site, by one acquisition of the lease. That may be lost before all has begun, and `onLost` is told at
+   * once: what begins after it ends again here, since nobody else knows of it.
+   */
+  private async takeOver(bus: Bus, epoch: number): Promise<void> {
     const { agent } = this.options;
     const { beats, lease } = this;
     if (beats === undefined || lease === undefined) return;
+    const holds = () => lease.epoch === epoch;
     this.localDigest?.pause();
-    this.control = await Controller.begin(bus, {
-      agent,
-      beats,
-      holds: () => lease.epoch !== undefined,
-      onStale: () => void this.stepDown(),
-    });
+    const begun: { control?: Controller; stale?: true } = {};
+    const onStale = () => {
+      begun.stale = true;
+      void this.overtaken(bus, begun.control);
+    };
+    const control = await Controller.begin(bus, { agent, beats, holds, onStale });
+    begun.control = control;
+    if (begun.stale === true || !holds()) {
+      await control.stop();
+      // Whoever throws here gives the lease back.
+      if (begun.stale === true) throw new Unavailable('another controller has taken over');
+      return;
+    }
+    this.control = control;
     // What lies in the hands of a controller that stands still would wait until its time to answer is over.
     await bus.request(JETSTREAM_API.consumerDelete(SITE_STREAMS.OUT, FORWARDER), {}).catch(() => undefined);
-    this.voice = await SiteVoice.start(bus, { ...this.options, summary: this.control });
+    const voice = await SiteVoice.start(bus, { ...this.options, summary: control });
+    if (this.control !== control) return await voice.stop();
+    this.voice = voice;
     this.ends.push(this.answering(bus));
-    this.voice.digest.request();
+    voice.digest.request();
     beats.say();
+  }
+
+  /** Another has taken over from this controller. Should the lease be held here all the same, it is given back: somebody has to control. */
+  private async overtaken(bus: Bus, control: Controller | undefined): Promise<void> {
+    if (control === undefined || this.control !== control) return;
+    await this.stepDown().catch((error: unknown) =>
+      this.options.agent.log.debug('not all of the controller ended well', { reason: reason(error) }),
+    );
+    await this.lease?.release();
+    await new Promise((go) => setTimeout(go, OTHERS_FIRST_MS).unref());
+    if (!this.closed && !this.isAside) this.compete(bus);
   }
 
   private answering(bus: Bus): () => Promise<void> {
