@@ -28,8 +28,11 @@ maybe('a site that is cut off', () => {
       listen,
     });
     client = await clientOf(under.cloud);
-    await client.apply({ documents: [httpService('web', { site: 'here', replicas: 2 })] });
+    await client.apply({
+      documents: [httpService('web', { site: 'here', replicas: 2 }), everywhere('both')],
+    });
     await untilPhase(client, 'web', ['running']);
+    await untilPhase(client, 'both', ['running']);
   }, 60_000);
   afterAll(async () => {
     await under?.end();
@@ -53,6 +56,8 @@ maybe('a site that is cut off', () => {
     await runningHere('web', 0);
     expect(await here(['start', 'web'])).toMatchObject({ code: 0 });
     await runningHere('web', 2);
+    expect(await here(['stop', 'both'])).toMatchObject({ code: 0 });
+    await runningHere('both', 0);
     const file = join(under.cloud.paths.home, 'local.json');
     await writeFile(file, JSON.stringify(httpService('local', { site: 'here' })));
     expect(await here(['apply', '-f', file])).toMatchObject({ code: 0 });
@@ -79,22 +84,41 @@ maybe('a site that is cut off', () => {
     const report = await eventually(
       async () => {
         const told = await client.siteReport('here');
-        return told.changes.length === 3 && told.changes.every((c) => c.state !== 'open') ? told : undefined;
+        return told.changes.length === 4 && told.changes.every((c) => c.state !== 'open') ? told : undefined;
       },
       { withinMs: 30_000, what: 'the hub has decided and knows what happened', everyMs: 200 },
     );
     expect(report.changes.map((c) => [c.what, c.by, c.state])).toEqual([
       ['apply test/local', 'local-admin', 'accepted'],
+      ['stop test/both', 'local-admin', 'accepted'],
       ['start test/web', 'local-admin', 'accepted'],
       ['stop test/web', 'local-admin', 'accepted'],
     ]);
+    // What runs at the other site too stays stopped here, and goes on there.
+    expect(report.changes[1]?.reason).toContain('at this site alone');
+    const { workload, status: both } = await client.workload('test', 'both');
+    expect(workload.stopped).toBe(false);
+    expect(both?.sites.find((s) => s.site === 'there')?.replicas).toMatchObject([{ phase: 'running' }]);
+    await runningHere('both', 0);
+    expect(await here(['start', 'both'])).toMatchObject({ code: 0 });
+    await runningHere('both', 1);
     expect(report.absences[0]).toMatchObject({ agentStarts: 1 });
     // What was begun at the site is a workload like any other, and its replica was not touched.
     const [replica] = replicasOf(await untilPhase(client, 'local', ['running']));
     expect(lab.processes('here')).toContain(replica?.pid);
     const told = siteReportSchema.parse(JSON.parse((await here(['--json', 'report'])).stdout));
-    expect(told).toMatchObject({ from: 'site', changes: report.changes });
+    expect(told).toMatchObject({ from: 'site' });
+    expect(told.changes).toEqual(expect.arrayContaining(report.changes));
   }, 120_000);
+
+  function everywhere(name: string): unknown {
+    return {
+      apiVersion: 'skerry/v1',
+      kind: 'Workload',
+      metadata: { name, project: 'test' },
+      spec: { type: 'daemon', run: { driver: 'mock' }, resources: { cpuMillicores: 1, memoryMiB: 1 } },
+    };
+  }
 
   async function here(args: readonly string[]) {
     return await runSkerryAt(under, ['--site', 'here', ...args], (argv) => lab.command('here', argv));
