@@ -6,7 +6,8 @@ import { CUT_OFF_MS } from './timings.js';
  *
  * **At the site.** The hub's answer to a ping is a lease (`SINGLETON_LEASE`): it counts from the moment the ping was SENT, by
  * the site's own monotonic clock. An owner that is not covered any more (`mayOwn`) is stopped, early enough to have ended when
- * the lease has; an agent that starts has no lease but one that it wrote down under the same boot of its machine.
+ * the lease has; an agent that starts has no lease but one that it wrote down under the same boot of its machine. What an agent
+ * that is dead or stands still does not stop is killed by its keeper, which counts by the machine's uptime.
  * **At the centre.** One instance of inventory gives leases, by a lease of its own; it gives none to a site that it has
  * declared lost. With the loss it writes for how long before no lease was given (`SiteState.silentMs`), counted by its
  * monotonic clock from the last lease that it gave, and from when it took over when that is later: an earlier instance
@@ -17,10 +18,13 @@ import { CUT_OFF_MS } from './timings.js';
  * which has the last word and writes by a fence, has said so after the loss: with the same epoch when nobody else was
  * owner, else the site gets a tombstone.
  *
+ * **A site that is forced out** gets no lease from then on: the scheduler sees it as lost since it heard of that, for as long.
+ *
  * **Assumed** of clocks: the monotonic clocks of the site, of inventory and of the scheduler run at rates that differ by
- * less than an eighth, and go on while a process is stopped. Nothing is assumed of what time it is anywhere. A machine that is
- * suspended as a whole, clock included, breaks this, as does an agent that is stopped while what it runs goes on: against
- * these, and against writes that are late on their way, a workload fences what it writes by the epoch that it is given.
+ * less than an eighth, and go on while a process is stopped. Nothing is assumed of what time it is anywhere, but that a
+ * scheduler which begins within the half minute after a site was forced out is not wrong about the time by half an hour. A
+ * machine that is suspended as a whole, clock included, breaks this, as does a keeper that somebody stops: against these, and
+ * against writes that are late on their way, a workload fences what it writes by the epoch that it is given.
  */
 
 /** The newest lease that a site has. */
