@@ -1,5 +1,5 @@
 import { parseHeld } from '@skerry/bus';
-import { BUCKETS, bucketStream, bucketSubject, STREAMS } from '@skerry/contracts';
+import { BUCKETS, bucketStream, bucketSubject, SITE_STREAMS, STREAMS } from '@skerry/contracts';
 import type { Random, SimProcess, Way } from '@skerry/sim';
 import type { Cloud, Instance, ServiceName } from './cloud.js';
 import type { SimNode } from './sim-node.js';
@@ -20,12 +20,19 @@ const WEIGHTS = {
   hub: 1,
   isolate: 2,
   overtake: 2,
+  forget: 2,
+  freezeBeginning: 2,
   crash: 3,
   ill: 2,
   diskFull: 1,
 } as const;
 /** As above, where sites have several nodes. */
 const WEIGHTS_OF_SEVERAL = { ...WEIGHTS, node: 6, cutNode: 5, flapNode: 1 } as const;
+
+const LONGER_THAN_A_LEASE_MS = 45_000;
+
+/** A server that forgets loses what it has stored for so long at most. */
+const MOST_LOST_MS = 1_000;
 
 /** What each service acts on. */
 const HEARD_BY: Readonly<Record<ServiceName, string>> = {
@@ -86,6 +93,10 @@ export class Faults {
         return this.isolate();
       case 'overtake':
         return this.overtake(random.weighted({ scheduler: 3, replicator: 1, inventory: 1 }));
+      case 'freezeBeginning':
+        return this.freezeBeginning();
+      case 'forget':
+        return this.forget(site);
       case 'crash':
       case 'ill':
         return this.replica(node, kind);
@@ -108,7 +119,7 @@ export class Faults {
   }
 
   private losing(): number {
-    return this.options.forgetful && this.random.chance(0.5) ? this.random.between(1, 1_000) : 0;
+    return this.options.forgetful && this.random.chance(0.5) ? this.random.between(1, MOST_LOST_MS) : 0;
   }
 
   private stall(site: SimSite, ways: readonly Way[], ms: number): void {
@@ -205,6 +216,31 @@ export class Faults {
     this.options.nudge();
   }
 
+  /** The next agent that is about to begin a singleton stands still before it does, often for longer than its lease. */
+  private freezeBeginning(): void {
+    const { nodes } = this.cloud;
+    for (const node of nodes) {
+      node.machine.onBegins = () => {
+        for (const { machine } of nodes) machine.onBegins = () => undefined;
+        if (node.agentProcess !== undefined) this.freeze(node.agentProcess, LONGER_THAN_A_LEASE_MS);
+      };
+    }
+    this.options.nudge();
+  }
+
+  /** A site's server has just stored what is wanted there and said so to who follows, and then loses it. */
+  private forget(site: SimSite): void {
+    const stream = site.server.memory.streams.get(SITE_STREAMS.DESIRED);
+    if (stream === undefined) return;
+    const stop = stream.onStored(() => {
+      stop();
+      this.cloud.timeline.after(this.random.between(10, 500), this.cloud.timeline.world, () =>
+        site.restartServer(this.random.between(200, 3_000), this.options.forgetful ? MOST_LOST_MS : 0),
+      );
+    });
+    this.options.nudge();
+  }
+
   private activeOf(service: ServiceName): Instance | undefined {
     const held = this.cloud.hub.memory.streams
       .get(bucketStream(BUCKETS.leases.name))
@@ -214,11 +250,11 @@ export class Faults {
     return this.cloud.instances.find(({ name }) => holder === `${service}-${name}`);
   }
 
-  private freeze(process: SimProcess): void {
+  private freeze(process: SimProcess, mostMs = 20_000): void {
     if (process.stopped) return;
     this.cloud.say(process.name, 'is stopped');
     process.stop();
-    this.later(this.random.between(100, 20_000), () => {
+    this.later(this.random.between(100, mostMs), () => {
       this.cloud.say(process.name, 'goes on');
       process.resume();
     });

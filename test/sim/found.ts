@@ -5,6 +5,12 @@ export const FOUND: readonly { seed: number; found: string }[] = [
   { seed: 17, found: 'an agent that started ran a singleton that had been handed over while it was away' },
   { seed: 43, found: 'an agent that was stopped for a while ran a singleton on beside its new owner' },
   { seed: 45, found: 'a site that returned gave up the only healthy copy before it had said how that fares' },
+  { seed: 47, found: 'nobody controlled a site any more whose server had lost its last second' },
+  { seed: 82, found: 'a site that had become smaller gave up the only healthy copy of what still ran' },
   { seed: 165, found: 'a removal that was acknowledged, and told again, lay in DL for ever' },
   { seed: 196, found: 'a hub that had lost its last second waited for ever for the end of what had ended' },
+  {
+    seed: 743,
+    found: 'an agent that was stopped just before it began a singleton began it with its lease gone',
+  },
 ];

@@ -2,6 +2,7 @@ import { matches } from '@skerry/bus';
 import {
   BUCKETS,
   bucketStream,
+  bucketSubject,
   compareVersions,
   desiredSchema,
   EPOCH_KEY,
@@ -9,6 +10,7 @@ import {
   observedSchema,
   parseVersion,
   placementSchema,
+  siteSchema,
   siteStateSchema,
   STREAMS,
   workloadSchema,
@@ -18,6 +20,7 @@ import {
   type Version,
   type Workload,
 } from '@skerry/contracts';
+import { EPOCH_MS } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
 import type { Machine, Physical } from './machine.js';
 import type { People } from './people.js';
@@ -30,6 +33,9 @@ export interface Broken {
   invariant: string;
   detail: string;
 }
+
+/** Clocks of machines are off by up to 2 s each. */
+const CLOCKS_OFF_MS = 4_000;
 
 /** How long ago the scheduler may have seen what it decides on: reports take their way. */
 const SEEN_MS = 1_500;
@@ -205,13 +211,25 @@ export class Invariants {
     if (workload.spec.type !== 'service' || workload.removed || workload.stopped) return;
     if (before.version.generation !== after.version.generation || after.state === 'unplaceable') return;
     const stays = new Set(after.shares.map((s) => s.site));
-    const gone = before.shares.filter((s) => !stays.has(s.site) && this.healthyFor(key, s.site) > 0);
+    const gone = before.shares.filter(
+      (s) => !stays.has(s.site) && !this.isOver(s.site) && this.healthyFor(key, s.site) > 0,
+    );
     const left = after.shares.some((s) => this.healthyWithin(key, s.site) > 0);
     if (gone.length === 0 || left) return;
     this.break(
       'last copy',
       `${key} ${formatVersion(after.version)} gives up ${gone.map((s) => s.site).join()}, and nothing else is healthy`,
     );
+  }
+
+  /** Whether a site had to be empty by now, whatever becomes of what runs there; by a clock that is off. */
+  private isOver(site: string): boolean {
+    const spec = this.cloud.hub.memory.streams
+      .get(bucketStream(BUCKETS.siteSpecs.name))
+      ?.newest(bucketSubject(BUCKETS.siteSpecs.name, site));
+    const departure = spec && siteSchema.parse(jsonOf(spec)).departure;
+    if (departure?.kind !== 'evacuate' || departure.deadline === undefined) return false;
+    return Date.parse(departure.deadline) - EPOCH_MS < this.now + CLOCKS_OFF_MS;
   }
 
   /** Healthy replicas that a ready site has reported for a while. */
@@ -257,7 +275,7 @@ export class Invariants {
       'OBSERVED',
       `${key} ${formatVersion(report.version)} ${report.state}, ${healthy} of ${report.wanted} (#${report.report - FIRST_REPORT})`,
     );
-    if (before !== undefined && compareVersions(report.version, before.version) < 0) {
+    if (before !== undefined && this.goesBack(before, report)) {
       this.break(
         'versions',
         `the report of ${key} goes back from ${formatVersion(before.version)} to ${formatVersion(report.version)}`,
@@ -269,6 +287,15 @@ export class Invariants {
         `the report of ${key} goes back from #${before.report - FIRST_REPORT} to #${report.report - FIRST_REPORT}`,
       );
     }
+  }
+
+  /**
+   * Whether a site reports what is older than what it has reported. Another node that speaks for it may not have heard yet of
+   * what was refused, or removed: of what runs it knows.
+   */
+  private goesBack(before: Observed, { site, version, replicas }: Observed): boolean {
+    if (compareVersions(version, before.version) >= 0) return false;
+    return !this.cloud.site(site).several || (before.state === 'accepted' && replicas.length > 0);
   }
 
   private judged(m: Stored): void {

@@ -46,6 +46,8 @@ const WARMS_UP_MS = [50, 3_000] as const;
 export class Machine {
   readonly replicas = new Map<number, Physical>();
   boots = 0;
+  /** Called when a singleton is about to begin: its record is written, its process is not there yet. */
+  onBegins: () => void = () => undefined;
   private readonly lookers = new Map<number, (code: number | undefined) => void>();
   private pids = 0;
 

@@ -1,15 +1,15 @@
 /**
  * Places of the product that can be broken on purpose, to see that the simulation finds it. Each `find` stands exactly once in
- * its file; `breaks` is the invariant that has to fail.
+ * its file; `breaks` is the invariant that has to fail, `from` a seed that finds it, or one shortly before.
  *
- * @typedef {{ file: string, find: string, replace: string }} Edit
- * @type {{ name: string, says: string, breaks: string, edits: Edit[] }[]}
+ * @type {import('./mutations.mjs').Mutation[]}
  */
 export const MUTATIONS = [
   {
     name: 'early-hand-over',
     says: 'a singleton is given to a site before the one that had it has ended it',
     breaks: 'singleton',
+    from: 35,
     edits: [
       {
         file: 'libs/domain/src/replication/differences.ts',
@@ -22,10 +22,11 @@ export const MUTATIONS = [
     name: 'no-wall',
     says: 'residency is not looked at',
     breaks: 'residency',
+    from: 9,
     edits: [
       {
         file: 'libs/domain/src/placement/checks/residency.ts',
-        find: 'if (rule.deny?.some((j) => site.jurisdictions.includes(j))) return false;',
+        find: 'if (rule.deny !== undefined && isIn(site, rule.deny)) return false;',
         replace: '',
       },
     ],
@@ -34,6 +35,7 @@ export const MUTATIONS = [
     name: 'no-fence',
     says: 'what a scheduler that was overtaken has sent is stored all the same',
     breaks: 'fenced',
+    from: 18,
     edits: [
       {
         file: 'libs/bus/src/fenced-writes.ts',
@@ -46,6 +48,7 @@ export const MUTATIONS = [
     name: 'break-before-make',
     says: 'what replaces a healthy copy need not be healthy, and the lint of plans does not mind',
     breaks: 'last copy',
+    from: 51,
     edits: [
       {
         file: 'libs/domain/src/placement/handover.ts',
@@ -59,6 +62,7 @@ export const MUTATIONS = [
     name: 'older-object',
     says: 'a site takes what was wanted earlier for what is wanted now',
     breaks: 'versions',
+    from: 26,
     edits: [
       {
         file: 'apps/agent/src/desired/desired-store.ts',
@@ -71,6 +75,7 @@ export const MUTATIONS = [
     name: 'older-report',
     says: 'a report that was long on its way hides a newer one',
     breaks: 'reports',
+    from: 13,
     edits: [
       {
         file: 'apps/inventory/src/stores/reports.store.ts',
@@ -83,6 +88,7 @@ export const MUTATIONS = [
     name: 'late-start',
     says: 'an agent that stood still starts a singleton with its lease gone',
     breaks: 'singleton',
+    from: 4,
     edits: [
       {
         file: 'apps/agent/src/replicas/replica-runner.ts',
@@ -95,6 +101,7 @@ export const MUTATIONS = [
     name: 'early-node',
     says: 'a node that is lost is taken to have ended its singletons at once',
     breaks: 'singleton',
+    from: 2,
     edits: [
       {
         file: 'apps/agent/src/control/site-nodes.ts',

@@ -89,7 +89,8 @@ class SeveralNodes {
   /** Nobody who hears his site runs for long what he was not given: so no slot runs twice for long. */
   private look(node: SimNode): void {
     const { now } = this.cloud.timeline;
-    if (!node.acts) {
+    // A node with a full disk takes up nothing new.
+    if (!node.acts || node.machine.disk.full) {
       this.actsSince.delete(node);
       return;
     }

@@ -37,6 +37,7 @@ export class ProcessDriver {
     } catch {
       return { ok: false, reason: 'cannot start: its record could not be written' } as const;
     }
+    if (launch.deadlineFile !== undefined) machine.onBegins();
     await this.pause(process.random.between(...BEGINS_MS));
     if (!launch.mayBegin()) return { ok: false, reason: 'it may not run any more', heldBack: true } as const;
     machine.start(pid, launch);
