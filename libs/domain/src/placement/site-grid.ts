@@ -57,16 +57,19 @@ export class SiteGrid {
     const px = points.x[p] ?? 0;
     const py = points.y[p] ?? 0;
     const pz = points.z[p] ?? 0;
-    const x1 = this.#upper(px);
-    const y1 = this.#upper(py);
+    const x0 = this.#lower(px);
+    const y0 = this.#lower(py);
     const z0 = this.#lower(pz);
-    const z1 = this.#upper(pz);
+    const first = this.#inside(z0);
+    const x1 = this.#inside(x0 + 1);
+    const y1 = this.#inside(y0 + 1);
+    const z1 = this.#inside(z0 + 1);
     let found = 0;
-    for (let cx = this.#lower(px); cx <= x1; cx += 1) {
-      for (let cy = this.#lower(py); cy <= y1; cy += 1) {
+    for (let cx = this.#inside(x0); cx <= x1; cx += 1) {
+      for (let cy = this.#inside(y0); cy <= y1; cy += 1) {
         const row = (cx * n + cy) * n;
         const end = this.#starts[row + z1 + 1] ?? 0;
-        for (let at = this.#starts[row + z0] ?? 0; at < end && found < into.length; at += 1) {
+        for (let at = this.#starts[row + first] ?? 0; at < end && found < into.length; at += 1) {
           into[found] = this.#places[at] ?? 0;
           found += 1;
         }
@@ -75,16 +78,13 @@ export class SiteGrid {
     return found;
   }
 
-  /** Of the cell of a coordinate and the neighbour that is nearer to it: the lower one. */
+  /** The lower one of the cell of a coordinate and the neighbour that is nearer to it; -1 below the first. */
   #lower(coordinate: number): number {
-    const low = Math.floor(((coordinate + 1) / 2) * this.#cells - 0.5);
-    return Math.max(0, Math.min(low, this.#cells - 1));
+    return Math.floor(((coordinate + 1) / 2) * this.#cells - 0.5);
   }
 
-  /** And the upper one. */
-  #upper(coordinate: number): number {
-    const low = Math.floor(((coordinate + 1) / 2) * this.#cells - 0.5);
-    return Math.max(0, Math.min(low + 1, this.#cells - 1));
+  #inside(cell: number): number {
+    return Math.max(0, Math.min(cell, this.#cells - 1));
   }
 
   #cellOf(px: number, py: number, pz: number): number {

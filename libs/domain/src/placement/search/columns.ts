@@ -25,6 +25,7 @@ export class Columns {
   capacities = new Float64Array(0);
   worth = new Float64Array(0);
   portions = new Int32Array(0);
+  before = new Int32Array(0);
   fresh = new Uint8Array(0);
   known = new Int32Array(0);
   /** What 0, 1, 2, … replicas cost: of as many as `known` says, beyond that anything. */
@@ -81,6 +82,7 @@ export class Columns {
     this.capacities = new Float64Array(most);
     this.worth = new Float64Array(most);
     this.portions = new Int32Array(most);
+    this.before = new Int32Array(most);
     this.fresh = new Uint8Array(most);
     this.known = new Int32Array(most);
   }

@@ -27,6 +27,8 @@ class Greedy {
   readonly #worth: Float64Array;
   readonly #fresh: Uint8Array;
   readonly #portions: Int32Array;
+  /** By candidate that was the best of those up to it: which one was before it; -1 for none. */
+  readonly #before: Int32Array;
   readonly #gains: GainSelection;
   readonly #limited: LimitedGain;
 
@@ -40,6 +42,7 @@ class Greedy {
     this.#worth = columns.worth;
     this.#fresh = columns.fresh.fill(0, 0, space.size);
     this.#portions = columns.portions;
+    this.#before = columns.before;
     this.#gains = columns.gains;
     this.#limited = columns.limited;
     this.#point = columns.point;
@@ -84,11 +87,13 @@ class Greedy {
     const { size } = this.space;
     const [portions, worth] = [this.#portions, this.#worth];
     for (let at = 0; at < size; at += 1) portions[at] = this.#portion(at, lookAhead);
-    for (;;) {
-      let best = -1;
-      for (let at = 0; at < size; at += 1) {
+    let best = -1;
+    for (let start = 0; ; ) {
+      for (let at = start; at < size; at += 1) {
         if ((portions[at] ?? 0) < 1) continue;
-        if (best < 0 || (worth[at] ?? 0) > (worth[best] ?? 0) + EPSILON) best = at;
+        if (best >= 0 && (worth[at] ?? 0) <= (worth[best] ?? 0) + EPSILON) continue;
+        this.#before[at] = best;
+        best = at;
       }
       if (best < 0) return undefined;
       const portion = portions[best] ?? 0;
@@ -96,6 +101,9 @@ class Greedy {
       if (this.#fresh[best] === 1 || this.work.spent) return { at: best, portion, worth: worth[best] ?? 0 };
       worth[best] = this.#worthOf(best, portion);
       this.#fresh[best] = 1;
+      // Up to there nothing has changed: it goes on with what was best before it.
+      start = best;
+      best = this.#before[best] ?? -1;
     }
   }
 

@@ -41,10 +41,7 @@ export class SetRules {
     this.budget = like ? like.budget : runningBudgetOf(problem) + EPSILON;
     this.#ceiling = like ? like.#ceiling : new Float64Array(candidates.length);
     this.#price = like ? like.#price : new Float64Array(candidates.length);
-    for (let i = 0; i < candidates.length && !like; i += 1) {
-      this.#ceiling[i] = Math.min(candidates[i]?.ceiling ?? 0, range.max);
-      this.#price[i] = candidates[i]?.price ?? 0;
-    }
+    if (!like) this.#read();
     this.#spread = placement.spread && spreadGroups(problem, placement.spread, groups);
     this.#distinct =
       placement.distinct === undefined
@@ -57,6 +54,14 @@ export class SetRules {
     this.#survivable = placement.survive
       ? Math.floor(range.min - 1 / carries + EPSILON)
       : Number.POSITIVE_INFINITY;
+  }
+
+  #read(): void {
+    const { candidates, range } = this.problem;
+    for (let i = 0; i < candidates.length; i += 1) {
+      this.#ceiling[i] = Math.min(candidates[i]?.ceiling ?? 0, range.max);
+      this.#price[i] = candidates[i]?.price ?? 0;
+    }
   }
 
   /** The most that a candidate may hold by itself. */
