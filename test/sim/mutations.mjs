@@ -2,7 +2,8 @@
  * Places of the product that can be broken on purpose, to see that the simulation finds it. Each `find` stands exactly once in
  * its file; `breaks` is the invariant that has to fail, `from` a seed that finds it, or one shortly before.
  *
- * @type {import('./mutations.mjs').Mutation[]}
+ * @typedef {{ file: string, find: string, replace: string }} Edit
+ * @type {{ name: string, says: string, breaks: string, from: number, edits: Edit[] }[]}
  */
 export const MUTATIONS = [
   {

@@ -1,5 +1,5 @@
-// `npm run sim [-- --seed N | --seeds COUNT [--from N]] [--within SECONDS] [--first-failure] [--json] [--mutation NAME]`: simulates clouds on the
-// sources as they are; no build is needed.
+// `npm run sim [-- --seed N | --seeds COUNT [--from N] [--workers N]] [--within SECONDS] [--first-failure] [--json] [--mutation NAME]`:
+// simulates clouds on the sources as they are; no build is needed.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';

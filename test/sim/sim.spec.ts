@@ -4,7 +4,6 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { FOUND } from './found.js';
-import { MUTATIONS } from './mutations.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const RUN = resolve(import.meta.dirname, 'run.mjs');
@@ -14,6 +13,13 @@ const TRIED = 100;
 /** On a machine with nothing else to do it takes a twentieth. */
 const LIMIT_MS = 600_000;
 const OUTPUT_BYTES = 64 * 1024 * 1024;
+
+const mutationsSchema = z.object({
+  MUTATIONS: z
+    .array(z.object({ name: z.string(), says: z.string(), breaks: z.string(), from: z.number() }))
+    .min(1),
+});
+const { MUTATIONS } = mutationsSchema.parse(await import(resolve(import.meta.dirname, 'mutations.mjs')));
 
 const reportSchema = z.object({
   seeds: z.number(),
