@@ -88,7 +88,7 @@ it('what runs at a site goes elsewhere once the site says that all its nodes are
   await placed('web', { a: 1 });
   await cloud.putSite('b');
   await cloud.putSite('a', { state: { standing: 'draining' } });
-  await placed('web', { b: 1 });
+  expect(await placed('web', { b: 1 })).toMatchObject({ state: 'placed', wanted: 1 });
 });
 
 it('a singleton that leaves a living site begins elsewhere only after that one', async () => {

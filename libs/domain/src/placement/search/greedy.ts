@@ -88,7 +88,7 @@ class Greedy {
     const [portions, worth] = [this.#portions, this.#worth];
     for (let at = 0; at < size; at += 1) portions[at] = this.#portion(at, lookAhead);
     let best = -1;
-    for (let start = 0; ; ) {
+    for (let start = 0; ;) {
       for (let at = start; at < size; at += 1) {
         if ((portions[at] ?? 0) < 1) continue;
         if (best >= 0 && (worth[at] ?? 0) <= (worth[best] ?? 0) + EPSILON) continue;
