@@ -10,6 +10,11 @@ export const FOUND: readonly { seed: number; found: string }[] = [
   { seed: 165, found: 'a removal that was acknowledged, and told again, lay in DL for ever' },
   { seed: 196, found: 'a hub that had lost its last second waited for ever for the end of what had ended' },
   {
+    seed: 247,
+    found: 'a node that began to control a site did not count what it learned later that others run',
+  },
+  { seed: 597, found: 'a removal that was late on its way lay in DL for ever' },
+  {
     seed: 743,
     found: 'an agent that was stopped just before it began a singleton began it with its lease gone',
   },

@@ -199,7 +199,7 @@ export class NodeAgent {
     const change = this.store.get(keyOf(object))?.override?.change;
     const offer = await this.store.offer(object, traceparent === undefined ? {} : { traceparent });
     // Who says again that it has to go does not know that it has gone.
-    if (offer === 'same' && object.kind === 'Tombstone') this.reporter.again(keyOf(object));
+    if (offer !== 'newer' && object.kind === 'Tombstone') this.reporter.again(keyOf(object));
     if (offer !== 'newer') return;
     if (change !== undefined && this.store.get(keyOf(object))?.override === undefined)
       this.superseded(change);

@@ -251,8 +251,9 @@ export class Controller implements SiteSummary {
     else this.waiting.delete(key);
     const parts = { ...result, before, current, accepted, change, epoch: this.fence, nowMs: Date.now() };
     const next = nextAllotment(object, { ...parts, reports: this.reports.of(key) });
-    if (!fresh && current.turn === next.turn && sameSlots(current, next)) return;
+    // What stands too: its assignment may have come here after this controller began.
     this.ledger.set(key, eachNeedOf(object), next.slots);
+    if (!fresh && current.turn === next.turn && sameSlots(current, next)) return;
     this.write(key, next);
   }
 
