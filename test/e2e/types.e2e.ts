@@ -195,7 +195,7 @@ setInterval(() => undefined, 1000);
 const SAYS_ITS_LIFE = `
 const { FILE, SKERRY_SITE, SKERRY_EPOCH } = process.env;
 const say = (what) => require('node:fs').appendFileSync(FILE, what + ' at ' + SKERRY_SITE + ' epoch ' + SKERRY_EPOCH + '\\n');
-say('begins');
 process.on('SIGTERM', () => { say('ends'); process.exit(0); });
+say('begins');
 setInterval(() => undefined, 1000);
 `;
