@@ -2,7 +2,7 @@ import { type ServiceConfig, variable } from '@skerry/service';
 import { z } from 'zod';
 
 const pathSchema = z.string('a path').min(1);
-const urlsSchema = z
+const listSchema = z
   .string()
   .optional()
   .transform((text) => (text ?? '').split(',').map((part) => part.trim()))
@@ -17,7 +17,9 @@ export const POLICY_VARIABLES = {
   /** Tokens, sites and quotas that have to be there from the start. */
   bootstrapFile: variable('SKERRY_BOOTSTRAP_FILE', z.string().optional()),
   /** Where sites find the hub, told to a site that joins. */
-  leafUrls: variable('SKERRY_LEAF_URLS', urlsSchema),
+  leafUrls: variable('SKERRY_LEAF_URLS', listSchema),
+  /** Jurisdictions that all servers of the hub are in. Without, datasets with a residency rule are refused: the hub keeps records. */
+  hubJurisdictions: variable('SKERRY_HUB_JURISDICTIONS', listSchema),
   /** Where sites renew their credentials, told to a site that joins. */
   renewUrl: variable('SKERRY_RENEW_URL', z.string().default('')),
 } as const;

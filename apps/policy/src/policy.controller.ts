@@ -89,6 +89,10 @@ export class PolicyController {
   workloadEvent(message: StoredMessage): Promise<Outcome> {
     return this.events.workload(message);
   }
+  @OnStored(bucketStream(BUCKETS.datasets.name), EVENTS)
+  datasetEvent(message: StoredMessage): Promise<Outcome> {
+    return this.events.dataset(message);
+  }
   @OnStored(bucketStream(BUCKETS.siteSpecs.name), EVENTS)
   siteEvent(message: StoredMessage): Promise<Outcome> {
     return this.events.site(message);

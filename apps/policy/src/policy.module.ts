@@ -18,6 +18,7 @@ import { ClaimsKeeper } from './sites/claims-keeper.js';
 import { Credentials } from './sites/credentials.js';
 import { SiteAccounts } from './sites/site-accounts.js';
 import { identityProvider, systemBusProvider } from './sites/system-bus.js';
+import { DatasetsStore } from './stores/datasets.store.js';
 import { Desk } from './stores/desk.js';
 import { FollowedStores } from './stores/followed.js';
 import { IdentitiesStore } from './stores/identities.store.js';
@@ -41,6 +42,7 @@ const HANDLERS = [
   TicketHandler,
 ];
 const STORES = [
+  DatasetsStore,
   Desk,
   FollowedStores,
   IdentitiesStore,

@@ -17,6 +17,7 @@ import {
   observedNodeSubject,
   observedSubject,
   nodeRulesSubject,
+  recordSubject,
   retirementSubject,
   RPC,
   siteLogSubject,
@@ -37,6 +38,7 @@ interface Channel {
 
 const BUCKET_NOUNS: Readonly<Record<Exclude<BucketName, 'leases' | 'identities'>, CatalogName>> = {
   workloads: 'Workload',
+  datasets: 'Dataset',
   siteSpecs: 'Site',
   policies: 'Quota',
   outcomes: 'Outcome',
@@ -106,7 +108,7 @@ function pointer(key: string): string {
 }
 
 function allChannels(): Channel[] {
-  return [...commands(), ...events(), ...buckets(), ...sites(), ...requests(), ...others()];
+  return [...commands(), ...events(), ...buckets(), ...sites(), ...datasets(), ...requests(), ...others()];
 }
 
 function commands(): Channel[] {
@@ -141,20 +143,6 @@ function buckets(): Channel[] {
 
 /** What crosses between hub and sites; the server puts the account in, so that no site can speak for another. */
 function sites(): Channel[] {
-  const crossing = (
-    name: string,
-    pattern: string,
-    summary: string,
-    message: CatalogName,
-    answer?: CatalogName,
-  ) => ({
-    name,
-    address: pattern.replace('*', '{account}').replace('>', '{rest}'),
-    by: 'agent',
-    summary,
-    message,
-    ...(answer ? { answer } : {}),
-  });
   return [
     {
       name: 'desired assignment',
@@ -205,6 +193,54 @@ function sites(): Channel[] {
   ];
 }
 
+/** A subject of a site's own, as the hub hears it. */
+function crossing(
+  name: string,
+  pattern: string,
+  summary: string,
+  message: CatalogName,
+  answer?: CatalogName,
+): Channel {
+  return {
+    name,
+    address: pattern.replace('*', '{account}').replace('>', '{rest}'),
+    by: 'agent',
+    summary,
+    message,
+    ...(answer ? { answer } : {}),
+  };
+}
+
+/** What crosses of datasets. */
+function datasets(): Channel[] {
+  return [
+    crossing('copies', HUB.copies, 'which copies a node has and shall have', 'CopiesRequest', 'CopyNews'),
+    crossing('records', HUB.records, "a store's writes to a dataset", 'RecordsRequest', 'RecordsAnswer'),
+    crossing('pull', HUB.pull, 'what a copy lacks', 'PullRequest', 'PullAnswer'),
+    {
+      name: 'record delivery',
+      address: HUB.recordDelivery('{account}'),
+      by: 'replicator',
+      summary: 'what is new in a dataset, to a site that may have it',
+      message: 'Delivery',
+    },
+    {
+      name: 'copy news',
+      address: HUB.copyNews('{account}'),
+      by: 'replicator',
+      summary: 'copies that a site shall have from now on, or no more',
+      message: 'CopyNews',
+    },
+    {
+      name: 'dataset',
+      address: HUB.request('{account}', 'dataset'),
+      by: 'api',
+      summary: 'asks a site for what its copy holds, or to write; comes back on the answer subject',
+      message: 'SiteDatasetRequest',
+    },
+  ];
+}
+
 function requests(): Channel[] {
   const ask = (name: string, address: string, by: string, message: CatalogName, answer: CatalogName) => ({
     name: `request ${name}`,
@@ -249,6 +285,13 @@ function others(): Channel[] {
       by: 'inventory',
       summary: `stream ${STREAMS.OBSERVED.name}: newest report of each node`,
       message: 'Node',
+    },
+    {
+      name: 'record',
+      address: recordSubject({ project: '{project}', name: '{dataset}' }, '{site}.{store}', '{key}'),
+      by: 'replicator',
+      summary: `stream ${STREAMS.REP.name}: the newest word of each store on each key of a dataset`,
+      message: 'StoredRecord',
     },
     {
       name: 'site log',

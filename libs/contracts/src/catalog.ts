@@ -31,6 +31,9 @@ import {
 import { problemSchema } from './errors.js';
 import { eventSchema } from './event.js';
 import { decisionBatchSchema, historyBlobSchema } from './history.js';
+import * as access from './dataset-access.js';
+import * as records from './dataset-records.js';
+import { datasetDocumentSchema, datasetSchema } from './dataset.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
 import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
 import { journalBatchSchema, journalEntrySchema, siteReportSchema } from './journal.js';
@@ -63,10 +66,16 @@ export const CATALOG = {
   ApplyBody: applyBodySchema,
   Assignment: assignmentSchema,
   Command: commandSchema,
+  CopiesRequest: records.copiesRequestSchema,
+  CopyNews: records.copyNewsSchema,
   CutOffAnswer: rpc.cutOffAnswerSchema,
   CutOffRequest: rpc.cutOffRequestSchema,
+  Dataset: datasetSchema,
+  DatasetDocument: datasetDocumentSchema,
+  DatasetWhere: access.datasetWhereSchema,
   DeadLetter: deadLetterSchema,
   DecisionBatch: decisionBatchSchema,
+  Delivery: records.deliverySchema,
   Desired: desiredSchema,
   DigestAnswer: digestAnswerSchema,
   DigestRequest: digestRequestSchema,
@@ -104,10 +113,14 @@ export const CATALOG = {
   Proposal: local.proposalSchema,
   ProposalAnswer: local.proposalAnswerSchema,
   ProposalRequest: local.proposalRequestSchema,
+  PullAnswer: records.pullAnswerSchema,
+  PullRequest: records.pullRequestSchema,
   Quota: quotaSchema,
   QuotaLimits: quotaLimitsSchema,
   QuotaListAnswer: quotaListAnswerSchema,
   QuotaListRequest: quotaListRequestSchema,
+  RecordsAnswer: records.recordsAnswerSchema,
+  RecordsRequest: records.recordsRequestSchema,
   RedeliverAnswer: rpc.redeliverAnswerSchema,
   RedeliverRequest: rpc.redeliverRequestSchema,
   RenewRequest: renewRequestSchema,
@@ -116,6 +129,8 @@ export const CATALOG = {
   RetiredRequest: rpc.retiredRequestSchema,
   Retirement: retirementSchema,
   Site: siteSchema,
+  SiteDatasetAnswer: access.siteDatasetAnswerSchema,
+  SiteDatasetRequest: access.siteDatasetRequestSchema,
   SiteChangeAnswer: local.siteChangeAnswerSchema,
   SiteDescription: siteDescriptionSchema,
   SiteIdentity: siteIdentitySchema,
@@ -124,6 +139,7 @@ export const CATALOG = {
   SiteStatusPage: local.siteStatusPageSchema,
   SiteView: siteViewSchema,
   Status: statusSchema,
+  StoredRecord: records.storedRecordSchema,
   StatusListAnswer: rpc.statusListAnswerSchema,
   StatusListRequest: rpc.statusListRequestSchema,
   Tombstone: tombstoneSchema,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { datasetDocumentSchema } from './dataset.js';
 import { LIMITS } from './limits.js';
 import { issueSchema, errorCodeSchema } from './errors.js';
 import { count, instantSchema, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
@@ -45,7 +46,9 @@ export type Decided = z.infer<typeof decidedSchema>;
 export const commandBodySchema = z.discriminatedUnion('verb', [
   z.strictObject({
     verb: z.literal('workload.apply'),
-    documents: z.array(workloadDocumentSchema).min(1).max(LIMITS.documentsPerCommand),
+    documents: z.array(workloadDocumentSchema).max(LIMITS.documentsPerCommand),
+    /** Datasets of the same command; one document of either kind at least. */
+    datasets: z.array(datasetDocumentSchema).max(LIMITS.documentsPerCommand).optional(),
     /** Refuse unless the (only) workload is at this generation; 0 for "must not exist". */
     ifGeneration: count.optional(),
     decided: decidedSchema.optional(),
@@ -58,6 +61,8 @@ export const commandBodySchema = z.discriminatedUnion('verb', [
   z.strictObject({ verb: z.literal('workload.stop'), ...workloadRef, decided: decidedSchema.optional() }),
   z.strictObject({ verb: z.literal('workload.start'), ...workloadRef, decided: decidedSchema.optional() }),
   z.strictObject({ verb: z.literal('workload.remove'), ...workloadRef }),
+  /** Its records go with it, everywhere. */
+  z.strictObject({ verb: z.literal('dataset.remove'), ...workloadRef }),
   z.strictObject({ verb: z.literal('site.add'), site: siteDescriptionSchema }),
   z.strictObject({
     verb: z.literal('site.remove'),
@@ -104,7 +109,7 @@ export type Command = z.infer<typeof commandSchema>;
 
 /** What a command did to one object. */
 export const changeSchema = z.strictObject({
-  noun: z.enum(['workload', 'site', 'quota']),
+  noun: z.enum(['workload', 'dataset', 'site', 'quota']),
   project: nameSchema.optional(),
   /** Of a quota, the project that it is for. */
   name: nameSchema,

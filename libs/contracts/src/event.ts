@@ -5,6 +5,8 @@ import { instantSchema, keysOf } from './primitives.js';
 export const EVENT_TYPES = {
   'workload.admitted': { by: 'policy', data: 'the Workload as accepted' },
   'workload.removed': { by: 'policy', data: 'the Workload as removed' },
+  'dataset.admitted': { by: 'policy', data: 'the Dataset as accepted' },
+  'dataset.removed': { by: 'policy', data: 'the Dataset as removed' },
   'command.rejected': { by: 'policy', data: 'the failed Outcome' },
   'site.added': { by: 'policy', data: 'the Site' },
   'site.joined': { by: 'policy', data: 'the Site' },

@@ -92,4 +92,20 @@ export const LIMITS = {
   /** Entries that a report at the hub is made of, newest. */
   entriesPerReport: 20_000,
   keysPerBucket: 100_000,
+  /** Of a dataset: keys and bytes of one copy, characters of a key, bytes of a value. */
+  datasetKeys: 100_000,
+  datasetBytes: 256 * 1024 * 1024,
+  datasetKeyChars: 200,
+  datasetValueBytes: 64 * 1024,
+  /** Copies of one site. */
+  copiesPerSite: 1_000,
+  /** Records in one message, and bytes of them. */
+  recordsPerMessage: 256,
+  recordsBytes: 512 * 1024,
+  /** Keys in one page of a list; elements of a set that one write adds or removes; stores that write one key. */
+  datasetKeysPerPage: 1_000,
+  elementsPerWrite: 256,
+  storesPerKey: 1_000,
+  /** Longest wait of a watch for a change. */
+  watchWaitMs: 8_000,
 } as const;

@@ -27,6 +27,18 @@ export const accessSubject = (site: string) => `desired.${site}.access.${NONE}.$
 /** Journals of sites as the hub keeps them, stream `SITELOG`: what may be pushed out by more of its kind, and what not by that. */
 export const siteLogSubject = (site: string, kind: 'journal' | 'event') => `sitelog.${site}.${kind}`;
 export const nodeRulesSubject = (site: string) => `desired.${site}.site.${NONE}.nodes`;
+/**
+ * Records of datasets, stream `REP`: the newest word of each store on each key, `rep.<project>.<dataset>.<site>.<store>.<key>`.
+ * `keyToken` is a digest of the key, one token.
+ */
+export const recordSubject = (dataset: { project: string; name: string }, origin: string, keyToken: string) =>
+  `rep.${dataset.project}.${dataset.name}.${origin}.${keyToken}`;
+/** All records of a dataset, or of one of its stores. */
+export const recordFilter = (dataset: { project: string; name: string }, origin?: string) =>
+  `rep.${dataset.project}.${dataset.name}.${origin === undefined ? '' : `${origin}.`}>`;
+/** Who writes into `REP`: each new leader of the replicator; its sequence fences what an older one still sends. */
+export const RECORDS_EPOCH = 'repepoch';
+
 export const desiredFilter = (site: string) => `desired.${site}.>`;
 /** Reports of sites as the hub keeps them, stream `OBSERVED`: one message a subject. */
 export const observedSubject = (site: string, project: string, name: string) =>
@@ -50,6 +62,13 @@ export const SITE = {
   proposal: 'rpc.proposal',
   /** A retired site's last words. */
   retired: 'rpc.retired',
+  /** Of datasets: which copies a node shall have, its writes on their way up, and what a copy lacks. */
+  copies: 'rpc.copies',
+  records: 'rpc.records',
+  pull: 'rpc.pull',
+  /** What is new in datasets, and which copies there shall be. */
+  recordDelivery: 'dl.records',
+  copyNews: 'dl.copies',
   answer: (id: string) => `rpc.answer.${id}`,
   requests: 'dl.req.>',
   request: (verb: string) => `dl.req.${verb}`,
@@ -84,6 +103,11 @@ export const HUB = {
   digest: 'rpc.*.digest',
   proposal: 'rpc.*.proposal',
   retired: 'rpc.*.retired',
+  copies: 'rpc.*.copies',
+  records: 'rpc.*.records',
+  pull: 'rpc.*.pull',
+  recordDelivery: (account: string) => `dl.${account}.records`,
+  copyNews: (account: string) => `dl.${account}.copies`,
   answer: (account: string, id: string) => `rpc.${account}.answer.${id}`,
   request: (account: string, verb: string) => `dl.${account}.req.${verb}`,
   delivery: (account: string) => `dl.${account}.d`,
@@ -199,6 +223,17 @@ export const STREAMS = {
     duplicateWindowS: 120,
     atomic: true,
   },
+  /** Records of datasets as sites wrote them. Full means that they stay where they were written until there is room. */
+  REP: {
+    name: 'REP',
+    subjects: ['rep.>', RECORDS_EPOCH],
+    owner: 'replicator',
+    maxBytes: 4_096 * MIB,
+    maxMessagesPerSubject: 1,
+    discard: 'new',
+    duplicateWindowS: 120,
+    atomic: true,
+  },
   /**
    * What happened at sites, from their own journals: a message is a batch of entries (`journalBatchBytes`). No site has more than
    * its share, 8 MiB of each kind, and its events push out none of what people did there.
@@ -267,6 +302,7 @@ export interface BucketDefinition {
 
 export const BUCKETS = {
   workloads: { name: 'workloads', owner: 'policy', maxBytes: 512 * MIB, atomic: true },
+  datasets: { name: 'datasets', owner: 'policy', maxBytes: 64 * MIB, atomic: true },
   siteSpecs: { name: 'site-specs', owner: 'policy', maxBytes: 64 * MIB },
   identities: { name: 'identities', owner: 'policy', maxBytes: 64 * MIB },
   policies: { name: 'policies', owner: 'policy', maxBytes: 16 * MIB },
@@ -324,6 +360,8 @@ export const JETSTREAM_API = {
   streamDelete: (stream: string) => `$JS.API.STREAM.DELETE.${stream}`,
   durableCreate: (stream: string, durable: string) => `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`,
   consumerInfo: (stream: string, durable: string) => `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
+  /** The newest message below a subject, and others by what is asked. */
+  messageGet: (stream: string) => `$JS.API.DIRECT.GET.${stream}`,
   consumerDelete: (stream: string, durable: string) => `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
 } as const;
 

@@ -1,4 +1,5 @@
 export * from './admission/index.js';
+export * from './datasets/index.js';
 export * from './liveness/index.js';
 export * from './placement/index.js';
 export * from './reconcile/index.js';

@@ -75,14 +75,23 @@ const API: Duties = {
   answers: [RPC.proposal],
   answersTo: ['inventory'],
   follows: [
-    ...(['workloads', 'placements', 'siteSpecs', 'siteStates', 'nodes', 'outcomes', 'identities'] as const),
+    ...([
+      'workloads',
+      'datasets',
+      'placements',
+      'siteSpecs',
+      'siteStates',
+      'nodes',
+      'outcomes',
+      'identities',
+    ] as const),
     ...(['status', 'policies', 'EVT', 'DEAD', 'OBSERVED', 'SITELOG'] as const),
   ],
 };
 
 const POLICY: Duties = {
   owns: [
-    ...(['workloads', 'siteSpecs', 'identities', 'policies', 'outcomes', 'leases'] as const),
+    ...(['workloads', 'datasets', 'siteSpecs', 'identities', 'policies', 'outcomes', 'leases'] as const),
     ...(['CMD', 'EVT', 'DEAD'] as const),
   ],
   follows: ['siteStates', 'placements'],
@@ -98,11 +107,19 @@ const SCHEDULER: Duties = {
 };
 
 const REPLICATOR: Duties = {
-  owns: ['DL'],
+  owns: ['DL', 'REP'],
   // Identities and policies for what each site is to know of who may act there: hashes and public keys alone.
-  follows: ['placements', 'workloads', 'siteSpecs', 'siteStates', 'OBSERVED', 'identities', 'policies'],
-  hears: [HUB.digest],
-  says: [HUB.request(ANY, 'digest'), JETSTREAM_API.durableCreate(STREAMS.DL.name, ANY)],
+  follows: [
+    ...(['placements', 'workloads', 'datasets', 'siteSpecs', 'siteStates', 'OBSERVED'] as const),
+    ...(['identities', 'policies'] as const),
+  ],
+  hears: [HUB.digest, HUB.copies, HUB.records, HUB.pull],
+  says: [
+    HUB.request(ANY, 'digest'),
+    HUB.recordDelivery(ANY),
+    HUB.copyNews(ANY),
+    JETSTREAM_API.durableCreate(STREAMS.DL.name, ANY),
+  ],
   answersSites: true,
 };
 
@@ -201,6 +218,7 @@ function writes(place: Place): string[] {
     case 'DEAD':
       return [];
     case 'DL':
+    case 'REP':
     case 'OBSERVED':
     case 'SITELOG':
       return [...STREAMS[place].subjects];

@@ -1,6 +1,8 @@
 import {
   type ApplyBody,
   applyBodySchema,
+  type DatasetDocument,
+  datasetDocumentSchema,
   type DocumentSource,
   type Issue,
   LIMITS,
@@ -25,11 +27,28 @@ interface Raw {
   value: unknown;
 }
 
+/** Documents by their kind. */
+export interface Documents {
+  workloads: WorkloadDocument[];
+  datasets: DatasetDocument[];
+}
+
+/** The workloads in the body of a plan, which has no datasets: as `readAll`. */
+export function readDocuments(body: RawBody): WorkloadDocument[] {
+  const { workloads, datasets } = readAll(body);
+  const [dataset] = datasets;
+  if (dataset === undefined) return workloads;
+  throw new Refusal('invalid', 'datasets are not planned: they are applied as they are', {
+    issues: [{ path: dataset.metadata.name, problem: 'kind: Dataset', allowed: 'kind: Workload' }],
+    hint: 'leave datasets out of a plan; "skerry apply" takes both together',
+  });
+}
+
 /**
- * The workloads in the body of apply or plan, with every mistake in all of them at once. Throws `Refusal`:
+ * The workloads and datasets in the body of an apply, with every mistake in all of them at once. Throws `Refusal`:
  * `malformed`, `too-large` or `invalid`. Each issue's path begins with its file and workload.
  */
-export function readDocuments(body: RawBody): WorkloadDocument[] {
+export function readAll(body: RawBody): Documents {
   const raws = rawDocuments(body);
   if (raws.length === 0) {
     throw new Refusal('invalid', 'nothing to apply: there is no document', {
@@ -49,7 +68,7 @@ export function readDocuments(body: RawBody): WorkloadDocument[] {
   issues.push(
     ...repeated(parsed.flatMap(({ raw, result }) => (result.ok ? [{ raw, document: result.value }] : []))),
   );
-  if (issues.length === 0) return documents;
+  if (issues.length === 0) return byKind(documents);
   const count = issues.length === 1 ? 'one mistake' : `${issues.length} mistakes`;
   throw new Refusal(
     'invalid',
@@ -59,6 +78,13 @@ export function readDocuments(body: RawBody): WorkloadDocument[] {
       hint: 'mend what is named; nothing was applied',
     },
   );
+}
+
+function byKind(documents: readonly (WorkloadDocument | DatasetDocument)[]): Documents {
+  return {
+    workloads: documents.filter((d) => d.kind === 'Workload'),
+    datasets: documents.filter((d) => d.kind === 'Dataset'),
+  };
 }
 
 /** Issues in one answer; further ones are found by the next try. */
@@ -123,26 +149,31 @@ function labelOf(where: string, value: unknown): string {
 
 function checked(value: unknown) {
   const issue = treeIssue(value);
-  return issue ? { ok: false as const, issues: [issue] } : parse(workloadDocumentSchema, value);
+  if (issue) return { ok: false as const, issues: [issue] };
+  return isDataset(value) ? parse(datasetDocumentSchema, value) : parse(workloadDocumentSchema, value);
+}
+
+function isDataset(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Dataset';
 }
 
 function within(label: string, issue: Issue): Issue {
   return { ...issue, path: issue.path === '' ? label : `${label}: ${issue.path}` };
 }
 
-function repeated(items: { raw: Raw; document: WorkloadDocument }[]): Issue[] {
+function repeated(items: { raw: Raw; document: WorkloadDocument | DatasetDocument }[]): Issue[] {
   const first = new Map<string, string>();
-  return items.flatMap(({ raw, document: { metadata } }) => {
+  return items.flatMap(({ raw, document: { kind, metadata } }) => {
     const key = `${metadata.project}/${metadata.name}`;
-    const before = first.get(key);
+    const before = first.get(`${kind} ${key}`);
     if (before === undefined) {
-      first.set(key, raw.label);
+      first.set(`${kind} ${key}`, raw.label);
       return [];
     }
     const issue = {
       path: 'metadata.name',
       problem: `${key} is there twice, first in ${before}`,
-      allowed: 'each workload once',
+      allowed: `each ${kind.toLowerCase()} once`,
     };
     return [within(raw.label, issue)];
   });

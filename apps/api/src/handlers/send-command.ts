@@ -89,13 +89,14 @@ function subjectOf(body: CommandBody): string {
   switch (body.verb) {
     case 'workload.apply': {
       const [first, ...more] = body.documents;
-      if (!first || more.length > 0) return commandSubject(body.verb);
+      if (!first || more.length > 0 || (body.datasets ?? []).length > 0) return commandSubject(body.verb);
       return commandSubject(body.verb, first.metadata.project, first.metadata.name);
     }
     case 'workload.scale':
     case 'workload.stop':
     case 'workload.start':
     case 'workload.remove':
+    case 'dataset.remove':
       return commandSubject(body.verb, body.project, body.name);
     case 'site.add':
       return commandSubject(body.verb, undefined, body.site.name);

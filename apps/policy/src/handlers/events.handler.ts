@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { done, Malformed, reject, type Bus, type Outcome, type StoredMessage } from '@skerry/bus';
 import {
+  datasetSchema,
   eventSubject,
   HEADERS,
   makeEvent,
@@ -30,6 +31,18 @@ export class EventsHandler {
       version: String(workload.generation),
       at: workload.updatedAt,
       data: workload,
+    }));
+  }
+
+  /** A write to `datasets`. */
+  async dataset(message: StoredMessage): Promise<Outcome> {
+    return this.tell(message, datasetSchema, (dataset) => ({
+      type: dataset.removed ? 'dataset.removed' : 'dataset.admitted',
+      project: dataset.project,
+      name: dataset.name,
+      version: String(dataset.generation),
+      at: dataset.updatedAt,
+      data: dataset,
     }));
   }
 

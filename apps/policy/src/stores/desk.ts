@@ -3,6 +3,7 @@ import type { Headers } from '@skerry/bus';
 import {
   workloadKey,
   type CommandBody,
+  type Dataset,
   type Site,
   type Workload,
   type WorkloadSpec,
@@ -10,6 +11,7 @@ import {
 import { partnerOf, type AdmissionState, type AdmissionTools, type Writes } from '@skerry/domain';
 import { Gazetteer } from '@skerry/gazetteer';
 import { specDigest } from '../spec-digest.js';
+import { DatasetsStore } from './datasets.store.js';
 import { QuotasStore } from './quotas.store.js';
 import { SitesStore, type SiteChange } from './sites.store.js';
 import { WorkloadsStore, type Held } from './workloads.store.js';
@@ -37,25 +39,29 @@ export class Desk {
     @Inject(WorkloadsStore) private readonly workloads: WorkloadsStore,
     @Inject(SitesStore) private readonly sites: SitesStore,
     @Inject(QuotasStore) private readonly quotas: QuotasStore,
+    @Inject(DatasetsStore) private readonly datasets: DatasetsStore,
     @Inject(Gazetteer) gazetteer: Gazetteer,
   ) {
     this.tools = { digest: specDigest, locate: (group, most) => gazetteer.locate(group, most) };
   }
 
   async papersFor(body: CommandBody): Promise<Papers> {
-    const { keys, siteName, project } = subjectOf(body);
-    const [workloads, site, quota] = await Promise.all([
+    const { keys, datasetKeys = [], siteName, project } = subjectOf(body);
+    const [workloads, datasets, site, quota] = await Promise.all([
       this.workloads.read(keys),
+      this.datasets.read(datasetKeys),
       siteName === undefined ? undefined : this.sites.read(siteName),
       project === undefined ? undefined : this.quotas.read(project),
     ]);
     const partners = body.verb === 'workload.apply' ? await this.partnersOf(body.documents, keys) : NOBODY;
     return {
       state: {
-        ...this.stateOf(new Map([...partners, ...workloads]), site),
+        ...this.stateOf(new Map([...partners, ...workloads]), datasets, site),
         ...(project === undefined ? {} : { quota: () => quota?.value }),
       },
       commit: async (writes, headers) => {
+        // First: what a workload may ask for is there before it, and a command that is handled again knows what it wrote.
+        await this.datasets.commit(writes.datasets, datasets, headers);
         await this.workloads.commit(writes.workloads, workloads, headers);
         for (const next of writes.sites)
           await this.sites.commit(next, site?.revision ?? 0, changeOf(site?.value, next), headers);
@@ -87,9 +93,13 @@ export class Desk {
 
   private stateOf(
     workloads: ReadonlyMap<string, Held<Workload>>,
+    datasets: ReadonlyMap<string, Held<Dataset>>,
     site: Held<Site> | undefined,
   ): AdmissionState {
+    const { hubJurisdictions } = this.datasets;
     return {
+      dataset: (project, name) => datasets.get(workloadKey(project, name))?.value,
+      ...(hubJurisdictions.length === 0 ? {} : { hubJurisdictions }),
       workload: (project, name) => workloads.get(workloadKey(project, name))?.value,
       site: (name) => (site?.value.name === name ? site.value : undefined),
       sites: () => this.sites.all(),
@@ -111,6 +121,7 @@ function namedBy(documents: readonly Ruled[]): string[] {
 interface Subject {
   /** Of workloads. */
   keys: string[];
+  datasetKeys?: string[];
   siteName?: string;
   /** Whose quota it is about. */
   project?: string;
@@ -120,13 +131,16 @@ function subjectOf(body: CommandBody): Subject {
   switch (body.verb) {
     case 'workload.apply': {
       const keys = body.documents.map(({ metadata }) => workloadKey(metadata.project, metadata.name));
-      return { keys: [...new Set(keys)] };
+      const ofDatasets = (body.datasets ?? []).map(({ metadata: m }) => workloadKey(m.project, m.name));
+      return { keys: [...new Set(keys)], datasetKeys: [...new Set(ofDatasets)] };
     }
     case 'workload.scale':
     case 'workload.stop':
     case 'workload.start':
     case 'workload.remove':
       return { keys: [workloadKey(body.project, body.name)] };
+    case 'dataset.remove':
+      return { keys: [], datasetKeys: [workloadKey(body.project, body.name)] };
     case 'site.add':
       return { keys: [], siteName: body.site.name };
     case 'site.remove':

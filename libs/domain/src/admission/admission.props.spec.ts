@@ -72,6 +72,7 @@ function play(
           site: () => undefined,
           sites: () => [],
           quota: () => ({ kind: 'Quota', project: 'p', replicas: QUOTA }),
+          dataset: () => undefined,
           claimsOf: () => [...before.values()].flatMap((w) => claimOf(w) ?? []),
         },
         tools,

@@ -43,6 +43,7 @@ class Cloud {
       site: (name: string) => this.sites.get(name),
       quota: (project: string) => this.quotas.get(project),
       sites: () => this.sites.values(),
+      dataset: () => undefined,
       claimsOf: (project: string) =>
         [...this.workloads.values()].filter((w) => w.project === project).flatMap((w) => claimOf(w) ?? []),
     };

@@ -1,4 +1,5 @@
 import { admitApply } from './apply.js';
+import { admitDatasetRemove } from './datasets.js';
 import { admitQuotaRemove, admitQuotaSet } from './quotas.js';
 import {
   admitNodeSet,
@@ -31,6 +32,8 @@ export function admit(request: AdmissionRequest, state: AdmissionState, tools: A
       return admitStop(body, false, request, state);
     case 'workload.remove':
       return admitRemove(body, request, state);
+    case 'dataset.remove':
+      return admitDatasetRemove(body, request, state);
     case 'site.add':
       return admitSiteAdd(body.site, request, state);
     case 'site.remove':

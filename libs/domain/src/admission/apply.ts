@@ -7,6 +7,8 @@ import {
   type WorkloadDocument,
 } from '@skerry/contracts';
 import { contradictions, type Around } from './contradictions.js';
+import { isResidencyIssue } from './dataset-rules.js';
+import { draftDatasets, type DatasetDrafts } from './datasets.js';
 import { refuseDecided } from './decided.js';
 import { demandOf } from './demand.js';
 import { overQuota } from './quota.js';
@@ -31,10 +33,16 @@ export function admitApply(
   tools: AdmissionTools,
 ): Admission {
   const { documents, ifGeneration } = body;
+  if (documents.length === 0 && (body.datasets ?? []).length === 0)
+    return rejected('invalid', 'nothing to apply: there is no document');
   const known = documents.map((d) => state.workload(d.metadata.project, d.metadata.name));
-  if (known.some((w) => applied(w, request.command.requestId))) return replay(documents, known, request);
+  const datasets = draftDatasets(body.datasets ?? [], request, state, tools);
+  // Datasets are committed first: where a workload is applied, all of the command is.
+  if (known.some((w) => applied(w, request.command.requestId)))
+    return replay(documents, known, request, datasets);
   const late = known.find((w) => superseded(w, request.sequence));
   if (late) return supersededBy(late);
+  if (datasets.late) return datasets.late;
   const asked = documents.map((d, at) => ({ ref: d.metadata, known: known[at] }));
   const wrongGeneration =
     refuseGeneration(ifGeneration, known) ?? refuseDecided(body.decided, request.command.requestId, asked);
@@ -49,13 +57,15 @@ export function admitApply(
       drafts.map((d) => d.workload),
       state,
     ),
+    ...datasets.issues,
   ];
   if (issues.length > 0) return refuse(issues);
   return {
     ok: true,
-    changes: drafts.map((d) => d.change),
+    changes: [...drafts.map((d) => d.change), ...datasets.changes],
     writes: {
       ...NO_WRITES,
+      datasets: datasets.writes,
       workloads: drafts.filter((d) => d.change.change !== 'unchanged').map((d) => d.workload),
     },
   };
@@ -134,6 +144,7 @@ function replay(
   documents: readonly WorkloadDocument[],
   known: readonly (Workload | undefined)[],
   request: AdmissionRequest,
+  datasets: DatasetDrafts,
 ): Admission {
   const changes = documents.flatMap((_document, at) => {
     const workload = known[at];
@@ -142,7 +153,7 @@ function replay(
     const fresh = workload.createdAt === workload.updatedAt ? 'created' : 'updated';
     return [changeOf(workload, mine ? fresh : 'unchanged')];
   });
-  return { ok: true, writes: NO_WRITES, changes };
+  return { ok: true, writes: NO_WRITES, changes: [...changes, ...datasets.changes] };
 }
 
 function supersededBy(workload: Workload): Rejected {
@@ -199,8 +210,9 @@ function prefixed(issues: readonly Issue[], documents: readonly WorkloadDocument
 
 function refuse(issues: readonly Issue[]): Rejected {
   const quota = issues.every((i) => i.path.startsWith('quota.'));
+  const code = issues.every(isResidencyIssue) ? 'residency' : 'invalid';
   return rejected(
-    quota ? 'over-quota' : 'invalid',
+    quota ? 'over-quota' : code,
     `refused: ${issues.length} problem${issues.length === 1 ? '' : 's'}`,
     {
       issues,

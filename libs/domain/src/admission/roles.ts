@@ -7,7 +7,8 @@ const TAKEN_BACK: readonly CommandVerb[] = ['site.cordon', 'site.drain', 'site.r
 /** What a role may ask for. A viewer looks and changes nothing. */
 const ALLOWED: Readonly<Record<Role, (verb: CommandVerb) => boolean>> = {
   viewer: () => false,
-  operator: (verb) => verb.startsWith('workload.') || TAKEN_BACK.includes(verb),
+  operator: (verb) =>
+    verb.startsWith('workload.') || verb.startsWith('dataset.') || TAKEN_BACK.includes(verb),
   admin: () => true,
 };
 

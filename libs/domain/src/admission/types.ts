@@ -1,6 +1,8 @@
 import type {
   Change,
   Command,
+  Dataset,
+  DatasetSpec,
   DemandPoint,
   ErrorCode,
   Issue,
@@ -19,7 +21,7 @@ export type Located =
 /** What admission needs to have worked out for it: both are pure. */
 export interface AdmissionTools {
   /** Content digest of a spec in canonical form. */
-  digest: (spec: WorkloadSpec) => string;
+  digest: (spec: WorkloadSpec | DatasetSpec | Readonly<Record<string, string>>) => string;
   /** Coordinates of a country or city. */
   locate: (group: UserGroup, most: number) => Located;
 }
@@ -28,6 +30,10 @@ export interface AdmissionTools {
 export interface AdmissionState {
   /** Those that the command is about, and those that they want to be near to or apart from. */
   workload(project: string, name: string): Workload | undefined;
+  /** Those that the command is about. */
+  dataset(project: string, name: string): Dataset | undefined;
+  /** Jurisdictions of all servers of the hub; undefined: nobody has said. */
+  hubJurisdictions?: readonly string[] | undefined;
   site(name: string): Site | undefined;
   /** Every site as last heard. */
   sites(): Iterable<Site>;
@@ -60,6 +66,7 @@ export interface AdmissionRequest {
 /** What a decision writes: new values of nouns, all or none. */
 export interface Writes {
   workloads: readonly Workload[];
+  datasets: readonly Dataset[];
   sites: readonly Site[];
   quotas: readonly Quota[];
 }
@@ -76,7 +83,7 @@ export interface Rejected {
 /** The decision on a command: what is written and what the asker is told; or why not. */
 export type Admission = { ok: true; writes: Writes; changes: readonly Change[] } | Rejected;
 
-export const NO_WRITES: Writes = { workloads: [], sites: [], quotas: [] };
+export const NO_WRITES: Writes = { workloads: [], datasets: [], sites: [], quotas: [] };
 
 /** A refusal. */
 export function rejected(

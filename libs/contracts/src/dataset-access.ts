@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { datasetSchema } from './dataset.js';
+import { datasetKeySchema, elementSchema } from './dataset-records.js';
+import { errorCodeSchema, issueSchema } from './errors.js';
+import { LIMITS } from './limits.js';
+import { count, instantSchema, nameSchema } from './primitives.js';
+
+const ref = { project: nameSchema, name: nameSchema };
+const elementsSchema = z.array(elementSchema).min(1).max(LIMITS.elementsPerWrite);
+/** What a reader of `keep-both` had seen; given back with a write, that takes the place of what was seen. */
+const contextSchema = z.string().max(16_384);
+
+/** What can be asked of a copy: by a workload at its agent, and by people through the api. */
+export const datasetOperationSchema = z.discriminatedUnion('verb', [
+  z.strictObject({
+    verb: z.literal('list'),
+    ...ref,
+    prefix: z.string().max(LIMITS.datasetKeyChars).optional(),
+    /** The key after which the page begins. */
+    after: z.string().max(LIMITS.datasetKeyChars).optional(),
+    limit: z.number().int().min(1).max(LIMITS.datasetKeysPerPage).default(100),
+  }),
+  z.strictObject({ verb: z.literal('get'), ...ref, key: datasetKeySchema }),
+  z.strictObject({
+    verb: z.literal('put'),
+    ...ref,
+    key: datasetKeySchema,
+    value: z.string(),
+    context: contextSchema.optional(),
+  }),
+  z.strictObject({
+    verb: z.literal('count'),
+    ...ref,
+    key: datasetKeySchema,
+    by: z.number().int().min(-1e12).max(1e12),
+  }),
+  z.strictObject({
+    verb: z.literal('change'),
+    ...ref,
+    key: datasetKeySchema,
+    add: elementsSchema.optional(),
+    remove: elementsSchema.optional(),
+  }),
+  z.strictObject({
+    verb: z.literal('delete'),
+    ...ref,
+    key: datasetKeySchema,
+    context: contextSchema.optional(),
+  }),
+  /** Changes since; waits until there is one. Without `since`, from now on. */
+  z.strictObject({
+    verb: z.literal('watch'),
+    ...ref,
+    since: z.string().max(64).optional(),
+    waitMs: z.number().int().min(0).max(LIMITS.watchWaitMs).default(LIMITS.watchWaitMs),
+  }),
+  z.strictObject({ verb: z.literal('state'), ...ref }),
+]);
+export type DatasetOperation = z.infer<typeof datasetOperationSchema>;
+
+/** What a key holds: one of value, values, number and elements, by the dataset's rule. */
+export const datasetEntrySchema = z.strictObject({
+  key: z.string(),
+  value: z.string().optional(),
+  /** Of `keep-both`: more than one when sites wrote without knowing of each other. */
+  values: z.array(z.string()).optional(),
+  number: z.number().int().optional(),
+  elements: z.array(z.string()).optional(),
+  context: z.string().optional(),
+  /** When it was written, by the clock that all sites keep together. */
+  at: instantSchema.optional(),
+});
+export type DatasetEntry = z.infer<typeof datasetEntrySchema>;
+
+/** How a node's copy stands. */
+export const copyStateSchema = z.strictObject({
+  site: nameSchema,
+  node: nameSchema,
+  keys: count,
+  bytes: count,
+  digest: z.string(),
+  /** Where it is in the hub's stream, and how many of its own writes the hub has not got. */
+  cursor: count,
+  unsent: count,
+  /** Since when this copy is there. */
+  since: instantSchema,
+  trouble: z.string().optional(),
+});
+export type CopyState = z.infer<typeof copyStateSchema>;
+
+/** The answer to an operation, by its verb. */
+export const datasetAnswerSchema = z.union([
+  z.strictObject({ entries: z.array(datasetEntrySchema), next: z.string().optional() }),
+  z.strictObject({ entry: datasetEntrySchema }),
+  /** `lost`: more happened than is kept; read all again. */
+  z.strictObject({
+    changes: z.array(z.strictObject({ key: z.string(), entry: datasetEntrySchema.optional() })),
+    since: z.string(),
+    lost: z.boolean().optional(),
+  }),
+  z.strictObject({ state: copyStateSchema }),
+]);
+export type DatasetAnswer = z.infer<typeof datasetAnswerSchema>;
+
+/** `dl.req.dataset`: api asks a site; the site answers on `rpc.answer.<id>`. */
+export const siteDatasetRequestSchema = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{16,32}$/),
+  operation: datasetOperationSchema,
+});
+export type SiteDatasetRequest = z.infer<typeof siteDatasetRequestSchema>;
+export const siteDatasetAnswerSchema = z.discriminatedUnion('ok', [
+  z.strictObject({ ok: z.literal(true), answer: datasetAnswerSchema }),
+  z.strictObject({
+    ok: z.literal(false),
+    code: errorCodeSchema,
+    title: z.string(),
+    issues: z.array(issueSchema),
+    hint: z.string().optional(),
+  }),
+]);
+export type SiteDatasetAnswer = z.infer<typeof siteDatasetAnswerSchema>;
+
+/** Where the copies of a dataset are, and by which rule. */
+export const datasetWhereSchema = z.strictObject({
+  dataset: datasetSchema,
+  /** The rule in words. */
+  rule: z.string(),
+  copies: z.array(
+    z.strictObject({
+      site: nameSchema,
+      jurisdictions: z.array(z.string()),
+      /** Absent: the site does not answer, or has not got it yet. */
+      state: copyStateSchema.optional(),
+      problem: z.string().optional(),
+    }),
+  ),
+  /** Sites without one, and why. */
+  without: z.array(z.strictObject({ site: nameSchema, why: z.string() })),
+});
+export type DatasetWhere = z.infer<typeof datasetWhereSchema>;
+
+/** Every dataset that is not removed. */
+export const datasetListSchema = z.array(datasetSchema);

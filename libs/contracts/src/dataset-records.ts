@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import { conflictRuleSchema, datasetLimitsSchema } from './dataset.js';
+import { LIMITS } from './limits.js';
+import { count, millis, nameSchema, positiveCount } from './primitives.js';
+
+/**
+ * Who wrote a record: `<site>.<store>`, where the store is 64 random bits that a node draws with its empty disk. A lost disk
+ * so never speaks again under its old name.
+ */
+export const storeSchema = z.string().regex(/^[0-9a-f]{16}$/);
+export const originSchema = z.string().regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?\.[0-9a-f]{16}$/);
+/** A moment of the hybrid logical clock: milliseconds since 1970, and a count within them. */
+export const stampSchema = z.tuple([
+  z.number().int().min(0).max(8.64e15),
+  z.number().int().min(0).max(65_535),
+]);
+export type Stamp = z.infer<typeof stampSchema>;
+
+export const datasetKeySchema = z
+  .string()
+  .min(1)
+  .max(LIMITS.datasetKeyChars)
+  // Printable, so that a key can be shown, logged and typed.
+  .regex(/^[^\p{C}]+$/u, 'printable characters');
+
+/** One write of a store, numbered from 1 in each copy. */
+const numberSchema = positiveCount;
+const textSchema = z.string().max(LIMITS.datasetValueBytes);
+/** An element of a set. Names that objects have by themselves are none. */
+export const elementSchema = z
+  .string()
+  .min(1)
+  .max(LIMITS.datasetKeyChars)
+  .refine((element) => element !== '__proto__', 'any text but "__proto__"');
+/** Of each store the newest write that is known. */
+const seenSchema = z.record(originSchema, numberSchema);
+
+/**
+ * What is known of one key, by rule. Two states of one key are merged to one that holds what both knew, whatever the order
+ * and however often (`datasets` of `@skerry/domain`). Without `value` the key was deleted.
+ */
+export const recordStateSchema = z.discriminatedUnion('rule', [
+  z.strictObject({
+    rule: z.literal('newest'),
+    at: stampSchema,
+    by: originSchema,
+    value: textSchema.optional(),
+  }),
+  /** Of each store what it added, and what it took away, in all. */
+  z.strictObject({ rule: z.literal('counter'), counts: z.record(originSchema, z.tuple([count, count])) }),
+  /** Of each element the writes that added it and that no removal has seen. */
+  z.strictObject({
+    rule: z.literal('set'),
+    seen: seenSchema,
+    members: z.record(elementSchema, z.array(z.tuple([originSchema, numberSchema])).min(1)),
+  }),
+  /** Values that did not know of each other. */
+  z.strictObject({
+    rule: z.literal('keep-both'),
+    seen: seenSchema,
+    siblings: z.array(
+      z.strictObject({ by: originSchema, write: numberSchema, at: stampSchema, value: textSchema }),
+    ),
+  }),
+  /** The epoch rises when another site becomes the one that writes. */
+  z.strictObject({
+    rule: z.literal('single-writer'),
+    epoch: positiveCount,
+    at: stampSchema,
+    by: originSchema,
+    value: textSchema.optional(),
+  }),
+]);
+export type RecordState = z.infer<typeof recordStateSchema>;
+
+/** A store's newest word on a key. */
+export const ownRecordSchema = z.strictObject({
+  key: datasetKeySchema,
+  /** Which of its writes it was. */
+  write: numberSchema,
+  state: recordStateSchema,
+});
+export type OwnRecord = z.infer<typeof ownRecordSchema>;
+/** The same as the hub keeps it and gives it on: who wrote it is the hub's word, from the account that it came through. */
+export const recordSchema = z.strictObject({ origin: originSchema, ...ownRecordSchema.shape });
+export type DatasetRecord = z.infer<typeof recordSchema>;
+
+const datasetRef = { project: nameSchema, name: nameSchema, incarnation: positiveCount };
+
+/** A copy that a site shall have: what an agent needs of a dataset. */
+export const copySchema = z.strictObject({
+  ...datasetRef,
+  generation: positiveCount,
+  conflicts: conflictRuleSchema,
+  home: nameSchema.optional(),
+  ttlMs: millis(1_000, 10 * 365 * 86_400_000).optional(),
+  limits: datasetLimitsSchema,
+});
+export type Copy = z.infer<typeof copySchema>;
+
+/**
+ * Below: what agents and the hub say of copies. All of it is about one site, which the server puts into the subject; a site
+ * learns of no dataset that it may not have, not even the name.
+ */
+
+/** What a node holds of a dataset. */
+export const heldCopySchema = z.strictObject({
+  ...datasetRef,
+  generation: positiveCount,
+  /** Sequence in `REP` up to which it has everything of this dataset. */
+  cursor: count,
+  /** Writes of its own that the hub has not acknowledged. */
+  unsent: count,
+  /** Digest of what it shows, when nothing is unsent. */
+  digest: z.string().max(64).optional(),
+});
+/** `rpc.copies`: which copies this node shall have, and how it stands; after each reconnect and every five minutes. */
+export const copiesRequestSchema = z.strictObject({
+  store: storeSchema,
+  held: z.array(heldCopySchema).max(LIMITS.copiesPerSite),
+});
+export type CopiesRequest = z.infer<typeof copiesRequestSchema>;
+export const copyNewsSchema = z.strictObject({
+  copies: z.array(
+    z.strictObject({
+      copy: copySchema,
+      /** Sequence of its newest record. */
+      head: count,
+      /** The newest of this store's writes that the hub has. */
+      stored: count,
+      /** What it holds differs from what other sites hold at the same place: read everything again. */
+      again: z.boolean().optional(),
+    }),
+  ),
+  /** Copies that it has to forget. What is in neither list stays as it is. */
+  gone: z.array(z.strictObject(datasetRef)),
+});
+export type CopyNews = z.infer<typeof copyNewsSchema>;
+
+/** `rpc.records`: writes of a store, in their order. */
+export const recordsRequestSchema = z.strictObject({
+  ...datasetRef,
+  store: storeSchema,
+  records: z.array(ownRecordSchema).min(1).max(LIMITS.recordsPerMessage),
+});
+export type RecordsRequest = z.infer<typeof recordsRequestSchema>;
+/** `refused` is for good: what the store does then is for people to see. */
+export const recordsAnswerSchema = z.discriminatedUnion('ok', [
+  z.strictObject({ ok: z.literal(true) }),
+  z.strictObject({
+    ok: z.literal(false),
+    code: z.enum(['unavailable', 'ahead', 'refused']),
+    retryAfterMs: count,
+    reason: z.string().max(300),
+  }),
+]);
+export type RecordsAnswer = z.infer<typeof recordsAnswerSchema>;
+
+/** `rpc.pull`: what a copy lacks. */
+export const pullRequestSchema = z.strictObject({ ...datasetRef, after: count });
+export type PullRequest = z.infer<typeof pullRequestSchema>;
+/** `ok: false`: this site is not to have it, or not now. */
+export const pullAnswerSchema = z.discriminatedUnion('ok', [
+  z.strictObject({
+    ok: z.literal(true),
+    records: z.array(recordSchema),
+    /** Everything up to here is in what was asked for and given. */
+    upTo: count,
+    more: z.boolean(),
+  }),
+  z.strictObject({ ok: z.literal(false), reason: z.string().max(300) }),
+]);
+export type PullAnswer = z.infer<typeof pullAnswerSchema>;
+
+/** `dl.records`: what is new in a dataset, to each site with a copy. Follows what lay there up to `after`. */
+export const deliverySchema = z.strictObject({
+  ...datasetRef,
+  after: count,
+  upTo: count,
+  records: z.array(recordSchema).max(LIMITS.recordsPerMessage),
+});
+export type Delivery = z.infer<typeof deliverySchema>;
+
+/** A record as it lies in stream `REP`. */
+export const storedRecordSchema = z.strictObject({
+  kind: z.literal('Record'),
+  ...datasetRef,
+  ...recordSchema.shape,
+});
+export type StoredRecord = z.infer<typeof storedRecordSchema>;

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.js';
+import { labelRuleSchema } from './placement-rules.js';
+import {
+  count,
+  digestSchema,
+  instantSchema,
+  jurisdictionSchema,
+  labelsSchema,
+  millis,
+  nameSchema,
+  positiveCount,
+  requestIdSchema,
+} from './primitives.js';
+
+/** What a dataset holds. Only `keyvalue` is offered yet; the others are refused when applied. */
+export const datasetTypeSchema = z.enum(['keyvalue', 'objects', 'log']);
+
+/**
+ * What counts when two sites write the same key: the newest write; the sum of all; both, element by element; both, side by
+ * side; or one site's writes alone.
+ */
+export const conflictRuleSchema = z.enum(['newest', 'counter', 'set', 'keep-both', 'single-writer']);
+export type ConflictRule = z.infer<typeof conflictRuleSchema>;
+
+/** Where copies are: at every site that residency allows, or at those of them that match. */
+export const copiesSchema = z
+  .strictObject({
+    at: z.enum(['everywhere', 'matching']).default('everywhere'),
+    /** Names of sites; without, any. */
+    sites: z.array(nameSchema).min(1).max(LIMITS.sitesPerHub).optional(),
+    /** What their labels have to be. */
+    match: z.array(labelRuleSchema).max(LIMITS.labels).default([]),
+  })
+  .superRefine(({ at, sites, match }, ctx) => {
+    const chosen = sites !== undefined || match.length > 0;
+    if (at === 'matching' && !chosen)
+      ctx.addIssue({ code: 'custom', path: ['match'], message: 'match or sites, with at: matching' });
+    if (at === 'everywhere' && chosen)
+      ctx.addIssue({ code: 'custom', path: ['at'], message: 'matching, where match or sites are given' });
+  });
+
+/** Where copies may be, whatever `copies` says: a wall. The hub and what it keeps count as a place too. */
+export const datasetResidencySchema = z.strictObject({
+  /** Only in these jurisdictions. */
+  stay: z.array(jurisdictionSchema).min(1).max(64).optional(),
+  /** In none of these. */
+  deny: z.array(jurisdictionSchema).min(1).max(64).optional(),
+  /** Each record only in the jurisdiction where it was written. Not offered yet: refused when applied. */
+  origin: z.boolean().optional(),
+});
+
+/** What one copy may grow to. A write beyond is refused at the site where it is made. */
+export const datasetLimitsSchema = z.strictObject({
+  keys: z.number().int().min(1).max(LIMITS.datasetKeys).default(LIMITS.datasetKeys),
+  bytes: z
+    .number()
+    .int()
+    .min(1_024)
+    .max(LIMITS.datasetBytes)
+    .default(64 * 1024 * 1024),
+  valueBytes: z.number().int().min(1).max(LIMITS.datasetValueBytes).default(LIMITS.datasetValueBytes),
+});
+
+export const datasetSpecSchema = z.strictObject({
+  type: datasetTypeSchema,
+  conflicts: conflictRuleSchema.default('newest'),
+  /** With `single-writer`: the site that writes. */
+  home: nameSchema.optional(),
+  copies: copiesSchema.default(copiesSchema.parse({})),
+  residency: datasetResidencySchema.optional(),
+  /** A value is gone so long after it was written; without, never. With `newest` and `single-writer`. */
+  ttlMs: millis(1_000, 10 * 365 * 86_400_000).optional(),
+  limits: datasetLimitsSchema.default(datasetLimitsSchema.parse({})),
+});
+export type DatasetSpec = z.infer<typeof datasetSpecSchema>;
+
+/** A dataset as people write it, in YAML or JSON. */
+export const datasetDocumentSchema = z.strictObject({
+  apiVersion: z.literal('skerry/v1'),
+  kind: z.literal('Dataset'),
+  metadata: z.strictObject({
+    name: nameSchema,
+    project: nameSchema.default('default'),
+    labels: labelsSchema.default({}),
+  }),
+  spec: datasetSpecSchema,
+});
+export type DatasetDocument = z.infer<typeof datasetDocumentSchema>;
+
+/** A dataset as policy keeps it: the noun of bucket `datasets`, key `<project>.<name>`. */
+export const datasetSchema = z.strictObject({
+  kind: z.literal('Dataset'),
+  project: nameSchema,
+  name: nameSchema,
+  labels: labelsSchema,
+  /** Rises with each accepted change, over deletions too. */
+  generation: positiveCount,
+  /** The generation that made it: another one after it was removed and made again, so that old records never come back. */
+  incarnation: positiveCount,
+  spec: datasetSpecSchema,
+  specDigest: digestSchema,
+  /** Removed: kept as a tombstone; its records are gone. */
+  removed: z.boolean(),
+  createdAt: instantSchema,
+  updatedAt: instantSchema,
+  requestId: requestIdSchema,
+  commandSequence: count,
+});
+export type Dataset = z.infer<typeof datasetSchema>;

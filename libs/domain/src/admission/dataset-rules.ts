@@ -1,0 +1,132 @@
+import type { Dataset, DatasetSpec, Issue, Site } from '@skerry/contracts';
+import { copyAt, mayRest } from '../datasets/admit-copies.js';
+import type { AdmissionState } from './types.js';
+
+/** Everything that speaks against a dataset as it is asked for. */
+export function datasetIssues(
+  dataset: Dataset,
+  present: Dataset | undefined,
+  state: Pick<AdmissionState, 'sites' | 'hubJurisdictions'>,
+): Issue[] {
+  const { spec } = dataset;
+  const sites = [...state.sites()].filter((site) => site.membership !== 'removed');
+  return [
+    ...notOffered(spec),
+    ...pairs(spec),
+    ...fixed(spec, present?.spec),
+    ...residencyIssues(spec, state.hubJurisdictions),
+    ...copyIssues(spec, sites),
+  ];
+}
+
+/** Whether what is wrong is about the law alone. */
+export function isResidencyIssue({ path }: Issue): boolean {
+  return path.includes('spec.residency') || path.endsWith('spec.copies.sites (residency)');
+}
+
+function notOffered({ type, residency }: DatasetSpec): Issue[] {
+  const issues: Issue[] = [];
+  if (type !== 'keyvalue')
+    issues.push({ path: 'spec.type', problem: 'not yet offered', value: type, allowed: 'keyvalue' });
+  if (residency?.origin === true)
+    issues.push({
+      path: 'spec.residency.origin',
+      problem: 'not yet offered: records would go to every copy',
+      value: 'true',
+      allowed: 'stay and deny, which hold for all records alike; or one dataset for each jurisdiction',
+    });
+  return issues;
+}
+
+function pairs({ conflicts, home, ttlMs }: DatasetSpec): Issue[] {
+  const issues: Issue[] = [];
+  if (conflicts === 'single-writer' && home === undefined)
+    issues.push({ path: 'spec.home', problem: 'missing', allowed: 'the site that writes' });
+  if (conflicts !== 'single-writer' && home !== undefined)
+    issues.push({
+      path: 'spec.home',
+      problem: 'not allowed',
+      value: home,
+      allowed: 'only with conflicts: single-writer',
+    });
+  if (ttlMs !== undefined && conflicts !== 'newest' && conflicts !== 'single-writer')
+    issues.push({
+      path: 'spec.ttlMs',
+      problem: 'not allowed',
+      value: String(ttlMs),
+      allowed: `none with conflicts: ${conflicts}, whose values have no one moment; with newest and single-writer`,
+    });
+  return issues;
+}
+
+/** What records are made of cannot change under them. */
+function fixed(spec: DatasetSpec, before: DatasetSpec | undefined): Issue[] {
+  if (before === undefined) return [];
+  return (['type', 'conflicts', 'home'] as const).flatMap((field): Issue[] => {
+    if (spec[field] === before[field]) return [];
+    const allowed = `${before[field] ?? 'none'}: it cannot change while there are records; remove the dataset and make it again`;
+    return [{ path: `spec.${field}`, problem: 'changed', value: spec[field] ?? 'none', allowed }];
+  });
+}
+
+/** The hub is a place too: it keeps records, in clear. */
+function residencyIssues({ residency }: DatasetSpec, hub: readonly string[] | undefined): Issue[] {
+  const issues: Issue[] = [];
+  const denied = residency?.stay?.filter((j) => residency.deny?.includes(j)) ?? [];
+  if (denied.length > 0)
+    issues.push({
+      path: 'spec.residency.deny',
+      problem: 'also in stay',
+      value: denied.join(', '),
+      allowed: 'jurisdictions that are not in stay',
+    });
+  if (!mayRest(residency, hub))
+    issues.push({
+      path: 'spec.residency',
+      problem: `the hub keeps every record in clear, and ${hub === undefined ? 'nobody has said where it is' : `it is in ${hub.join(', ')}`}`,
+      allowed:
+        hub === undefined
+          ? 'once SKERRY_HUB_JURISDICTIONS of policy says where all servers of the hub are'
+          : `rules that let records rest in ${hub.join(', ')}; ciphertext at the hub is not yet offered`,
+    });
+  return issues;
+}
+
+function copyIssues(spec: DatasetSpec, sites: readonly Site[]): Issue[] {
+  const issues: Issue[] = [];
+  const choices = sites.map((site) => ({ site, choice: copyAt(spec, site) }));
+  for (const name of spec.copies.sites ?? []) {
+    const found = choices.find(({ site }) => site.name === name);
+    if (found === undefined)
+      issues.push({
+        path: 'spec.copies.sites',
+        problem: 'there is no such site',
+        value: name,
+        allowed: 'names of sites, as "skerry site ls" shows them',
+      });
+    else if (!found.choice.ok && found.choice.why.startsWith('residency'))
+      issues.push({
+        path: 'spec.copies.sites (residency)',
+        problem: found.choice.why,
+        value: name,
+        allowed: 'sites that residency allows',
+      });
+  }
+  const allowed = choices.filter(({ choice }) => choice.ok).map(({ site }) => site.name);
+  if (allowed.length === 0 && issues.length === 0)
+    issues.push({ path: 'spec.copies', problem: 'no site may have a copy', allowed: reasons(choices) });
+  const { home } = spec;
+  if (home !== undefined && spec.conflicts === 'single-writer' && !allowed.includes(home))
+    issues.push({
+      path: 'spec.home',
+      problem: 'no copy there',
+      value: home,
+      allowed: allowed.slice(0, 16).join(', '),
+    });
+  return issues;
+}
+
+function reasons(choices: readonly { site: Site; choice: ReturnType<typeof copyAt> }[]): string {
+  const why = choices.flatMap(({ site, choice }) => (choice.ok ? [] : [`${site.name}: ${choice.why}`]));
+  return why.length === 0 ? 'a site, to begin with' : why.slice(0, 4).join('; ');
+}

@@ -1,0 +1,58 @@
+import type { DatasetSpec, Site } from '@skerry/contracts';
+import { labelHolds, ruleInWords } from '../placement/label-match.js';
+import { mayReside } from '../placement/checks/residency.js';
+import { siteFacts } from '../placement/site-facts.js';
+
+/** Whether a site shall have a copy, or why not. */
+export type CopyChoice = { ok: true } | { ok: false; why: string };
+
+/**
+ * The allow-list of a dataset, site by site: the only one there is. Admission, the hub's deliveries and `skerry data where` all
+ * ask here. Residency first: what `copies` wants never opens that wall.
+ */
+export function copyAt({ residency, copies }: DatasetSpec, site: Site): CopyChoice {
+  if (!mayReside(site, wallOf(residency))) {
+    const has = site.jurisdictions.join(', ') || 'no jurisdiction';
+    return { ok: false, why: `residency: ${residencyInWords(residency)}; the site is in ${has}` };
+  }
+  if (site.membership !== 'joined' && site.membership !== 'leaving')
+    return { ok: false, why: `the site is ${site.membership}` };
+  if (copies.sites !== undefined && !copies.sites.includes(site.name))
+    return { ok: false, why: 'copies: it is not named' };
+  const { labels } = siteFacts(site);
+  const broken = copies.match.find((rule) => !labelHolds(rule, labels.get(rule.label)));
+  return broken === undefined ? { ok: true } : { ok: false, why: `copies: it is not ${ruleInWords(broken)}` };
+}
+
+/** Whether records may rest in clear at a place with these jurisdictions, such as the hub. Undefined: nobody has said where it is. */
+export function mayRest(
+  residency: DatasetSpec['residency'],
+  jurisdictions: readonly string[] | undefined,
+): boolean {
+  const wall = wallOf(residency);
+  if (wall === undefined) return true;
+  return jurisdictions !== undefined && mayReside({ jurisdictions: [...jurisdictions] }, wall);
+}
+
+/** Both rules of a dataset, as people read them. */
+export function ruleOfCopies({ residency, copies }: DatasetSpec): string {
+  const where = [
+    ...(copies.sites === undefined ? [] : [`at ${copies.sites.join(', ')}`]),
+    ...copies.match.map(ruleInWords),
+  ];
+  return `${residencyInWords(residency)}; ${where.length === 0 ? 'copies everywhere' : `copies ${where.join(', ')}`}`;
+}
+
+function residencyInWords(residency: DatasetSpec['residency']): string {
+  const stay = residency?.stay === undefined ? [] : [`stays in ${residency.stay.join(', ')}`];
+  const deny = residency?.deny === undefined ? [] : [`not in ${residency.deny.join(', ')}`];
+  return [...stay, ...deny].join(', ') || 'no residency rule';
+}
+
+function wallOf(residency: DatasetSpec['residency']) {
+  if (residency?.stay === undefined && residency?.deny === undefined) return undefined;
+  return {
+    ...(residency.stay === undefined ? {} : { allow: residency.stay }),
+    ...(residency.deny === undefined ? {} : { deny: residency.deny }),
+  };
+}
