@@ -10,6 +10,7 @@ import {
   type Override,
 } from '@skerry/contracts';
 import type { Grant, Room } from '@skerry/domain';
+import type { Copies } from './datasets/copies.js';
 import type { DesiredStore } from './desired/desired-store.js';
 import { keyOf } from './desired/held-object.js';
 import { lockFolder } from './files/agent-lock.js';
@@ -68,7 +69,7 @@ export class NodeAgent {
     );
     await supervisor.begin(records.filter((r) => drivers.names().includes(r.driver)));
     // Those that run ask where they asked before.
-    if (records.some((r) => r.token !== undefined)) await singletons.endpoint.url();
+    if (records.some((r) => r.token !== undefined || r.asks !== undefined)) await singletons.endpoint.url();
     log.info('agent started', {
       site: site.site,
       node: site.node,
@@ -102,6 +103,10 @@ export class NodeAgent {
     return this.store.entries().some(([, { object }]) => object.kind === 'Assignment' && isSingle(object));
   }
 
+  /** Copies of datasets at this node. */
+  get copies(): Copies {
+    return this.parts.copies;
+  }
   get store(): DesiredStore {
     return this.parts.store;
   }
@@ -119,9 +124,12 @@ export class NodeAgent {
   }
   /** What is wrong here and a person has to mend. */
   get troubles(): string[] {
-    const found = [this.store.trouble, this.reporter.trouble, this.localTrouble()].flatMap(
-      (text) => text ?? [],
-    );
+    const found = [
+      this.store.trouble,
+      this.reporter.trouble,
+      this.copies.trouble,
+      this.localTrouble(),
+    ].flatMap((text) => text ?? []);
     return found.map((text) => text.slice(0, LIMITS.troubleChars));
   }
   /** What replicas may use of this machine. */
@@ -293,6 +301,7 @@ export class NodeAgent {
     health.close();
     await Promise.race([runner.settled(), new Promise((go) => setTimeout(go, CLOSE_MS).unref())]);
     processes?.close();
+    await this.parts.copies.close();
     await store.settled();
     await replicas.flush();
     await book.close();

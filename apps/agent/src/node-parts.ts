@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { bucketSubject, SITE, SITE_BUCKETS, workloadKey, type DriverName } from '@skerry/contracts';
+import { Copies } from './datasets/copies.js';
+import { replicaDatasets } from './datasets/replica-datasets.js';
 import { DesiredStore } from './desired/desired-store.js';
 import type { Driver } from './drivers/driver.js';
 import { MockDriver } from './drivers/mock-driver.js';
@@ -42,6 +44,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
   const { room, admission, gpus } = takeStock(site, dir, drivers);
   const silence = await HubSilence.open(places.lease);
   const singletons = new Singletons(places, silence, log);
+  const copies = await Copies.open(places.datasets, { site: site.site, node: site.node, log });
   const { endpoint, deadline } = singletons;
   const runner = new ReplicaRunner({
     ...place,
@@ -58,6 +61,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     log,
   });
   singletons.serve(runner);
+  endpoint.also(replicaDatasets(copies, (token) => runner.byToken(token)?.workload.assignment?.project));
   const share = { several: () => roster.several, of: (key: string) => book.get(key) };
   const supervisor = new Supervisor({ hub: silence, store, runner, admission, place, share, log });
   const reporter = new Reporter({
@@ -87,6 +91,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     logs,
     silence,
     singletons,
+    copies,
   };
 }
 

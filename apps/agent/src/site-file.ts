@@ -83,6 +83,7 @@ export async function readSiteFile(dir: string): Promise<SiteFile> {
 export function folders(dir: string) {
   return {
     desired: join(dir, 'state', 'desired'),
+    datasets: join(dir, 'state', 'datasets'),
     quarantine: join(dir, 'state', 'quarantine'),
     leaseDeadline: join(dir, 'state', 'lease-deadline'),
     endpoint: join(dir, 'state', 'replica-endpoint.json'),

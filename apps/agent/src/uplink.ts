@@ -1,5 +1,7 @@
 import { connectBus, type Bus, type Subscription } from '@skerry/bus';
 import { JETSTREAM_API, outboxStream, SITE, SITE_STREAMS, desiredSubject } from '@skerry/contracts';
+import { DatasetRequests } from './datasets/dataset-requests.js';
+import { DatasetSync } from './datasets/dataset-sync.js';
 import { DigestExchange } from './desired/digest.js';
 import { Downlink } from './desired/downlink.js';
 import { LocalSite } from './local/local-site.js';
@@ -75,6 +77,7 @@ export class Uplink {
     this.ends.push(() => clearInterval(sweep));
     await command.start();
     if (!agent.removed) this.answer(bus);
+    if (!agent.removed) this.keepInStep(bus);
     // Nothing that runs waits for it.
     void this.until('journal', SETUP_RETRY_MS, async () => await this.serveHere(bus, command));
     await this.bringDown(bus);
@@ -131,6 +134,17 @@ export class Uplink {
     );
   }
 
+  /** Copies of datasets: in step with the hub, and open to people who ask through it. */
+  private keepInStep(bus: Bus): void {
+    const { agent } = this;
+    const { copies, log } = agent;
+    const sync = new DatasetSync(bus, { copies, silentMs: () => agent.silence.silentMs, log });
+    sync.start();
+    const requests = new DatasetRequests(bus, { copies, log, acting: () => this.command?.acting === true });
+    this.keep(requests.listen());
+    this.ends.push(async () => await sync.stop());
+  }
+
   private async bringDown(bus: Bus): Promise<void> {
     const { agent } = this;
     const downlink = new Downlink(bus, {
@@ -167,6 +181,8 @@ export class Uplink {
         return logs.ask(m);
       case SITE.request('logs-more'):
         return logs.more(m);
+      case SITE.request('dataset'):
+        return undefined;
       default:
         this.agent.log.debug('a request that this agent does not know', { subject });
     }

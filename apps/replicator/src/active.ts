@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Roles } from '@skerry/service';
 import { AnswerDigest } from './handlers/answer-digest.handler.js';
+import { DatasetWriters } from './dataset-writers.js';
 import { GuardDownlink } from './handlers/guard-downlink.handler.js';
 import { Writers } from './writers.js';
 
@@ -12,6 +13,7 @@ export class Active implements OnApplicationBootstrap {
     private readonly guard: GuardDownlink,
     private readonly writers: Writers,
     private readonly answerDigest: AnswerDigest,
+    private readonly datasets: DatasetWriters,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -31,9 +33,11 @@ export class Active implements OnApplicationBootstrap {
     this.answerDigest.start((site, sequence) => this.guard.reported(site, sequence));
     // Who never saw DL before cannot tell whether it went back in time; the sites can.
     this.answerDigest.askAll();
+    await this.datasets.start();
   }
 
   private async stop(): Promise<void> {
+    await this.datasets.stop();
     this.answerDigest.stop();
     await this.guard.stop();
     await this.writers.stop();

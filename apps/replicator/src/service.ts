@@ -7,5 +7,5 @@ export const REPLICATOR: ServiceDefinition<typeof REPLICATOR_VARIABLES> = {
   name: 'replicator',
   variables: REPLICATOR_VARIABLES,
   module: ReplicatorModule,
-  needs: { buckets: ['workloads', 'placements', 'siteSpecs', 'leases'], streams: ['OBSERVED'] },
+  needs: { buckets: ['workloads', 'datasets', 'placements', 'siteSpecs', 'leases'], streams: ['OBSERVED'] },
 };

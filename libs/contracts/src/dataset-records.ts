@@ -126,8 +126,8 @@ export const copyNewsSchema = z.strictObject({
       copy: copySchema,
       /** Sequence of its newest record. */
       head: count,
-      /** The newest of this store's writes that the hub has. */
-      stored: count,
+      /** The newest of this store's writes that the hub has; absent: not looked at. */
+      stored: count.optional(),
       /** What it holds differs from what other sites hold at the same place: read everything again. */
       again: z.boolean().optional(),
     }),

@@ -102,6 +102,8 @@ export const LIMITS = {
   /** Records in one message, and bytes of them. */
   recordsPerMessage: 256,
   recordsBytes: 512 * 1024,
+  /** Bytes of all that is known of one key. */
+  stateBytes: 128 * 1024,
   /** Keys in one page of a list; elements of a set that one write adds or removes; stores that write one key. */
   datasetKeysPerPage: 1_000,
   elementsPerWrite: 256,

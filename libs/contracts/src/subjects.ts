@@ -360,8 +360,8 @@ export const JETSTREAM_API = {
   streamDelete: (stream: string) => `$JS.API.STREAM.DELETE.${stream}`,
   durableCreate: (stream: string, durable: string) => `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`,
   consumerInfo: (stream: string, durable: string) => `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
-  /** The newest message below a subject, and others by what is asked. */
-  messageGet: (stream: string) => `$JS.API.DIRECT.GET.${stream}`,
+  /** The newest message below a subject, as the stream's leader has it. */
+  messageGet: (stream: string) => `$JS.API.STREAM.MSG.GET.${stream}`,
   consumerDelete: (stream: string, durable: string) => `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
 } as const;
 

@@ -119,6 +119,7 @@ const REPLICATOR: Duties = {
     HUB.recordDelivery(ANY),
     HUB.copyNews(ANY),
     JETSTREAM_API.durableCreate(STREAMS.DL.name, ANY),
+    JETSTREAM_API.messageGet(STREAMS.REP.name),
   ],
   answersSites: true,
 };

@@ -44,7 +44,8 @@ export function isMissing(error: unknown): boolean {
   return errorCode(error) === 'ENOENT';
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes last what was renamed, made or removed in a folder. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();

@@ -21,6 +21,8 @@ export interface Surroundings {
   gpus?: GpuGrant | undefined;
   /** Of a singleton: who owns it, and where it asks. */
   ownership?: OwnershipGrant | undefined;
+  /** Of any other: where the datasets of its project are. */
+  access?: Omit<OwnershipGrant, 'epoch'> | undefined;
   /** Trace of the change that started it, so that its own spans hang below. */
   traceparent?: string | undefined;
 }
@@ -54,6 +56,7 @@ export function environmentOf(assignment: Assignment, around: Surroundings): Rec
     SKERRY_SLOT: String(around.slot),
     SKERRY_VERSION: formatVersion(assignment.version),
     ...ownershipEnvironment(around.ownership),
+    ...accessEnvironment(around.ownership ?? around.access),
     ...(trace === undefined ? {} : { SKERRY_TRACEPARENT: trace }),
   };
 }
@@ -74,7 +77,10 @@ function ownershipEnvironment(ownership: OwnershipGrant | undefined): Record<str
   if (ownership === undefined) return {};
   return {
     SKERRY_EPOCH: String(ownership.epoch),
-    SKERRY_AGENT_URL: ownership.url,
-    SKERRY_AGENT_TOKEN: ownership.token,
   };
+}
+
+function accessEnvironment(access: Omit<OwnershipGrant, 'epoch'> | undefined): Record<string, string> {
+  if (access === undefined) return {};
+  return { SKERRY_AGENT_URL: access.url, SKERRY_AGENT_TOKEN: access.token };
 }

@@ -51,6 +51,8 @@ export const replicaRecordSchema = z.strictObject({
     .optional(),
   /** Of a singleton: what it shows to ask the agent who owns it. A secret. */
   token: z.string().max(128).optional(),
+  /** What any other shows to reach the datasets of its project. A secret. */
+  asks: z.string().max(128).optional(),
   live: liveSchema.optional(),
 });
 export type ReplicaRecord = z.infer<typeof replicaRecordSchema>;

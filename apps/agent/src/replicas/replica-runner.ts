@@ -70,7 +70,8 @@ export class ReplicaRunner {
 
   /** The replica that has this token, and what it is of. */
   byToken(token: string): { workload: Workload; record: ReplicaRecord } | undefined {
-    for (const found of this.byId.values()) if (found.record.token === token) return found;
+    for (const found of this.byId.values())
+      if (found.record.token === token || found.record.asks === token) return found;
     return undefined;
   }
 
@@ -169,6 +170,7 @@ export class ReplicaRunner {
       ports: ports.ports,
       gpus: gpus.grant,
       ownership: await this.ownershipOf(workload, record, assignment),
+      access: await this.accessOf(record, assignment),
       traceparent,
     });
     const { run, resources } = assignment;
@@ -190,6 +192,14 @@ export class ReplicaRunner {
     const url = await this.options.endpoint.url();
     record.token = replicaToken();
     return { epoch: epochOf(assignment, workload.moves), url, token: record.token };
+  }
+
+  /** Where a replica that is no singleton finds the datasets of its project, and what it shows there. */
+  private async accessOf(record: ReplicaRecord, assignment: Assignment) {
+    if (isOwned(assignment) || record.driver === 'mock') return undefined;
+    const url = await this.options.endpoint.url();
+    record.asks = replicaToken();
+    return { url, token: record.asks };
   }
 
   private async portsFor(record: ReplicaRecord, assignment: Assignment, driver: Driver) {

@@ -14,6 +14,9 @@ export interface Ownership {
   leaseMs: number;
 }
 
+/** Answers a request that it knows, and says whether it does; `token` is empty when none was given. */
+export type FurtherAnswers = (request: IncomingMessage, response: ServerResponse, token: string) => boolean;
+
 /**
  * Answers replicas on loopback: `GET /v1/replica/epoch` with `Authorization: Bearer <SKERRY_AGENT_TOKEN>` gives its
  * `Ownership`; 401 for a token that is not, or no longer, that of a replica here. Opened when the first replica needs it, and
@@ -22,6 +25,8 @@ export interface Ownership {
 export class ReplicaEndpoint {
   private server: Server | undefined;
   private opening: Promise<string> | undefined;
+
+  private further: FurtherAnswers = () => false;
 
   constructor(
     private readonly path: string,
@@ -33,6 +38,11 @@ export class ReplicaEndpoint {
   async url(): Promise<string> {
     this.opening ??= this.open();
     return await this.opening;
+  }
+
+  /** Answers further paths. */
+  also(further: FurtherAnswers): void {
+    this.further = further;
   }
 
   close(): void {
@@ -61,6 +71,7 @@ export class ReplicaEndpoint {
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const [, token = ''] = /^Bearer ([\w-]{1,128})$/.exec(request.headers.authorization ?? '') ?? [];
+    if (this.further(request, response, token)) return;
     const known = request.method === 'GET' && request.url === '/v1/replica/epoch';
     const ownership = known && token !== '' ? this.of(token) : undefined;
     const status = known ? (ownership === undefined ? 401 : 200) : 404;

@@ -49,7 +49,7 @@ export class Singletons {
   private ownershipOf(token: string): Ownership | undefined {
     const found = this.runner?.byToken(token);
     const assignment = found?.workload.assignment;
-    if (found === undefined || assignment === undefined) return undefined;
+    if (found?.record.token !== token || assignment === undefined) return undefined;
     const { lease } = this.hub;
     const covered = lease !== undefined && lease.losses <= (assignment.losses ?? 0);
     const left = covered ? leaseOf(lease.sentAtMs).untilMs - performance.now() : 0;

@@ -1,4 +1,5 @@
 import type { ConflictRule, RecordState, Stamp } from '@skerry/contracts';
+import { MAX_AHEAD_MS } from './clock.js';
 import type { Author, Claims, Rule, Seen, Shown, StateOf, Write, Written } from './rule.js';
 import { RULES } from './rules/index.js';
 
@@ -54,11 +55,14 @@ export function claimsOf(state: RecordState): Claims {
   return ANY[state.rule].claims(state);
 }
 
-/** Whether nothing is lost with it: a deletion or an expired value so old that no older write is on its way any more. */
+/**
+ * Whether nothing is lost with it: what has run out, since an older write has run out too; and a deletion so old that no older
+ * write is on its way any more.
+ */
 export function isDroppable(state: RecordState, ttlMs: number | undefined, nowMs: number): boolean {
   const at = ANY[state.rule].stamp(state);
-  if (at === undefined || nowMs - at[0] < DELETION_KEPT_MS + (ttlMs ?? 0)) return false;
   // Without siblings there is no moment, so a deletion under keep-both stays.
+  if (at === undefined || nowMs - at[0] < (ttlMs ?? DELETION_KEPT_MS) + MAX_AHEAD_MS) return false;
   return showState(state, { ttlMs, nowMs }) === undefined;
 }
 

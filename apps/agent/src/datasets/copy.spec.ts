@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { copySchema, type Copy as CopyRule } from '@skerry/contracts';
+import { Copy } from './copy.js';
+
+const STORE = '0123456789abcdef';
+const HERE = `eu.${STORE}`;
+const THERE = 'jp.00000000000000aa';
+
+const rule = (more: Partial<CopyRule> = {}): CopyRule =>
+  copySchema.parse({
+    project: 'shop',
+    name: 'cart',
+    incarnation: 1,
+    generation: 1,
+    conflicts: 'newest',
+    limits: { keys: 100, bytes: 100_000, valueBytes: 1_000 },
+    ...more,
+  });
+
+describe('a copy on the disk', () => {
+  let dir: string;
+  let path: string;
+  const opened = new Set<Copy>();
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'skerry-copy-'));
+    path = join(dir, 'shop.cart.copy');
+  });
+  afterEach(async () => {
+    for (const copy of opened) await copy.close();
+    opened.clear();
+    await rm(dir, { recursive: true });
+  });
+
+  const open = async (given?: CopyRule): Promise<Copy> => {
+    const copy = await Copy.open({ path, site: 'eu', store: STORE, onChange: () => undefined }, given);
+    if (copy === undefined) throw new Error('nothing there');
+    opened.add(copy);
+    return copy;
+  };
+  const reopen = async (copy: Copy): Promise<Copy> => {
+    opened.delete(copy);
+    await copy.close();
+    return await open();
+  };
+  const put = async (copy: Copy, key: string, value: string) => await copy.write(key, { verb: 'put', value });
+
+  it('has after a restart what was acknowledged, what is not sent, and where it was', async () => {
+    const copy = await open(rule());
+    await Promise.all(Array.from({ length: 50 }, async (_, i) => await put(copy, `k${i}`, `v${i}`)));
+    await copy.sent(10);
+    await copy.take([], { after: 0, upTo: 77 });
+    const again = await reopen(copy);
+    expect(again.state()).toEqual(copy.state());
+    expect(again.cursor).toBe(77);
+    expect(again.unsent).toBe(40);
+    expect(again.unsentRecords().records.map(({ write }) => write)).toEqual(
+      Array.from({ length: 40 }, (_, i) => i + 11),
+    );
+  });
+
+  it('goes on where the last line was not written to its end', async () => {
+    const copy = await open(rule());
+    await put(copy, 'a', '1');
+    await put(copy, 'b', '2');
+    const whole = (await stat(path)).size;
+    await copy.close();
+    opened.delete(copy);
+    await appendFile(path, '0badc0de ["k","c",3,{"rule"');
+    const again = await open();
+    expect([again.show('a')?.value, again.show('b')?.value, again.show('c')]).toEqual(['1', '2', undefined]);
+    await put(again, 'c', '3');
+    expect((await readFile(path, 'utf8')).slice(whole)).toContain('"c"');
+    expect((await reopen(again)).show('c')?.value).toBe('3');
+  });
+
+  it('writes with a newer moment than what it has seen, and sends no word that another has replaced', async () => {
+    const copy = await open(rule());
+    await put(copy, 'a', 'mine');
+    const later = Date.now() + 3_000;
+    const theirs = {
+      rule: 'newest' as const,
+      at: [later, 0] as [number, number],
+      by: THERE,
+      value: 'theirs',
+    };
+    await copy.take([{ origin: THERE, key: 'a', write: 1, state: theirs }], { after: 0, upTo: 5 });
+    expect(copy.show('a')?.value).toBe('theirs');
+    expect(copy.unsentRecords()).toEqual({ records: [], upTo: 1 });
+    await put(copy, 'a', 'after');
+    expect(copy.show('a')).toMatchObject({ value: 'after', at: [later, 1] });
+  });
+
+  it('does not take what follows something that is missing', async () => {
+    const copy = await open(rule());
+    expect(await copy.take([], { after: 3, upTo: 4 })).toBe('gap');
+    expect(copy.cursor).toBe(0);
+    expect(await copy.take([], { after: 0, upTo: 4 })).toBe('taken');
+  });
+
+  it('refuses what its limits do not hold, and is as it was', async () => {
+    const copy = await open(rule({ limits: { keys: 2, bytes: 5_000, valueBytes: 1_000 } }));
+    await put(copy, 'a', '1');
+    await put(copy, 'b', '2');
+    const before = copy.state();
+    await expect(put(copy, 'c', '3')).rejects.toMatchObject({ code: 'storage-full' });
+    await expect(put(copy, 'a', 'x'.repeat(6_000))).rejects.toMatchObject({ code: 'storage-full' });
+    await expect(copy.write('a', { verb: 'count', by: 1 })).rejects.toMatchObject({ code: 'invalid' });
+    expect(copy.state()).toEqual(before);
+  });
+
+  it('sends its own part of a counter, and what the hub has lost once more', async () => {
+    const copy = await open(rule({ conflicts: 'counter' }));
+    await copy.write('hits', { verb: 'count', by: 3 });
+    const theirs = { rule: 'counter' as const, counts: { [THERE]: [4, 1] as [number, number] } };
+    await copy.take([{ origin: THERE, key: 'hits', write: 9, state: theirs }], { after: 0, upTo: 2 });
+    expect(copy.show('hits')?.number).toBe(6);
+    expect(copy.unsentRecords().records).toEqual([
+      { key: 'hits', write: 1, state: { rule: 'counter', counts: { [HERE]: [3, 0] } } },
+    ]);
+    await copy.sent(1);
+    expect(copy.unsent).toBe(0);
+    await copy.sendAgain(0);
+    expect(copy.unsentRecords().upTo).toBe(1);
+  });
+
+  it('only the home of a dataset with a single writer writes', async () => {
+    const copy = await open(rule({ conflicts: 'single-writer', home: 'jp' }));
+    await expect(put(copy, 'a', '1')).rejects.toThrow('only site jp writes shop/cart');
+  });
+
+  it('leaves nothing when it is to be forgotten', async () => {
+    const copy = await open(rule());
+    await put(copy, 'a', 'secret');
+    await copy.forget();
+    opened.delete(copy);
+    await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('a file that was rewritten many times stays small', async () => {
+    const copy = await open(rule({ limits: { keys: 100, bytes: 1_000_000, valueBytes: 10_000 } }));
+    const value = 'x'.repeat(10_000);
+    for (let round = 0; round < 10; round += 1)
+      await Promise.all(Array.from({ length: 60 }, async (_, i) => await put(copy, `k${i}`, value)));
+    expect((await stat(path)).size).toBeLessThan(2 * 1024 * 1024);
+    expect((await reopen(copy)).state()).toMatchObject({ keys: 60, unsent: 60 });
+  });
+});

@@ -1,0 +1,386 @@
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import {
+  LIMITS,
+  Refusal,
+  type Copy as CopyRule,
+  type CopyState,
+  type DatasetRecord,
+  type OwnRecord,
+  type Stamp,
+} from '@skerry/contracts';
+import {
+  isDroppable,
+  knownContext,
+  laterStamp,
+  mergeStates,
+  nextStamp,
+  ownState,
+  showState,
+  stampOf,
+  StateDigest,
+  writeState,
+  type Shown,
+  type Write,
+} from '@skerry/domain';
+import { syncFolder } from '../files/atomic-file.js';
+import { CopyLog } from './copy-log.js';
+import { notHere, refuseTooMuch } from './copy-refusals.js';
+import { GroupCommit } from './group-commit.js';
+import {
+  headSchema,
+  keyLine,
+  lineSchema,
+  marksOf,
+  type HeldKey,
+  type Line,
+  type Marks,
+} from './kept-lines.js';
+
+/** The file is written anew when it is so much larger than what is in it. */
+const SLACK_BYTES = 4 * 1024 * 1024;
+
+/** What a batch changes, seen by no reader before it is on the disk. */
+interface Draft extends Marks {
+  keys: Map<string, HeldKey>;
+  clock: Stamp;
+  durable: boolean;
+}
+/** What became of a delivery: taken, or it follows something that is missing here. */
+export type Taken = 'taken' | 'gap';
+
+export interface CopyOptions {
+  path: string;
+  site: string;
+  store: string;
+  /** Called with keys that show something else now. */
+  onChange: (keys: readonly string[]) => void;
+}
+
+/**
+ * One dataset's copy at this node: all of it in memory, and in a file that a write is on before it is acknowledged. Many writes go
+ * to the disk at once. What comes from the hub is kept in order with its place in the hub's stream; lost with the last lines of a
+ * file, it is read again from there.
+ */
+export class Copy {
+  private readonly keys = new Map<string, HeldKey>();
+  private readonly digest = new StateDigest();
+  /** Keys whose newest write here the hub has not got, in the order of the writes. */
+  private readonly waiting = new Map<string, number>();
+  private readonly queue = new GroupCommit<Draft>({
+    begin: () => ({ ...this.marks, keys: new Map(), clock: this.clock, durable: false }),
+    commit: async (draft) => await this.commit(draft),
+    rest: async () => await this.tidy(),
+  });
+  private marks: Marks = { cursor: 0, writes: 0, sent: 0 };
+  private clock: Stamp = [0, 0];
+  private size = 0;
+  private closed = false;
+  /** Its first line is not true any more. */
+  private stale = false;
+  private since = new Date().toISOString();
+  trouble: string | undefined;
+
+  private constructor(
+    private readonly options: CopyOptions,
+    private readonly log: CopyLog,
+    private known: CopyRule,
+  ) {}
+
+  /** Reads what is on the disk; undefined when there is nothing, and no rule to begin by. */
+  static async open(options: CopyOptions, rule?: CopyRule): Promise<Copy | undefined> {
+    const { log, values } = await CopyLog.open(options.path);
+    const lines = values.map((value) => lineSchema.parse(value));
+    const head = headSchema.safeParse(lines[0]);
+    const kept = head.success && head.data.store === options.store ? head.data : undefined;
+    const first = rule ?? kept?.copy;
+    if (first === undefined || (kept === undefined && lines.length > 0)) {
+      await log.close();
+      await rm(options.path, { force: true });
+      return first === undefined ? undefined : await Copy.open(options, first);
+    }
+    const copy = new Copy(options, log, kept?.copy ?? first);
+    if (kept !== undefined) copy.since = kept.since;
+    for (const line of lines) copy.restore(line);
+    copy.countWaiting();
+    if (kept === undefined) await log.append([copy.head()], { durable: true });
+    return copy;
+  }
+
+  get rule(): CopyRule {
+    return this.known;
+  }
+  get origin(): string {
+    return `${this.options.site}.${this.options.store}`;
+  }
+  get cursor(): number {
+    return this.marks.cursor;
+  }
+  get unsent(): number {
+    return this.waiting.size;
+  }
+  get root(): string {
+    return this.digest.root();
+  }
+
+  state(): Omit<CopyState, 'site' | 'node'> {
+    return {
+      keys: this.keys.size,
+      bytes: this.size,
+      digest: this.root,
+      cursor: this.cursor,
+      unsent: this.unsent,
+      since: this.since,
+      ...(this.trouble === undefined ? {} : { trouble: this.trouble }),
+    };
+  }
+
+  /** Other limits or another time to live; what records are made of stays. */
+  async change(rule: CopyRule): Promise<void> {
+    if (rule.generation <= this.known.generation) return;
+    this.known = rule;
+    this.stale = true;
+    // Done by who writes, when nothing else is being written.
+    await this.job(() => undefined);
+  }
+
+  show(key: string): Shown | undefined {
+    const held = this.keys.get(key);
+    return held && showState(held.state, { ttlMs: this.known.ttlMs, nowMs: Date.now() });
+  }
+
+  /** Keys in their order, after one, that begin with a text. */
+  sorted({ prefix = '', after = '' }: { prefix?: string; after?: string }): string[] {
+    const found: string[] = [];
+    for (const key of this.keys.keys()) if (key.startsWith(prefix) && key > after) found.push(key);
+    return found.toSorted((a, b) => (a < b ? -1 : 1));
+  }
+
+  /** Applies a write; resolves when it is on the disk. Throws a `Refusal`, with nothing changed. */
+  async write(key: string, write: Write): Promise<void> {
+    const { home, conflicts } = this.known;
+    if (conflicts === 'single-writer' && home !== this.options.site)
+      throw notHere(this.known, this.options.site);
+    await this.job((draft) => this.apply(draft, key, write));
+  }
+
+  /** Takes what the hub has, which follows what lay there up to `after`. */
+  async take(
+    records: readonly DatasetRecord[],
+    { after, upTo }: { after: number; upTo: number },
+  ): Promise<Taken> {
+    let taken: Taken = 'taken';
+    await this.job((draft) => {
+      if (after > draft.cursor) {
+        taken = 'gap';
+        return;
+      }
+      for (const record of records) this.merge(draft, record);
+      draft.cursor = Math.max(draft.cursor, upTo);
+    });
+    return taken;
+  }
+
+  /** What the hub has not got, oldest first, as much as one message holds. */
+  unsentRecords(): { records: OwnRecord[]; upTo: number } {
+    const records: OwnRecord[] = [];
+    let upTo = 0;
+    let bytes = 0;
+    for (const [key, write] of this.waiting) {
+      const held = this.keys.get(key);
+      const state = held && ownState(held.state, this.origin);
+      if (state !== undefined) {
+        bytes += Buffer.byteLength(JSON.stringify(state)) + key.length * 3;
+        if (
+          records.length === LIMITS.recordsPerMessage ||
+          (records.length > 0 && bytes > LIMITS.recordsBytes)
+        )
+          break;
+        records.push({ key, write, state });
+      }
+      // Another's word is newer: nobody needs to hear the own one any more.
+      upTo = write;
+    }
+    return { records, upTo };
+  }
+
+  /** The hub has every write up to this one. */
+  async sent(upTo: number): Promise<void> {
+    await this.job((draft) => {
+      draft.sent = Math.max(draft.sent, upTo);
+    });
+    for (const [key, write] of this.waiting) {
+      if (write > upTo) break;
+      this.waiting.delete(key);
+    }
+  }
+
+  /** The hub has lost what came after: it is sent once more. */
+  async sendAgain(after: number): Promise<void> {
+    await this.job((draft) => {
+      draft.sent = Math.min(draft.sent, after);
+    });
+    this.countWaiting();
+  }
+
+  /** Reads everything from the hub once more. */
+  async readAgain(): Promise<void> {
+    await this.job((draft) => {
+      draft.cursor = 0;
+    });
+  }
+
+  /** Forgets what has run out, and old deletions. */
+  sweep(nowMs: number): void {
+    for (const [key, held] of this.keys) {
+      if (this.waiting.has(key) || !isDroppable(held.state, this.known.ttlMs, nowMs)) continue;
+      this.keys.delete(key);
+      this.size -= sizeOf(key, held);
+      this.digest.change(key, held.state, undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.queue.settled();
+    await this.log.close();
+  }
+
+  /** It may not be here any more: nothing of it stays. */
+  async forget(): Promise<void> {
+    await this.close();
+    await rm(this.options.path, { force: true });
+    await syncFolder(dirname(this.options.path));
+  }
+
+  private async job(run: (draft: Draft) => void): Promise<void> {
+    if (this.closed) throw new Refusal('unavailable', 'this copy is closed');
+    await this.queue.do(run);
+  }
+
+  private async commit(draft: Draft): Promise<void> {
+    const { marks } = this;
+    const lines = [...draft.keys].map(([key, held]) => keyLine(key, held));
+    const marked =
+      draft.cursor !== marks.cursor || draft.writes !== marks.writes || draft.sent !== marks.sent;
+    if (marked) lines.push(marksOf(draft));
+    try {
+      if (lines.length > 0) await this.log.append(lines, { durable: draft.durable });
+    } catch (error) {
+      throw this.failed(error);
+    }
+    this.install(draft);
+  }
+
+  /** Old lines of keys that have newer ones are left out once they are most of the file. */
+  private async tidy(): Promise<void> {
+    if (!this.stale && this.log.bytes <= 2 * this.size + SLACK_BYTES) return;
+    await this.rewrite().catch((error: unknown) => this.failed(error));
+  }
+
+  private failed(error: unknown): Refusal {
+    const why = error instanceof Error ? error.message : String(error);
+    this.trouble = `the disk takes no writes to ${this.known.project}/${this.known.name}: ${why}`.slice(
+      0,
+      200,
+    );
+    return new Refusal('storage-full', `not written: ${why}`, {
+      hint: 'make room on the disk of this node, then write again',
+    });
+  }
+
+  private install(draft: Draft): void {
+    for (const [key, held] of draft.keys) {
+      const before = this.keys.get(key);
+      this.size += sizeOf(key, held) - (before === undefined ? 0 : sizeOf(key, before));
+      this.digest.change(key, before?.state, held.state);
+      this.keys.set(key, held);
+      if (held.own <= (before?.own ?? 0)) continue;
+      // At the end: they are sent in the order of the writes.
+      this.waiting.delete(key);
+      this.waiting.set(key, held.own);
+    }
+    const { cursor, writes, sent } = draft;
+    this.marks = { cursor, writes, sent };
+    this.clock = draft.clock;
+    if (draft.durable) this.trouble = undefined;
+    if (draft.keys.size > 0) this.options.onChange([...draft.keys.keys()]);
+  }
+
+  private apply(draft: Draft, key: string, asked: Write): void {
+    const before = draft.keys.get(key) ?? this.keys.get(key);
+    const write =
+      'context' in asked && asked.context !== undefined
+        ? { ...asked, context: knownContext(before?.state, asked.context) }
+        : asked;
+    const seen = before === undefined ? undefined : stampOf(before.state);
+    const at = nextStamp(seen === undefined ? draft.clock : laterStamp(draft.clock, seen), Date.now());
+    const author = { origin: this.origin, write: draft.writes + 1, at, epoch: 1 };
+    const written = writeState(this.known.conflicts, before?.state, write, author);
+    if (!written.ok)
+      throw new Refusal('invalid', written.problem, { hint: `this dataset takes: ${written.allowed}` });
+    refuseTooMuch(this.known, written.state, {
+      key,
+      isNew: before === undefined,
+      keys: this.keys.size + draft.keys.size,
+      bytes: this.size,
+    });
+    draft.keys.set(key, { state: written.state, own: author.write });
+    draft.writes = author.write;
+    draft.clock = at;
+    draft.durable = true;
+  }
+
+  private merge(draft: Draft, { key, state, origin, write }: DatasetRecord): void {
+    if (state.rule !== this.known.conflicts) return;
+    const before = draft.keys.get(key) ?? this.keys.get(key);
+    const merged = before === undefined ? state : mergeStates(before.state, state);
+    const at = stampOf(state);
+    // The hub has looked at how far ahead it is.
+    if (at !== undefined) draft.clock = laterStamp(draft.clock, at);
+    if (origin === this.origin) draft.writes = Math.max(draft.writes, write);
+    if (before !== undefined && JSON.stringify(merged) === JSON.stringify(before.state)) return;
+    draft.keys.set(key, { state: merged, own: before?.own ?? 0 });
+  }
+
+  private restore(line: Line): void {
+    if (!Array.isArray(line)) return;
+    if (line[0] === 'm') {
+      const [, cursor, writes, sent] = line;
+      this.marks = { cursor, writes, sent };
+      return;
+    }
+    const [, key, own, state] = line;
+    const before = this.keys.get(key);
+    this.size += sizeOf(key, { state, own }) - (before === undefined ? 0 : sizeOf(key, before));
+    this.digest.change(key, before?.state, state);
+    this.keys.set(key, { state, own });
+    const at = stampOf(state);
+    if (at !== undefined) this.clock = laterStamp(this.clock, at);
+    this.marks = { ...this.marks, writes: Math.max(this.marks.writes, own) };
+  }
+
+  private countWaiting(): void {
+    this.waiting.clear();
+    const mine = [...this.keys].filter(([, { own }]) => own > this.marks.sent);
+    for (const [key, { own }] of mine.toSorted(([, a], [, b]) => a.own - b.own)) this.waiting.set(key, own);
+  }
+
+  private head(): Line {
+    return { kind: 'Copy', copy: this.known, store: this.options.store, since: this.since };
+  }
+
+  private async rewrite(): Promise<void> {
+    const lines = function* (copy: Copy): Generator<Line> {
+      yield copy.head();
+      for (const [key, held] of copy.keys) yield keyLine(key, held);
+      yield marksOf(copy.marks);
+    };
+    await this.log.replace(lines(this));
+    this.stale = false;
+  }
+}
+
+function sizeOf(key: string, held: HeldKey): number {
+  return key.length + JSON.stringify(held.state).length;
+}

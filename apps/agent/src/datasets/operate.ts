@@ -1,0 +1,137 @@
+import {
+  LIMITS,
+  Refusal,
+  workloadKey,
+  type DatasetAnswer,
+  type DatasetEntry,
+  type DatasetOperation,
+} from '@skerry/contracts';
+import type { Seen, Shown, Write } from '@skerry/domain';
+import { z } from 'zod';
+import type { Copies, Kept } from './copies.js';
+
+/** Bytes of a page of a list. */
+const PAGE_BYTES = 512 * 1024;
+const contextSchema = z.record(z.string().max(100), z.number().int().min(1));
+
+/** Does what is asked of a copy at this node. Throws a `Refusal`: `not-found` for a dataset or key that is not here. */
+export async function operate(copies: Copies, operation: DatasetOperation): Promise<DatasetAnswer> {
+  const key = workloadKey(operation.project, operation.name);
+  const kept = copies.get(key);
+  if (kept === undefined) {
+    throw new Refusal('not-found', `no copy of ${operation.project}/${operation.name} at ${copies.site}`, {
+      hint: `"skerry data where ${operation.project}/${operation.name}" says where there are copies, and why not here`,
+    });
+  }
+  switch (operation.verb) {
+    case 'list':
+      return list(kept, operation);
+    case 'get':
+      return { entry: present(kept, operation.key) };
+    case 'watch':
+      return await watch(kept, operation);
+    case 'state':
+      return { state: { site: copies.site, node: copies.node, ...kept.copy.state() } };
+    case 'put':
+    case 'count':
+    case 'change':
+    case 'delete':
+      await kept.copy.write(operation.key, writeOf(operation, kept));
+      copies.wrote(key);
+      return { entry: entryOf(kept, operation.key) ?? { key: operation.key } };
+    default:
+      return operation satisfies never;
+  }
+}
+
+function list(
+  kept: Kept,
+  { prefix, after, limit }: Extract<DatasetOperation, { verb: 'list' }>,
+): DatasetAnswer {
+  const entries: DatasetEntry[] = [];
+  let bytes = 0;
+  const given = { ...(prefix === undefined ? {} : { prefix }), ...(after === undefined ? {} : { after }) };
+  for (const key of kept.copy.sorted(given)) {
+    const entry = entryOf(kept, key);
+    if (entry === undefined) continue;
+    bytes += Buffer.byteLength(JSON.stringify(entry));
+    const last = entries.at(-1);
+    if (last !== undefined && (entries.length === limit || bytes > PAGE_BYTES))
+      return { entries, next: last.key };
+    entries.push(entry);
+  }
+  return { entries };
+}
+
+async function watch(
+  kept: Kept,
+  { since = kept.changes.now, waitMs }: Extract<DatasetOperation, { verb: 'watch' }>,
+): Promise<DatasetAnswer> {
+  if (kept.changes.after(since).keys.length === 0 && !kept.changes.after(since).lost)
+    await kept.changes.next(waitMs);
+  const { keys, lost } = kept.changes.after(since);
+  const shown = keys.slice(-LIMITS.datasetKeysPerPage).map((key) => {
+    const entry = entryOf(kept, key);
+    return entry === undefined ? { key } : { key, entry };
+  });
+  const more = lost || shown.length < keys.length;
+  return { changes: shown, since: kept.changes.now, ...(more ? { lost: true } : {}) };
+}
+
+function present(kept: Kept, key: string): DatasetEntry {
+  const entry = entryOf(kept, key);
+  if (entry !== undefined) return entry;
+  const { project, name } = kept.copy.rule;
+  throw new Refusal('not-found', `${project}/${name} has no key ${key}`, {
+    hint: `"skerry data ls ${project}/${name}" lists its keys`,
+  });
+}
+
+function entryOf(kept: Kept, key: string): DatasetEntry | undefined {
+  const shown = kept.copy.show(key);
+  return shown && { key, ...told(shown) };
+}
+
+function told({ at, context, ...rest }: Shown): Omit<DatasetEntry, 'key'> {
+  return {
+    ...rest,
+    ...(at === undefined ? {} : { at: new Date(at[0]).toISOString() }),
+    ...(context === undefined ? {} : { context: Buffer.from(JSON.stringify(context)).toString('base64url') }),
+  };
+}
+
+function writeOf(
+  operation: Extract<DatasetOperation, { verb: 'put' | 'count' | 'change' | 'delete' }>,
+  kept: Kept,
+): Write {
+  switch (operation.verb) {
+    case 'put': {
+      const bytes = Buffer.byteLength(operation.value);
+      const { valueBytes } = kept.copy.rule.limits;
+      if (bytes <= valueBytes)
+        return { verb: 'put', value: operation.value, context: seenIn(operation.context) };
+      throw new Refusal('too-large', `a value of ${bytes} bytes`, {
+        hint: `values of this dataset have at most ${valueBytes} bytes (limits.valueBytes)`,
+      });
+    }
+    case 'delete':
+      return { verb: 'delete', context: seenIn(operation.context) };
+    case 'count':
+      return { verb: 'count', by: operation.by };
+    case 'change':
+      return { verb: 'change', add: operation.add ?? [], remove: operation.remove ?? [] };
+    default:
+      return operation satisfies never;
+  }
+}
+
+function seenIn(context: string | undefined): Seen | undefined {
+  if (context === undefined) return undefined;
+  try {
+    return contextSchema.parse(JSON.parse(Buffer.from(context, 'base64url').toString('utf8')));
+  } catch {
+    throw new Refusal('malformed', 'the context is none', {
+      hint: 'give back the context as it came with the value',
+    });
+  }
+}

@@ -1,0 +1,147 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  datasetOperationSchema,
+  ERROR_STATUS,
+  LIMITS,
+  parse,
+  Refusal,
+  type DatasetAnswer,
+  type DatasetOperation,
+} from '@skerry/contracts';
+import { z } from 'zod';
+import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
+import type { Copies } from './copies.js';
+import { refusalOf } from './dataset-requests.js';
+import { operate } from './operate.js';
+
+const PATH = /^\/v1\/data\/([^/?]+)(?:\/([^/?]+))?(?:\?(.*))?$/;
+const BODY_BYTES = LIMITS.datasetValueBytes;
+const CONTEXT_HEADER = 'skerry-context';
+const changeSchema = z.union([
+  z.strictObject({ count: z.number() }),
+  z.strictObject({ add: z.array(z.string()).optional(), remove: z.array(z.string()).optional() }),
+]);
+
+/**
+ * What replicas reach at their agent's endpoint, of their own project alone: `GET /v1/data/<dataset>` lists (`prefix`, `after`,
+ * `limit`) or with `watch=1` waits for changes (`since`, `waitMs`), `GET`, `PUT` and `DELETE /v1/data/<dataset>/<key>` read, write
+ * and delete a value, `POST` counts (`{"count": 1}`) or changes a set (`{"add": ["x"]}`). Refusals are problem details.
+ */
+export function replicaDatasets(
+  copies: Copies,
+  projectOf: (token: string) => string | undefined,
+): FurtherAnswers {
+  return (request, response, token) => {
+    const match = PATH.exec(request.url ?? '');
+    if (match === null) return false;
+    answer(request, match, async (operation) => {
+      const project = token === '' ? undefined : projectOf(token);
+      if (project === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
+      return await operate(copies, parsed({ project, ...operation }));
+    }).then(
+      (body) => send(response, 200, body),
+      (error: unknown) => {
+        const { ok: _ok, ...problem } = refusalOf(error);
+        send(response, ERROR_STATUS[problem.code], problem);
+      },
+    );
+    return true;
+  };
+}
+
+async function answer(
+  request: IncomingMessage,
+  [, name = '', key, query]: RegExpExecArray,
+  run: (operation: object) => Promise<DatasetAnswer>,
+): Promise<DatasetAnswer> {
+  const ref = { name: decoded(name) };
+  if (key === undefined) {
+    if (request.method !== 'GET') throw noSuch(request);
+    return await run({ ...ref, ...asked(new URLSearchParams(query)) });
+  }
+  const at = { ...ref, key: decoded(key) };
+  const context = contextOf(request);
+  switch (request.method) {
+    case 'GET':
+      return await run({ ...at, verb: 'get' });
+    case 'DELETE':
+      return await run({ ...at, verb: 'delete', ...context });
+    case 'PUT':
+      return await run({ ...at, verb: 'put', value: await textOf(request), ...context });
+    case 'POST':
+      return await run({ ...at, ...changed(await textOf(request)) });
+    default:
+      throw noSuch(request);
+  }
+}
+
+function asked(query: URLSearchParams): object {
+  const text = (name: string) => (query.has(name) ? { [name]: query.get(name) } : {});
+  const number = (name: string) => (query.has(name) ? { [name]: Number(query.get(name)) } : {});
+  if (query.has('watch')) return { verb: 'watch', ...text('since'), ...number('waitMs') };
+  return { verb: 'list', ...text('prefix'), ...text('after'), ...number('limit') };
+}
+
+function changed(text: string): object {
+  const body = changeSchema.safeParse(json(text));
+  if (!body.success)
+    throw new Refusal('invalid', 'a change is {"count": NUMBER} or {"add": […], "remove": […]}');
+  return 'count' in body.data ? { verb: 'count', by: body.data.count } : { verb: 'change', ...body.data };
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal('malformed', 'the body is no JSON');
+  }
+}
+
+function parsed(value: object): DatasetOperation {
+  const result = parse(datasetOperationSchema, value);
+  if (result.ok) return result.value;
+  throw new Refusal('invalid', 'not what can be asked of a dataset', { issues: result.issues });
+}
+
+function contextOf(request: IncomingMessage): { context?: string } {
+  const context = request.headers[CONTEXT_HEADER];
+  return typeof context === 'string' ? { context } : {};
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Refusal('malformed', 'the path is not percent-encoded');
+  }
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    const part = Buffer.from(chunk);
+    bytes += part.length;
+    if (bytes > BODY_BYTES)
+      throw new Refusal('too-large', 'the body is larger than any value', {
+        hint: `at most ${BODY_BYTES} bytes (limit datasetValueBytes)`,
+      });
+    chunks.push(part);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new Refusal('malformed', 'values are UTF-8 text', {
+      hint: 'bytes of another kind are not yet offered; encode them',
+    });
+  }
+}
+
+function noSuch(request: IncomingMessage): Refusal {
+  return new Refusal('not-found', `${request.method ?? ''} is not answered here`);
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(body));
+}

@@ -1,0 +1,154 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bus } from '@skerry/bus';
+import {
+  copiesRequestSchema,
+  HUB,
+  parse,
+  pullRequestSchema,
+  workloadKey,
+  type CopiesRequest,
+  type CopyNews,
+  type Dataset,
+  type PullAnswer,
+  type Site,
+} from '@skerry/contracts';
+import { fullBucket, take, type Bucketful } from '@skerry/domain';
+import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
+import { CopiesStore, copyOf, mayHave } from '../stores/copies.store.js';
+import { RecordsStore } from '../stores/records.store.js';
+import { WantedStore } from '../stores/wanted.store.js';
+
+/** Questions of one site: every copy page by page after a long absence, then so many a second. */
+const QUESTIONS = { perSecond: 100, burst: 5_000 };
+
+/** What a site said it holds when it had everything up to a sequence. */
+interface Standing {
+  cursor: number;
+  digest: string;
+  site: string;
+}
+
+/**
+ * Says to each site which copies it shall have and forget, and gives what a copy lacks. Whether the site may have it is asked anew
+ * with each message. Digests of sites that have everything are compared: two that differ read all again.
+ */
+@Injectable()
+export class GiveCopies {
+  private active = false;
+  private readonly standings = new Map<string, Standing>();
+  private readonly turns = new Map<string, Bucketful>();
+
+  constructor(
+    private readonly wanted: WantedStore,
+    private readonly copies: CopiesStore,
+    private readonly records: RecordsStore,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
+  async start(): Promise<void> {
+    this.active = true;
+    for (const site of this.wanted.allSites()) this.say(site, { copies: [], gone: [] });
+    for (const dataset of this.copies.all()) if (dataset.removed) await this.records.drop(dataset);
+  }
+
+  stop(): void {
+    this.active = false;
+    this.standings.clear();
+  }
+
+  /** A dataset is another than it was: tells the sites that have it, and those that had it. */
+  async changed(before: Dataset | undefined, after: Dataset): Promise<void> {
+    if (!this.active) return;
+    const gone = { project: after.project, name: after.name, incarnation: before?.incarnation ?? 0 };
+    const isNew = before === undefined || before.incarnation !== after.incarnation;
+    if (before !== undefined && (after.removed || isNew)) await this.records.drop(after);
+    for (const site of this.wanted.allSites()) {
+      if (mayHave(after, site)) this.say(site, { copies: [await this.newsOf(after)], gone: [] });
+      else if (before !== undefined && mayHave(before, site)) this.say(site, { copies: [], gone: [gone] });
+    }
+  }
+
+  /** A site is another than it was: what it may have may be too. */
+  siteChanged(site: Site): void {
+    if (this.active) this.say(site, { copies: [], gone: [] });
+  }
+
+  async greet(message: PlainMessage): Promise<void> {
+    const site = this.asker(message);
+    if (site === undefined || message.reply === undefined) return;
+    const parsed = parse(copiesRequestSchema, message.json());
+    if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which copies it holds`);
+    message.reply(await this.newsFor(site, parsed.value));
+  }
+
+  async pull(message: PlainMessage): Promise<void> {
+    const site = this.asker(message);
+    if (site === undefined || message.reply === undefined) return;
+    const parsed = parse(pullRequestSchema, message.json());
+    const dataset = parsed.ok ? this.copies.allowed(site, parsed.value) : undefined;
+    if (!parsed.ok || dataset === undefined) {
+      const what = parsed.ok ? `${parsed.value.project}/${parsed.value.name}` : 'nothing that there is';
+      this.log.warn(`site ${site.name} asked for ${what}, of which it has no copy`);
+      return message.reply({ ok: false, reason: 'this site has no copy of it' } satisfies PullAnswer);
+    }
+    const page = await this.records.page(dataset, parsed.value.after);
+    message.reply({ ok: true, ...page } satisfies PullAnswer);
+  }
+
+  private async newsFor(site: Site, { store, held }: CopiesRequest): Promise<CopyNews> {
+    const mine = this.copies.ofSite(site);
+    const there = new Map(mine.map((d) => [`${workloadKey(d.project, d.name)} ${d.incarnation}`, d]));
+    const gone = held.filter((h) => !there.has(`${workloadKey(h.project, h.name)} ${h.incarnation}`));
+    const copies = await Promise.all(
+      mine.map(async (dataset) => {
+        const news = await this.newsOf(dataset, `${site.name}.${store}`);
+        const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
+        const again = own !== undefined && this.differs(site, dataset, own);
+        return again ? { ...news, again } : news;
+      }),
+    );
+    return {
+      copies,
+      gone: gone.map(({ project, name, incarnation }) => ({ project, name, incarnation })),
+    };
+  }
+
+  private async newsOf(dataset: Dataset, origin?: string) {
+    const stored = origin === undefined ? {} : { stored: await this.records.newestOf(dataset, origin) };
+    return { copy: copyOf(dataset), head: await this.records.head(dataset), ...stored };
+  }
+
+  /** Whether a site that has everything shows something else than another at the same place. Values that run out do so by each one's clock. */
+  private differs(site: Site, dataset: Dataset, own: CopiesRequest['held'][number]): boolean {
+    const { cursor, digest, unsent } = own;
+    if (digest === undefined || unsent > 0 || dataset.spec.ttlMs !== undefined) return false;
+    const key = workloadKey(dataset.project, dataset.name);
+    const known = this.standings.get(key);
+    if (known?.cursor !== cursor) {
+      if (known === undefined || cursor > known.cursor)
+        this.standings.set(key, { cursor, digest, site: site.name });
+      return false;
+    }
+    if (known.digest === digest) return false;
+    this.standings.delete(key);
+    this.log.error(
+      `alarm: sites ${site.name} and ${known.site} hold different ${dataset.project}/${dataset.name} at ${cursor}: reading again`,
+    );
+    return true;
+  }
+
+  private asker(message: PlainMessage): Site | undefined {
+    const site = this.wanted.ofAccount(message.subject.split('.')[1]);
+    if (!this.active || site === undefined || !this.wanted.mayReceive(site.name)) return undefined;
+    const now = performance.now();
+    const { ok, bucket } = take(this.turns.get(site.name) ?? fullBucket(QUESTIONS, now), QUESTIONS, 1, now);
+    this.turns.set(site.name, bucket);
+    return ok ? site : undefined;
+  }
+
+  private say(site: Site, news: CopyNews): void {
+    if (this.wanted.mayReceive(site.name)) this.bus.say(HUB.copyNews(site.account), news);
+  }
+}

@@ -1,0 +1,190 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bus } from '@skerry/bus';
+import {
+  HUB,
+  LIMITS,
+  parse,
+  recordsRequestSchema,
+  workloadKey,
+  type Dataset,
+  type Delivery,
+  type OwnRecord,
+  type RecordsAnswer,
+  type RecordsRequest,
+  type Site,
+} from '@skerry/contracts';
+import { fullBucket, judgeRecord, take, type Bucketful } from '@skerry/domain';
+import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
+import { CopiesStore, copyOf } from '../stores/copies.store.js';
+import { RecordsStore } from '../stores/records.store.js';
+import { WantedStore } from '../stores/wanted.store.js';
+
+/** Records of one site: a backlog at once, then so many a second. */
+const RECORDS = { perSecond: 5_000, burst: 50_000 };
+const RETRY_MS = 250;
+/** Where a dataset is, is said again so long after it changed: who missed the last delivery learns of it. */
+const TAIL_MS = [1_000, 4_000, 15_000] as const;
+
+/** The most that is asked of a stream at once is one batch for each dataset. */
+type Lane = Promise<unknown>;
+
+/**
+ * Takes in what sites write to datasets: judged, stored under the site's own name, and given on at once to every site with a copy.
+ * Who writes is the account that the server put into the subject; what it says of itself counts for nothing.
+ */
+@Injectable()
+export class TakeRecords {
+  private active = false;
+  private readonly lanes = new Map<string, Lane>();
+  private readonly quotas = new Map<string, Bucketful>();
+  private readonly tails = new Map<string, NodeJS.Timeout[]>();
+
+  constructor(
+    private readonly wanted: WantedStore,
+    private readonly copies: CopiesStore,
+    private readonly records: RecordsStore,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  start(): void {
+    this.active = true;
+  }
+
+  async stop(): Promise<void> {
+    this.active = false;
+    for (const timers of this.tails.values()) for (const timer of timers) clearTimeout(timer);
+    this.tails.clear();
+    await Promise.allSettled(this.lanes.values());
+  }
+
+  async handle(message: PlainMessage): Promise<void> {
+    const site = this.wanted.ofAccount(message.subject.split('.')[1]);
+    if (!this.active || message.reply === undefined || site === undefined) return;
+    const parsed = parse(recordsRequestSchema, message.json());
+    if (!parsed.ok) {
+      const [issue] = parsed.issues;
+      return message.reply(refused(`no records: ${issue?.path}: ${issue?.problem}`));
+    }
+    message.reply(await this.inTurn(site, parsed.value));
+  }
+
+  /** Batches of one dataset one after the other: each delivery says what it follows. */
+  private async inTurn(site: Site, request: RecordsRequest): Promise<RecordsAnswer> {
+    const key = workloadKey(request.project, request.name);
+    const before = this.lanes.get(key) ?? Promise.resolve();
+    const mine = before.then(async () => await this.store(site, request));
+    const lane = mine.catch(() => undefined);
+    this.lanes.set(key, lane);
+    try {
+      return await mine;
+    } catch (error) {
+      this.log.warn(
+        `records of ${request.project}/${request.name} from site ${site.name} were not stored`,
+        error,
+      );
+      return later(RETRY_MS, 'the hub could not store them');
+    } finally {
+      if (this.lanes.get(key) === lane) this.lanes.delete(key);
+    }
+  }
+
+  private async store(site: Site, request: RecordsRequest): Promise<RecordsAnswer> {
+    const dataset = this.copies.allowed(site, request);
+    if (dataset === undefined) {
+      this.log.warn(`site ${site.name} wrote to ${request.project}/${request.name}, of which it has no copy`);
+      return refused('this site has no copy of it');
+    }
+    if (!this.hasTurn(site.name, request.records.length))
+      return later(1_000, 'too many records of this site');
+    const origin = `${site.name}.${request.store}`;
+    const done = await this.records.newestOf(dataset, origin);
+    const fresh = request.records.filter(({ write }) => write > done);
+    const { taken, answer } = await this.judged(dataset, { site, origin }, fresh);
+    if (taken.length > 0) await this.giveOn(dataset, origin, taken);
+    return answer;
+  }
+
+  /** Up to the first that cannot be taken now. */
+  private async judged(
+    dataset: Dataset,
+    { site, origin }: { site: Site; origin: string },
+    records: readonly OwnRecord[],
+  ): Promise<{ taken: OwnRecord[]; answer: RecordsAnswer }> {
+    const copy = copyOf(dataset);
+    const known = await this.knownWrites(dataset, records);
+    const taken: OwnRecord[] = [];
+    for (const record of records) {
+      const by = { origin, site: site.name, nowMs: Date.now(), known: (o: string) => known.get(o) ?? 0 };
+      const judgement = judgeRecord(record, by, copy);
+      switch (judgement.verdict) {
+        case 'take':
+          taken.push(record);
+          continue;
+        case 'wait':
+          return { taken, answer: later(RETRY_MS, judgement.reason) };
+        case 'ahead':
+          return { taken, answer: ahead(judgement.aheadMs) };
+        case 'refuse':
+          this.log.error(`alarm: site ${site.name} wrote a record that is none: ${judgement.reason}`);
+          return { taken, answer: refused(judgement.reason) };
+      }
+    }
+    return { taken, answer: { ok: true } };
+  }
+
+  /** Of every store that the records speak of, its newest write. */
+  private async knownWrites(dataset: Dataset, records: readonly OwnRecord[]): Promise<Map<string, number>> {
+    const named = records.flatMap(({ state }) => ('seen' in state ? Object.keys(state.seen) : []));
+    const origins = [...new Set(named)].slice(0, LIMITS.storesPerKey);
+    const writes = await Promise.all(
+      origins.map(async (o) => [o, await this.records.newestOf(dataset, o)] as const),
+    );
+    return new Map(writes);
+  }
+
+  private async giveOn(dataset: Dataset, origin: string, records: readonly OwnRecord[]): Promise<void> {
+    const after = await this.records.head(dataset);
+    const upTo = await this.records.append(dataset, origin, records);
+    this.deliver(dataset, { after, upTo, records: records.map((record) => ({ origin, ...record })) });
+    this.tailOf(dataset, upTo);
+  }
+
+  private deliver(dataset: Dataset, news: Pick<Delivery, 'after' | 'upTo' | 'records'>): void {
+    const current = this.copies.current(dataset);
+    if (current === undefined) return;
+    const { project, name, incarnation } = current;
+    const delivery: Delivery = { project, name, incarnation, ...news };
+    const body = Buffer.from(JSON.stringify(delivery));
+    for (const site of this.copies.sitesOf(current)) this.bus.say(HUB.recordDelivery(site.account), body);
+  }
+
+  private tailOf(dataset: Dataset, head: number): void {
+    const key = workloadKey(dataset.project, dataset.name);
+    for (const timer of this.tails.get(key) ?? []) clearTimeout(timer);
+    const timers = TAIL_MS.map((ms) =>
+      setTimeout(() => this.deliver(dataset, { after: head, upTo: head, records: [] }), ms).unref(),
+    );
+    this.tails.set(key, timers);
+  }
+
+  private hasTurn(site: string, records: number): boolean {
+    const now = performance.now();
+    const { ok, bucket } = take(this.quotas.get(site) ?? fullBucket(RECORDS, now), RECORDS, records, now);
+    this.quotas.set(site, bucket);
+    return ok;
+  }
+}
+
+function refused(reason: string): RecordsAnswer {
+  return { ok: false, code: 'refused', retryAfterMs: 0, reason: reason.slice(0, 300) };
+}
+
+function later(retryAfterMs: number, reason: string): RecordsAnswer {
+  return { ok: false, code: 'unavailable', retryAfterMs, reason: reason.slice(0, 300) };
+}
+
+function ahead(aheadMs: number): RecordsAnswer {
+  const reason = `the clock of the site is ${Math.ceil(aheadMs / 1_000)} s further ahead than is tolerated`;
+  return { ok: false, code: 'ahead', retryAfterMs: Math.min(aheadMs, 5_000), reason };
+}
