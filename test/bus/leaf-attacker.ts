@@ -4,6 +4,8 @@ import { NKey, parseCreds } from '@skerry/identity';
 
 /** What a leaf connection is opened with; the thief of a site has all of it. */
 export interface LeafIdentity {
+  /** Default 127.0.0.1. */
+  host?: string;
   port: number;
   creds: string;
   /** Client certificate and key, PEM; none for one who has only the creds. */
@@ -85,7 +87,7 @@ async function dial(identity: LeafIdentity): Promise<TLSSocket> {
       ? {}
       : { cert: await readFile(certificate.certFile), key: await readFile(certificate.keyFile) };
   const socket = connect({
-    host: '127.0.0.1',
+    host: identity.host ?? '127.0.0.1',
     port: identity.port,
     minVersion: 'TLSv1.3',
     ca: await readFile(identity.caFile),

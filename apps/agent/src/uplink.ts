@@ -141,8 +141,11 @@ export class Uplink {
     const sync = new DatasetSync(bus, { copies, silentMs: () => agent.silence.silentMs, log });
     sync.start();
     const requests = new DatasetRequests(bus, { copies, log, acting: () => this.command?.acting === true });
-    this.keep(requests.listen());
-    this.ends.push(async () => await sync.stop());
+    const asked = requests.listen();
+    this.answers.push(
+      async () => await asked.drain(),
+      async () => await sync.stop(),
+    );
   }
 
   private async bringDown(bus: Bus): Promise<void> {

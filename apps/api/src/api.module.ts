@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
+import { DatasetsController, DatasetsHearing } from './datasets.controller.js';
 import { ApplyDocuments } from './handlers/apply-documents.js';
+import { AskDatasets } from './handlers/ask-datasets.js';
 import { AskQuotas } from './handlers/ask-quotas.js';
 import { HandleDeadLetters } from './handlers/dead-letters.js';
 import { ReadEvents } from './handlers/read-events.js';
@@ -24,6 +26,7 @@ import { OperationsController } from './operations.controller.js';
 import { PlansController } from './plans.controller.js';
 import { QuotasController } from './quotas.controller.js';
 import { SitesController } from './sites.controller.js';
+import { DatasetsStore } from './stores/datasets.store.js';
 import { FleetStore } from './stores/fleet.store.js';
 import { LiveStatusStore } from './stores/live-status.store.js';
 import { OutcomesStore } from './stores/outcomes.store.js';
@@ -39,6 +42,8 @@ import { WorkloadsController } from './workloads.controller.js';
     StreamsController,
     SitesController,
     QuotasController,
+    DatasetsController,
+    DatasetsHearing,
     OperationsController,
     HearingController,
   ],
@@ -52,6 +57,8 @@ import { WorkloadsController } from './workloads.controller.js';
     Streams,
     AskHub,
     AskQuotas,
+    AskDatasets,
+    DatasetsStore,
     SendCommand,
     ApplyDocuments,
     MakePlans,

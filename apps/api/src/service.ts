@@ -14,7 +14,16 @@ export const apiService: ServiceDefinition<typeof API_VARIABLES> = {
   module: ApiModule,
   needs: {
     streams: ['CMD', 'EVT', 'DEAD'],
-    buckets: ['identities', 'outcomes', 'siteSpecs', 'siteStates', 'nodes', 'placements', 'workloads'],
+    buckets: [
+      'identities',
+      'outcomes',
+      'siteSpecs',
+      'siteStates',
+      'nodes',
+      'placements',
+      'workloads',
+      'datasets',
+    ],
   },
   http: ({ apiHost, apiPort }) => ({
     host: apiHost,

@@ -9,6 +9,12 @@ export function wholeNumber(min: number, max: number) {
   };
 }
 
+/** A whole number, below 0 too. */
+export function signedNumber(text: string): number {
+  if (/^-?\d{1,12}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('a whole number is wanted.');
+}
+
 /** 0 to 100, with or without a percent sign. */
 export function percent(text: string): number {
   const value = /^\d{1,3}(?:\.\d{1,6})?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;

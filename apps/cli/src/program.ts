@@ -16,6 +16,7 @@ import { rebalance } from './commands/rebalance.js';
 import type { Session } from './commands/session.js';
 import { status, watchStatus } from './commands/status.js';
 import { why, type WhyOptions } from './commands/why.js';
+import { addDatasetCommands } from './dataset-commands.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
 import { amount, moment, percent, several, wholeNumber } from './option-values.js';
 import type { Terminal } from './output/terminal.js';
@@ -73,6 +74,7 @@ export function makeProgram(
   addWorkloadCommands(program, run);
   addChangeCommands(program, run);
   addSiteCommands(program, run);
+  addDatasetCommands(program, run);
   addQuotaCommands(program, run);
   addAdvise(program, (work) => actHere(program.opts())(work));
   addOperatorCommands(program, run);

@@ -75,6 +75,8 @@ function serviceSettings(
         SKERRY_LEAF_URLS: hubServers(cloud)
           .map(({ leaf }) => `tls://${reachable}:${leaf}`)
           .join(','),
+        // For trying out: this machine counts as a hub in the EU, unless somebody says where it is.
+        SKERRY_HUB_JURISDICTIONS: process.env['SKERRY_HUB_JURISDICTIONS'] ?? 'eu',
         SKERRY_RENEW_URL: `https://${reachable}:${cloud.ports.join}`,
       };
     case 'api':

@@ -4,6 +4,13 @@ import {
   addSiteAnswerSchema,
   type ApplyBody,
   type CommandOutcome,
+  type Dataset,
+  type DatasetAnswer,
+  datasetAnswerSchema,
+  datasetListSchema,
+  type DatasetOperation,
+  type DatasetWhere,
+  datasetWhereSchema,
   type DeadLetter,
   deadLetterSchema,
   type Doctor,
@@ -232,6 +239,37 @@ export class SkerryClient {
     return this.command({ method: 'DELETE', path: quotaPath(project) }, options);
   }
 
+  /** Every dataset, by project and name. */
+  async datasets(): Promise<Dataset[]> {
+    return this.value(await this.transport.call(get('v1/datasets'), datasetListSchema));
+  }
+
+  /** Where a dataset's copies are, by which rule, and how each stands. */
+  async datasetWhere(project: string, name: string): Promise<DatasetWhere> {
+    return this.value(await this.transport.call(get(datasetPath(project, name)), datasetWhereSchema));
+  }
+
+  /** Removes a dataset with all its records, everywhere. */
+  removeDataset(project: string, name: string, options: CommandOptions = {}): Promise<Done> {
+    return this.command({ method: 'DELETE', path: datasetPath(project, name) }, options);
+  }
+
+  /** Reads, writes or watches at a site with a copy: the named one, or one that will do. */
+  async askDataset(
+    operation: DatasetOperation,
+    options: CommandOptions & { site?: string; signal?: AbortSignal } = {},
+  ): Promise<DatasetAnswer> {
+    const { site, signal } = options;
+    const call: Call = {
+      method: 'POST',
+      path: 'v1/datasets/ask',
+      body: { operation, ...(site === undefined ? {} : { site }) },
+      requestId: idOf(options),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    return this.value(await this.transport.call(call, datasetAnswerSchema));
+  }
+
   /** The newest events, oldest first; with `follow` also those to come. */
   events(options: Parameters<typeof eventsOf>[1] = {}) {
     return eventsOf(this.transport, options);
@@ -299,6 +337,10 @@ function get(path: string): Call {
 
 function workloadPath(project: string, name: string): string {
   return `v1/workloads/${encodeURIComponent(project)}/${encodeURIComponent(name)}`;
+}
+
+function datasetPath(project: string, name: string): string {
+  return `v1/datasets/${encodeURIComponent(project)}/${encodeURIComponent(name)}`;
 }
 
 function planPath(id: string): string {

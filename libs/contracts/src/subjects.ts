@@ -228,7 +228,7 @@ export const STREAMS = {
     name: 'REP',
     subjects: ['rep.>', RECORDS_EPOCH],
     owner: 'replicator',
-    maxBytes: 4_096 * MIB,
+    maxBytes: 1_024 * MIB,
     maxMessagesPerSubject: 1,
     discard: 'new',
     duplicateWindowS: 120,

@@ -4,11 +4,16 @@ import {
   Refusal,
   SITE,
   siteDatasetRequestSchema,
+  type DatasetOperation,
   type SiteDatasetAnswer,
 } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
 import type { Copies } from './copies.js';
 import { operate } from './operate.js';
+
+/** Writes whose answers are remembered, by the id of the request. */
+const REMEMBERED = 1_000;
+const READS = new Set(['list', 'get', 'watch', 'state']);
 
 export interface DatasetRequestsOptions {
   copies: Copies;
@@ -19,6 +24,9 @@ export interface DatasetRequestsOptions {
 
 /** Answers what people ask of the site's copies through the hub, which has looked at who they are. */
 export class DatasetRequests {
+  /** What writes were answered: one that is asked for again is not done twice. */
+  private readonly answered = new Map<string, Promise<SiteDatasetAnswer>>();
+
   constructor(
     private readonly bus: Bus,
     private readonly options: DatasetRequestsOptions,
@@ -33,15 +41,29 @@ export class DatasetRequests {
     const parsed = parseAcross(siteDatasetRequestSchema, message.json());
     if (!parsed.ok) return this.options.log.warn('a request about a dataset that is none');
     const { id, operation } = parsed.value;
-    try {
-      this.say(id, { ok: true, answer: await operate(this.options.copies, operation) });
-    } catch (error) {
-      this.say(id, refusalOf(error));
-    }
+    this.bus.say(
+      SITE.answer(id),
+      await (READS.has(operation.verb) ? this.done(operation) : this.once(id, operation)),
+    );
   }
 
-  private say(id: string, answer: SiteDatasetAnswer): void {
-    this.bus.say(SITE.answer(id), answer);
+  private async once(id: string, operation: DatasetOperation): Promise<SiteDatasetAnswer> {
+    const before = this.answered.get(id);
+    if (before !== undefined) return await before;
+    const answer = this.done(operation);
+    this.answered.set(id, answer);
+    const [oldest] = this.answered.keys();
+    if (this.answered.size > REMEMBERED && oldest !== undefined) this.answered.delete(oldest);
+    // What did not happen may be tried again.
+    if (!(await answer).ok) this.answered.delete(id);
+    return await answer;
+  }
+
+  private async done(operation: DatasetOperation): Promise<SiteDatasetAnswer> {
+    return await operate(this.options.copies, operation).then(
+      (answer) => ({ ok: true as const, answer }),
+      (error: unknown) => refusalOf(error),
+    );
   }
 }
 

@@ -18,15 +18,17 @@ export async function apply(session: Session, options: ApplyOptions): Promise<vo
   const condition = options.ifGeneration === undefined ? {} : { ifGeneration: options.ifGeneration };
   const done = await terminal.during('waiting for admission', client.apply(body, condition));
   const changes = done.changes.filter(({ noun }) => noun === 'workload');
+  const datasets = done.changes.filter(({ noun }) => noun === 'dataset');
   if (options.wait === undefined) {
-    terminal.result(done, () => showChanges(changes, done.traceId, session));
+    terminal.result(done, () => showChanges(changes, done.traceId, session, datasets));
     terminal.next(
+      ...datasets.slice(0, 1).map((change) => `skerry data where ${keyOf(change)}`),
       ...changes.slice(0, 1).map((change) => `skerry why ${keyOf(change)}`),
-      'skerry status --watch',
+      ...(changes.length === 0 ? [] : ['skerry status --watch']),
     );
     return;
   }
-  if (!terminal.json) showChanges(changes, done.traceId, session);
+  if (!terminal.json) showChanges(changes, done.traceId, session, datasets);
   await awaitChanges(session, { answer: done, changes, seconds: options.wait });
 }
 
@@ -48,11 +50,11 @@ export async function awaitChanges(
   terminal.next('skerry status', ...changes.slice(0, 1).map((change) => `skerry get ${keyOf(change)}`));
 }
 
-function showChanges(changes: Change[], traceId: string, { terminal }: Session): void {
-  terminal.table(
-    ['WORKLOAD', 'CHANGE', 'GENERATION'],
-    changes.map((change) => [keyOf(change), change.change, String(change.generation)]),
-  );
+function showChanges(changes: Change[], traceId: string, { terminal }: Session, datasets: Change[]): void {
+  const rowsOf = (some: Change[]) =>
+    some.map((change) => [keyOf(change), change.change, String(change.generation)]);
+  if (changes.length > 0) terminal.table(['WORKLOAD', 'CHANGE', 'GENERATION'], rowsOf(changes));
+  if (datasets.length > 0) terminal.table(['DATASET', 'CHANGE', 'GENERATION'], rowsOf(datasets));
   terminal.say(terminal.colours.dim(`trace ${traceId}`));
 }
 

@@ -1,0 +1,76 @@
+import {
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Req,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import type { BucketChange } from '@skerry/bus';
+import { BUCKETS, datasetOperationSchema, datasetSchema, nameSchema } from '@skerry/contracts';
+import { OnChange } from '@skerry/service';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { AskDatasets } from './handlers/ask-datasets.js';
+import { SendCommand } from './handlers/send-command.js';
+import { Asked, type Caller } from './http/caller.js';
+import { readInput, readJsonBody, workloadPathSchema } from './http/read-input.js';
+import { requireRole } from './http/require-role.js';
+import { TraceInterceptor } from './http/request-trace.js';
+import { TokenGuard } from './http/token.guard.js';
+import { DatasetsStore } from './stores/datasets.store.js';
+
+const askSchema = z.strictObject({ operation: datasetOperationSchema, site: nameSchema.optional() });
+const READS = new Set(['list', 'get', 'watch', 'state']);
+
+/** Datasets over HTTP: where they are, and what they hold. */
+@Controller('v1')
+@UseGuards(TokenGuard)
+@UseInterceptors(TraceInterceptor)
+export class DatasetsController {
+  constructor(
+    @Inject(AskDatasets) private readonly datasets: AskDatasets,
+    @Inject(SendCommand) private readonly commands: SendCommand,
+  ) {}
+
+  @Get('datasets')
+  list() {
+    return this.datasets.all();
+  }
+
+  @Get('datasets/:project/:name')
+  where(@Param() path: unknown) {
+    return this.datasets.where(readInput(workloadPathSchema, path, 'the path'));
+  }
+
+  @Delete('datasets/:project/:name')
+  remove(@Param() path: unknown, @Asked() caller: Caller) {
+    const ref = readInput(workloadPathSchema, path, 'the path');
+    return this.commands.send({ verb: 'dataset.remove', ...ref }, caller);
+  }
+
+  /** Anyone may read, as with logs; to write takes who may apply. */
+  @Post('datasets/ask')
+  @HttpCode(200)
+  ask(@Req() request: FastifyRequest, @Asked() caller: Caller) {
+    const { operation, site } = readJsonBody(askSchema, request);
+    if (!READS.has(operation.verb)) requireRole('operator', caller, 'write to datasets');
+    return this.datasets.ask(operation, site, caller.requestId);
+  }
+}
+
+/** What api hears of datasets on the bus. */
+@Controller()
+export class DatasetsHearing {
+  constructor(@Inject(DatasetsStore) private readonly datasets: DatasetsStore) {}
+
+  @OnChange(BUCKETS.datasets, datasetSchema)
+  dataset(@Payload() change: BucketChange<unknown>): void {
+    this.datasets.take(change);
+  }
+}
