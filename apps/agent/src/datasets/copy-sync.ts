@@ -117,7 +117,11 @@ export class CopySync {
 
   private async heedRefusal(answer: Extract<RecordsAnswer, { ok: false }>, pause: number): Promise<void> {
     const { code, reason: why, retryAfterMs } = answer;
-    if (code === 'unavailable') return await this.rest(Math.max(retryAfterMs, pause));
+    if (code === 'unavailable') {
+      // The rule may be another by now.
+      if (pause >= RETRY_MAX_MS) this.options.greet();
+      return await this.rest(Math.max(retryAfterMs, pause));
+    }
     const { project, name } = this.copy.rule;
     this.copy.trouble = `the hub does not take writes to ${project}/${name}: ${why}`.slice(0, 200);
     if (code === 'ahead') return await this.rest(Math.max(retryAfterMs, pause));

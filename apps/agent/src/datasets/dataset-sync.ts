@@ -19,10 +19,11 @@ import { Repeated } from './repeated.js';
 const GREET_EVERY_MS = 5 * 60_000;
 const ANSWER_MS = 2_000;
 /** How often is looked whether the hub is heard again, and after how much silence it counts: it is pinged every 5 s. */
-const LOOK_MS = 250;
+const LOOK_MS = 500;
 const SILENCE_MS = 7_000;
 const RETRY_MS = 250;
-const RETRY_MAX_MS = 1_000;
+/** A hub that answers nothing of datasets is asked this seldom; one that comes back is asked at once. */
+const RETRY_MAX_MS = 30_000;
 
 export interface DatasetSyncOptions {
   copies: Copies;
@@ -41,6 +42,8 @@ export class DatasetSync {
   private readonly timers: NodeJS.Timeout[] = [];
   private stopConnection: () => void = () => undefined;
   private readonly greeting = new Repeated(async () => await this.untilGreeted());
+  private resting = new AbortController();
+  private pauseMs = RETRY_MS;
   private wasSilent = false;
   private readonly ended = new AbortController();
 
@@ -77,17 +80,22 @@ export class DatasetSync {
 
   /** Says where this node is and does what the answer says; again until there is one. */
   greet(): void {
+    this.pauseMs = RETRY_MS;
+    this.resting.abort();
     this.greeting.ask();
   }
 
   private async untilGreeted(): Promise<void> {
     const { signal } = this.ended;
-    for (let pause = RETRY_MS; !signal.aborted; pause = Math.min(pause * 2, RETRY_MAX_MS)) {
+    while (!signal.aborted) {
       try {
         return await this.exchange();
       } catch (error) {
         this.options.log.debug('the hub says nothing of copies', { reason: reason(error) });
-        await sleep(pause, undefined, { signal }).catch(() => undefined);
+        this.resting = new AbortController();
+        const ends = AbortSignal.any([signal, this.resting.signal]);
+        await sleep(this.pauseMs, undefined, { signal: ends }).catch(() => undefined);
+        this.pauseMs = Math.min(this.pauseMs * 2, RETRY_MAX_MS);
       }
     }
   }

@@ -99,8 +99,8 @@ export class GiveCopies {
 
   private async newsFor(site: Site, { store, held }: CopiesRequest): Promise<CopyNews> {
     const mine = this.copies.ofSite(site);
-    const there = new Map(mine.map((d) => [`${workloadKey(d.project, d.name)} ${d.incarnation}`, d]));
-    const gone = held.filter((h) => !there.has(`${workloadKey(h.project, h.name)} ${h.incarnation}`));
+    // Only what is known to be over: that nothing is known of it never means that it has to go.
+    const gone = held.filter((h) => this.copies.isOver(site, h));
     const copies = await Promise.all(
       mine.map(async (dataset) => {
         const news = await this.newsOf(dataset, `${site.name}.${store}`);

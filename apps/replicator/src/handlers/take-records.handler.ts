@@ -90,13 +90,14 @@ export class TakeRecords {
   }
 
   private async store(site: Site, request: RecordsRequest): Promise<RecordsAnswer> {
+    if (!this.hasTurn(site.name, request.records.length))
+      return later(1_000, 'too many records of this site');
     const dataset = this.copies.allowed(site, request);
     if (dataset === undefined) {
       this.log.warn(`site ${site.name} wrote to ${request.project}/${request.name}, of which it has no copy`);
-      return refused('this site has no copy of it');
+      // Not for good: the site learns what is so when it asks for its copies.
+      return later(1_000, 'this site has no copy of it');
     }
-    if (!this.hasTurn(site.name, request.records.length))
-      return later(1_000, 'too many records of this site');
     const origin = `${site.name}.${request.store}`;
     const done = await this.records.newestOf(dataset, origin);
     const fresh = request.records.filter(({ write }) => write > done);

@@ -34,6 +34,13 @@ export class CopiesStore {
     return dataset !== undefined && mayHave(dataset, site) ? dataset : undefined;
   }
 
+  /** Whether a site has to forget its copy: the dataset was removed or made anew, or the rule does not let the site have it. */
+  isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {
+    const dataset = this.datasets.get(workloadKey(ref.project, ref.name));
+    if (dataset === undefined || dataset.incarnation < ref.incarnation) return false;
+    return dataset.incarnation > ref.incarnation || !mayHave(dataset, site);
+  }
+
   /** Datasets of which a site has a copy. */
   ofSite(site: Site): Dataset[] {
     return [...this.datasets.values()].filter((dataset) => mayHave(dataset, site));
