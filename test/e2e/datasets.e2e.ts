@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
 import { SITE, type DatasetWhere } from '@skerry/contracts';
 import { clientOf } from '@skerry/local';
+import { z } from 'zod';
 import { LeafAttacker } from '../bus/leaf-attacker.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
@@ -17,6 +18,8 @@ const CONVERGED_MS = 10_000;
 /** Writes on each side of a cut. */
 const WRITES = 200;
 const SHARED_KEYS = 20;
+const KILLED_WRITES = 200;
+const parsedEntry = z.looseObject({ entry: z.looseObject({ number: z.number() }) });
 
 const maybe = mayMakeNamespaces() ? describe : describe.skip;
 
@@ -146,6 +149,38 @@ maybe('datasets at three sites, one of them abroad', () => {
     }
   }, 60_000);
 
+  it('goes on where it was after agent, replicator and the server of a site are killed with writes under way', async () => {
+    const before = (await at('one').get('hits', 'killed')).status;
+    expect(before).toBe(404);
+    let acknowledged = 0;
+    const counting = (async () => {
+      for (let n = 0; n < KILLED_WRITES; n += 1) {
+        if (n === 20) kill('agent-one');
+        if (n === 40) kill('replicator');
+        if (n === 60) kill('leaf-one');
+        // An endpoint that is away has acknowledged nothing; whether it counted is then not known, so nothing is tried again.
+        const done = await at('one')
+          .post('hits', 'killed', { count: 1 })
+          .then(() => true)
+          .catch(() => false);
+        if (done) acknowledged += 1;
+        else await new Promise((go) => setTimeout(go, 50));
+      }
+    })();
+    await counting;
+    expect(acknowledged).toBeGreaterThan(KILLED_WRITES / 4);
+    await eventually(async () => ((await sameEverywhere()) ? true : undefined), {
+      withinMs: 20_000,
+      what: 'the same digests everywhere',
+    });
+    for (const site of SITES) {
+      const { body } = await at(site).get('hits', 'killed');
+      const { entry } = parsedEntry.parse(body);
+      expect(entry.number).toBeGreaterThanOrEqual(acknowledged);
+      expect(entry.number).toBeLessThanOrEqual(KILLED_WRITES);
+    }
+  }, 60_000);
+
   it('nothing leaves for a site outside of the rule, whatever it asks with all that it has', async () => {
     await at('one').put('law', 'secret', 'never-abroad');
     await until('two', 'law', 'secret', { value: 'never-abroad' });
@@ -221,6 +256,11 @@ maybe('datasets at three sites, one of them abroad', () => {
     );
     expect(list).toEqual({ entries: [] });
   }, 30_000);
+
+  function kill(name: string): void {
+    const pid = under.cloud.supervisor.pid(name);
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  }
 
   /** What a replica at a site sees, by the endpoint of its agent: also when the site is cut off. */
   function at(site: string) {
