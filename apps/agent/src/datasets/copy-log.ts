@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
 import { isMissing, syncFolder } from '../files/atomic-file.js';
 
 /**
- * A file of lines that are only ever added: `<crc32> <json>`. What follows the first line that is not whole was not written
- * to its end when the machine or the disk failed, was never acknowledged, and is cut off. One writer.
+ * A file of lines that are only ever added: `<crc32> <json>`. A last line that is not whole was not written to its end when the
+ * machine or the disk failed, was never acknowledged, and is cut off. One writer.
  */
 export class CopyLog {
   private constructor(
@@ -14,17 +14,17 @@ export class CopyLog {
     private length: number,
   ) {}
 
-  /** Opens or makes it; with every value that is in it. */
-  static async open(path: string): Promise<{ log: CopyLog; values: unknown[]; cut: number }> {
+  /** Opens or makes it; with every value that is in it. `damaged`: lines before the last are not what was written. */
+  static async open(path: string): Promise<{ log: CopyLog; values: unknown[]; damaged: boolean }> {
     const text = await readFile(path).catch((error: unknown) => {
       if (isMissing(error)) return Buffer.alloc(0);
       throw error;
     });
-    const { values, length } = readLines(text);
+    const { values, length, damaged } = readLines(text);
     const file = await open(path, 'a', 0o600);
     if (length < text.length) await file.truncate(length);
     if (text.length === 0) await syncFolder(dirname(path));
-    return { log: new CopyLog(path, file, length), values, cut: text.length - length };
+    return { log: new CopyLog(path, file, length), values, damaged };
   }
 
   /** Bytes of the file. */
@@ -92,17 +92,21 @@ async function writeWhole(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
 }
 
-function readLines(text: Buffer): { values: unknown[]; length: number } {
+/** Every whole line; `length` ends with the last of them. */
+function readLines(text: Buffer): { values: unknown[]; length: number; damaged: boolean } {
   const values: unknown[] = [];
-  let length = 0;
-  for (;;) {
-    const end = text.indexOf(NEWLINE, length);
-    if (end < 0) return { values, length };
-    const line = text.toString('utf8', length, end);
+  let [length, bad, damaged] = [0, false, false];
+  for (let at = 0, end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, at)) {
+    const line = text.toString('utf8', at, end);
     const json = line.slice(CRC_CHARS + 1);
-    if (crc32(json).toString(16).padStart(CRC_CHARS, '0') !== line.slice(0, CRC_CHARS))
-      return { values, length };
+    at = end + 1;
+    if (crc32(json).toString(16).padStart(CRC_CHARS, '0') !== line.slice(0, CRC_CHARS)) {
+      bad = true;
+      continue;
+    }
     values.push(JSON.parse(json));
-    length = end + 1;
+    length = at;
+    damaged ||= bad;
   }
+  return { values, length, damaged };
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { copySchema, type Copy as CopyRule } from '@skerry/contracts';
@@ -74,6 +74,28 @@ describe('a copy on the disk', () => {
     await put(again, 'c', '3');
     expect((await readFile(path, 'utf8')).slice(whole)).toContain('"c"');
     expect((await reopen(again)).show('c')?.value).toBe('3');
+  });
+
+  it('offers and reads everything again when a line in the middle is damaged', async () => {
+    const copy = await open(rule());
+    for (const key of ['a', 'b', 'c']) await put(copy, key, `value of ${key}`);
+    await copy.sent(3);
+    await copy.take([], { after: 0, upTo: 9 });
+    await copy.close();
+    opened.delete(copy);
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace('value of b', 'value of x'));
+    const again = await open();
+    expect([again.show('a')?.value, again.show('b'), again.show('c')?.value]).toEqual([
+      'value of a',
+      undefined,
+      'value of c',
+    ]);
+    expect({ cursor: again.cursor, unsent: again.unsent, trouble: again.trouble }).toEqual({
+      cursor: 0,
+      unsent: 2,
+      trouble: expect.stringContaining('damaged'),
+    });
   });
 
   it('writes with a newer moment than what it has seen, and sends no word that another has replaced', async () => {

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   LIMITS,
@@ -89,19 +89,22 @@ export class Copy {
 
   /** Reads what is on the disk; undefined when there is nothing, and no rule to begin by. */
   static async open(options: CopyOptions, rule?: CopyRule): Promise<Copy | undefined> {
-    const { log, values } = await CopyLog.open(options.path);
+    const { log, values, damaged } = await CopyLog.open(options.path);
     const lines = values.map((value) => lineSchema.parse(value));
     const head = headSchema.safeParse(lines[0]);
     const kept = head.success && head.data.store === options.store ? head.data : undefined;
     const first = rule ?? kept?.copy;
     if (first === undefined || (kept === undefined && lines.length > 0)) {
       await log.close();
-      await rm(options.path, { force: true });
+      // What it was is not known any more; for people to look at.
+      if (lines.length > 0) await rename(options.path, `${options.path}.damaged`);
+      else await rm(options.path, { force: true });
       return first === undefined ? undefined : await Copy.open(options, first);
     }
     const copy = new Copy(options, log, kept?.copy ?? first);
     if (kept !== undefined) copy.since = kept.since;
     for (const line of lines) copy.restore(line);
+    if (damaged) copy.mend();
     copy.countWaiting();
     if (kept === undefined) await log.append([copy.head()], { durable: true });
     return copy;
@@ -249,7 +252,7 @@ export class Copy {
   /** It may not be here any more: nothing of it stays. */
   async forget(): Promise<void> {
     await this.close();
-    await rm(this.options.path, { force: true });
+    for (const ending of ['', '.damaged', '.new']) await rm(`${this.options.path}${ending}`, { force: true });
     await syncFolder(dirname(this.options.path));
   }
 
@@ -358,6 +361,13 @@ export class Copy {
     const at = stampOf(state);
     if (at !== undefined) this.clock = laterStamp(this.clock, at);
     this.marks = { ...this.marks, writes: Math.max(this.marks.writes, own) };
+  }
+
+  /** Lines are lost: everything is read again, and everything written here is offered again. */
+  private mend(): void {
+    this.marks = { ...this.marks, cursor: 0, sent: 0 };
+    this.trouble = `the file of ${this.known.project}/${this.known.name} was damaged: a write here that was not sent may be lost`;
+    this.stale = true;
   }
 
   private countWaiting(): void {
