@@ -116,7 +116,8 @@ export const heldCopySchema = z.strictObject({
 });
 /** `rpc.copies`: which copies this node shall have, and how it stands; after each reconnect and every five minutes. */
 export const copiesRequestSchema = z.strictObject({
-  store: storeSchema,
+  /** Absent from a node that never had a copy. */
+  store: storeSchema.optional(),
   held: z.array(heldCopySchema).max(LIMITS.copiesPerSite),
 });
 export type CopiesRequest = z.infer<typeof copiesRequestSchema>;

@@ -4,6 +4,10 @@ export class ReplicaEndpoint {
     return Promise.resolve('http://127.0.0.1:1');
   }
 
+  also(): void {
+    // Nor for datasets.
+  }
+
   close(): void {
     // Nothing was opened.
   }

@@ -28,19 +28,24 @@ export class Copies {
     private readonly folder: string,
     readonly site: string,
     readonly node: string,
-    readonly store: string,
+    private known: string | undefined,
     private readonly log: Log,
   ) {}
 
   /** Opens what is on the disk. Makes nothing on the disk of a node that has no copies. */
   static async open(folder: string, of: { site: string; node: string; log: Log }): Promise<Copies> {
-    const known = storeFile.safeParse(await readJson(join(folder, 'store.json')).catch(() => undefined));
-    const store = known.success ? known.data.store : randomBytes(8).toString('hex');
+    const kept = storeFile.safeParse(await readJson(join(folder, 'store.json')).catch(() => undefined));
+    const store = kept.success ? kept.data.store : undefined;
     const copies = new Copies(folder, of.site, of.node, store, of.log);
-    const files = known.success ? await readdir(folder).catch(() => []) : [];
+    const files = kept.success ? await readdir(folder).catch(() => []) : [];
     for (const file of files.filter((f) => f.endsWith(ENDING))) await copies.load(file);
     copies.timer = setInterval(() => copies.sweep(), SWEEP_MS).unref();
     return copies;
+  }
+
+  /** Who this node is among those that write; undefined before it had a copy. */
+  get store(): string | undefined {
+    return this.known;
   }
 
   /** Called with the key of each dataset that was written to here. */
@@ -77,7 +82,11 @@ export class Copies {
     }
     if (there !== undefined) await this.forget(key);
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    await writeAtomic(join(this.folder, 'store.json'), JSON.stringify({ store: this.store }));
+    if (this.known === undefined) {
+      const store = randomBytes(8).toString('hex');
+      await writeAtomic(join(this.folder, 'store.json'), JSON.stringify({ store }));
+      this.known = store;
+    }
     const copy = await this.make(key, rule);
     if (copy === undefined) throw new Error(`make the copy ${key}`);
     this.log.info('a copy is kept here from now on', { dataset: key });
@@ -118,7 +127,7 @@ export class Copies {
   private async make(key: string, rule?: CopyRule): Promise<Copy | undefined> {
     const changes = new Changes();
     const path = join(this.folder, `${key}${ENDING}`);
-    const { site, store } = this;
+    const { site, known: store = '' } = this;
     const onChange = (keys: readonly string[]) => changes.add(keys);
     const copy = await Copy.open({ path, site, store, onChange }, rule);
     if (copy !== undefined) this.kept.set(key, { copy, changes });

@@ -108,8 +108,9 @@ export class DatasetSync {
       const at = { project, name, incarnation, generation, cursor, unsent };
       return unsent > 0 ? at : { ...at, digest: copy.root };
     });
+    const { store } = copies;
     const body = copiesRequestSchema.parse({
-      store: copies.store,
+      ...(store === undefined ? {} : { store }),
       held: held.slice(0, LIMITS.copiesPerSite),
     });
     const answer = await this.bus.request(SITE.copies, body, { timeoutMs: ANSWER_MS });

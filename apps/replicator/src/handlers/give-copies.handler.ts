@@ -103,7 +103,8 @@ export class GiveCopies {
     const gone = held.filter((h) => this.copies.isOver(site, h));
     const copies = await Promise.all(
       mine.map(async (dataset) => {
-        const news = await this.newsOf(dataset, `${site.name}.${store}`);
+        const origin = store === undefined ? undefined : `${site.name}.${store}`;
+        const news = await this.newsOf(dataset, origin);
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
         const again = own !== undefined && this.differs(site, dataset, own);
         return again ? { ...news, again } : news;
