@@ -264,13 +264,15 @@ export class Controller implements SiteSummary {
   ): Allotted {
     const reports = this.reports.of(key);
     const unallotted = current === undefined;
+    // A lost node may still have what must be single, also when it was removed here and comes back: its lease counts.
+    const passed = (node: string) => !isSingle(object) && !this.site.isPresent(node);
     return allot({
       key,
       assignment: object,
       single: isSingle(object),
       before: current,
       sameNeed: accepted !== undefined && sameNeed(accepted, object),
-      running: unallotted ? runningOn(reports, (n) => !this.site.isPresent(n)) : new Map<number, string>(),
+      running: unallotted ? runningOn(reports, passed) : new Map<number, string>(),
       finished: finishedOf(object, current, reports),
       healthy: slotsThat(current, reports, (r) => r.phase === 'running'),
       nodes: this.site.standings(),
