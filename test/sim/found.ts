@@ -18,4 +18,14 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 743,
     found: 'an agent that was stopped just before it began a singleton began it with its lease gone',
   },
+  { seed: 1297, found: 'a removal that a full disk had not taken at its node was never tried again' },
+  {
+    seed: 1577,
+    found:
+      'a singleton that ran before its site had a second node was given to that when the first fell silent',
+  },
+  {
+    seed: 3745,
+    found: 'what nodes had reported to a server that lost its last second was not reported again',
+  },
 ];

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Replica } from '@skerry/contracts';
@@ -125,6 +126,28 @@ describe('an agent without a server', () => {
       () => phases('web')[0] === 'running' && replicas('web')[0]?.restarts === 1,
     );
   });
+
+  it('ends what is removed at its site of several nodes though the disk does not take that, and takes it later', async () => {
+    await agent.take(assignment('web'));
+    await running('web');
+    const [before] = replicas('web');
+    await agent.close();
+    await writeFile(agent.places.members, JSON.stringify({ several: true, members: {} }));
+    agent = await NodeAgent.start(site.dir, { log: { ...QUIET, error: () => undefined } });
+    await running('web');
+    // What is written before it takes its place cannot be.
+    const full = join(agent.places.desired, 'shop.web.json.new');
+    await mkdir(full);
+    const removal = tombstone('web', { generation: 2 });
+    if (removal.kind !== 'Tombstone') throw new Error('not a removal');
+    const { project, name, version } = removal;
+    const gone = { kind: 'Allotment' as const, project, name, version, slots: [], epoch: 1 };
+    agent.book.take({ ...gone, tombstone: removal }, 1);
+    await eventually('it was ended', () => !alive(before?.pid ?? 0));
+    expect(agent.store.get('shop.web')?.object.kind).toBe('Assignment');
+    await rmdir(full);
+    await eventually('it is taken', () => agent.store.get('shop.web')?.object.kind === 'Tombstone', 10_000);
+  }, 20_000);
 
   it('takes nothing that is meant for another site', async () => {
     await agent.take({ ...assignment('web'), site: 's2' });

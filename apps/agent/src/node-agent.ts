@@ -84,6 +84,7 @@ export class NodeAgent {
   readonly incarnation = randomBytes(16).toString('hex');
 
   private taken: (key: string) => void = () => undefined;
+  private closing = false;
 
   /** Told by what talks to the hub. */
   get silence(): HubSilence {
@@ -253,16 +254,24 @@ export class NodeAgent {
     book.onChange((key, before) => {
       const allotment = book.get(key);
       const object = store.get(key)?.object;
-      if (allotment?.tombstone !== undefined) {
-        this.take(allotment.tombstone).catch((error: unknown) =>
-          this.log.error('a removal was not taken', { key, reason: reason(error) }),
-        );
-      } else if (allotment !== undefined) supervisor.allotted(key);
+      if (allotment?.tombstone !== undefined) this.letGo(key);
+      else if (allotment !== undefined) supervisor.allotted(key);
       else if (before?.tombstone !== undefined && object?.kind === 'Tombstone') {
         // All nodes have said that nothing is left.
         this.acknowledge(key);
       }
       this.taken(key);
+    });
+  }
+
+  /** Takes a removal. What the disk does not take is ended all the same, and tried again for as long as it stands. */
+  private letGo(key: string): void {
+    const tombstone = this.book.get(key)?.tombstone;
+    if (tombstone === undefined || this.closing) return;
+    this.take(tombstone).catch((error: unknown) => {
+      this.log.error('a removal was not taken', { key, reason: reason(error) });
+      this.supervisor.allotted(key);
+      setTimeout(() => this.letGo(key), LET_GO_AGAIN_MS).unref();
     });
   }
 
@@ -293,6 +302,7 @@ export class NodeAgent {
     const { supervisor, reporter, health, processes, runner, replicas, store, tracing, logs, unlock } =
       this.parts;
     const { book, roster } = this.parts;
+    this.closing = true;
     logs.stop();
     this.parts.singletons.close();
     this.silence.stop();
@@ -315,3 +325,5 @@ export class NodeAgent {
 
 /** Steps under way may finish for this long; a stop with a longer grace is taken up by the next agent. */
 const CLOSE_MS = 2_000;
+/** After the disk has not taken a removal. */
+const LET_GO_AGAIN_MS = 2_000;

@@ -56,6 +56,7 @@ export class Controller implements SiteSummary {
   private readonly site: SiteNodes;
   private ledger = new NodeLedger([]);
   private timer: NodeJS.Timeout | undefined;
+  private unlisten: () => void = () => undefined;
   private drain: NodeJS.Immediate | undefined;
   private ended = false;
 
@@ -115,6 +116,7 @@ export class Controller implements SiteSummary {
 
   async stop(): Promise<void> {
     this.ended = true;
+    this.unlisten();
     clearInterval(this.timer);
     if (this.drain) clearImmediate(this.drain);
     this.refusals.close();
@@ -166,6 +168,7 @@ export class Controller implements SiteSummary {
   }
 
   private async start(): Promise<void> {
+    this.unlisten = this.bus.onConnection(() => this.site.askAnew());
     await this.reports.follow();
     this.ledger = this.newLedger();
     this.timer = setInterval(() => this.tick(), TICK_MS).unref();
@@ -241,6 +244,7 @@ export class Controller implements SiteSummary {
       current.change !== change ||
       compareVersions(object.version, current.version) > 0;
     const result = this.allot(key, object, { current, accepted });
+    if (result.waits) return void this.waiting.add(key);
     if (result.missing > 0) {
       if (!this.refusals.hasWaited(key, object)) return;
       if (result.misfit !== undefined) this.refusals.refuse(key, object, result.misfit);
@@ -263,20 +267,22 @@ export class Controller implements SiteSummary {
     { current, accepted }: { current: Allotment | undefined; accepted: Assignment | undefined },
   ): Allotted {
     const reports = this.reports.of(key);
-    const unallotted = current === undefined;
-    // A lost node may still have what must be single, also when it was removed here and comes back: its lease counts.
-    const passed = (node: string) => !isSingle(object) && !this.site.isPresent(node);
+    const single = isSingle(object);
+    // What nobody was given: of a singleton also what runs under an allotment that the server has lost. What lost nodes run
+    // of one is waited for, also of one that was removed meanwhile and comes back.
+    const asksWhoRuns = single || current === undefined;
     return allot({
       key,
       assignment: object,
-      single: isSingle(object),
+      single,
       before: current,
       sameNeed: accepted !== undefined && sameNeed(accepted, object),
-      running: unallotted ? runningOn(reports, passed) : new Map<number, string>(),
+      running: asksWhoRuns ? runningOn(reports, (n) => !this.site.isPresent(n)) : new Map<number, string>(),
       finished: finishedOf(object, current, reports),
       healthy: slotsThat(current, reports, (r) => r.phase === 'running'),
       nodes: this.site.standings(),
       hasEnded: (node) => this.hasEndedOn(node, key),
+      mayRunUnknown: () => this.site.mayHideSingleton(),
       ledger: this.ledger,
     });
   }

@@ -20,7 +20,9 @@ import { messageId } from '../reports/message-id.js';
 export class SiteNodes {
   private heard: NodesHeard;
   private readonly began = performance.now();
-  /** Incarnation of each node that has reported all that runs on it. */
+  /** What was heard before this says nothing of what the site's server has: it may have lost what it was told. */
+  private countsFrom = performance.now();
+  /** Incarnation of each node that has reported all that runs on it, to the site's server as it is. */
   private readonly reported = new Map<string, string>();
   /** What was told of each. */
   private readonly told = new Map<string, string>();
@@ -45,9 +47,17 @@ export class SiteNodes {
     return this.settled;
   }
 
+  /** The site's server was away: each node reports anew, and until then nothing is given to anybody. */
+  askAnew(): void {
+    this.countsFrom = performance.now();
+    this.reported.clear();
+    this.settled = false;
+  }
+
   /** Looks who was heard; returns whether that changes anything. */
   look(): boolean {
-    for (const n of this.beats.heard.values()) if (n.reported) this.reported.set(n.node, n.incarnation);
+    for (const n of this.beats.heard.values())
+      if (n.reported && n.at >= this.countsFrom) this.reported.set(n.node, n.incarnation);
     const was = this.heard;
     this.heard = tickNodes(was, {
       now: performance.now(),
@@ -124,12 +134,22 @@ export class SiteNodes {
   /** Whether a node acts on this revision of the allotments, and has reported everything since. */
   hasApplied(name: string, revision: number): boolean {
     const heard = this.beats.heard.get(name);
-    return heard !== undefined && heard.reported && heard.applied >= revision;
+    if (heard === undefined || heard.at < this.countsFrom) return false;
+    return heard.reported && heard.applied >= revision;
   }
 
   /** Sequence in `seen` of the newest that a node has reported. */
   seenOf(name: string): number {
     return this.beats.heard.get(name)?.seen ?? 0;
+  }
+
+  /**
+   * Whether something may run on a node that nobody knows of: it has not reported all, and may hold a lease. One that has
+   * reported begins nothing that it was not given.
+   */
+  mayHideSingleton(): boolean {
+    const names = new Set([...this.names, ...this.beats.heard.keys()]);
+    return [...names].some((n) => (this.isPresent(n) ? !this.hasReported(n) : !this.leaseIsOver(n)));
   }
 
   /** Whether a node cannot hold a lease any more: it is lost, and nobody can have answered it since. */

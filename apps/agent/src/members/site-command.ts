@@ -50,6 +50,7 @@ export class SiteCommand {
   private closed = false;
   private isAside = false;
   private stoodAside: () => void = () => undefined;
+  private unlisten: () => void = () => undefined;
   private readonly ends: (() => Promise<void> | void)[] = [];
 
   constructor(private readonly options: CommandOptions) {}
@@ -111,6 +112,7 @@ export class SiteCommand {
   /** Ends; gives the lease back, so that another takes over at once. */
   async close(): Promise<void> {
     this.closed = true;
+    this.unlisten();
     clearTimeout(this.asking);
     await this.turning;
     await this.lease?.release();
@@ -151,12 +153,13 @@ export class SiteCommand {
   private async beginSeveral(): Promise<void> {
     if (this.beats !== undefined) return;
     const { agent, bus } = this.options;
-    await bus.ensureBucket(SITE_BUCKETS.seen);
-    await bus.ensureBucket(BUCKETS.leases);
-    await agent.book.follow(bus);
+    // First: a lease that the hub gave it from now on would be one that the site's controller does not know of.
     await this.voice?.stop();
     this.voice = undefined;
     this.lone?.end();
+    await bus.ensureBucket(SITE_BUCKETS.seen);
+    await bus.ensureBucket(BUCKETS.leases);
+    await agent.book.follow(bus);
     // Anew, to where the controller hears it.
     agent.reporter.use(bus, agent.supervisor.keys());
     this.localDigest = new DigestExchange(bus, {
@@ -166,6 +169,10 @@ export class SiteCommand {
       lastSequence: this.options.lastSequence,
       take: async (object, traceparent) => await agent.take(object, traceparent),
       log: agent.log,
+    });
+    // The site's server may have lost what it was told last.
+    this.unlisten = bus.onConnection((connected) => {
+      if (connected && !this.isAside && !this.closed) agent.reporter.use(bus, agent.supervisor.keys());
     });
     this.beats = this.beatsOf(bus);
     this.beats.start();

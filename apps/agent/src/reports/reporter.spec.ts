@@ -79,6 +79,25 @@ describe('what a site reports once it knows that it was lost', () => {
     expect(reported.map((r) => r.losses ?? 0)).toEqual([0, 1]);
   });
 
+  it('is sent once more when all is, also what was on its way at that moment and came through', async () => {
+    const send = bus.publish.bind(bus);
+    let anew = false;
+    const after: unknown[] = [];
+    bus.publish = async (...args: Parameters<typeof send>) => {
+      const stored = await send(...args);
+      if (!anew) {
+        anew = true;
+        reporter.use(bus, [KEY]);
+        after.push(reporter.idle, reporter.lastSequence);
+      }
+      return stored;
+    };
+    reporter.use(bus, [KEY]);
+    await until(() => reported.length === 2 && reporter.idle);
+    expect(after).toEqual([false, 0]);
+    expect(reporter.lastSequence).toBe(2);
+  });
+
   it('is waited for no more once it was closed, whatever changes', async () => {
     reporter.use(bus, []);
     reporter.close();

@@ -40,6 +40,8 @@ export class Reporter {
   private readonly sending = new Set<string>();
   private readonly sent = new Map<string, string>();
   private newest = 0;
+  /** Rises whenever everything is to be sent once more: what was on its way then counts for nothing. */
+  private round = 0;
   private reported: (report: Report) => void = () => undefined;
   private failing: { reason: string; since: number } | undefined;
 
@@ -94,6 +96,7 @@ export class Reporter {
     this.bus = bus;
     this.closed = false;
     this.newest = 0;
+    this.round += 1;
     this.sent.clear();
     for (const key of keys) this.changed(key);
   }
@@ -136,6 +139,7 @@ export class Reporter {
   }
 
   private async send(bus: Bus, key: string): Promise<void> {
+    const { round } = this;
     const told = this.options.report(key);
     if (told === undefined) return;
     const losses = this.options.losses?.() ?? 0;
@@ -152,8 +156,9 @@ export class Reporter {
     if (subject === undefined) return;
     await this.options.tracing.within(this.options.traceOf(key), async () => {
       const { sequence } = await bus.publish(subject, fitting(observed), { messageId: messageId() });
-      this.newest = Math.max(this.newest, sequence);
+      if (round === this.round) this.newest = Math.max(this.newest, sequence);
     });
+    if (round !== this.round) return;
     this.sent.set(key, digest);
     this.reported(report);
   }

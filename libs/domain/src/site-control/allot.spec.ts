@@ -36,6 +36,7 @@ function ask(given: Given = {}) {
     finished: new Set(),
     healthy: new Set(),
     hasEnded: () => true,
+    mayRunUnknown: () => false,
     ledger: new NodeLedger(rooms ?? NODES.map((n) => node(n))),
     nodes: new Map(Object.entries(standings)),
     ...rest,
@@ -100,6 +101,17 @@ describe('giving replicas to nodes', () => {
     expect(ask({ ...given, before, hasEnded: () => false }).slots).toEqual(['']);
     expect(ask({ ...given, before, hasEnded: (n) => n === 'a' }).slots).toEqual(['b']);
     expect(slotsOn('a', before, true)).toEqual([]);
+  });
+
+  it('gives a singleton that nobody is known to have to nobody while a silent node may run it', () => {
+    const given = { replicas: 1, single: true, nodes: { a: 'lost', b: 'ready' } as const };
+    const before = { slots: [''] };
+    for (const rest of [given, { ...given, before }]) {
+      expect(ask({ ...rest, mayRunUnknown: () => true })).toMatchObject({ slots: [''], waits: true });
+      expect(ask({ ...rest, mayRunUnknown: () => false })).toMatchObject({ slots: ['b'], waits: false });
+    }
+    const running = new Map([[0, 'b']]);
+    expect(ask({ ...given, before, running, mayRunUnknown: () => true })).toMatchObject({ slots: ['b'] });
   });
 
   it('does not run again on another node what ended for good on a lost one', () => {
@@ -169,6 +181,7 @@ describe('whatever happens to the nodes', () => {
           finished: new Set<number>(),
           healthy: new Set<number>(),
           hasEnded: () => true,
+          mayRunUnknown: () => false,
           nodes,
           ledger,
         };

@@ -13,7 +13,7 @@ export interface AllotRequest {
   readonly before?: Pick<Allotment, 'slots' | 'leaving'> | undefined;
   /** Whether what is allotted needs of a node just what `assignment` does: then it stays without being weighed again. */
   readonly sameNeed: boolean;
-  /** For a slot that nobody was given: the node on which it runs, as the nodes report. */
+  /** For a slot that nobody has been given: the node on which it runs, as the nodes report. */
   readonly running: ReadonlyMap<number, string>;
   /** Slots that have ended for good: where they ended is where they stay. */
   readonly finished: ReadonlySet<number>;
@@ -23,6 +23,8 @@ export interface AllotRequest {
   readonly nodes: ReadonlyMap<string, NodeStanding>;
   /** Whether nothing of the workload can run on a node any more. Asked for singletons alone. */
   readonly hasEnded: (node: string) => boolean;
+  /** Whether one may run on a node of which nobody has said so. Asked for singletons alone. */
+  readonly mayRunUnknown: () => boolean;
   readonly ledger: NodeLedger;
 }
 
@@ -33,6 +35,8 @@ export interface Allotted {
   readonly leaving: ReadonlyMap<number, string>;
   /** Slots for which no node has room. */
   readonly missing: number;
+  /** A singleton that nobody is known to have may run all the same: nothing is to be decided before that is known. */
+  readonly waits: boolean;
   /** Why, of the node that comes nearest. */
   readonly misfit?: CheckResult;
 }
@@ -58,7 +62,12 @@ export function allot(request: AllotRequest): Allotted {
     } else homeless.push({ slot, from: owner });
   }
   let missing = 0;
+  let waits = false;
   for (const { slot, from } of homeless) {
+    if (request.single && from === undefined && request.mayRunUnknown()) {
+      waits = true;
+      continue;
+    }
     if (request.single && from !== undefined && !request.hasEnded(from)) {
       leaving.set(slot, from);
       continue;
@@ -73,8 +82,8 @@ export function allot(request: AllotRequest): Allotted {
       give(slots, counts, slot, from);
     } else missing += 1;
   }
-  if (missing === 0) return { slots, leaving, missing };
-  return { slots, leaving, missing, misfit: misfitOf(request, need, missing, counts) };
+  if (missing === 0) return { slots, leaving, missing, waits };
+  return { slots, leaving, missing, waits, misfit: misfitOf(request, need, missing, counts) };
 }
 
 function give(slots: string[], counts: Map<string, number>, slot: number, node: string): void {
