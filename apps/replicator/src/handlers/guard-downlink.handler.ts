@@ -34,7 +34,7 @@ export class GuardDownlink {
   constructor(
     private readonly delivered: DeliveredStore,
     private readonly downlink: DownlinkStore,
-    @Inject(CONFIG) private readonly config: ReplicatorConfig,
+    @Inject(CONFIG) private readonly config: Pick<ReplicatorConfig, 'guardEveryMs'>,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
@@ -42,6 +42,8 @@ export class GuardDownlink {
   async start(writers: Pausable): Promise<void> {
     const why = await this.whyNot();
     if (why !== undefined) await this.renew(why);
+    // What was known when this instance was active before may have been taken out of DL by another one since.
+    else this.delivered.clear();
     await this.open();
     this.writers = writers;
     this.timer = setInterval(() => this.look(), this.config.guardEveryMs);
