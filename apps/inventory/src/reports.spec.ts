@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { MemoryBus, MemoryServer } from '@skerry/bus';
 import { observedSubject, STREAMS, type Observed } from '@skerry/contracts';
+import { JsonLog } from '@skerry/service';
+import { SweepReports } from './handlers/sweep-reports.handler.js';
 import { ReportsStore } from './stores/reports.store.js';
+import { SendingStore } from './stores/sending.store.js';
 
 const SUBJECT = observedSubject('oslo', 'shop', 'web');
 
@@ -63,5 +66,17 @@ describe('reports of sites', () => {
     await bus.purge(STREAMS.OBSERVED.name, 'observed.oslo.>');
     await put(store, 6);
     expect(stored()).toMatchObject({ report: 6 });
+  });
+
+  test('looking for those that are left is given up while the hub does not answer, and said', async () => {
+    const lines: string[] = [];
+    const log = new JsonLog('inventory', '1', 'warn', (line) => lines.push(line));
+    const sweep = new SweepReports(new ReportsStore(bus), new SendingStore({ cutOffMs: 60_000 }), log);
+    await bus.close();
+    sweep.start();
+    for (const end = Date.now() + 5_000; lines.length === 0 && Date.now() < end;)
+      await new Promise((go) => setTimeout(go, 5));
+    sweep.onModuleDestroy();
+    expect(lines.join()).toContain('reports not looked through');
   });
 });

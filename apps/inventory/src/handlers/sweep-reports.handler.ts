@@ -15,7 +15,7 @@ const SWEEP_EVERY_MS = 30_000;
 @Injectable()
 export class SweepReports implements OnModuleDestroy {
   private readonly timer = setInterval(() => void this.handle(performance.now()), SWEEP_EVERY_MS).unref();
-  private looking: Promise<Following> | undefined;
+  private looking: Promise<Following | undefined> | undefined;
 
   constructor(
     private readonly reports: ReportsStore,
@@ -24,14 +24,18 @@ export class SweepReports implements OnModuleDestroy {
   ) {}
 
   start(): void {
-    this.looking = this.reports.findAbsences(performance.now(), () => void this.stop());
+    const found = this.reports.findAbsences(performance.now(), () => void this.stop());
+    this.looking = found.catch((error: unknown) => {
+      this.log.warn('reports not looked through', error);
+      return undefined;
+    });
   }
 
   async stop(): Promise<void> {
     const looking = this.looking;
     this.looking = undefined;
     await looking
-      ?.then((f) => f.drain())
+      ?.then((f) => f?.drain())
       .catch((error: unknown) => this.log.warn('reports not looked through', error));
   }
 

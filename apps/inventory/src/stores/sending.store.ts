@@ -26,7 +26,7 @@ export class SendingStore {
   readonly quota: IntakeQuota;
   private readonly senders = new Map<string, Sender>();
 
-  constructor(@Inject(CONFIG) config: InventoryConfig) {
+  constructor(@Inject(CONFIG) config: Pick<InventoryConfig, 'cutOffMs'>) {
     this.quota = { ...INTAKE_QUOTA, cutOffForMs: config.cutOffMs };
   }
 
