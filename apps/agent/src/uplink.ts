@@ -154,6 +154,8 @@ export class Uplink {
       account: agent.site.account,
       replicas: serversOf(agent.site).replicas,
       take: async (object, traceparent) => await agent.take(object, traceparent),
+      // A digest is tried until all that it brings is kept.
+      onLost: () => this.command?.requestDigest(),
       log: agent.log,
     });
     this.downlink = downlink;

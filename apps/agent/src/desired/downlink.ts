@@ -26,7 +26,14 @@ export class Downlink {
 
   constructor(
     private readonly bus: Bus,
-    private readonly options: { account: string; replicas: number; take: TakeObject; log: Log },
+    private readonly options: {
+      account: string;
+      replicas: number;
+      take: TakeObject;
+      /** One could not be kept, and does not come again by itself. */
+      onLost: () => void;
+      log: Log;
+    },
   ) {}
 
   /** Sequence in the hub's `DL` of the newest message that came through; 0 for none. */
@@ -82,6 +89,7 @@ export class Downlink {
     // Not awaited: many are written to the disk at once; each key's own order is the store's to keep.
     this.options.take(parsed.value, m.headers[HEADERS.traceparent]).catch((error: unknown) => {
       this.options.log.error('a desired object was not taken', { subject: m.subject, reason: reason(error) });
+      this.options.onLost();
     });
   }
 }

@@ -98,6 +98,15 @@ describe('what a site reports once it knows that it was lost', () => {
     expect(reporter.lastSequence).toBe(2);
   });
 
+  it('says everything again to a server that was away: it may have lost what it took', async () => {
+    reporter.use(bus, [KEY]);
+    await until(() => reported.length === 1 && reporter.idle);
+    bus.cut();
+    bus.heal();
+    expect(reporter.idle).toBe(false);
+    await until(() => reported.length === 2);
+  });
+
   it('is waited for no more once it was closed, whatever changes', async () => {
     reporter.use(bus, []);
     reporter.close();

@@ -44,6 +44,7 @@ export class Reporter {
   private round = 0;
   private reported: (report: Report) => void = () => undefined;
   private failing: { reason: string; since: number } | undefined;
+  private unlisten: () => void = () => undefined;
 
   constructor(private readonly options: ReporterOptions) {}
 
@@ -98,6 +99,8 @@ export class Reporter {
     this.newest = 0;
     this.round += 1;
     this.sent.clear();
+    this.unlisten();
+    this.unlisten = bus.onConnection((connected) => connected && this.anew());
     for (const key of keys) this.changed(key);
   }
 
@@ -105,9 +108,19 @@ export class Reporter {
   close(): void {
     this.bus = undefined;
     this.closed = true;
+    this.unlisten();
     this.dirty.clear();
     for (const timer of this.waiting.values()) clearTimeout(timer);
     this.waiting.clear();
+  }
+
+  /** The server was away, and may have lost what it took last: it gets everything again. */
+  private anew(): void {
+    const keys = new Set([...this.sent.keys(), ...this.sending]);
+    this.newest = 0;
+    this.round += 1;
+    this.sent.clear();
+    for (const key of keys) this.changed(key);
   }
 
   private soon(key: string, afterMs: number): void {
