@@ -88,6 +88,22 @@ describe('the scheduler', () => {
     expect((await placed('web', { a: 1 })).failedChecks).toEqual({ membership: 1 });
   });
 
+  it('replaces what runs by what is healthy now, not by what ran there before', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    const first = await placed('web', { a: 1 });
+    await cloud.report(runningAt('a', 'web', first, 1));
+    // From another time; that it has ended since is long on its way.
+    await cloud.report(runningAt('b', 'web', first, 1));
+    await cloud.putSite('b');
+    await cloud.putSite('a', { change: { membership: 'leaving' } });
+    const handing = await placed('web', { b: 1, a: 1 });
+    await cloud.report({ ...runningAt('b', 'web', handing, 0), report: 2 });
+    expect(await cloud.where('web')).toEqual({ b: 1, a: 1 });
+    await cloud.report({ ...runningAt('b', 'web', handing, 1), report: 3 });
+    await placed('web', { b: 1 });
+  });
+
   it('waits with the replicas of a lost site as long as the workload says', async () => {
     await cloud.putSite('a');
     await cloud.putWorkload('web', { rules: { onSiteLoss: { replaceAfterMs: 3_000 } } });

@@ -44,8 +44,10 @@ export class HearNews implements OnApplicationBootstrap, OnApplicationShutdown {
 
   placement(change: BucketChange<PlacementsValue>): void {
     this.complain('placements', change);
+    const before = this.world.placements.get(change.key);
     const key = this.world.placements.apply(change);
     if (key === undefined) return;
+    this.world.replaces(before, this.world.placements.get(key));
     if (this.world.settle(key)) this.agenda.mayHelp();
     this.agenda.soon(key);
   }

@@ -139,6 +139,7 @@ export class PlaceWorkloads {
     if (!next) return;
     this.record(input, next);
     this.world.placements.send(next);
+    this.world.replaces(input.previous, next);
     if (this.world.settle(key, true)) this.agenda.mayHelp();
     for (const victim of this.world.giveWay(next)) this.agenda.soon(victim);
     // Those that want to be near to it or apart from it.

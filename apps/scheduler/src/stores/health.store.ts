@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import { compareVersions, type Version } from '@skerry/contracts';
 
 /** As every agent writes it: reports are many, and of most only this is wanted. Inside a text the quotes would be escaped. */
 const RUNNING = '"phase":"running"';
 const COMPLETED = '"phase":"completed"';
 /** Its own version is the first one in it. */
+const TERM = '"term":';
 const GENERATION = '"generation":';
+const REVISION = '"revision":';
 const LOSSES = '"losses":';
 const NONE: ReadonlyMap<string, Told> = new Map();
 
@@ -12,8 +15,8 @@ const NONE: ReadonlyMap<string, Told> = new Map();
 export interface Told {
   readonly running: number;
   readonly completed: number;
-  /** The generation that it is about. */
-  readonly generation: number;
+  /** Of the assignment that it is about. */
+  readonly version: Version;
   /** How many losses of the site it knew of: it was made after the site's return from that many. */
   readonly losses: number;
 }
@@ -29,17 +32,32 @@ export class HealthStore {
     const told = {
       running: occurrences(bytes, RUNNING),
       completed: occurrences(bytes, COMPLETED),
-      generation: numberAfter(bytes, GENERATION),
+      version: {
+        term: numberAfter(bytes, TERM),
+        generation: numberAfter(bytes, GENERATION),
+        revision: numberAfter(bytes, REVISION),
+      },
       losses: numberAfter(bytes, LOSSES),
     };
     const bySite = this.known.get(key);
     const before = bySite?.get(site);
     const nothing = told.running === 0 && told.completed === 0;
-    if (before === undefined ? nothing : same(before, told)) return false;
+    if (before === undefined && nothing) return false;
     if (nothing) bySite?.delete(site);
     else this.known.set(key, (bySite ?? new Map<string, Told>()).set(site, told));
     if (bySite?.size === 0) this.known.delete(key);
-    return true;
+    return before === undefined || nothing || !same(before, told);
+  }
+
+  /** Something is placed at a site where nothing was: what the site said of anything older tells nothing of that. */
+  begins(key: string, site: string, version: Version): void {
+    const bySite = this.known.get(key);
+    const told = bySite?.get(site);
+    if (bySite === undefined || told === undefined || compareVersions(told.version, version) >= 0) return;
+    // What has completed has.
+    if (told.completed > 0) bySite.set(site, { ...told, running: 0 });
+    else bySite.delete(site);
+    if (bySite.size === 0) this.known.delete(key);
   }
 
   /** By site; sites with nothing are not there. */
@@ -52,7 +70,7 @@ function same(a: Told, b: Told): boolean {
   return (
     a.running === b.running &&
     a.completed === b.completed &&
-    a.generation === b.generation &&
+    a.version.generation === b.version.generation &&
     a.losses === b.losses
   );
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Placement, Workload } from '@skerry/contracts';
+import { shareVersion, type Placement, type Workload } from '@skerry/contracts';
 import {
   type Ledger,
   type NextPlacementInput,
@@ -77,22 +77,34 @@ export class World {
 
   /**
    * Healthy replicas by site, of a job those that have completed. What a site said before it fell silent does not count, and
-   * for what waits for its return only what it has said since.
+   * for what waits for its return only what it has said since. Where nothing is placed, what was said last tells nothing of
+   * what may begin there.
    */
   private healthyOf(workload: Workload, previous: Placement): ReadonlyMap<string, number> {
     const told = [...this.reports.health.of(keyOf(workload))];
     if (workload.spec.type === 'job') {
-      const ofThis = told.filter(([, { generation }]) => generation === workload.generation);
+      const ofThis = told.filter(([, { version }]) => version.generation === workload.generation);
       return new Map(ofThis.map(([site, { completed }]) => [site, completed]));
     }
-    const away = new Set(previous.shares.flatMap((s) => (s.until === 'returned' ? [s.site] : [])));
+    const placed = new Map(previous.shares.map((s) => [s.site, s]));
     const heard = told.flatMap(([site, { running, losses }]) => {
       const state = this.sites.get(site)?.state;
       const alive = state?.phase === 'ready' || state?.phase === 'suspect';
-      const fresh = !away.has(site) || losses >= (state?.losses ?? 0);
-      return alive && fresh && running > 0 ? [[site, running] as const] : [];
+      const share = placed.get(site);
+      const fresh = share?.until !== 'returned' || losses >= (state?.losses ?? 0);
+      return share && alive && fresh && running > 0 ? [[site, running] as const] : [];
     });
     return new Map(heard);
+  }
+
+  /** A placement takes the place of another. */
+  replaces(before: Placement | undefined, after: Placement | undefined): void {
+    if (!before || !after || before === after) return;
+    const there = new Set(before.shares.map((s) => s.site));
+    for (const share of after.shares) {
+      if (there.has(share.site)) continue;
+      this.reports.health.begins(keyOf(after), share.site, shareVersion(after, share));
+    }
   }
 
   /** Whether something of the workload stays only until what replaces it is healthy. */
