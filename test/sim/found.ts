@@ -18,6 +18,10 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 743,
     found: 'an agent that was stopped just before it began a singleton began it with its lease gone',
   },
+  {
+    seed: 1094,
+    found: 'a replicator that became active again went by what another one had taken out of DL since',
+  },
   { seed: 1297, found: 'a removal that a full disk had not taken at its node was never tried again' },
   {
     seed: 1577,
@@ -28,4 +32,7 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 3745,
     found: 'what nodes had reported to a server that lost its last second was not reported again',
   },
+  { seed: 3802, found: 'what had run at a site before it was lost counted as what replaces the last copy' },
+  { seed: 4030, found: 'inventory ended when the hub did not answer while it looked for old reports' },
+  { seed: 4601, found: 'what a full disk had not taken never came again' },
 ];

@@ -10,6 +10,7 @@ import {
   observedSchema,
   parseVersion,
   placementSchema,
+  placementsValueSchema,
   siteSchema,
   siteStateSchema,
   STREAMS,
@@ -40,6 +41,9 @@ const CLOCKS_OFF_MS = 4_000;
 /** How long ago the scheduler may have seen what it decides on: reports take their way. */
 const SEEN_MS = 1_500;
 
+/** Decisions are made by a clock that may be so far from the machine's; what is older was long on its way. */
+const AT_ONCE_MS = 1_000;
+
 /**
  * The promises of DESIGN.md, looked at with every event that could break one: what really runs, and what is stored at the hub.
  * Nothing of the product is asked, except what it has written down.
@@ -54,6 +58,8 @@ export class Invariants {
   private readonly started = new Map<string, Version>();
   private readonly healthyAt = new Map<string, { count: number; since: number; before: number }>();
   private epoch = 0;
+  /** Which scheduler commits. */
+  private scheduler = '';
 
   constructor(
     private readonly cloud: Cloud,
@@ -181,7 +187,9 @@ export class Invariants {
   private placed(m: Stored): void {
     const key = keyIn(m);
     if (key === EPOCH_KEY) {
+      const value = placementsValueSchema.parse(jsonOf(m));
       this.epoch = m.sequence;
+      this.scheduler = value.kind === 'Epoch' ? value.instance : '';
       return;
     }
     const placement = placementSchema.parse(jsonOf(m));
@@ -211,10 +219,11 @@ export class Invariants {
     if (workload.spec.type !== 'service' || workload.removed || workload.stopped) return;
     if (before.version.generation !== after.version.generation || after.state === 'unplaceable') return;
     const stays = new Set(after.shares.map((s) => s.site));
+    const seenMs = SEEN_MS + this.heldUpMs(after);
     const gone = before.shares.filter(
-      (s) => !stays.has(s.site) && !this.isOver(s.site) && this.healthyFor(key, s.site) > 0,
+      (s) => !stays.has(s.site) && !this.isOver(s.site) && this.healthyFor(key, s.site, seenMs) > 0,
     );
-    const left = after.shares.some((s) => this.healthyWithin(key, s.site) > 0);
+    const left = after.shares.some((s) => this.healthyWithin(key, s.site, seenMs) > 0);
     if (gone.length === 0 || left) return;
     this.break(
       'last copy',
@@ -232,20 +241,27 @@ export class Invariants {
     return Date.parse(departure.deadline) - EPOCH_MS < this.now + CLOCKS_OFF_MS;
   }
 
+  /** How long a decision was on its way: its scheduler may have been held up. */
+  private heldUpMs({ decidedAt }: Placement): number {
+    const process = this.cloud.instances.find(({ name }) => name === this.scheduler)?.process;
+    const ms = process === undefined ? 0 : process.now() - Date.parse(decidedAt);
+    return ms > AT_ONCE_MS ? ms : 0;
+  }
+
   /** Healthy replicas that a ready site has reported for a while. */
-  private healthyFor(key: string, site: string): number {
+  private healthyFor(key: string, site: string, seenMs: number): number {
     const known = this.healthyAt.get(`${site} ${key}`);
     const phase = this.states.get(site)?.phase;
     const heard = phase === 'ready' || phase === 'suspect';
     const refused = this.observed.get(`observed.${site}.workload.${key}`)?.state === 'refused';
-    return known !== undefined && heard && !refused && this.now - known.since > SEEN_MS ? known.count : 0;
+    return known !== undefined && heard && !refused && this.now - known.since > seenMs ? known.count : 0;
   }
 
   /** As many as there were lately. */
-  private healthyWithin(key: string, site: string): number {
+  private healthyWithin(key: string, site: string, seenMs: number): number {
     const known = this.healthyAt.get(`${site} ${key}`);
     if (known === undefined) return 0;
-    return this.now - known.since > SEEN_MS ? known.count : Math.max(known.count, known.before);
+    return this.now - known.since > seenMs ? known.count : Math.max(known.count, known.before);
   }
 
   private delivered(m: Stored): void {
