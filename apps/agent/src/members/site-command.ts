@@ -50,7 +50,6 @@ export class SiteCommand {
   private closed = false;
   private isAside = false;
   private stoodAside: () => void = () => undefined;
-  private unlisten: () => void = () => undefined;
   private readonly ends: (() => Promise<void> | void)[] = [];
 
   constructor(private readonly options: CommandOptions) {}
@@ -112,7 +111,6 @@ export class SiteCommand {
   /** Ends; gives the lease back, so that another takes over at once. */
   async close(): Promise<void> {
     this.closed = true;
-    this.unlisten();
     clearTimeout(this.asking);
     await this.turning;
     await this.lease?.release();
@@ -169,10 +167,6 @@ export class SiteCommand {
       lastSequence: this.options.lastSequence,
       take: async (object, traceparent) => await agent.take(object, traceparent),
       log: agent.log,
-    });
-    // The site's server may have lost what it was told last.
-    this.unlisten = bus.onConnection((connected) => {
-      if (connected && !this.isAside && !this.closed) agent.reporter.use(bus, agent.supervisor.keys());
     });
     this.beats = this.beatsOf(bus);
     this.beats.start();
