@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Conflict, MemoryBus, MemoryServer } from '@skerry/bus';
 import { observedSchema, SITE_BUCKETS, type Observed } from '@skerry/contracts';
+import { assignment } from '../site-under-test.suite.js';
 import { SiteReports } from './site-reports.js';
 
 const AT = '2026-01-01T00:00:00.000Z';
@@ -51,7 +52,7 @@ async function site(reports: Record<string, Observed>) {
   };
   const known = new SiteReports(bus, nodes, () => undefined);
   await known.follow();
-  return { bus, seen, known };
+  return { bus, seen, known, nodes };
 }
 
 describe('what nodes reported', () => {
@@ -73,6 +74,29 @@ describe('what nodes reported', () => {
     });
     await known.forgetNode('n1');
     expect(await seen.keys()).toEqual(['n1.shop.once', 'n2.shop.web']);
+    await known.stop();
+    await bus.close();
+  });
+
+  it('is not told by a controller that is behind its nodes, or has not heard all: it would go back', async () => {
+    const { bus, known, nodes } = await site({ 'n1.shop.web': reportOf('web', 'running') });
+    const told = (revision: number) => {
+      const object = assignment('web', { version: { revision } });
+      const { project, name, version } = object;
+      const allotment = {
+        kind: 'Allotment' as const,
+        project,
+        name,
+        version,
+        slots: ['n1'],
+        epoch: 1,
+      };
+      return known.ofAssignment('shop.web', object, { allotment, revision: 1, refusal: undefined });
+    };
+    expect(told(1)?.replicas).toHaveLength(1);
+    expect(told(0)).toBeUndefined();
+    nodes.known = false;
+    expect(told(1)).toBeUndefined();
     await known.stop();
     await bus.close();
   });

@@ -83,9 +83,16 @@ export class SiteReports {
     }
   }
 
-  /** The site's report of a workload that is wanted; undefined while its newest version is undecided. */
+  /**
+   * The site's report of a workload that is wanted; undefined while its newest version is undecided, and while nodes may act on
+   * a newer one: the site's server may have lost it, and it comes by digest.
+   */
   ofAssignment(key: string, object: Assignment, { allotment, refusal }: Decided): Report | undefined {
     const reports = this.of(key);
+    const lost = this.nodes.lost(reports.keys());
+    const isNewer = (r: Observed) => compareVersions(r.version, object.version) > 0;
+    const behind = [...reports].some(([node, r]) => !lost.has(node) && isNewer(r));
+    if (behind || !this.nodes.known) return undefined;
     const decided = allotment !== undefined && compareVersions(allotment.version, object.version) === 0;
     if (!decided && refusal === undefined) return undefined;
     const runs = object.cron === undefined ? undefined : mergeRuns(reports.values());
@@ -94,7 +101,7 @@ export class SiteReports {
       state: refusal === undefined ? 'accepted' : 'refused',
       ...(refusal === undefined ? {} : { refusal }),
       wanted: object.replicas,
-      replicas: mergeReplicas({ allotment, reports, lost: this.nodes.lost(reports.keys()) }),
+      replicas: mergeReplicas({ allotment, reports, lost }),
       ...(runs === undefined ? {} : { runs }),
     };
   }
