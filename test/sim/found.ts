@@ -35,4 +35,8 @@ export const FOUND: readonly { seed: number; found: string }[] = [
   { seed: 3802, found: 'what had run at a site before it was lost counted as what replaces the last copy' },
   { seed: 4030, found: 'inventory ended when the hub did not answer while it looked for old reports' },
   { seed: 4601, found: 'what a full disk had not taken never came again' },
+  {
+    seed: 4757,
+    found: 'who began to control a site reported by what its server had left, older than what ran',
+  },
 ];

@@ -97,9 +97,10 @@ export class Invariants {
     this.broken({ invariant, detail });
   }
 
-  /** At most one owner of what must be single, whatever the partitions. */
+  /** At most one owner of what must be single, whatever the partitions. What people have made a service since may run beside it. */
   private single(meant: readonly Workload[], { key }: Physical): void {
-    if (meant.every(({ spec }) => spec.type !== 'singleton')) return;
+    const newest = this.people.newest(key)?.spec.type;
+    if (newest !== 'singleton' || meant.every(({ spec }) => spec.type !== 'singleton')) return;
     const all = this.cloud.nodes.flatMap(({ machine }) =>
       [...machine.replicas.values()]
         .filter((r) => r.key === key)
