@@ -63,7 +63,7 @@ export const MUTATIONS = [
     name: 'older-object',
     says: 'a site takes what was wanted earlier for what is wanted now',
     breaks: 'versions',
-    from: 26,
+    from: 225,
     edits: [
       {
         file: 'apps/agent/src/desired/desired-store.ts',

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Replica } from '@skerry/contracts';
+import { MemoryBus, MemoryServer } from '@skerry/bus';
+import { SITE_BUCKETS, type Replica } from '@skerry/contracts';
 import { leaseOf } from '@skerry/domain';
 import { HubSilence } from './hub-silence.js';
 import { NodeAgent } from './node-agent.js';
@@ -148,6 +149,22 @@ describe('an agent without a server', () => {
     await rmdir(full);
     await eventually('it is taken', () => agent.store.get('shop.web')?.object.kind === 'Tombstone', 10_000);
   }, 20_000);
+
+  it('tells its site’s controller what it runs though its disk is full', async () => {
+    await agent.take(assignment('web'));
+    await running('web');
+    await agent.close();
+    await writeFile(agent.places.members, JSON.stringify({ several: true, members: {} }));
+    agent = await NodeAgent.start(site.dir, { log: QUIET });
+    await mkdir(`${agent.places.counter}.new`);
+    // Another controls the site, whose numbers begin above all that were reserved here.
+    await expect(agent.counter.raise(2 ** 40 + Date.now())).rejects.toThrow('EISDIR');
+    const bus = new MemoryBus(new MemoryServer());
+    await bus.ensureBucket(SITE_BUCKETS.seen);
+    agent.reporter.use(bus, agent.supervisor.keys());
+    await eventually('it is reported', () => agent.reporter.idle && agent.reporter.lastSequence > 0);
+    await bus.close();
+  });
 
   it('takes nothing that is meant for another site', async () => {
     await agent.take({ ...assignment('web'), site: 's2' });

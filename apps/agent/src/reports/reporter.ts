@@ -23,7 +23,8 @@ export interface ReporterOptions {
   subjectOf?: (report: Report) => string | undefined;
   /** How often the site was lost, as far as is known: said with each report. Default 0. */
   losses?: () => number;
-  counter: ReportCounter;
+  /** What reports are numbered by. */
+  counter: Pick<ReportCounter, 'next'>;
   tracing: Tracing;
   log: Log;
 }
