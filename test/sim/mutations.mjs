@@ -1,9 +1,10 @@
 /**
  * Places of the product that can be broken on purpose, to see that the simulation finds it. Each `find` stands exactly once in
- * its file; `breaks` is the invariant that has to fail, `from` a seed that finds it, or one shortly before.
+ * its file; `breaks` is the invariant that has to fail, `from` a seed that finds it, or one shortly before. `rare`: one seed in a
+ * hundred or less finds it, and any change moves that on; `npm test` does not look for it.
  *
  * @typedef {{ file: string, find: string, replace: string }} Edit
- * @type {{ name: string, says: string, breaks: string, from: number, edits: Edit[] }[]}
+ * @type {{ name: string, says: string, breaks: string, from: number, rare?: boolean, edits: Edit[] }[]}
  */
 export const MUTATIONS = [
   {
@@ -64,6 +65,7 @@ export const MUTATIONS = [
     says: 'a site takes what was wanted earlier for what is wanted now',
     breaks: 'versions',
     from: 225,
+    rare: true,
     edits: [
       {
         file: 'apps/agent/src/desired/desired-store.ts',
