@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { connectBus, type Bus } from '@skerry/bus';
 import type { SiteDescription } from '@skerry/contracts';
 import { adminUserJwt, loadCloudIdentity, NKey, writeCreds } from '@skerry/identity';
-import { LocalCloud, type CloudOptions } from '@skerry/local';
+import { clientOf, LocalCloud, type CloudOptions } from '@skerry/local';
 import { findNatsServer } from '@skerry/nats-server';
 
 /** Top of the repository. */
@@ -55,6 +55,19 @@ export async function startCloud(
     if (given === undefined) await rm(home, { recursive: true, force: true });
   };
   return { cloud, admin, end };
+}
+
+/** Waits until every site may be given work, and somebody is there to tell it: what is applied before goes elsewhere, or later. */
+export async function allReady({ cloud }: CloudUnderTest): Promise<void> {
+  const client = await clientOf(cloud);
+  const wanted = cloud.file.sites.length;
+  await eventually(
+    async () => {
+      const ready = (await client.sites()).filter((s) => s.state?.phase === 'ready').length;
+      return ready === wanted && (await cloud.holds('replicator')).length > 0 ? true : undefined;
+    },
+    { withinMs: 30_000, what: `${wanted} sites are ready, and the replicator is active` },
+  );
 }
 
 async function adminBus(cloud: LocalCloud): Promise<Bus> {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
 import { planSchema, whySchema } from '@skerry/contracts';
 import { clientOf } from '@skerry/local';
-import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { allReady, eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { runSkerry } from './skerry-command.js';
 import { untilPhase } from './statuses.js';
 
@@ -43,6 +43,7 @@ describe('what is planned on the command line', () => {
       ],
     });
     client = await clientOf(under.cloud);
+    await allReady(under);
   }, 90_000);
   afterAll(() => under?.end(), 60_000);
 

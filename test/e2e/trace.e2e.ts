@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { allReady, eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { OtlpReceiver } from './otlp-receiver.js';
 import { runSkerry } from './skerry-command.js';
 import { httpService } from './workloads.js';
@@ -27,6 +27,8 @@ describe('the trace of one apply', () => {
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: '200' },
     });
     folder = await mkdtemp(join(tmpdir(), 'skerry-trace-'));
+    // What the replicator finds when it begins is told to the site without the trace of who asked for it.
+    await allReady(under);
   }, 90_000);
   afterAll(async () => {
     await under.end();
