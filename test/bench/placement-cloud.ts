@@ -1,4 +1,4 @@
-import { siteDescriptionSchema, workloadSpecSchema, type Workload } from '@skerry/contracts';
+import { exampleSite, siteDescriptionSchema, workloadSpecSchema, type Workload } from '@skerry/contracts';
 import { Ledger, siteFacts, type PlaceRequest, type SiteFacts, type Snapshot } from '@skerry/domain';
 
 /** Clouds and workloads for the benchmarks of placement: the engine alone, in memory, without a hub. */
@@ -31,27 +31,15 @@ export function siteOf(of: SiteOf): SiteFacts {
     prices: { cpuCoreMonth: of.cpuCoreMonth ?? 0, egressGiB: of.egressGiB ?? 0 },
   });
   const shape = { cpuMillicores: of.cores * 1_000, memoryMiB: of.cores * 4_096, diskMiB: of.cores * 20_480 };
-  return siteFacts(
-    {
-      ...description,
-      generation: 1,
-      account: `A${'A'.repeat(55)}`,
-      membership: 'joined',
-      cordoned: false,
-      createdAt: AT,
-      updatedAt: AT,
-      commandSequence: 1,
-    },
-    {
-      kind: 'SiteState',
-      site: of.name,
-      phase: 'ready',
-      since: AT,
-      capacity: { shapes: [{ nodes: of.nodes, ...shape }], drivers: ['process', 'mock'] },
-      nodes: of.nodes,
-      revision: 1,
-    },
-  );
+  return siteFacts(exampleSite(of.name, description), {
+    kind: 'SiteState',
+    site: of.name,
+    phase: 'ready',
+    since: AT,
+    capacity: { shapes: [{ nodes: of.nodes, ...shape }], drivers: ['process', 'mock'] },
+    nodes: of.nodes,
+    revision: 1,
+  });
 }
 
 export interface WorkloadOf {

@@ -1,5 +1,8 @@
 import {
-  siteDescriptionSchema,
+  examplePlacement,
+  exampleSite,
+  exampleVersion,
+  exampleWorkload,
   workloadSpecSchema,
   type Observed,
   type Placement,
@@ -11,75 +14,25 @@ import {
 
 /** Whole objects from the few fields that a test is about, and waiting with a deadline. */
 
-const DIGEST = `sha256:${'0'.repeat(64)}`;
 const AT = '2026-01-01T00:00:00.000Z';
 export const REQUEST = 'request-of-a-test';
 
-export const version = (generation: number, revision: number): Version => ({ term: 1, generation, revision });
+export { exampleVersion as version } from '@skerry/contracts';
 
-export function site(name: string, account: string): Site {
-  return {
-    ...siteDescriptionSchema.parse({ name, location: { lat: 50, lon: 8 } }),
-    generation: 1,
-    account,
-    membership: 'joined',
-    cordoned: false,
-    createdAt: AT,
-    updatedAt: AT,
-    commandSequence: 1,
-  };
-}
+export const site = (name: string, account: string): Site =>
+  exampleSite(name, { account, location: { lat: 50, lon: 8 } });
 
-export function workload(name: string, generation = 1, change: Partial<Workload> = {}): Workload {
-  return {
-    kind: 'Workload',
-    project: 'shop',
+export const workload = (name: string, generation = 1, change: Partial<Workload> = {}): Workload =>
+  exampleWorkload({
     name,
-    labels: {},
     generation,
     spec: workloadSpecSchema.parse({ run: { driver: 'mock' } }),
-    specDigest: DIGEST,
-    demand: [],
-    stopped: false,
-    removed: false,
-    createdAt: AT,
-    updatedAt: AT,
     requestId: REQUEST,
-    commandSequence: 1,
     ...change,
-  };
-}
+  });
 
-export function placement(name: string, at: Version, shares: Record<string, number>): Placement {
-  return {
-    kind: 'Placement',
-    project: 'shop',
-    name,
-    version: at,
-    specDigest: DIGEST,
-    state: 'placed',
-    wanted: Object.values(shares).reduce((a, b) => a + b, 0),
-    shares: Object.entries(shares).map(([where, replicas]) => ({
-      site: where,
-      replicas,
-      why: 'because the test says so',
-      demandShare: 0,
-      latencyMs: 0,
-      measured: true,
-      costPerMonth: 0,
-    })),
-    costPerMonth: 0,
-    objective: 0,
-    failedChecks: {},
-    rejected: [],
-    engine: { name: 'test', version: '1' },
-    seed: 0,
-    inputs: { workload: DIGEST, sites: DIGEST },
-    decidedAt: AT,
-    epoch: 1,
-    requestId: REQUEST,
-  };
-}
+export const placement = (name: string, version: Version, shares: Record<string, number>): Placement =>
+  examplePlacement(shares, { name, version, requestId: REQUEST });
 
 export function replica(
   name: string,
@@ -92,7 +45,7 @@ export function replica(
     slot,
     node: 'n1',
     phase,
-    version: version(1, 1),
+    version: exampleVersion(1, 1),
     addresses: {},
     restarts: 0,
     since: AT,

@@ -7,7 +7,8 @@ import {
   eventSubject,
   placementSchema,
   RPC,
-  siteDescriptionSchema,
+  exampleSite,
+  exampleWorkload,
   siteSchema,
   siteStateSchema,
   STREAMS,
@@ -90,42 +91,24 @@ async function putSite(name: string, cores: number): Promise<void> {
     });
   await admin
     .bucket(BUCKETS.siteSpecs, (v) => siteSchema.parse(v))
-    .set(name, {
-      ...siteDescriptionSchema.parse({ name, location: { lat: 50, lon: 8 } }),
-      generation: 1,
-      account: `A${'A'.repeat(55)}`,
-      membership: 'joined',
-      cordoned: false,
-      createdAt: AT,
-      updatedAt: AT,
-      commandSequence: 1,
-    });
+    .set(name, exampleSite(name, { location: { lat: 50, lon: 8 } }));
 }
 
 /** A workload of one replica of one core at one site. */
 async function putWorkload(name: string, site: string): Promise<void> {
   await admin
     .bucket(BUCKETS.workloads, (v) => workloadSchema.parse(v))
-    .set(`shop.${name}`, {
-      kind: 'Workload',
-      project: 'shop',
-      name,
-      labels: {},
-      generation: 1,
-      spec: workloadSpecSchema.parse({
-        run: { driver: 'mock' },
-        resources: { cpuMillicores: 1_000, memoryMiB: 1 },
-        placement: { sites: { required: { name: site } } },
+    .set(
+      `shop.${name}`,
+      exampleWorkload({
+        name,
+        spec: workloadSpecSchema.parse({
+          run: { driver: 'mock' },
+          resources: { cpuMillicores: 1_000, memoryMiB: 1 },
+          placement: { sites: { required: { name: site } } },
+        }),
       }),
-      specDigest: `sha256:${'0'.repeat(64)}`,
-      demand: [],
-      stopped: false,
-      removed: false,
-      createdAt: AT,
-      updatedAt: AT,
-      requestId: 'request-1',
-      commandSequence: 1,
-    });
+    );
 }
 
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);

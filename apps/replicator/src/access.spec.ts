@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MemoryBus, MemoryServer } from '@skerry/bus';
-import { siteSchema, STREAMS, type Access, type Quota } from '@skerry/contracts';
+import { exampleSite, STREAMS, type Access, type Quota } from '@skerry/contracts';
 import { JsonLog } from '@skerry/service';
 import { DeliverAccess } from './handlers/deliver-access.handler.js';
 import { AccessRulesStore } from './stores/access-rules.store.js';
@@ -12,29 +12,6 @@ import { WantedStore } from './stores/wanted.store.js';
 
 const AT = '2026-05-01T12:00:00.000Z';
 const SITES = ['s1', 's2', 's3'];
-
-function siteNamed(name: string) {
-  return siteSchema.parse({
-    name,
-    kind: 'onprem',
-    location: { lat: 0, lon: 0 },
-    jurisdictions: [],
-    provider: 'own',
-    prices: { cpuCoreMonth: 0, memoryGiBMonth: 0, egressGiB: 0, gpuMonth: 0 },
-    labels: {},
-    rttMs: {},
-    taints: [],
-    links: {},
-    datasets: [],
-    generation: 1,
-    account: `A${'B'.repeat(55)}`,
-    membership: 'joined',
-    cordoned: false,
-    createdAt: AT,
-    updatedAt: AT,
-    commandSequence: 1,
-  });
-}
 
 describe('who may act at a site', () => {
   let bus: MemoryBus;
@@ -49,7 +26,7 @@ describe('who may act at a site', () => {
     const downlink = new DownlinkStore(delivered, bus, log);
     const wanted = new WantedStore();
     for (const name of SITES)
-      wanted.applySite({ kind: 'put', key: name, value: siteNamed(name), revision: 1, headers: {}, at: 0 });
+      wanted.applySite({ kind: 'put', key: name, value: exampleSite(name), revision: 1, headers: {}, at: 0 });
     const stores = new SiteStores(delivered, downlink, new DurablesStore(bus));
     deliver = new DeliverAccess(wanted, stores, new AccessRulesStore(), log);
   });

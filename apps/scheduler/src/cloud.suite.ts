@@ -4,7 +4,6 @@ import {
   observedSubject,
   placementSchema,
   quotaSchema,
-  siteDescriptionSchema,
   siteSchema,
   siteStateSchema,
   STREAMS,
@@ -16,13 +15,14 @@ import {
   type Site,
   type SiteState,
   type Workload,
+  exampleSite,
+  exampleWorkload,
 } from '@skerry/contracts';
 import { BASE_VARIABLES, JsonLog, parseConfig, startService, type RunningService } from '@skerry/service';
 import { SCHEDULER_VARIABLES } from './config.js';
 import { SCHEDULER } from './service.js';
 
 const AT = '2026-01-01T00:00:00.000Z';
-const DIGEST = `sha256:${'0'.repeat(64)}`;
 
 export interface SiteExample {
   cpuMillicores?: number;
@@ -42,18 +42,7 @@ export interface WorkloadExample {
 
 /** A site with one node. */
 export function siteOf(name: string, example: SiteExample = {}): { site: Site; state: SiteState } {
-  const description = siteDescriptionSchema.parse({ name, location: { lat: 50, lon: 8 } });
-  const site = siteSchema.parse({
-    ...description,
-    generation: 1,
-    account: `A${'A'.repeat(55)}`,
-    membership: 'joined',
-    cordoned: false,
-    createdAt: AT,
-    updatedAt: AT,
-    commandSequence: 1,
-    ...example.change,
-  });
+  const site = exampleSite(name, { location: { lat: 50, lon: 8 }, ...example.change });
   const shape = { nodes: 1, cpuMillicores: example.cpuMillicores ?? 4_000, memoryMiB: 65_536, diskMiB: 0 };
   const state = siteStateSchema.parse({
     kind: 'SiteState',
@@ -70,11 +59,8 @@ export function siteOf(name: string, example: SiteExample = {}): { site: Site; s
 
 /** A workload whose replicas need one core each. */
 export function workloadOf(name: string, example: WorkloadExample = {}): Workload {
-  return workloadSchema.parse({
-    kind: 'Workload',
-    project: 'shop',
+  return exampleWorkload({
     name,
-    labels: {},
     generation: example.generation ?? 1,
     spec: workloadSpecSchema.parse({
       type: example.type ?? 'service',
@@ -82,14 +68,6 @@ export function workloadOf(name: string, example: WorkloadExample = {}): Workloa
       resources: { cpuMillicores: example.cpuMillicores ?? 1_000, memoryMiB: 1 },
       placement: { replicas: example.replicas ?? 1, ...example.rules },
     }),
-    specDigest: DIGEST,
-    demand: [],
-    stopped: false,
-    removed: false,
-    createdAt: AT,
-    updatedAt: AT,
-    requestId: 'request-1',
-    commandSequence: 1,
     ...example.change,
   });
 }

@@ -1,17 +1,8 @@
 import { z } from 'zod';
+import { declaredFields, documentMetadataSchema } from './declared.js';
 import { LIMITS } from './limits.js';
 import { labelRuleSchema } from './placement-rules.js';
-import {
-  count,
-  digestSchema,
-  instantSchema,
-  jurisdictionSchema,
-  labelsSchema,
-  millis,
-  nameSchema,
-  positiveCount,
-  requestIdSchema,
-} from './primitives.js';
+import { count, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
 
 /** What a dataset holds. Only `keyvalue` is offered yet; the others are refused when applied. */
 export const datasetTypeSchema = z.enum(['keyvalue', 'objects', 'log']);
@@ -79,11 +70,7 @@ export type DatasetSpec = z.infer<typeof datasetSpecSchema>;
 export const datasetDocumentSchema = z.strictObject({
   apiVersion: z.literal('skerry/v1'),
   kind: z.literal('Dataset'),
-  metadata: z.strictObject({
-    name: nameSchema,
-    project: nameSchema.default('default'),
-    labels: labelsSchema.default({}),
-  }),
+  metadata: documentMetadataSchema,
   spec: datasetSpecSchema,
 });
 export type DatasetDocument = z.infer<typeof datasetDocumentSchema>;
@@ -91,20 +78,9 @@ export type DatasetDocument = z.infer<typeof datasetDocumentSchema>;
 /** A dataset as policy keeps it: the noun of bucket `datasets`, key `<project>.<name>`. */
 export const datasetSchema = z.strictObject({
   kind: z.literal('Dataset'),
-  project: nameSchema,
-  name: nameSchema,
-  labels: labelsSchema,
-  /** Rises with each accepted change, over deletions too. */
-  generation: positiveCount,
+  ...declaredFields,
   /** The generation that made it: another one after it was removed and made again, so that old records never come back. */
   incarnation: positiveCount,
   spec: datasetSpecSchema,
-  specDigest: digestSchema,
-  /** Removed: kept as a tombstone; its records are gone. */
-  removed: z.boolean(),
-  createdAt: instantSchema,
-  updatedAt: instantSchema,
-  requestId: requestIdSchema,
-  commandSequence: count,
 });
 export type Dataset = z.infer<typeof datasetSchema>;

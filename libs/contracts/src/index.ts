@@ -7,6 +7,7 @@ export * from './dataset-records.js';
 export * from './desired.js';
 export * from './errors.js';
 export * from './event.js';
+export * from './examples.js';
 export * from './history.js';
 export * from './identity.js';
 export * from './ids.js';

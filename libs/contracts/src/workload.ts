@@ -1,16 +1,7 @@
 import { z } from 'zod';
+import { declaredFields, documentMetadataSchema } from './declared.js';
 import { LIMITS } from './limits.js';
-import {
-  count,
-  digestSchema,
-  gpuModelSchema,
-  instantSchema,
-  labelsSchema,
-  millis,
-  nameSchema,
-  positiveCount,
-  requestIdSchema,
-} from './primitives.js';
+import { count, gpuModelSchema, millis, positiveCount } from './primitives.js';
 import { demandPointSchema, placementRulesSchema } from './placement-rules.js';
 
 const DAY_MS = 86_400_000;
@@ -220,11 +211,7 @@ export type WorkloadSpec = z.infer<typeof workloadSpecSchema>;
 export const workloadDocumentSchema = z.strictObject({
   apiVersion: z.literal('skerry/v1'),
   kind: z.literal('Workload'),
-  metadata: z.strictObject({
-    name: nameSchema,
-    project: nameSchema.default('default'),
-    labels: labelsSchema.default({}),
-  }),
+  metadata: documentMetadataSchema,
   spec: workloadSpecSchema,
 });
 export type WorkloadDocument = z.infer<typeof workloadDocumentSchema>;
@@ -232,24 +219,11 @@ export type WorkloadDocument = z.infer<typeof workloadDocumentSchema>;
 /** A workload as policy keeps it: the noun of bucket `workloads`, key `<project>.<name>`. */
 export const workloadSchema = z.strictObject({
   kind: z.literal('Workload'),
-  project: nameSchema,
-  name: nameSchema,
-  labels: labelsSchema,
-  /** Rises with each accepted change, over deletions too: a generation is never used twice. */
-  generation: positiveCount,
+  ...declaredFields,
   spec: workloadSpecSchema,
-  specDigest: digestSchema,
   /** `spec.placement.users` as coordinates, resolved when admitted. */
   demand: z.array(demandPointSchema),
   /** Stopped by an operator: nothing runs, the spec stays. */
   stopped: z.boolean(),
-  /** Removed: kept as a tombstone, so that the generation goes on and late readers learn of it. */
-  removed: z.boolean(),
-  createdAt: instantSchema,
-  updatedAt: instantSchema,
-  /** The request that made this generation. */
-  requestId: requestIdSchema,
-  /** Sequence of the newest command applied to it: an older one that is delivered again changes nothing. */
-  commandSequence: count,
 });
 export type Workload = z.infer<typeof workloadSchema>;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { connectBus, type Bus } from '@skerry/bus';
 import {
+  exampleSite,
   inboxPrefix,
   journalBatchSchema,
   LOCAL,
@@ -31,26 +32,7 @@ const VIEWER = token('viewer');
 
 function access(change: Partial<Access> = {}): Access {
   const made = accessFor({
-    site: {
-      name: 's1',
-      kind: 'onprem',
-      location: { lat: 0, lon: 0 },
-      jurisdictions: ['us'],
-      provider: 'own',
-      prices: { cpuCoreMonth: 0, memoryGiBMonth: 0, egressGiB: 0, gpuMonth: 0 },
-      labels: {},
-      rttMs: {},
-      taints: [],
-      links: {},
-      datasets: [],
-      generation: 1,
-      account: `A${'A'.repeat(55)}`,
-      membership: 'joined',
-      cordoned: false,
-      createdAt: new Date().toISOString(),
-      updatedAt: new Date().toISOString(),
-      commandSequence: 1,
-    },
+    site: exampleSite('s1', { jurisdictions: ['us'] }),
     tokens: [OPERATOR.record, VIEWER.record],
     quotas: [{ kind: 'Quota', project: 'shop', replicas: 5 }],
     projects: new Set(['shop']),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MemoryBus, MemoryServer } from '@skerry/bus';
-import { LIMITS, siteLogSubject, siteSchema, STREAMS, type JournalEntry } from '@skerry/contracts';
+import { LIMITS, siteLogSubject, exampleSite, STREAMS, type JournalEntry } from '@skerry/contracts';
 import { FleetStore } from '../stores/fleet.store.js';
 import { ReportSite } from './report-site.js';
 
@@ -10,26 +10,7 @@ const ACCOUNT = `A${'B'.repeat(55)}`;
 function fleetOf(names: readonly string[]): FleetStore {
   const fleet = new FleetStore();
   for (const name of names) {
-    const value = siteSchema.parse({
-      name,
-      kind: 'onprem',
-      location: { lat: 0, lon: 0 },
-      jurisdictions: [],
-      provider: 'own',
-      prices: { cpuCoreMonth: 0, memoryGiBMonth: 0, egressGiB: 0, gpuMonth: 0 },
-      labels: {},
-      rttMs: {},
-      taints: [],
-      links: {},
-      datasets: [],
-      generation: 1,
-      account: ACCOUNT,
-      membership: 'joined',
-      cordoned: false,
-      createdAt: AT,
-      updatedAt: AT,
-      commandSequence: 1,
-    });
+    const value = exampleSite(name, { account: ACCOUNT });
     fleet.takeSite({ kind: 'put', key: `site.${name}`, value, revision: 1, headers: {}, at: 0 });
   }
   return fleet;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { Heartbeat, Placement, Site, SiteState } from '@skerry/contracts';
+import { examplePlacement, exampleSite, type Heartbeat, type Site, type SiteState } from '@skerry/contracts';
 import { FleetStore } from './fleet.store.js';
 
 const ACCOUNT = `A${'B'.repeat(55)}`;
@@ -13,27 +13,8 @@ const put = (key: string, value: unknown) => ({
   at: 0,
 });
 
-const site = (name: string, more: Partial<Site> = {}): Site => ({
-  name,
-  kind: 'onprem',
-  location: { lat: 0, lon: 0 },
-  jurisdictions: [],
-  provider: 'own',
-  prices: { cpuCoreMonth: 0, memoryGiBMonth: 0, egressGiB: 0, gpuMonth: 0 },
-  labels: {},
-  rttMs: {},
-  taints: [],
-  links: {},
-  datasets: [],
-  generation: 1,
-  account: ACCOUNT,
-  membership: 'joined',
-  cordoned: false,
-  createdAt: NOW,
-  updatedAt: NOW,
-  commandSequence: 1,
-  ...more,
-});
+const site = (name: string, more: Partial<Site> = {}): Site =>
+  exampleSite(name, { account: ACCOUNT, createdAt: NOW, updatedAt: NOW, ...more });
 
 const state = (name: string, phase: SiteState['phase']): SiteState => ({
   kind: 'SiteState',
@@ -58,38 +39,6 @@ const heartbeat = (running: number): Heartbeat => ({
   running,
 });
 
-function placement(shares: Record<string, number>): Placement {
-  const digest = `sha256:${'0'.repeat(64)}`;
-  return {
-    kind: 'Placement',
-    project: 'shop',
-    name: 'web',
-    version: { term: 1, generation: 1, revision: 1 },
-    specDigest: digest,
-    state: 'placed',
-    wanted: 1,
-    shares: Object.entries(shares).map(([at, replicas]) => ({
-      site: at,
-      replicas,
-      why: '',
-      demandShare: 0,
-      latencyMs: 0,
-      measured: true,
-      costPerMonth: 0,
-    })),
-    costPerMonth: 0,
-    objective: 0,
-    failedChecks: {},
-    rejected: [],
-    engine: { name: 'x', version: '1' },
-    seed: 0,
-    inputs: { workload: digest, sites: digest },
-    decidedAt: NOW,
-    epoch: 1,
-    requestId: 'a-request',
-  };
-}
-
 let fleet: FleetStore;
 beforeEach(() => {
   fleet = new FleetStore();
@@ -98,17 +47,17 @@ beforeEach(() => {
 
 describe('the fleet', () => {
   it('counts the replicas placed at a site over moves and removals', () => {
-    fleet.takePlacement(put('shop.web', placement({ eu: 2, us: 1 })));
-    fleet.takePlacement(put('shop.api', placement({ eu: 3 })));
+    fleet.takePlacement(put('shop.web', examplePlacement({ eu: 2, us: 1 })));
+    fleet.takePlacement(put('shop.api', examplePlacement({ eu: 3 })));
     expect(fleet.view('eu')?.replicas).toBe(5);
-    fleet.takePlacement(put('shop.web', placement({ us: 3 })));
+    fleet.takePlacement(put('shop.web', examplePlacement({ us: 3 })));
     expect(fleet.view('eu')?.replicas).toBe(3);
     fleet.takePlacement({ kind: 'gone', key: 'shop.api', revision: 9 });
     expect(fleet.view('eu')?.replicas).toBe(0);
   });
 
   it('adds up by project what is placed costs, and forgets what is placed no more', () => {
-    const costing = (costPerMonth: number) => ({ ...placement({ eu: 1 }), costPerMonth });
+    const costing = (costPerMonth: number) => ({ ...examplePlacement({ eu: 1 }), costPerMonth });
     fleet.takePlacement(put('shop.web', costing(3)));
     fleet.takePlacement(put('shop.api', costing(4)));
     fleet.takePlacement(put('bank.api', costing(5)));
