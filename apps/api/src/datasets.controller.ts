@@ -1,40 +1,28 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Inject,
-  Param,
-  Post,
-  Req,
-  UseGuards,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import type { BucketChange } from '@skerry/bus';
-import { BUCKETS, datasetOperationSchema, datasetSchema, nameSchema } from '@skerry/contracts';
+import { BUCKETS, copySetSchema, datasetOperationSchema, datasetSchema, nameSchema } from '@skerry/contracts';
 import { OnChange } from '@skerry/service';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AskDatasets } from './handlers/ask-datasets.js';
 import { SendCommand } from './handlers/send-command.js';
+import { TellDatasetLag } from './handlers/tell-dataset-lag.js';
 import { Asked, type Caller } from './http/caller.js';
+import { HttpController } from './http/http-controller.js';
 import { readInput, readJsonBody, workloadPathSchema } from './http/read-input.js';
 import { requireRole } from './http/require-role.js';
-import { TraceInterceptor } from './http/request-trace.js';
-import { TokenGuard } from './http/token.guard.js';
 import { DatasetsStore } from './stores/datasets.store.js';
 
 const askSchema = z.strictObject({ operation: datasetOperationSchema, site: nameSchema.optional() });
 const READS = new Set(['list', 'get', 'watch', 'state']);
 
 /** Datasets over HTTP: where they are, and what they hold. */
-@Controller('v1')
-@UseGuards(TokenGuard)
-@UseInterceptors(TraceInterceptor)
+@HttpController()
 export class DatasetsController {
   constructor(
     @Inject(AskDatasets) private readonly datasets: AskDatasets,
+    @Inject(TellDatasetLag) private readonly lags: TellDatasetLag,
     @Inject(SendCommand) private readonly commands: SendCommand,
   ) {}
 
@@ -46,6 +34,11 @@ export class DatasetsController {
   @Get('datasets/:project/:name')
   where(@Param() path: unknown) {
     return this.datasets.where(readInput(workloadPathSchema, path, 'the path'));
+  }
+
+  @Get('datasets/:project/:name/lag')
+  lag(@Param() path: unknown) {
+    return this.lags.of(readInput(workloadPathSchema, path, 'the path'));
   }
 
   @Delete('datasets/:project/:name')
@@ -72,5 +65,10 @@ export class DatasetsHearing {
   @OnChange(BUCKETS.datasets, datasetSchema)
   dataset(@Payload() change: BucketChange<unknown>): void {
     this.datasets.take(change);
+  }
+
+  @OnChange(BUCKETS.copies, copySetSchema)
+  copies(@Payload() change: BucketChange<unknown>): void {
+    this.datasets.takeCopies(change);
   }
 }

@@ -1,30 +1,16 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Inject,
-  Param,
-  Post,
-  Query,
-  UseGuards,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { Refusal, requestIdSchema } from '@skerry/contracts';
 import { z } from 'zod';
 import { HandleDeadLetters } from './handlers/dead-letters.js';
 import { RunDoctor } from './handlers/run-doctor.js';
 import { ShowUpgrade } from './handlers/show-upgrade.js';
 import { Asked, type Caller } from './http/caller.js';
+import { HttpController } from './http/http-controller.js';
 import { numberText, readInput } from './http/read-input.js';
 import { OutcomesStore } from './stores/outcomes.store.js';
-import { TraceInterceptor } from './http/request-trace.js';
-import { TokenGuard } from './http/token.guard.js';
 
 /** What operators look after, over HTTP: outcomes, dead letters, versions, the doctor. */
-@Controller('v1')
-@UseGuards(TokenGuard)
-@UseInterceptors(TraceInterceptor)
+@HttpController()
 export class OperationsController {
   constructor(
     @Inject(OutcomesStore) private readonly outcomes: OutcomesStore,

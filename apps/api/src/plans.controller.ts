@@ -1,27 +1,14 @@
-import {
-  Controller,
-  Get,
-  HttpCode,
-  Inject,
-  Param,
-  Post,
-  Req,
-  UseGuards,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { planIdSchema, whatIfBodySchema } from '@skerry/contracts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MakePlans } from './handlers/make-plans.js';
 import { Asked, type Caller } from './http/caller.js';
+import { HttpController } from './http/http-controller.js';
 import { rawBody, readInput, readJsonBody } from './http/read-input.js';
-import { TraceInterceptor } from './http/request-trace.js';
-import { TokenGuard } from './http/token.guard.js';
 
 /** Previews over HTTP: what would be placed where, and the applying of exactly that. */
-@Controller('v1')
-@UseGuards(TokenGuard)
-@UseInterceptors(TraceInterceptor)
+@HttpController()
 export class PlansController {
   constructor(@Inject(MakePlans) private readonly plans: MakePlans) {}
 

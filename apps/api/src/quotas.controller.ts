@@ -1,29 +1,15 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  Inject,
-  Param,
-  Put,
-  Query,
-  Req,
-  UseGuards,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Delete, Get, Inject, Param, Put, Query, Req } from '@nestjs/common';
 import { nameSchema, quotaLimitsSchema } from '@skerry/contracts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AskQuotas } from './handlers/ask-quotas.js';
 import { SendCommand } from './handlers/send-command.js';
 import { Asked, type Caller } from './http/caller.js';
+import { HttpController } from './http/http-controller.js';
 import { readInput, readJsonBody } from './http/read-input.js';
-import { TraceInterceptor } from './http/request-trace.js';
-import { TokenGuard } from './http/token.guard.js';
 
 /** What projects may have, over HTTP. */
-@Controller('v1')
-@UseGuards(TokenGuard)
-@UseInterceptors(TraceInterceptor)
+@HttpController()
 export class QuotasController {
   constructor(
     @Inject(AskQuotas) private readonly quotas: AskQuotas,

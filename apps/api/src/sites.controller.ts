@@ -1,16 +1,4 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Inject,
-  Param,
-  Post,
-  Query,
-  Req,
-  UseGuards,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Delete, Get, HttpCode, Inject, Param, Post, Query, Req } from '@nestjs/common';
 import { addSiteSchema, deadlineMsSchema, nameSchema, nodeRuleSchema } from '@skerry/contracts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -18,6 +6,7 @@ import { ReportSite } from './handlers/report-site.js';
 import { SendCommand } from './handlers/send-command.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { Asked, type Caller } from './http/caller.js';
+import { HttpController } from './http/http-controller.js';
 import {
   deadlineMsTextSchema,
   flagSchema,
@@ -26,8 +15,6 @@ import {
   sitePathSchema,
 } from './http/read-input.js';
 import { FleetStore } from './stores/fleet.store.js';
-import { TraceInterceptor } from './http/request-trace.js';
-import { TokenGuard } from './http/token.guard.js';
 
 const drainSchema = z.strictObject({
   kind: z.enum(['drain', 'evacuate']),
@@ -37,9 +24,7 @@ const nodePathSchema = z.object({ site: nameSchema, node: nameSchema });
 const nodeBodySchema = z.strictObject({ rule: nodeRuleSchema.exclude(['removed']).optional() });
 
 /** Sites and nodes over HTTP. */
-@Controller('v1')
-@UseGuards(TokenGuard)
-@UseInterceptors(TraceInterceptor)
+@HttpController()
 export class SitesController {
   constructor(
     @Inject(SiteAdmin) private readonly siteAdmin: SiteAdmin,

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Param, Query, Req, Res, UseGuards, UseInterceptors } from '@nestjs/common';
+import { Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { nameSchema } from '@skerry/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -6,15 +6,12 @@ import { ReadEvents, selectEvents } from './handlers/read-events.js';
 import { ReadLogs } from './handlers/read-logs.js';
 import { WatchStatus } from './handlers/watch-status.js';
 import { WorkloadViews } from './handlers/workload-view.js';
+import { HttpController } from './http/http-controller.js';
 import { flagSchema, numberText, readInput, workloadPathSchema } from './http/read-input.js';
 import { Streams } from './http/streams.js';
-import { TraceInterceptor } from './http/request-trace.js';
-import { TokenGuard } from './http/token.guard.js';
 
 /** What can be watched over HTTP as server-sent events, and the list that begins it. */
-@Controller('v1')
-@UseGuards(TokenGuard)
-@UseInterceptors(TraceInterceptor)
+@HttpController()
 export class StreamsController {
   constructor(
     @Inject(Streams) private readonly streams: Streams,

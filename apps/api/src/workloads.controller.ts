@@ -1,16 +1,4 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Inject,
-  Param,
-  Post,
-  Query,
-  Req,
-  UseGuards,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Delete, Get, HttpCode, Inject, Param, Post, Query, Req } from '@nestjs/common';
 import { commandBodySchema, instantSchema, nameSchema } from '@skerry/contracts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -18,14 +6,11 @@ import { ApplyDocuments } from './handlers/apply-documents.js';
 import { SendCommand } from './handlers/send-command.js';
 import { WorkloadViews } from './handlers/workload-view.js';
 import { Asked, type Caller } from './http/caller.js';
+import { HttpController } from './http/http-controller.js';
 import { numberText, rawBody, readInput, readJsonBody, workloadPathSchema } from './http/read-input.js';
-import { TraceInterceptor } from './http/request-trace.js';
-import { TokenGuard } from './http/token.guard.js';
 
 /** Workloads over HTTP, one method a path; each delegates. Bodies and refusals are in the README of this room. */
-@Controller('v1')
-@UseGuards(TokenGuard)
-@UseInterceptors(TraceInterceptor)
+@HttpController()
 export class WorkloadsController {
   constructor(
     @Inject(ApplyDocuments) private readonly documents: ApplyDocuments,
