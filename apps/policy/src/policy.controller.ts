@@ -33,8 +33,8 @@ export class PolicyController {
     @Inject(FollowedStores) private readonly followed: FollowedStores,
   ) {}
 
-  // ackWait is short so that what a killed instance held is taken up within seconds; it is extended while a handler runs.
-  @OnStored('CMD', { durable: 'policy', maxDeliveries: COMMAND_DELIVERIES, ackWaitMs: 2_000 })
+  // ackWait is short so that what a killed instance held, or a lost server carried, is taken up at once; it is extended while a handler runs.
+  @OnStored('CMD', { durable: 'policy', maxDeliveries: COMMAND_DELIVERIES, ackWaitMs: 1_000 })
   command(message: StoredMessage): Promise<Outcome> {
     return this.decisions.commands.handle(message);
   }
@@ -83,6 +83,7 @@ export class PolicyController {
   @OnChange(BUCKETS.workloads, workloadSchema)
   workload(change: BucketChange<Workload>): void {
     this.followed.quotas.hearWorkload(change);
+    this.followed.datasets.hearWorkload(change);
   }
 
   @OnStored(bucketStream(BUCKETS.workloads.name), EVENTS)

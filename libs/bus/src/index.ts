@@ -9,6 +9,7 @@ export { MemoryBus } from './memory/memory-bus.js';
 export { MemoryServer } from './memory/memory-server.js';
 export { connectBus } from './nats/nats-bus.js';
 export type { ConnectOptions } from './nats/link.js';
+export { bucketConfig, streamConfig } from './nats/stream-config.js';
 export type { Store, StoreFollowOptions } from './store.js';
 export { matches } from './subject.js';
 export { traceOf, withTrace } from './trace.js';

@@ -41,9 +41,13 @@ export class Consumption implements Subscription {
       onRoom: () => this.puller?.pull(),
     });
     // Requests for messages end with their connection, and so may the consumer with its server.
-    this.stopListening = link.onConnection((connected) => {
-      if (connected) this.restart();
-    });
+    const ends = [
+      link.onConnection((connected) => {
+        if (connected) this.restart();
+      }),
+      link.onServerLost(() => void this.serverLost()),
+    ];
+    this.stopListening = () => ends.forEach((end) => end());
   }
 
   /** Begins to consume; `Unavailable` when there is no such stream for a minute. */
@@ -87,6 +91,14 @@ export class Consumption implements Subscription {
       onFailure: (error) => this.alarm(`make consumer ${this.options.durable} again`, error),
     });
     if (!signal.aborted) this.open();
+  }
+
+  /** Another server leads the consumer perhaps, but what is on its way still comes: the inbox stays. */
+  private async serverLost(): Promise<void> {
+    const { signal } = this.ended;
+    const { puller } = this;
+    await retried(() => this.present(), { signal, forMs: Infinity });
+    if (!signal.aborted && puller === this.puller) puller?.pullAgain();
   }
 
   private open(): void {

@@ -15,6 +15,12 @@ const WINDOW = 256;
 /** How long the server keeps a consumer that nobody asks. */
 const INACTIVE_MS = 60_000;
 const STREAM_WAIT_MS = 60_000;
+/**
+ * How long a consumer may take to be made again, at first and at most: a hub that has just lost a server gives it to that
+ * one too, and then nobody answers; one that is asked for later goes to a server that has kept up (2.15.1).
+ */
+const MAKE_AGAIN_MS = 500;
+const MAKE_AGAIN_MAX_MS = 5_000;
 /** How often a waiting `reached` looks whether its sequence can still come. */
 const LOOK_MS = 200;
 const NANOS = 1_000_000;
@@ -50,9 +56,13 @@ export class NatsFollowing implements Following {
       onCaughtUp: options.onCaughtUp,
       onRoom: () => this.puller?.pull(),
     });
-    this.stopListening = link.onConnection((connected) => {
-      if (connected) this.restart();
-    });
+    const ends = [
+      link.onConnection((connected) => {
+        if (connected) this.restart();
+      }),
+      link.onServerLost(() => void this.lookForConsumer()),
+    ];
+    this.stopListening = () => ends.forEach((end) => end());
   }
 
   /** Begins to follow; `Unavailable` when there is no such stream for a minute. */
@@ -106,21 +116,31 @@ export class NatsFollowing implements Following {
     if (signal.aborted || !this.started) return;
     await this.puller?.end(false);
     this.progress.clear();
-    await retried(() => this.open(), {
+    let timeoutMs = MAKE_AGAIN_MS / 2;
+    const open = () => this.open((timeoutMs = Math.min(2 * timeoutMs, MAKE_AGAIN_MAX_MS)));
+    await retried(open, {
       signal,
       forMs: Infinity,
       onFailure: (error) => this.link.onAlarm({ what: `follow ${this.stream} again`, error }),
     });
   }
 
-  private async open(): Promise<void> {
+  /** Consumers lie on one server of the hub each, this one perhaps on one that is lost. */
+  private async lookForConsumer(): Promise<void> {
+    const { name } = this;
+    if (!this.started) return;
+    const there = await this.api.consumer(this.stream, name, MAKE_AGAIN_MS).catch(() => undefined);
+    if (there === undefined && name === this.name) this.restart();
+  }
+
+  private async open(timeoutMs?: number): Promise<void> {
     const info = await this.api.stream(this.stream, this.started ? LOOK_TIMEOUT_MS : undefined);
     if (info === undefined) throw new Unavailable(`follow ${this.stream}: there is no such stream`);
     await this.progress.idle();
     if (this.ended.signal.aborted) return;
     const restarted = this.isOther(info);
     const config = this.config(await this.begin(info));
-    const made = await this.api.putConsumer(this.stream, config.name, config);
+    const made = await this.api.putConsumer(this.stream, config.name, config, timeoutMs);
     this.name = config.name;
     this.created = info.created;
     this.started = true;

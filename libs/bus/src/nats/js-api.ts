@@ -63,9 +63,14 @@ export class JsApi {
   }
 
   /** Creates a consumer, or updates one that is there to this configuration. */
-  async putConsumer(stream: string, name: string, config: ConsumerConfig): Promise<ConsumerInfo> {
+  async putConsumer(
+    stream: string,
+    name: string,
+    config: ConsumerConfig,
+    timeoutMs?: number,
+  ): Promise<ConsumerInfo> {
     const request = { stream_name: stream, config, action: '' };
-    return await this.call<ConsumerInfo>(`CONSUMER.CREATE.${stream}.${name}`, request);
+    return await this.call<ConsumerInfo>(`CONSUMER.CREATE.${stream}.${name}`, request, timeoutMs);
   }
 
   async deleteConsumer(stream: string, name: string): Promise<void> {
@@ -85,8 +90,8 @@ export class JsApi {
     throw apiError(verb, { code, err_code: 0, description: m.headers?.description ?? 'refused' });
   }
 
-  async call<T = unknown>(verb: string, body?: object): Promise<T> {
-    const answer = await this.answer<T>(verb, body);
+  async call<T = unknown>(verb: string, body?: object, timeoutMs?: number): Promise<T> {
+    const answer = await this.answer<T>(verb, body, timeoutMs);
     if (answer.error !== undefined) throw apiError(verb, answer.error);
     return answer;
   }

@@ -57,6 +57,7 @@ export class Link {
   connected = true;
   private closing = false;
   private readonly listeners = new Set<(connected: boolean) => void>();
+  private readonly loss = new Set<() => void>();
   /** Addresses of the servers that there are, as far as the one connected to tells. */
   private servers: ReadonlySet<string>;
 
@@ -132,6 +133,12 @@ export class Link {
     return () => this.listeners.delete(listener);
   }
 
+  /** Hears that a server of the hub, other than the one connected to, is gone: what lay there alone is gone with it. */
+  onServerLost(listener: () => void): () => void {
+    this.loss.add(listener);
+    return () => this.loss.delete(listener);
+  }
+
   /** Resolves when the server has seen all that was sent. */
   async flush(): Promise<void> {
     this.outbox.drain();
@@ -193,15 +200,12 @@ export class Link {
     }
   }
 
-  /**
-   * The server connected to says which servers there are when that changes. What only a lost one had, such as consumers
-   * without copies, is gone without a word: whoever listens takes it as if the connection had been lost and come back.
-   */
+  /** The server connected to says which servers there are when that changes. */
   private lookAtServers(): void {
     const there = new Set(this.connection.info?.connect_urls);
     const lost = [...this.servers].some((server) => !there.has(server));
     this.servers = there;
-    if (lost && this.connected) for (const listener of this.listeners) listener(true);
+    if (lost && this.connected) for (const listener of this.loss) listener();
   }
 
   private refused(error: Error): void {

@@ -69,7 +69,8 @@ class NatsBus implements Bus, Store {
   }
 
   onConnection(listener: (connected: boolean) => void): () => void {
-    return this.link.onConnection(listener);
+    const ends = [this.link.onConnection(listener), this.link.onServerLost(() => listener(true))];
+    return () => ends.forEach((end) => end());
   }
 
   async publish(subject: string, body: Body, options: PublishOptions = {}): Promise<PublishAck> {

@@ -67,6 +67,12 @@ export class Puller {
     );
   }
 
+  /** The consumer may be led by another server now, which knows nothing of what was asked for. */
+  pullAgain(): void {
+    this.outstanding = 0;
+    this.pull();
+  }
+
   /** Ends. With `drain` the messages already on their way still come. */
   async end(drain: boolean): Promise<void> {
     if (this.ended) return;
@@ -122,8 +128,7 @@ export class Puller {
     this.heardAt = performance.now();
     try {
       if ((await api.consumer(stream, consumer, LOOK_TIMEOUT_MS)) === undefined) return this.gone();
-      this.outstanding = 0;
-      this.pull();
+      this.pullAgain();
     } catch {
       // It may have lain on a server that is gone.
       this.gone();
