@@ -3,8 +3,7 @@ import { cpuSeconds, Tally, toldOf } from './tally.js';
 import { runInWorkers, runPart, type Part } from './workers.js';
 
 interface Options {
-  first: number;
-  count: number;
+  seeds: readonly number[];
   /** One seed, with its transcript. */
   replay: boolean;
   json: boolean;
@@ -21,16 +20,18 @@ function optionsOf(argv: readonly string[]): Options {
   const value = (name: string) => (argv.includes(name) ? Number(text(name)) : undefined);
   const one = value('--seed');
   const workers = value('--workers');
-  const numbers = [one, workers, value('--from'), value('--seeds'), value('--within')];
+  const also = (text('--also') ?? '').split(',').flatMap((seed) => (seed === '' ? [] : [Number(seed)]));
+  const numbers = [one, workers, value('--from'), value('--seeds'), value('--within'), ...also];
   if (workers === 0 || numbers.some((n) => n !== undefined && !(Number.isSafeInteger(n) && n >= 0))) {
     throw new Error(
-      'usage: sim [--seed N | --seeds COUNT [--from N] [--workers N]] [--within SECONDS] [--first-failure] [--json]',
+      'usage: sim [--seed N | --seeds COUNT [--from N] [--also N,N...] [--workers N]] [--within SECONDS] [--first-failure] [--json]',
     );
   }
   const [index, of] = (text('--part') ?? '').split('/').map(Number);
+  const first = value('--from') ?? 1;
+  const range = Array.from({ length: value('--seeds') ?? 200 }, (_, i) => first + i);
   return {
-    first: one ?? value('--from') ?? 1,
-    count: one === undefined ? (value('--seeds') ?? 200) : 1,
+    seeds: one === undefined ? [...range, ...also] : [one],
     replay: one !== undefined,
     json: argv.includes('--json'),
     withinS: value('--within') ?? Infinity,
@@ -41,9 +42,12 @@ function optionsOf(argv: readonly string[]): Options {
 }
 
 /** The seeds that this process runs, as long as there is time. */
-function* seedsOf({ first, count, part, withinS }: Options, tally: Tally): Generator<number> {
+function* seedsOf({ seeds, part, withinS }: Options, tally: Tally): Generator<number> {
   const { index, of } = part ?? { index: 0, of: 1 };
-  for (let i = index; i < count && tally.forS < withinS; i += of) yield first + i;
+  for (const [i, seed] of seeds.entries()) {
+    if (tally.forS >= withinS) return;
+    if (i % of === index) yield seed;
+  }
 }
 
 async function replay(seed: number, { json }: Options, tally: Tally): Promise<void> {
@@ -61,7 +65,7 @@ async function runHere(options: Options, tally: Tally): Promise<void> {
 }
 
 const options = optionsOf(process.argv.slice(2));
-const tally = new Tally(options.count, options.json);
+const tally = new Tally(options.seeds.length, options.json);
 // Errors are many in a simulation, and few are looked at.
 if (!options.replay) Error.stackTraceLimit = 0;
 if (options.part !== undefined) {

@@ -16,18 +16,21 @@ type Word = { told: Told } | { cpuS: number };
 export async function runInWorkers(
   workers: number,
   tally: Tally,
-  options: { first: number; firstFailure: boolean },
+  options: { seeds: readonly number[]; firstFailure: boolean },
 ): Promise<number> {
   const waiting = new Map<number, Told>();
-  let next = options.first;
+  const order = options.seeds.values();
+  let next = order.next();
   let cpuS = 0;
   const children: ChildProcess[] = [];
   const isOver = () => options.firstFailure && tally.report.failed.length > 0;
   const take = (told: Told) => {
     waiting.set(told.seed, told);
-    for (let due = waiting.get(next); due !== undefined && !isOver(); due = waiting.get(next)) {
-      waiting.delete(next);
-      next += 1;
+    while (next.done !== true && !isOver()) {
+      const due = waiting.get(next.value);
+      if (due === undefined) break;
+      waiting.delete(next.value);
+      next = order.next();
       tally.add(due);
     }
     if (isOver()) for (const child of children) child.kill();
@@ -46,7 +49,10 @@ export async function runInWorkers(
   await Promise.all(all);
   // Time was over: one process came further than the others.
   if (!isOver())
-    for (const told of [...waiting.values()].toSorted((a, b) => a.seed - b.seed)) tally.add(told);
+    for (const seed of options.seeds) {
+      const told = waiting.get(seed);
+      if (told !== undefined) tally.add(told);
+    }
   return cpuS;
 }
 
