@@ -12,6 +12,7 @@ import {
 } from '@skerry/contracts';
 import { clientOf, SERVICES } from '@skerry/local';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { describeRecovery } from './recovery.suite.js';
 import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
 import { httpService, mockService } from './workloads.js';
 
@@ -88,6 +89,8 @@ describe('processes that are killed', () => {
     const [after] = replicasOf(await untilPhase(client, 'leafy', ['running']));
     expect(after?.pid).toBe(before?.pid);
   }, 90_000);
+
+  describeRecovery(() => ({ under, client }));
 
   it('leaves nothing of a site that was removed, and ends nothing before what replaces it is healthy', async () => {
     await client.apply({ documents: [httpService('mover', { replicas: 2 })] });

@@ -16,6 +16,7 @@ import { rebalance } from './commands/rebalance.js';
 import type { Session } from './commands/session.js';
 import { status, watchStatus } from './commands/status.js';
 import { why, type WhyOptions } from './commands/why.js';
+import { addBackupCommands } from './backup-commands.js';
 import { addDatasetCommands } from './dataset-commands.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
 import { amount, moment, percent, several, wholeNumber } from './option-values.js';
@@ -78,6 +79,7 @@ export function makeProgram(
   addQuotaCommands(program, run);
   addAdvise(program, (work) => actHere(program.opts())(work));
   addOperatorCommands(program, run);
+  addBackupCommands(program, (work) => actHere(program.opts())(work));
   return program;
 }
 

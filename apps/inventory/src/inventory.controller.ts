@@ -45,6 +45,7 @@ export class InventoryController {
   @OnChange(BUCKETS.placements, placementsValueSchema)
   placement(change: BucketChange<PlacementsValue>): void {
     this.sites.applyPlacement(change);
+    if (change.kind === 'put' && change.value.kind === 'Epoch') this.hear.term(change.value.term ?? 1);
   }
 
   @OnRequest(HUB.intake, { queue: 'intake' })

@@ -130,6 +130,8 @@ export const epochSchema = z.strictObject({
   kind: z.literal('Epoch'),
   instance: z.string(),
   at: instantSchema,
+  /** The hub's term, raised by each restore: whoever decides next does so in this one or a higher one. Absent: 1. */
+  term: positiveCount.optional(),
 });
 /** What lies in bucket `placements`: a decision for each workload, and who may write them. */
 export const placementsValueSchema = z.discriminatedUnion('kind', [placementSchema, epochSchema]);

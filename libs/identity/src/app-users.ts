@@ -14,6 +14,7 @@ import {
   type BucketName,
   type StreamName,
 } from '@skerry/contracts';
+import { BACKUP, RESTORE } from './backup-users.js';
 import { ownStream, readStream, redeliver } from './stream-grants.js';
 import type { Permissions } from './users.js';
 
@@ -27,6 +28,8 @@ export type AppUser =
   | 'telemetry'
   | 'policy-sys'
   | 'operator'
+  | 'backup'
+  | 'restore'
   | 'admin';
 
 /** The account of a user and what it may say and hear there. */
@@ -178,6 +181,9 @@ export const APP_USERS: Readonly<Record<AppUser, AppGrant>> = {
     },
   },
   operator: { account: 'CLOUD', permissions: OPERATOR },
+  /** `skerry backup create`; and `restore`, whose credentials lie in the safe. */
+  backup: { account: 'CLOUD', permissions: BACKUP },
+  restore: { account: 'CLOUD', permissions: RESTORE },
   /** Everything inside CLOUD: tests, benchmarks, repair. No app runs with it. */
   admin: { account: 'CLOUD', permissions: { pub: ['>'], sub: ['>'] } },
 };

@@ -9,6 +9,7 @@ const LIBS: Readonly<Record<string, readonly string[]>> = {
   client: ['contracts'],
   gazetteer: ['contracts', 'domain'],
   service: ['contracts', 'bus'],
+  backup: ['contracts', 'bus'],
   sim: ['contracts', 'domain', 'bus'],
 };
 

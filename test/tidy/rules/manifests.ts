@@ -9,6 +9,7 @@ const LIB_TAGS: Readonly<Record<string, string>> = {
   client: 'layer:1',
   gazetteer: 'layer:2',
   service: 'layer:2',
+  backup: 'layer:2',
   sim: 'layer:2',
 };
 

@@ -68,15 +68,16 @@ export class Terminal {
     for (const line of table.toString().split('\n')) this.say(line.trimEnd());
   }
 
-  /** Waits for `work`; when it takes longer than 2 s, says what is waited for. */
-  async during<T>(what: string, work: Promise<T>): Promise<T> {
+  /** Waits for `work`; when it takes longer than 2 s, says what is waited for, which may change meanwhile. */
+  async during<T>(what: string | (() => string), work: Promise<T>): Promise<T> {
+    const now = typeof what === 'string' ? () => what : what;
     const began = performance.now();
     const { err } = this.streams;
     let told = false;
     const tell = () => {
       const seconds = Math.round((performance.now() - began) / 1_000);
-      if (err.isTTY) err.write(`\r${what} … ${seconds} s`);
-      else if (!told) err.write(`${what} …\n`);
+      if (err.isTTY) err.write(`\r\u001b[K${now()} … ${seconds} s`);
+      else if (!told) err.write(`${now()} …\n`);
       told = true;
     };
     let every: NodeJS.Timeout | undefined;

@@ -40,6 +40,11 @@ export class HearSite {
     @Inject(BUS) private readonly bus: Bus,
   ) {}
 
+  /** The hub's term, as it lies beside the placements: a restore raises it. */
+  term(term: number): void {
+    this.heartbeats.sawTerm(term);
+  }
+
   /** Notes that a site was heard. */
   heartbeat(message: Message): void {
     const site = this.count(message);

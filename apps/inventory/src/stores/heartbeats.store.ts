@@ -16,12 +16,21 @@ interface Heard {
 export class HeartbeatsStore {
   /** What was said to their pings. */
   readonly leases = new Leases();
-  /** Losses that every site counts from: above all that were told before the hub was restored from a backup. */
-  readonly leastLosses: number;
   private readonly newest = new Map<string, Heard>();
+  private term: number;
 
   constructor(@Inject(CONFIG) { hubTerm }: InventoryConfig) {
-    this.leastLosses = (hubTerm - 1) * SINGLETON_LEASE.perTerm;
+    this.term = hubTerm;
+  }
+
+  /** Losses that every site counts from: above all that were told before the hub was restored from a backup. */
+  get leastLosses(): number {
+    return (this.term - 1) * SINGLETON_LEASE.perTerm;
+  }
+
+  /** The hub's term, as a restore has left it. */
+  sawTerm(term: number): void {
+    this.term = Math.max(this.term, term);
   }
 
   note(site: string, at: number, facts: HeardFacts): void {

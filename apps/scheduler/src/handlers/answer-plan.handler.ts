@@ -23,7 +23,11 @@ export class AnswerPlan {
     const request = parse(planRequestSchema, message.json());
     if (!request.ok) throw new Refusal('malformed', 'not a plan request', { issues: request.issues });
     const { items } = request.value;
-    const on = { snapshot: this.world.snapshot(), now: this.world.clock.now(), term: this.config.hubTerm };
+    const on = {
+      snapshot: this.world.snapshot(),
+      now: this.world.clock.now(),
+      term: this.world.placements.term(this.config.hubTerm),
+    };
     const trial = new Trial(this.world, on);
     try {
       const decided = decideAll(trial, items);

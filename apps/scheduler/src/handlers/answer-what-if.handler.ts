@@ -44,7 +44,11 @@ export class AnswerWhatIf {
     const touched = this.workloadsAt(scenario.site);
     const snapshot = withOwnLedger(this.world.snapshot());
     const sites = changed(snapshot.sites, scenario);
-    const on = { snapshot: { ...snapshot, sites }, now: this.world.clock.now(), term: this.config.hubTerm };
+    const on = {
+      snapshot: { ...snapshot, sites },
+      now: this.world.clock.now(),
+      term: this.world.placements.term(this.config.hubTerm),
+    };
     const trial = new Trial(this.world, on);
     const turns = new Turns();
     const decided = new Map<string, PlanItem>();

@@ -45,7 +45,7 @@ export class PlaceWorkloads {
   /** Takes over: fences earlier instances off, learns all they have committed, then looks at every workload. */
   async start(isActive: () => boolean): Promise<void> {
     this.isActive = isActive;
-    this.fence = await this.world.placements.takeOver(this.config.instance, TAKEOVER_MS);
+    this.fence = await this.world.placements.takeOver(this.config, TAKEOVER_MS);
     this.history.begin(this.fence, this.world.ledger);
     const priorityOf = (key: string) => this.world.workloads.get(key)?.workload.spec.placement.priority ?? 0;
     this.agenda.open(() => this.pump(), priorityOf);
@@ -64,7 +64,11 @@ export class PlaceWorkloads {
   }
 
   private wouldMove(items: readonly PlanItem[]): boolean {
-    const on = { snapshot: this.world.snapshot(), now: this.world.clock.now(), term: this.config.hubTerm };
+    const on = {
+      snapshot: this.world.snapshot(),
+      now: this.world.clock.now(),
+      term: this.world.placements.term(this.config.hubTerm),
+    };
     const trial = new Trial(this.world, on);
     try {
       return items.every((item) => {
@@ -160,7 +164,7 @@ export class PlaceWorkloads {
       const log = this.history.position();
       return { ...input.inputs(), ...(log === undefined ? {} : { log }) };
     };
-    return { ...input, inputs, term: this.config.hubTerm, epoch };
+    return { ...input, inputs, term: this.world.placements.term(this.config.hubTerm), epoch };
   }
 
   /** At the position that its inputs name: nothing was logged in between. */

@@ -34,7 +34,11 @@ export class ProposeMoves {
     const running = this.world.running();
     const snapshot = withOwnLedger(this.world.snapshot());
     const now = this.world.clock.now();
-    const trial = new Trial(this.world, { snapshot, now, term: this.config.hubTerm });
+    const trial = new Trial(this.world, {
+      snapshot,
+      now,
+      term: this.world.placements.term(this.config.hubTerm),
+    });
     const turns = new Turns();
     const items: PlanItem[] = [];
     const search = rebalanceInTurns({ workloads: running, snapshot, now }, { maxMoves });

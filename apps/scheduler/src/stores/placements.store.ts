@@ -24,6 +24,7 @@ export class PlacementsStore {
   /** Of those that wait for an end somewhere, and of some that did. */
   private readonly awaiting = new Set<string>();
   private epochSeen = 0;
+  private termSeen = 1;
   private readonly waiting = new Set<() => void>();
 
   constructor(@Inject(BUS) bus: Bus) {
@@ -34,6 +35,8 @@ export class PlacementsStore {
   apply(change: BucketChange<PlacementsValue>): string | undefined {
     const { key } = change;
     if (key === EPOCH_KEY) {
+      if (change.kind === 'put' && change.value.kind === 'Epoch')
+        this.termSeen = Math.max(this.termSeen, change.value.term ?? 1);
       this.sawEpoch(change.revision);
       return undefined;
     }
@@ -85,12 +88,22 @@ export class PlacementsStore {
     return this.epochSeen;
   }
 
+  /** The hub's term: what a restore has left here, and at least `least`. */
+  term(least: number): number {
+    return Math.max(least, this.termSeen);
+  }
+
   /**
    * Becomes the one who may write: from now on the server refuses every earlier one. Resolves with the fence when all that
    * they have written is known here. Fails with `Conflict` when another instance was faster.
    */
-  async takeOver(instance: string, timeoutMs: number): Promise<number> {
-    const value = { kind: 'Epoch' as const, instance, at: new Date().toISOString() };
+  async takeOver(
+    { instance, hubTerm }: { instance: string; hubTerm: number },
+    timeoutMs: number,
+  ): Promise<number> {
+    const term = this.term(hubTerm);
+    const mark = { kind: 'Epoch' as const, instance, at: new Date().toISOString() };
+    const value = term === 1 ? mark : { ...mark, term };
     const fence = await this.bucket.put(EPOCH_KEY, value, this.epochSeen);
     await this.reached(fence, timeoutMs);
     return fence;

@@ -1,0 +1,238 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Bus, Bucket } from '@skerry/bus';
+import { BUCKETS, bucketStream, EPOCH_KEY, JETSTREAM_API, recordSubject, STREAMS } from '@skerry/contracts';
+import { BackupStore } from './backup-store.js';
+import { createBackup, type CreateOptions } from './create-backup.js';
+import { FolderTarget } from './folder-target.js';
+import type { Manifest } from './manifest.js';
+import { NOUNS } from './nouns.js';
+import { OwnServer } from './own-server.suite.js';
+import { restoreBackup } from './restore-backup.js';
+import { makeKeyText, parseKeyText } from './sealing.js';
+import { verifyBackup } from './verify-backup.js';
+
+const KEYS = 300;
+const CONTROL: CreateOptions = { history: false, datasets: [], jurisdictions: [] };
+const key = () => parseKeyText(makeKeyText(), 'the test');
+
+describe('a backup of a hub', () => {
+  let server: OwnServer;
+  let bus: Bus;
+  let workloads: Bucket<unknown>;
+  let placements: Bucket<unknown>;
+  let store: BackupStore;
+  let place: string;
+  let count = 0;
+
+  beforeAll(async () => {
+    server = await OwnServer.start();
+    bus = server.bus;
+    workloads = bus.bucket(BUCKETS.workloads, (value) => value);
+    placements = bus.bucket(BUCKETS.placements, (value) => value);
+  }, 30_000);
+  afterAll(async () => await server.stop());
+
+  beforeEach(async () => {
+    await wipe();
+    place = join(server.folder, `backups-${(count += 1)}`);
+    store = await BackupStore.open(new FolderTarget(place), key(), { make: true });
+  });
+
+  async function wipe(): Promise<void> {
+    for (const { stream } of NOUNS)
+      if ((await bus.streamState(stream)) !== undefined)
+        await bus.request(JETSTREAM_API.streamDelete(stream), {});
+  }
+
+  async function found(): Promise<void> {
+    for (const bucket of [BUCKETS.workloads, BUCKETS.placements, BUCKETS.datasets, BUCKETS.leases])
+      await bus.ensureBucket(bucket);
+    for (const stream of [STREAMS.CMD, STREAMS.REP, STREAMS.EVT]) await bus.ensureStream(stream);
+    const writes = Array.from({ length: KEYS }, (_, n) => ({ key: `shop.w${n}`, value: { n }, revision: 0 }));
+    await workloads.putAll(writes);
+    await workloads.put('shop.traced', { n: -1 }, 0, { headers: { traceparent: 'abc' } });
+    await workloads.put('shop.gone', {}, 0);
+    await workloads.delete('shop.gone');
+    await placements.put(EPOCH_KEY, { kind: 'Epoch', instance: 's', at: 'now', term: 3 }, 0);
+    await placements.put('shop.w1', { version: { term: 4, generation: 1, revision: 1 } }, 0);
+  }
+
+  async function valuesOf(
+    bucket: Bucket<unknown>,
+  ): Promise<Map<string, { value: unknown; headers: object }>> {
+    const values = new Map<string, { value: unknown; headers: object }>();
+    const following = await bucket.follow((change) => {
+      if (change.kind !== 'put') return;
+      const own = Object.entries(change.headers).filter(([name]) => !name.startsWith('Nats-'));
+      values.set(change.key, { value: change.value, headers: Object.fromEntries(own) });
+    });
+    await following.caughtUp;
+    await following.drain();
+    return values;
+  }
+
+  const filesIn = async (folder: string): Promise<string[]> =>
+    (await readdir(join(place, folder), { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .toSorted();
+
+  const restore = async (manifest: Manifest, force = false) =>
+    await restoreBackup(bus, store, manifest, { force, replicas: 1 });
+
+  it('brings a hub back whose disks are gone, in the next term, with no sequence given twice', async () => {
+    await found();
+    const before = await valuesOf(workloads);
+    const last = (await bus.streamState(bucketStream(BUCKETS.workloads.name)))?.lastSequence ?? 0;
+    const { id } = await createBackup(bus, store, CONTROL);
+    await wipe();
+    const manifest = await store.manifest(id);
+    expect(await restore(manifest)).toMatchObject({ term: 5 });
+    expect(await valuesOf(workloads)).toEqual(before);
+    expect(before.has('shop.gone')).toBe(false);
+    expect(before.get('shop.traced')?.headers).toEqual({ traceparent: 'abc' });
+    expect((await workloads.get('shop.w1'))?.revision).toBeGreaterThan(last + 2 ** 31);
+    expect((await placements.get(EPOCH_KEY))?.value).toMatchObject({ kind: 'Epoch', term: 5 });
+    // Also what is not in it: sites and commands are counted by these.
+    for (const { stream } of NOUNS)
+      expect((await bus.streamState(stream))?.lastSequence).toBeGreaterThan(2 ** 31);
+    expect((await bus.streamState(STREAMS.EVT.name))?.messages).toBe(0);
+    // A second loss: the term goes on.
+    expect((await createBackup(bus, store, CONTROL)).term).toBe(5);
+  }, 20_000);
+
+  it('takes room only for what changed since the last one', async () => {
+    await found();
+    const first = await createBackup(bus, store, CONTROL);
+    expect((await createBackup(bus, store, CONTROL)).added).toEqual({ chunks: 0, bytes: 0 });
+    await workloads.set('shop.w7', { n: 'changed' });
+    const third = await createBackup(bus, store, CONTROL);
+    expect(first.added.chunks).toBeGreaterThan(3);
+    expect(third.added.chunks).toBe(1);
+    expect(await store.ids()).toHaveLength(3);
+    await verifyBackup(store, await store.manifest(first.id));
+    await wipe();
+    await restore(await store.manifest(first.id));
+    expect((await workloads.get('shop.w7'))?.value).toEqual({ n: 7 });
+  }, 20_000);
+
+  it('is of one moment, also while it is written to', async () => {
+    await found();
+    const writing = new AbortController();
+    const pairs = (async () => {
+      for (let n = 1; !writing.signal.aborted; n += 1) {
+        await workloads.set('shop.first', { n });
+        await workloads.set('shop.second', { n });
+        await new Promise((go) => setTimeout(go, 2));
+      }
+    })();
+    const made: Manifest[] = [];
+    for (let n = 0; n < 5; n += 1) made.push(await createBackup(bus, store, CONTROL));
+    writing.abort();
+    await pairs;
+    for (const { parts } of made) {
+      const part = parts.find(({ name }) => name === 'workloads');
+      const chunks = await Promise.all((part?.chunks ?? []).map(async (name) => await store.chunk(name)));
+      const numbers = new Map<string, number>();
+      for (const entry of chunks.flatMap((chunk) => (typeof chunk === 'string' ? [] : chunk))) {
+        expect(entry.sequence).toBeLessThanOrEqual(part?.sequence ?? 0);
+        numbers.set(entry.subject, JSON.parse(Buffer.from(entry.body).toString()).n);
+      }
+      expect(numbers.size).toBeGreaterThanOrEqual(KEYS + 1);
+      const [first = 0, second = 0] = ['first', 'second'].map((k) => numbers.get(`$KV.workloads.shop.${k}`));
+      expect([0, 1]).toContain(first - second);
+    }
+  }, 20_000);
+
+  it('names what is damaged or missing, and is then not restored at all', async () => {
+    await found();
+    const { id } = await createBackup(bus, store, CONTROL);
+    const manifest = await store.manifest(id);
+    const [one = '', two = ''] = manifest.parts.find(({ name }) => name === 'workloads')?.chunks ?? [];
+    const pathTo = (name: string) => join(place, 'chunks', name.slice(0, 2), name);
+    const bytes = await readFile(pathTo(one));
+    bytes[40] = (bytes[40] ?? 0) ^ 1;
+    await writeFile(pathTo(one), bytes);
+    await rm(pathTo(two));
+    const lines = [
+      `workloads: chunks/${one.slice(0, 2)}/${one} is damaged`,
+      `workloads: chunks/${two.slice(0, 2)}/${two} is missing`,
+    ];
+    await expect(verifyBackup(store, manifest)).rejects.toMatchObject({ lines });
+    await wipe();
+    await expect(restore(manifest)).rejects.toMatchObject({ lines });
+    expect(await bus.streamState(bucketStream(BUCKETS.workloads.name))).toBeUndefined();
+    const [list = ''] = await filesIn('backups');
+    await writeFile(list, 'nothing');
+    await expect(store.manifest(id)).rejects.toThrow(`backup ${id} is damaged`);
+  }, 20_000);
+
+  it('goes into no hub that holds something, unless forced, and into none where services run', async () => {
+    await found();
+    const manifest = await createBackup(bus, store, CONTROL);
+    await workloads.set('shop.w7', { n: 'changed' });
+    await expect(restore(manifest)).rejects.toMatchObject({
+      message: 'this hub is not empty',
+      lines: expect.arrayContaining([expect.stringMatching(/^workloads: 30\d messages$/)]),
+    });
+    const lease = bus.lease('scheduler', 'somebody');
+    await new Promise<void>((held) => lease.run({ onAcquired: () => held(), onLost: () => undefined }));
+    await expect(restore(manifest, true)).rejects.toThrow('services run on this hub: scheduler');
+    await lease.release();
+    await restore(manifest, true);
+    expect((await workloads.get('shop.w7'))?.value).toEqual({ n: 7 });
+  }, 20_000);
+
+  it('is read by nobody without its key', async () => {
+    await found();
+    await createBackup(bus, store, CONTROL);
+    await expect(BackupStore.open(new FolderTarget(place), key())).rejects.toThrow('made with another key');
+    for (const file of [...(await filesIn('backups')), ...(await filesIn('chunks'))])
+      expect((await readFile(file)).includes('shop')).toBe(false);
+  }, 20_000);
+
+  it('holds what the chosen datasets hold, and nothing of those that may not rest there', async () => {
+    await found();
+    const datasets = bus.bucket<unknown>(BUCKETS.datasets, (value) => value);
+    for (const name of ['cart', 'law', 'old']) await datasets.put(`shop.${name}`, dataset(name), 0);
+    for (const name of ['cart', 'law', 'old', 'cart-2'])
+      await bus.publish(recordSubject({ project: 'shop', name }, 'one.0000000000000001', 'k'), { name });
+    const all = await createBackup(bus, store, { ...CONTROL, datasets: 'all' });
+    expect(all).toMatchObject({ datasets: ['shop/cart'], leftOut: [{ dataset: 'shop/law' }] });
+    const inEu = { ...CONTROL, jurisdictions: ['eu'] };
+    expect((await createBackup(bus, store, { ...inEu, datasets: 'all' })).datasets).toEqual([
+      'shop/cart',
+      'shop/law',
+    ]);
+    await expect(createBackup(bus, store, { ...CONTROL, datasets: ['shop/law'] })).rejects.toMatchObject({
+      lines: [expect.stringContaining('shop/law: it has a residency rule')],
+    });
+    await expect(createBackup(bus, store, { ...inEu, datasets: ['shop/none'] })).rejects.toThrow('shop/none');
+    await wipe();
+    expect(await restore(all)).toMatchObject({
+      nouns: expect.arrayContaining([{ name: 'REP', entries: 1 }]),
+    });
+  }, 20_000);
+});
+
+function dataset(name: string): object {
+  const at = '2026-01-01T00:00:00.000Z';
+  const residency = name === 'law' ? { residency: { stay: ['eu'] } } : {};
+  return {
+    kind: 'Dataset',
+    project: 'shop',
+    name,
+    labels: {},
+    generation: 1,
+    specDigest: `sha256:${'0'.repeat(64)}`,
+    removed: name === 'old',
+    createdAt: at,
+    updatedAt: at,
+    requestId: 'request-1',
+    commandSequence: 1,
+    incarnation: 1,
+    spec: { type: 'keyvalue', ...residency },
+  };
+}

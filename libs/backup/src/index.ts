@@ -1,0 +1,10 @@
+export { BackupStore } from './backup-store.js';
+export { createBackup, type CreateOptions } from './create-backup.js';
+export type { Manifest, NounPart } from './manifest.js';
+export { NOUNS } from './nouns.js';
+export { openTarget } from './open-target.js';
+export { restoreBackup, type Restored, type RestoreOptions } from './restore-backup.js';
+export { makeKeyText, parseKeyText } from './sealing.js';
+export type { Target } from './target.js';
+export { BackupTrouble } from './trouble.js';
+export { verifyBackup, type Verified } from './verify-backup.js';

@@ -1,0 +1,42 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectBus, type Bus } from '@skerry/bus';
+import { findNatsServer } from '@skerry/nats-server';
+
+/** A nats-server of the test's own with a bus to it; `folder` is the test's to write to. */
+export class OwnServer {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly bus: Bus,
+    readonly folder: string,
+  ) {}
+
+  static async start(): Promise<OwnServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'skerry-backup-'));
+    const port = await freePort();
+    const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', join(folder, 'js')];
+    const child = spawn(await findNatsServer(), args, { stdio: 'ignore' });
+    const bus = await connectBus({ servers: [`127.0.0.1:${port}`], name: 'test' });
+    return new OwnServer(child, bus, folder);
+  }
+
+  async stop(): Promise<void> {
+    await this.bus.close();
+    const ended = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGKILL');
+    await ended;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}

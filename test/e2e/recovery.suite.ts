@@ -1,0 +1,167 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { SkerryClient } from '@skerry/client';
+import { BUCKETS, bucketStream, type Replica } from '@skerry/contracts';
+import { eventually, type CloudUnderTest } from './cloud-under-test.js';
+import { runSkerry, type CommandResult } from './skerry-command.js';
+import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
+import { httpService } from './workloads.js';
+
+/** Cases for a cloud that somebody else has started: the hub's disks are gone, and what becomes of the sites. */
+export function describeRecovery(cloud: () => { under: CloudUnderTest; client: SkerryClient }): void {
+  describe('the disks of the hub are gone', () => {
+    let place: string;
+    let keyFile: string;
+    const skerry = async (...args: string[]): Promise<CommandResult> =>
+      await runSkerry(cloud().under, ['backup', ...args], {
+        SKERRY_BACKUP_KEY_FILE: keyFile,
+        SKERRY_BACKUP_PLACE: place,
+      });
+    beforeAll(async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'skerry-backup-'));
+      [place, keyFile] = [join(folder, 'backups'), join(folder, 'key')];
+    });
+    afterAll(async () => await rm(join(place, '..'), { recursive: true, force: true }));
+
+    it('restored, it has all that was backed up, sites come back, and nothing restarts', async () => {
+      const { under, client } = cloud();
+      expect(await skerry('key', keyFile)).toMatchObject({ code: 0 });
+      await client.apply({ documents: [httpService('kept', { replicas: 2 }), keyvalue('orders')] });
+      const before = replicasOf(await untilPhase(client, 'kept', ['running']));
+      await write(client, 'before', 'one');
+
+      const created = await skerry('create', '--datasets', '--json');
+      expect({ ...created, stdout: '' }).toMatchObject({ code: 0 });
+      const again = await skerry('create', '--datasets', '--json');
+      expect(bytesAdded(again.stdout)).toBeLessThan(bytesAdded(created.stdout) / 2);
+      expect(await skerry('verify')).toMatchObject({ code: 0, stdout: expect.stringContaining('is whole') });
+      const full = await skerry('restore');
+      expect(full).toMatchObject({ code: 1, stderr: expect.stringContaining('services run on this hub') });
+
+      // What the backup does not know.
+      await client.apply({ documents: [httpService('late', { site: 'one' })] });
+      const [late] = replicasOf(await untilPhase(client, 'late', ['running']));
+      await write(client, 'after', 'one');
+
+      await loseDisks(under);
+      const sequence = async () =>
+        (await under.admin.streamState(bucketStream(BUCKETS.workloads.name)))?.lastSequence ?? 0;
+      const restored = await skerry('restore', '--json');
+      expect(restored).toMatchObject({ code: 0, stdout: expect.stringContaining('"term":2') });
+      expect(await sequence()).toBeGreaterThan(2 ** 32);
+      expect(await skerry('restore')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('this hub is not empty'),
+      });
+      await startServices(under);
+
+      await eventually(async () => ((await allReady(client)) ? true : undefined), {
+        withinMs: 40_000,
+        what: 'all sites are ready',
+      });
+      const version = await eventually(
+        async () => {
+          const { placement } = await client.workload('test', 'kept');
+          return placement?.version.term === 2 ? placement.version : undefined;
+        },
+        { withinMs: 20_000, what: 'a placement of term 2' },
+      );
+      expect(version.generation).toBe(1);
+      const acknowledged = await eventually(
+        async () => {
+          const status = (await client.workload('test', 'kept')).status;
+          const replicas = status === undefined ? [] : replicasOf(status);
+          return status?.phase === 'running' && replicas.length === 2 ? replicas : undefined;
+        },
+        { withinMs: 20_000, what: 'what was kept runs' },
+      );
+      expect(processesOf(acknowledged)).toEqual(processesOf(before));
+      for (const replica of before) expect(await pidAt(replica)).toBe(replica.pid);
+
+      // The site holds on to what the hub does not know, and applied again it is the same process.
+      if (late === undefined) throw new Error('no replica of late');
+      expect(await pidAt(late)).toBe(late.pid);
+      await client.apply({ documents: [httpService('late', { site: 'one' })] });
+      const adopted = replicasOf(await untilPhase(client, 'late', ['running']));
+      expect(processesOf(adopted)).toEqual(processesOf([late]));
+
+      for (const site of ['one', 'two'])
+        for (const key of ['before', 'after']) await reads(client, { site, key });
+      await write(client, 'since', 'two');
+      await reads(client, { site: 'one', key: 'since' });
+    }, 180_000);
+
+    it('a damaged chunk is named, and a damaged backup is not restored', async () => {
+      const chunks = (await readdir(join(place, 'chunks'), { recursive: true, withFileTypes: true })).filter(
+        (entry) => entry.isFile(),
+      );
+      for (const { parentPath, name } of chunks) await writeFile(join(parentPath, name), 'damaged');
+      const verified = await skerry('verify');
+      expect(verified.code).toBe(1);
+      expect(verified.stderr).toMatch(
+        /cannot be restored[^]*workloads: chunks\/[0-9a-f]{2}\/[0-9a-f]{64} is damaged/,
+      );
+      expect((await skerry('restore', '--force')).stderr).toContain('cannot be restored');
+    });
+  });
+}
+
+const keyvalue = (name: string) => ({
+  apiVersion: 'skerry/v1',
+  kind: 'Dataset',
+  metadata: { name, project: 'test' },
+  spec: { type: 'keyvalue' },
+});
+
+const SERVICES = ['api', 'telemetry', 'replicator', 'scheduler', 'inventory', 'policy'] as const;
+
+/** Everything of the control plane is killed, and its server loses all that it had: streams and accounts. */
+async function loseDisks({ cloud }: CloudUnderTest): Promise<void> {
+  const names = cloud.supervisor.names().filter((name) => SERVICES.some((s) => name.startsWith(s)));
+  await Promise.all([...names, 'hub'].map((name) => cloud.supervisor.stop(name, 'SIGKILL')));
+  for (const folder of ['jetstream', 'accounts'])
+    await rm(join(cloud.paths.hubServer('hub'), folder), { recursive: true });
+  cloud.startHub();
+}
+
+async function startServices({ cloud }: CloudUnderTest): Promise<void> {
+  for (const app of SERVICES.toReversed()) await cloud.startService(app);
+  await cloud.ready([...SERVICES]);
+}
+
+async function allReady(client: SkerryClient): Promise<boolean> {
+  return (await client.sites()).every(({ state }) => state?.phase === 'ready');
+}
+
+function bytesAdded(stdout: string): number {
+  const { added }: { added: { bytes: number } } = JSON.parse(stdout);
+  return added.bytes;
+}
+
+const processesOf = (replicas: readonly Replica[]) =>
+  replicas.map(({ id, pid, restarts }) => ({ id, pid, restarts })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+
+async function pidAt({ addresses }: Replica): Promise<number> {
+  return (await whoAnswers(addresses['http'])).pid;
+}
+
+const orders = { project: 'test', name: 'orders' };
+
+async function write(client: SkerryClient, key: string, site: string): Promise<void> {
+  await eventually(
+    async () => await client.askDataset({ verb: 'put', ...orders, key, value: key }, { site }),
+    { withinMs: 20_000, what: `write ${key} at ${site}` },
+  );
+}
+
+async function reads(client: SkerryClient, { site, key }: { site: string; key: string }): Promise<void> {
+  await eventually(
+    async () => {
+      const answer = await client.askDataset({ verb: 'get', ...orders, key }, { site });
+      return JSON.stringify(answer).includes(`"value":"${key}"`) ? true : undefined;
+    },
+    { withinMs: 20_000, what: `${key} is read at ${site}` },
+  );
+}
