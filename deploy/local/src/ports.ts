@@ -4,8 +4,11 @@ import { connect, createServer } from 'node:net';
 /** The first of the ports a local cloud takes: api, hub for clients, hub for sites, hub's monitoring, join endpoint. */
 export const FIRST_PORT = 7_420;
 
-/** Below what Linux gives to outgoing connections, which could take a port between now and its use, and below the replicas'. */
-const RANGE = { from: 10_000, to: 20_000 };
+/**
+ * Below what Linux gives to outgoing connections, which could take a port between now and its use, and below the replicas'.
+ * Above 10080, which `fetch` and browsers refuse to connect to (https://fetch.spec.whatwg.org/#port-blocking).
+ */
+const RANGE = { from: 10_081, to: 20_000 };
 
 /** A port that is free now on `host`. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
