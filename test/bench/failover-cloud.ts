@@ -3,6 +3,7 @@ import type { SkerryClient } from '@skerry/client';
 import { startCloud, plainSite, type CloudUnderTest } from '../e2e/cloud-under-test.js';
 import { endable } from './failover-ends.js';
 import { SiteLab, type Cut } from '../e2e/site-lab.js';
+import { withClock } from '../e2e/wrong-clock.js';
 import { Timeline } from './failover-timeline.js';
 
 const READY_MS = 90_000;
@@ -30,12 +31,9 @@ const ENV = { SKERRY_MOVES_A_MINUTE: '1000000', SKERRY_LOSS_WINDOW_MS: '0' };
 const CLOCKS_OFF_MS = [2_000, 0, -2_000];
 
 /** Runs an agent with another time of day. Its server keeps the machine's: Linux has one for all namespaces. */
-function withClock(spec: ProcessSpec, index: number): ProcessSpec {
+function withOwnClock(spec: ProcessSpec, index: number): ProcessSpec {
   const offMs = CLOCKS_OFF_MS[index % CLOCKS_OFF_MS.length] ?? 0;
-  if (offMs === 0 || !AGENT.test(spec.name)) return spec;
-  const code = `const D=Date;globalThis.Date=class extends D{constructor(...a){if(a.length)super(...a);else super(D.now()+(${offMs}))}static now(){return D.now()+(${offMs})}}`;
-  const option = `--import=data:text/javascript,${encodeURIComponent(code)}`;
-  return { ...spec, env: { ...spec.env, NODE_OPTIONS: option } };
+  return offMs === 0 || !AGENT.test(spec.name) ? spec : withClock(spec, offMs);
 }
 
 export const describeBreak = (b: Break): string => (b.kind === 'cut' ? `cut ${b.which}` : b.kind);
@@ -55,7 +53,7 @@ export class BreakableCloud {
     try {
       const { hubAddress: listen } = lab;
       const siteProcess: typeof lab.siteProcess = (site, spec) =>
-        lab.siteProcess(site, withClock(spec, sites.indexOf(site)));
+        lab.siteProcess(site, withOwnClock(spec, sites.indexOf(site)));
       const descriptions = sites.map((name) => plainSite(name));
       const under = await startCloud({
         sites: descriptions,

@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
@@ -8,10 +9,13 @@ import { z } from 'zod';
 import { LeafAttacker } from '../bus/leaf-attacker.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
+import { keyvalueSuite } from './keyvalue.suite.js';
 import { SiteLab } from './site-lab.js';
 import { runSkerry } from './skerry-command.js';
+import { SmallDisk } from './small-disk.js';
 import { untilPhase } from './statuses.js';
 import { httpService } from './workloads.js';
+import { withClock } from './wrong-clock.js';
 
 const SITES = ['one', 'two', 'far'];
 const CONVERGED_MS = 10_000;
@@ -19,18 +23,26 @@ const CONVERGED_MS = 10_000;
 const WRITES = 200;
 const SHARED_KEYS = 20;
 const KILLED_WRITES = 200;
+const FAR_AHEAD_MS = 2_000;
+const FAR_DISK_MIB = 64;
 const parsedEntry = z.looseObject({ entry: z.looseObject({ number: z.number() }) });
 
 const maybe = mayMakeNamespaces() ? describe : describe.skip;
 
 maybe('datasets at three sites, one of them abroad', () => {
   let lab: SiteLab;
+  let home: string;
+  let farDisk: SmallDisk;
   let under: CloudUnderTest;
   let client: SkerryClient;
   beforeAll(async () => {
     lab = await SiteLab.make();
     const sites = SITES.map((name) => plainSite(name, name === 'far' ? { jurisdictions: ['us'] } : {}));
-    under = await startCloud({ sites, siteProcess: lab.siteProcess, listen: lab.hubAddress });
+    home = await mkdtemp(join(tmpdir(), 'skerry-datasets-'));
+    farDisk = await SmallDisk.mount(join(home, 'sites', 'far', 'state', 'datasets'), FAR_DISK_MIB);
+    const siteProcess: typeof lab.siteProcess = (site, spec) =>
+      lab.siteProcess(site, spec.name === 'agent-far' ? withClock(spec, FAR_AHEAD_MS) : spec);
+    under = await startCloud({ home, sites, siteProcess, listen: lab.hubAddress });
     client = await clientOf(under.cloud);
     await eventually(
       async () => ((await client.sites()).every((s) => s.state?.phase === 'ready') ? true : undefined),
@@ -53,6 +65,8 @@ maybe('datasets at three sites, one of them abroad', () => {
   afterAll(async () => {
     await under?.end();
     lab?.remove();
+    farDisk?.unmount();
+    await rm(home, { recursive: true, force: true });
   }, 60_000);
 
   it('what is written at one is read at the others', async () => {
@@ -149,7 +163,7 @@ maybe('datasets at three sites, one of them abroad', () => {
     }
   }, 60_000);
 
-  it('goes on where it was after agent, replicator and the server of a site are killed with writes under way', async () => {
+  it('goes on where it was after agent, replicator and both servers are killed with writes under way', async () => {
     const before = (await at('one').get('hits', 'killed')).status;
     expect(before).toBe(404);
     let acknowledged = 0;
@@ -158,6 +172,7 @@ maybe('datasets at three sites, one of them abroad', () => {
         if (n === 20) kill('agent-one');
         if (n === 40) kill('replicator');
         if (n === 60) kill('leaf-one');
+        if (n === 80) kill('hub');
         // An endpoint that is away has acknowledged nothing; whether it counted is then not known, so nothing is tried again.
         const done = await at('one')
           .post('hits', 'killed', { count: 1 })
@@ -257,6 +272,14 @@ maybe('datasets at three sites, one of them abroad', () => {
     expect(list).toEqual({ entries: [] });
   }, 30_000);
 
+  keyvalueSuite(() => ({ under, client, lab, farDisk, skerry, call: callAt, make: makeDataset }));
+
+  async function makeDataset(name: string, spec: object): Promise<void> {
+    const document = everywhere(name, 'newest');
+    await client.apply({ documents: [{ ...document, spec: { ...document.spec, ...spec } }] });
+    await copiesAt(name, SITES);
+  }
+
   function kill(name: string): void {
     const pid = under.cloud.supervisor.pid(name);
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
@@ -264,13 +287,7 @@ maybe('datasets at three sites, one of them abroad', () => {
 
   /** What a replica at a site sees, by the endpoint of its agent: also when the site is cut off. */
   function at(site: string) {
-    const call = async (path: string, init: RequestInit = {}) => {
-      const { url, token } = await doorOf(site);
-      const headers = { authorization: `Bearer ${token}` };
-      const response = await fetch(`${url}/v1/data/${path}`, { ...init, headers });
-      const body: unknown = await response.json();
-      return { status: response.status, body };
-    };
+    const call = async (path: string, init?: RequestInit) => await callAt(site, path, init);
     return {
       get: async (name: string, key: string) => await call(`${name}/${key}`),
       put: async (name: string, key: string, value: string) => {
@@ -281,6 +298,14 @@ maybe('datasets at three sites, one of them abroad', () => {
         expect(answer).toMatchObject({ status: 200 });
       },
     };
+  }
+
+  async function callAt(site: string, path: string, init: RequestInit = {}) {
+    const { url, token } = await doorOf(site);
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await fetch(`${url}/v1/data/${path}`, { ...init, headers });
+    const body: unknown = await response.json();
+    return { status: response.status, body };
   }
 
   async function writeMany(site: string): Promise<{ acknowledged: number }> {

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { CloudUnderTest } from './cloud-under-test.js';
 
-const CLI = resolve(import.meta.dirname, '..', '..', 'apps', 'cli', 'dist', 'main.js');
+/** The command line's program. */
+export const CLI = resolve(import.meta.dirname, '..', '..', 'apps', 'cli', 'dist', 'main.js');
 const TIMEOUT_MS = 60_000;
 
 export interface CommandResult {

@@ -1,3 +1,4 @@
+export { Copies } from './datasets/copies.js';
 export { NodeAgent } from './node-agent.js';
 export { siteFileSchema, type SiteFile } from './site-file.js';
 export { Uplink } from './uplink.js';

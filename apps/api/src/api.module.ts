@@ -14,6 +14,7 @@ import { ShowUpgrade } from './handlers/show-upgrade.js';
 import { ReportSite } from './handlers/report-site.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { SiteProposals } from './handlers/site-proposals.js';
+import { TellDatasetLag } from './handlers/tell-dataset-lag.js';
 import { WatchStatus } from './handlers/watch-status.js';
 import { WorkloadViews } from './handlers/workload-view.js';
 import { HearingController } from './hearing.controller.js';
@@ -58,6 +59,7 @@ import { WorkloadsController } from './workloads.controller.js';
     AskHub,
     AskQuotas,
     AskDatasets,
+    TellDatasetLag,
     DatasetsStore,
     SendCommand,
     ApplyDocuments,

@@ -1,4 +1,7 @@
 import { Option, type Command } from 'commander';
+import { copyDataset, type CopyDatasetOptions } from './commands/dataset-copy.js';
+import { listConflicts, showLag } from './commands/dataset-lag.js';
+import { verifyDataset } from './commands/dataset-verify.js';
 import {
   getKey,
   listDatasets,
@@ -9,10 +12,12 @@ import {
   type AtSite,
   type PutOptions,
 } from './commands/datasets.js';
-import { several, signedNumber } from './option-values.js';
+import { duration, several, signedNumber } from './option-values.js';
 import type { Act } from './program.js';
 
 const at = () => new Option('--at <site>', 'at this site; default: one that has a copy and is ready');
+
+const VERIFY_MS = 20_000;
 
 /** `skerry data …`. */
 export function addDatasetCommands(program: Command, run: Act): void {
@@ -37,7 +42,7 @@ export function addDatasetCommands(program: Command, run: Act): void {
     .option('--add <element>', 'into a set; may be repeated', several)
     .option('--remove <element>', 'out of a set; may be repeated', several)
     .option('--delete', 'the key goes')
-    .option('--context <text>', 'as `get --json` gave it: replaces what was seen then')
+    .option('--seen <context>', 'the context that `get --json` gave: replaces what was seen then')
     .addOption(at())
     .action((name: string, key: string, value: string | undefined, o: PutOptions) =>
       run((s) => putKey(s, [name, key, value], o)),
@@ -51,6 +56,27 @@ export function addDatasetCommands(program: Command, run: Act): void {
     .command('where <dataset>')
     .description('every copy, how it stands, and which rule allows it')
     .action((name: string) => run((s) => whereIs(s, name)));
+  data
+    .command('lag <dataset>')
+    .description('how far each copy is behind, in records and in time')
+    .action((name: string) => run((s) => showLag(s, name)));
+  data
+    .command('conflicts <dataset>')
+    .description('keys that hold several values, and who wrote each (conflicts: keep-both)')
+    .addOption(at())
+    .action((name: string, o: AtSite) => run((s) => listConflicts(s, name, o)));
+  data
+    .command('verify <dataset>')
+    .description('whether all copies hold the same; ends with 1 when they differ with nothing under way')
+    .option('--timeout <time>', 'how long to wait until nothing is under way', duration, VERIFY_MS)
+    .action((name: string, o: { timeout: number }) => run((s) => verifyDataset(s, name, o)));
+  data
+    .command('copy <dataset>')
+    .description('all keys into a file, one JSON object a line; or such a file into a dataset, key by key')
+    .option('--to <file>', 'write there; - is the standard output')
+    .option('--from <file>', 'put what is in there; - is the standard input; counters are added to')
+    .addOption(at())
+    .action((name: string, o: CopyDatasetOptions) => run((s) => copyDataset(s, name, o)));
   data
     .command('rm <dataset>')
     .description('the dataset and all its records, everywhere')

@@ -10,6 +10,7 @@ import { GiveCopies } from './handlers/give-copies.handler.js';
 import { HearReports } from './handlers/hear-reports.handler.js';
 import { GuardDownlink } from './handlers/guard-downlink.handler.js';
 import { TakeRecords } from './handlers/take-records.handler.js';
+import { TellLag } from './handlers/tell-lag.handler.js';
 import { TendSites } from './handlers/tend-sites.handler.js';
 import { ReplicatorController } from './replicator.controller.js';
 import { AccessRulesStore } from './stores/access-rules.store.js';
@@ -34,7 +35,7 @@ const STORES = [
   WantedStore,
 ];
 /** What keeps datasets in step. */
-const DATASETS = [DatasetWriters, CopiesStore, RecordsStore, GiveCopies, TakeRecords];
+const DATASETS = [DatasetWriters, CopiesStore, RecordsStore, GiveCopies, TakeRecords, TellLag];
 
 @Module({
   controllers: [ReplicatorController, DatasetsController],

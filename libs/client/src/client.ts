@@ -8,6 +8,8 @@ import {
   type DatasetAnswer,
   datasetAnswerSchema,
   datasetListSchema,
+  type DatasetLag,
+  datasetLagSchema,
   type DatasetOperation,
   type DatasetWhere,
   datasetWhereSchema,
@@ -247,6 +249,11 @@ export class SkerryClient {
   /** Where a dataset's copies are, by which rule, and how each stands. */
   async datasetWhere(project: string, name: string): Promise<DatasetWhere> {
     return this.value(await this.transport.call(get(datasetPath(project, name)), datasetWhereSchema));
+  }
+
+  /** How far each of its copies is behind, in records and in time. */
+  async datasetLag(project: string, name: string): Promise<DatasetLag> {
+    return this.value(await this.transport.call(get(`${datasetPath(project, name)}/lag`), datasetLagSchema));
   }
 
   /** Removes a dataset with all its records, everywhere. */

@@ -255,6 +255,7 @@ function requests(): Channel[] {
     ask('why', RPC.why, 'api', 'WhyRequest', 'Why'),
     ask('what if', RPC.whatIf, 'api', 'WhatIfBody', 'Plan'),
     ask('move', RPC.move, 'api', 'MoveRequest', 'Plan'),
+    ask('behind', RPC.behind, 'api', 'BehindRequest', 'BehindAnswer'),
     ask('status', RPC.status, 'api', 'WorkloadRef', 'Status'),
     ask('status list', RPC.statusList, 'api', 'StatusListRequest', 'StatusListAnswer'),
     ask('admit', RPC.admit, 'api', 'AdmitRequest', 'AdmitAnswer'),

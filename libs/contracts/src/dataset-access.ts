@@ -19,6 +19,10 @@ export const datasetOperationSchema = z.discriminatedUnion('verb', [
     /** The key after which the page begins. */
     after: z.string().max(LIMITS.datasetKeyChars).optional(),
     limit: z.number().int().min(1).max(LIMITS.datasetKeysPerPage).default(100),
+    /** Only keys with several values, each with the site that wrote it. An older agent lists all. */
+    conflicting: z.boolean().optional(),
+    /** Only keys of this range of the digest. An older agent lists all. */
+    range: z.number().int().min(0).max(255).optional(),
   }),
   z.strictObject({ verb: z.literal('get'), ...ref, key: datasetKeySchema }),
   z.strictObject({
@@ -54,7 +58,8 @@ export const datasetOperationSchema = z.discriminatedUnion('verb', [
     since: z.string().max(64).optional(),
     waitMs: z.number().int().min(0).max(LIMITS.watchWaitMs).default(LIMITS.watchWaitMs),
   }),
-  z.strictObject({ verb: z.literal('state'), ...ref }),
+  /** With `ranges` the digests of the ranges of its keys too. */
+  z.strictObject({ verb: z.literal('state'), ...ref, ranges: z.boolean().optional() }),
 ]);
 export type DatasetOperation = z.infer<typeof datasetOperationSchema>;
 
@@ -64,6 +69,8 @@ export const datasetEntrySchema = z.strictObject({
   value: z.string().optional(),
   /** Of `keep-both`: more than one when sites wrote without knowing of each other. */
   values: z.array(z.string()).optional(),
+  /** The same with who wrote each, where that was asked for. */
+  siblings: z.array(z.strictObject({ site: nameSchema, at: instantSchema, value: z.string() })).optional(),
   number: z.number().int().optional(),
   elements: z.array(z.string()).optional(),
   context: z.string().optional(),
@@ -82,6 +89,10 @@ export const copyStateSchema = z.strictObject({
   /** Where it is in the hub's stream, and how many of its own writes the hub has not got. */
   cursor: count,
   unsent: count,
+  /** Since when the oldest of them waits, to a second. */
+  unsentSince: instantSchema.optional(),
+  /** 256 digests of the keys by range, where they were asked for. */
+  ranges: z.array(z.string().max(16)).max(256).optional(),
   /** Since when this copy is there. */
   since: instantSchema,
   trouble: z.string().optional(),
@@ -138,6 +149,40 @@ export const datasetWhereSchema = z.strictObject({
   without: z.array(z.strictObject({ site: nameSchema, why: z.string() })),
 });
 export type DatasetWhere = z.infer<typeof datasetWhereSchema>;
+
+/** `RPC.behind`, answered by the active replicator: how much of a dataset lies at the hub behind each of these places. */
+export const behindRequestSchema = z.strictObject({
+  ...ref,
+  after: z.array(count).max(LIMITS.sitesPerHub),
+});
+export type BehindRequest = z.infer<typeof behindRequestSchema>;
+export const behindAnswerSchema = z.strictObject({
+  /** Sequence of the dataset's newest record. */
+  head: count,
+  /** `since`: when the first of these records came to the hub. */
+  places: z.array(z.strictObject({ after: count, records: count, since: instantSchema.optional() })),
+});
+export type BehindAnswer = z.infer<typeof behindAnswerSchema>;
+
+/** How far each copy of a dataset is behind the hub, and the hub behind it. */
+export const datasetLagSchema = z.strictObject({
+  dataset: z.strictObject(ref),
+  head: count,
+  sites: z.array(
+    z.strictObject({
+      site: nameSchema,
+      /** Records that the hub has and the copy has not, and for how long the hub has had the first of them. */
+      records: count.optional(),
+      behindMs: count.optional(),
+      /** Writes of the site that the hub has not got, and for how long the oldest waits. */
+      unsent: count.optional(),
+      unsentMs: count.optional(),
+      /** Why nothing is known of it, or what is wrong with it. */
+      problem: z.string().optional(),
+    }),
+  ),
+});
+export type DatasetLag = z.infer<typeof datasetLagSchema>;
 
 /** Every dataset that is not removed. */
 export const datasetListSchema = z.array(datasetSchema);

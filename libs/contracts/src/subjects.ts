@@ -121,6 +121,8 @@ export const RPC = {
   whatIf: 'skerry.rpc.scheduler.whatif',
   /** Makes the moves of a rebalance; answered by the active scheduler alone. */
   move: 'skerry.rpc.scheduler.move',
+  /** How much of a dataset lies at the hub behind given places; answered by the active replicator alone. */
+  behind: 'skerry.rpc.replicator.behind',
   status: 'skerry.rpc.telemetry.status',
   statusList: 'skerry.rpc.telemetry.list',
   /** What an apply would be, decided but not committed. */

@@ -124,6 +124,8 @@ const REPLICATOR: Duties = {
     JETSTREAM_API.durableCreate(STREAMS.DL.name, ANY),
     JETSTREAM_API.messageGet(STREAMS.REP.name),
   ],
+  answers: [RPC.behind],
+  answersTo: ['api'],
   answersSites: true,
 };
 

@@ -7,6 +7,7 @@ import { readJson, writeAtomic } from '../files/atomic-file.js';
 import { reason, type Log } from '../log.js';
 import { Changes } from './changes.js';
 import { Copy } from './copy.js';
+import { Repeated } from './repeated.js';
 
 const SWEEP_MS = 60_000;
 const ENDING = '.copy';
@@ -21,7 +22,9 @@ export interface Kept {
 /** Every copy at this node, in one folder: `store.json` is who it is, `<project>.<dataset>.copy` what it holds. */
 export class Copies {
   private readonly kept = new Map<string, Kept>();
+  private turn: Promise<unknown> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
+  private readonly sweeping = new Repeated(async () => await this.sweep());
   private written: (key: string) => void = () => undefined;
 
   private constructor(
@@ -39,7 +42,7 @@ export class Copies {
     const copies = new Copies(folder, of.site, of.node, store, of.log);
     const files = kept.success ? await readdir(folder).catch(() => []) : [];
     for (const file of files.filter((f) => f.endsWith(ENDING))) await copies.load(file);
-    copies.timer = setInterval(() => copies.sweep(), SWEEP_MS).unref();
+    copies.timer = setInterval(() => copies.sweeping.ask(), SWEEP_MS).unref();
     return copies;
   }
 
@@ -68,19 +71,43 @@ export class Copies {
 
   /** What is wrong with them. */
   get trouble(): string | undefined {
-    for (const { copy } of this.kept.values()) if (copy.trouble !== undefined) return copy.trouble;
+    for (const { copy } of this.kept.values()) if (copy.problem !== undefined) return copy.problem;
     return undefined;
   }
 
   /** Has a copy as the rule says from now on: the same, changed, or a new one in the place of one of before. */
   async want(rule: CopyRule): Promise<Copy> {
+    return await this.inTurn(async () => await this.have(rule));
+  }
+
+  /** Nothing of it stays here. */
+  async forget(key: string): Promise<void> {
+    await this.inTurn(async () => await this.drop(key));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    for (const { copy, changes } of this.kept.values()) {
+      changes.end();
+      await copy.close();
+    }
+  }
+
+  /** News of several copies come at once: were two made at the same time, this node would have two names among writers. */
+  private async inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const mine = this.turn.then(run);
+    this.turn = mine.catch(() => undefined);
+    return await mine;
+  }
+
+  private async have(rule: CopyRule): Promise<Copy> {
     const key = workloadKey(rule.project, rule.name);
     const there = this.kept.get(key);
     if (there?.copy.rule.incarnation === rule.incarnation) {
       await there.copy.change(rule);
       return there.copy;
     }
-    if (there !== undefined) await this.forget(key);
+    if (there !== undefined) await this.drop(key);
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     if (this.known === undefined) {
       const store = randomBytes(8).toString('hex');
@@ -93,8 +120,7 @@ export class Copies {
     return copy;
   }
 
-  /** Nothing of it stays here. */
-  async forget(key: string): Promise<void> {
+  private async drop(key: string): Promise<void> {
     const there = this.kept.get(key);
     if (there === undefined) return;
     this.kept.delete(key);
@@ -103,16 +129,8 @@ export class Copies {
     this.log.info('a copy is kept here no more', { dataset: key });
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.timer);
-    for (const { copy, changes } of this.kept.values()) {
-      changes.end();
-      await copy.close();
-    }
-  }
-
-  private sweep(): void {
-    for (const { copy } of this.kept.values()) copy.sweep(Date.now());
+  private async sweep(): Promise<void> {
+    for (const { copy } of this.kept.values()) await copy.sweep(Date.now());
   }
 
   private async load(file: string): Promise<void> {

@@ -1,7 +1,7 @@
-import { open, readFile, rename, type FileHandle } from 'node:fs/promises';
+import { open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { isMissing, syncFolder } from '../files/atomic-file.js';
+import { syncFolder } from '../files/atomic-file.js';
 
 /**
  * A file of lines that are only ever added: `<crc32> <json>`. A last line that is not whole was not written to its end when the
@@ -14,17 +14,36 @@ export class CopyLog {
     private length: number,
   ) {}
 
-  /** Opens or makes it; with every value that is in it. `damaged`: lines before the last are not what was written. */
-  static async open(path: string): Promise<{ log: CopyLog; values: unknown[]; damaged: boolean }> {
-    const text = await readFile(path).catch((error: unknown) => {
-      if (isMissing(error)) return Buffer.alloc(0);
-      throw error;
-    });
-    const { values, length, damaged } = readLines(text);
-    const file = await open(path, 'a', 0o600);
-    if (length < text.length) await file.truncate(length);
-    if (text.length === 0) await syncFolder(dirname(path));
-    return { log: new CopyLog(path, file, length), values, damaged };
+  /** Opens or makes it. `read` comes before the first `append`. */
+  static async open(path: string): Promise<CopyLog> {
+    const file = await open(path, 'a+', 0o600);
+    const { size } = await file.stat();
+    if (size === 0) await syncFolder(dirname(path));
+    return new CopyLog(path, file, size);
+  }
+
+  /** The value of the first line; undefined when there is none that is whole. */
+  async first(): Promise<unknown> {
+    for await (const line of linesOf(this.file)) return valueOf(line.text);
+    return undefined;
+  }
+
+  /** Every value in order, a piece of the file at a time. `damaged`: lines before the last are not what was written. */
+  async read(take: (value: unknown) => void): Promise<{ damaged: boolean }> {
+    let [length, bad, damaged] = [0, false, false];
+    for await (const { text, end } of linesOf(this.file)) {
+      const value = valueOf(text);
+      if (value === undefined) {
+        bad = true;
+        continue;
+      }
+      take(value);
+      length = end;
+      damaged ||= bad;
+    }
+    if (length < this.length) await this.file.truncate(length);
+    this.length = length;
+    return { damaged };
   }
 
   /** Bytes of the file. */
@@ -92,21 +111,30 @@ async function writeWhole(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
 }
 
-/** Every whole line; `length` ends with the last of them. */
-function readLines(text: Buffer): { values: unknown[]; length: number; damaged: boolean } {
-  const values: unknown[] = [];
-  let [length, bad, damaged] = [0, false, false];
-  for (let at = 0, end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, at)) {
-    const line = text.toString('utf8', at, end);
-    const json = line.slice(CRC_CHARS + 1);
-    at = end + 1;
-    if (crc32(json).toString(16).padStart(CRC_CHARS, '0') !== line.slice(0, CRC_CHARS)) {
-      bad = true;
-      continue;
+/** Every whole line, and where it ends in the file. */
+async function* linesOf(file: FileHandle): AsyncGenerator<{ text: string; end: number }> {
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  let rest = Buffer.alloc(0);
+  let position = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, position);
+    if (bytesRead === 0) return;
+    const begin = position - rest.length;
+    position += bytesRead;
+    const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    let at = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
+      const text = bytes.toString('utf8', at, end);
+      at = end + 1;
+      yield { text, end: begin + at };
     }
-    values.push(JSON.parse(json));
-    length = at;
-    damaged ||= bad;
+    rest = bytes.subarray(at);
   }
-  return { values, length, damaged };
+}
+
+/** What a line says; undefined when it is not what was written. */
+function valueOf(line: string): unknown {
+  const json = line.slice(CRC_CHARS + 1);
+  if (crc32(json).toString(16).padStart(CRC_CHARS, '0') !== line.slice(0, CRC_CHARS)) return undefined;
+  return JSON.parse(json);
 }

@@ -59,7 +59,11 @@ export class CopySync {
   }): Promise<void> {
     if (stored !== undefined && !this.sending.runs) await this.copy.sendAgain(stored);
     // A stream that ends before what was read of it is another one.
-    if (again || head < this.copy.cursor) await this.copy.readAgain();
+    if (again || head < this.copy.cursor) {
+      const { project, name } = this.copy.rule;
+      this.options.log.warn('a copy is read again from its beginning', { project, name, head, again });
+      await this.copy.readAgain();
+    }
     this.head = head;
     this.pull();
     this.send();
@@ -70,7 +74,11 @@ export class CopySync {
     this.head = Math.max(this.head, upTo);
     this.copy.take(records, { after, upTo }).then(
       (taken) => taken === 'gap' && this.pull(),
-      (error: unknown) => this.options.log.warn('records were not taken', { reason: reason(error) }),
+      (error: unknown) => {
+        this.options.log.warn('records were not taken', { reason: reason(error) });
+        // Asked for until they are: this delivery does not come again.
+        this.pull();
+      },
     );
   }
 

@@ -18,17 +18,18 @@ import {
   ownState,
   showState,
   stampOf,
-  StateDigest,
   writeState,
   type Shown,
   type Write,
 } from '@skerry/domain';
 import { syncFolder } from '../files/atomic-file.js';
+import { CopyKeys } from './copy-keys.js';
 import { CopyLog } from './copy-log.js';
 import { notHere, refuseTooMuch } from './copy-refusals.js';
 import { GroupCommit } from './group-commit.js';
 import {
   headSchema,
+  isSame,
   keyLine,
   lineSchema,
   marksOf,
@@ -36,6 +37,7 @@ import {
   type Line,
   type Marks,
 } from './kept-lines.js';
+import { Waiting } from './waiting.js';
 
 /** The file is written anew when it is so much larger than what is in it. */
 const SLACK_BYTES = 4 * 1024 * 1024;
@@ -63,10 +65,8 @@ export interface CopyOptions {
  * file, it is read again from there.
  */
 export class Copy {
-  private readonly keys = new Map<string, HeldKey>();
-  private readonly digest = new StateDigest();
-  /** Keys whose newest write here the hub has not got, in the order of the writes. */
-  private readonly waiting = new Map<string, number>();
+  private readonly keys = new CopyKeys();
+  private readonly waiting = new Waiting();
   private readonly queue = new GroupCommit<Draft>({
     begin: () => ({ ...this.marks, keys: new Map(), clock: this.clock, durable: false }),
     commit: async (draft) => await this.commit(draft),
@@ -74,12 +74,13 @@ export class Copy {
   });
   private marks: Marks = { cursor: 0, writes: 0, sent: 0 };
   private clock: Stamp = [0, 0];
-  private size = 0;
   private closed = false;
   /** Its first line is not true any more. */
   private stale = false;
   private since = new Date().toISOString();
+  /** What is wrong with it, set by who keeps it in step too. */
   trouble: string | undefined;
+  private diskTrouble: string | undefined;
 
   private constructor(
     private readonly options: CopyOptions,
@@ -89,21 +90,20 @@ export class Copy {
 
   /** Reads what is on the disk; undefined when there is nothing, and no rule to begin by. */
   static async open(options: CopyOptions, rule?: CopyRule): Promise<Copy | undefined> {
-    const { log, values, damaged } = await CopyLog.open(options.path);
-    const lines = values.map((value) => lineSchema.parse(value));
-    const head = headSchema.safeParse(lines[0]);
+    const log = await CopyLog.open(options.path);
+    const head = headSchema.safeParse(await log.first());
     const kept = head.success && head.data.store === options.store ? head.data : undefined;
     const first = rule ?? kept?.copy;
-    if (first === undefined || (kept === undefined && lines.length > 0)) {
+    if (first === undefined || (kept === undefined && log.bytes > 0)) {
       await log.close();
       // What it was is not known any more; for people to look at.
-      if (lines.length > 0) await rename(options.path, `${options.path}.damaged`);
+      if (log.bytes > 0) await rename(options.path, `${options.path}.damaged`);
       else await rm(options.path, { force: true });
       return first === undefined ? undefined : await Copy.open(options, first);
     }
     const copy = new Copy(options, log, kept?.copy ?? first);
     if (kept !== undefined) copy.since = kept.since;
-    for (const line of lines) copy.restore(line);
+    const { damaged } = await log.read((value) => copy.restore(lineSchema.parse(value)));
     if (damaged) copy.mend();
     copy.countWaiting();
     if (kept === undefined) await log.append([copy.head()], { durable: true });
@@ -120,21 +120,28 @@ export class Copy {
     return this.marks.cursor;
   }
   get unsent(): number {
-    return this.waiting.size;
+    return this.waiting.count;
+  }
+  /** What is wrong with it now, its disk first. */
+  get problem(): string | undefined {
+    return this.diskTrouble ?? this.trouble;
   }
   get root(): string {
-    return this.digest.root();
+    return this.keys.root;
   }
 
   state(): Omit<CopyState, 'site' | 'node'> {
+    const { sinceMs: unsentSince } = this.waiting;
+    const { problem: trouble } = this;
     return {
-      keys: this.keys.size,
-      bytes: this.size,
+      keys: this.keys.count,
+      bytes: this.keys.bytes,
       digest: this.root,
       cursor: this.cursor,
       unsent: this.unsent,
+      ...(unsentSince === undefined ? {} : { unsentSince: new Date(unsentSince).toISOString() }),
       since: this.since,
-      ...(this.trouble === undefined ? {} : { trouble: this.trouble }),
+      ...(trouble === undefined ? {} : { trouble }),
     };
   }
 
@@ -152,11 +159,9 @@ export class Copy {
     return held && showState(held.state, { ttlMs: this.known.ttlMs, nowMs: Date.now() });
   }
 
-  /** Keys in their order, after one, that begin with a text. */
-  sorted({ prefix = '', after = '' }: { prefix?: string; after?: string }): string[] {
-    const found: string[] = [];
-    for (const key of this.keys.keys()) if (key.startsWith(prefix) && key > after) found.push(key);
-    return found.toSorted((a, b) => (a < b ? -1 : 1));
+  /** What it holds, for who lists or compares it. */
+  get held(): Pick<CopyKeys, 'ranges' | 'firstAfter' | 'siblings'> {
+    return this.keys;
   }
 
   /** Applies a write; resolves when it is on the disk. Throws a `Refusal`, with nothing changed. */
@@ -189,7 +194,7 @@ export class Copy {
     const records: OwnRecord[] = [];
     let upTo = 0;
     let bytes = 0;
-    for (const [key, write] of this.waiting) {
+    for (const [key, write] of this.waiting.entries()) {
       const held = this.keys.get(key);
       const state = held && ownState(held.state, this.origin);
       if (state !== undefined) {
@@ -212,14 +217,12 @@ export class Copy {
     await this.job((draft) => {
       draft.sent = Math.max(draft.sent, upTo);
     });
-    for (const [key, write] of this.waiting) {
-      if (write > upTo) break;
-      this.waiting.delete(key);
-    }
+    this.waiting.sent(upTo);
   }
 
   /** The hub has lost what came after: it is sent once more. */
   async sendAgain(after: number): Promise<void> {
+    if (after >= this.marks.sent) return;
     await this.job((draft) => {
       draft.sent = Math.min(draft.sent, after);
     });
@@ -234,12 +237,11 @@ export class Copy {
   }
 
   /** Forgets what has run out, and old deletions. */
-  sweep(nowMs: number): void {
-    for (const [key, held] of this.keys) {
+  async sweep(nowMs: number): Promise<void> {
+    for await (const [key, held] of this.keys.slowly()) {
+      if (this.closed) return;
       if (this.waiting.has(key) || !isDroppable(held.state, this.known.ttlMs, nowMs)) continue;
       this.keys.delete(key);
-      this.size -= sizeOf(key, held);
-      this.digest.change(key, held.state, undefined);
     }
   }
 
@@ -272,36 +274,31 @@ export class Copy {
     } catch (error) {
       throw this.failed(error);
     }
+    if (lines.length > 0) this.diskTrouble = undefined;
     this.install(draft);
   }
 
   /** Old lines of keys that have newer ones are left out once they are most of the file. */
   private async tidy(): Promise<void> {
-    if (!this.stale && this.log.bytes <= 2 * this.size + SLACK_BYTES) return;
+    if (!this.stale && this.log.bytes <= 2 * this.keys.bytes + SLACK_BYTES) return;
     await this.rewrite().catch((error: unknown) => this.failed(error));
   }
 
   private failed(error: unknown): Refusal {
     const why = error instanceof Error ? error.message : String(error);
-    this.trouble = `the disk takes no writes to ${this.known.project}/${this.known.name}: ${why}`.slice(
-      0,
-      200,
-    );
+    const { project, name } = this.known;
+    this.diskTrouble = `the disk takes no writes to ${project}/${name}: ${why}`.slice(0, 200);
     return new Refusal('storage-full', `not written: ${why}`, {
       hint: 'make room on the disk of this node, then write again',
     });
   }
 
   private install(draft: Draft): void {
+    const { marks } = this;
+    const nowMs = Date.now();
     for (const [key, held] of draft.keys) {
-      const before = this.keys.get(key);
-      this.size += sizeOf(key, held) - (before === undefined ? 0 : sizeOf(key, before));
-      this.digest.change(key, before?.state, held.state);
       this.keys.set(key, held);
-      if (held.own <= (before?.own ?? 0)) continue;
-      // At the end: they are sent in the order of the writes.
-      this.waiting.delete(key);
-      this.waiting.set(key, held.own);
+      if (held.own > marks.writes) this.waiting.add(key, held.own, nowMs);
     }
     const { cursor, writes, sent } = draft;
     this.marks = { cursor, writes, sent };
@@ -325,8 +322,8 @@ export class Copy {
     refuseTooMuch(this.known, written.state, {
       key,
       isNew: before === undefined,
-      keys: this.keys.size + draft.keys.size,
-      bytes: this.size,
+      keys: this.keys.count + draft.keys.size,
+      bytes: this.keys.bytes,
     });
     draft.keys.set(key, { state: written.state, own: author.write });
     draft.writes = author.write;
@@ -342,7 +339,7 @@ export class Copy {
     // The hub has looked at how far ahead it is.
     if (at !== undefined) draft.clock = laterStamp(draft.clock, at);
     if (origin === this.origin) draft.writes = Math.max(draft.writes, write);
-    if (before !== undefined && JSON.stringify(merged) === JSON.stringify(before.state)) return;
+    if (before !== undefined && isSame(merged, before.state)) return;
     draft.keys.set(key, { state: merged, own: before?.own ?? 0 });
   }
 
@@ -354,9 +351,6 @@ export class Copy {
       return;
     }
     const [, key, own, state] = line;
-    const before = this.keys.get(key);
-    this.size += sizeOf(key, { state, own }) - (before === undefined ? 0 : sizeOf(key, before));
-    this.digest.change(key, before?.state, state);
     this.keys.set(key, { state, own });
     const at = stampOf(state);
     if (at !== undefined) this.clock = laterStamp(this.clock, at);
@@ -372,8 +366,10 @@ export class Copy {
 
   private countWaiting(): void {
     this.waiting.clear();
-    const mine = [...this.keys].filter(([, { own }]) => own > this.marks.sent);
-    for (const [key, { own }] of mine.toSorted(([, a], [, b]) => a.own - b.own)) this.waiting.set(key, own);
+    const mine: { key: string; own: number; atMs: number }[] = [];
+    for (const [key, { own, state }] of this.keys.all())
+      if (own > this.marks.sent) mine.push({ key, own, atMs: stampOf(state)?.[0] ?? Date.now() });
+    for (const { key, own, atMs } of mine.toSorted((a, b) => a.own - b.own)) this.waiting.add(key, own, atMs);
   }
 
   private head(): Line {
@@ -383,14 +379,10 @@ export class Copy {
   private async rewrite(): Promise<void> {
     const lines = function* (copy: Copy): Generator<Line> {
       yield copy.head();
-      for (const [key, held] of copy.keys) yield keyLine(key, held);
+      for (const [key, held] of copy.keys.all()) yield keyLine(key, held);
       yield marksOf(copy.marks);
     };
     await this.log.replace(lines(this));
     this.stale = false;
   }
-}
-
-function sizeOf(key: string, held: HeldKey): number {
-  return key.length + JSON.stringify(held.state).length;
 }

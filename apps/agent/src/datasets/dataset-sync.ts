@@ -21,6 +21,8 @@ const ANSWER_MS = 2_000;
 /** How often is looked whether the hub is heard again, and after how much silence it counts: it is pinged every 5 s. */
 const LOOK_MS = 500;
 const SILENCE_MS = 7_000;
+/** How long a hub that was silent has to answer who asks whether it is back. */
+const PROBE_MS = 1_000;
 const RETRY_MS = 250;
 /** A hub that answers nothing of datasets is asked this seldom; one that comes back is asked at once. */
 const RETRY_MAX_MS = 30_000;
@@ -45,6 +47,9 @@ export class DatasetSync {
   private resting = new AbortController();
   private pauseMs = RETRY_MS;
   private wasSilent = false;
+  /** The hub answered here, by the monotonic clock. */
+  private answeredAt = Number.NEGATIVE_INFINITY;
+  private readonly probing = new Repeated(async () => await this.probe());
   private readonly ended = new AbortController();
 
   constructor(
@@ -144,7 +149,7 @@ export class DatasetSync {
     if (there !== undefined || kept === undefined) return there;
     const sync = new CopySync(this.bus, kept.copy, {
       log: this.options.log,
-      silent: () => this.options.silentMs() > SILENCE_MS,
+      silent: () => this.silent,
       greet: () => this.greet(),
     });
     this.syncs.set(key, sync);
@@ -171,12 +176,29 @@ export class DatasetSync {
     else this.greet();
   }
 
+  private get silent(): boolean {
+    const silentMs = Math.min(this.options.silentMs(), performance.now() - this.answeredAt);
+    return silentMs > SILENCE_MS;
+  }
+
   private look(): void {
-    const silent = this.options.silentMs() > SILENCE_MS;
+    const { silent } = this;
     if (this.wasSilent && !silent) {
       this.greet();
       for (const sync of this.syncs.values()) sync.send();
     }
     this.wasSilent = silent;
+    // The next ping of others may be seconds away, and what was written meanwhile waits.
+    if (silent && this.syncs.size > 0) this.probing.ask();
+  }
+
+  private async probe(): Promise<void> {
+    try {
+      await this.bus.request(SITE.ping, {}, { timeoutMs: PROBE_MS });
+      this.answeredAt = performance.now();
+      if (!this.ended.signal.aborted) this.look();
+    } catch {
+      // Still away.
+    }
   }
 }

@@ -21,6 +21,9 @@ export interface HeldKey {
   own: number;
 }
 
+/** Values of one key, of `keep-both`. */
+export type Siblings = Extract<RecordState, { rule: 'keep-both' }>['siblings'];
+
 export interface Marks {
   cursor: number;
   writes: number;
@@ -29,3 +32,10 @@ export interface Marks {
 
 export const keyLine = (key: string, { state, own }: HeldKey): Line => ['k', key, own, state];
 export const marksOf = ({ cursor, writes, sent }: Marks): Line => ['m', cursor, writes, sent];
+
+/** Of two values one is taken as it is; under the other rules something new is made, which may say the same. */
+export function isSame(merged: RecordState, before: RecordState): boolean {
+  if (merged === before) return true;
+  if (merged.rule === 'newest' || merged.rule === 'single-writer') return false;
+  return JSON.stringify(merged) === JSON.stringify(before);
+}

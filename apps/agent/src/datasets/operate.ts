@@ -2,11 +2,12 @@ import {
   LIMITS,
   Refusal,
   workloadKey,
+  type CopyState,
   type DatasetAnswer,
   type DatasetEntry,
   type DatasetOperation,
 } from '@skerry/contracts';
-import type { Seen, Shown, Write } from '@skerry/domain';
+import { digestRangeOf, type Seen, type Shown, type Write } from '@skerry/domain';
 import { z } from 'zod';
 import type { Copies, Kept } from './copies.js';
 
@@ -31,7 +32,7 @@ export async function operate(copies: Copies, operation: DatasetOperation): Prom
     case 'watch':
       return await watch(kept, operation);
     case 'state':
-      return { state: { site: copies.site, node: copies.node, ...kept.copy.state() } };
+      return { state: stateOf(copies, kept, operation.ranges === true) };
     case 'put':
     case 'count':
     case 'change':
@@ -44,23 +45,28 @@ export async function operate(copies: Copies, operation: DatasetOperation): Prom
   }
 }
 
-function list(
-  kept: Kept,
-  { prefix, after, limit }: Extract<DatasetOperation, { verb: 'list' }>,
-): DatasetAnswer {
+function list(kept: Kept, asked: Extract<DatasetOperation, { verb: 'list' }>): DatasetAnswer {
+  const { prefix = '', range, limit, conflicting } = asked;
+  const accepts = (key: string) =>
+    key.startsWith(prefix) && (range === undefined || digestRangeOf(key) === range);
   const entries: DatasetEntry[] = [];
   let bytes = 0;
-  const given = { ...(prefix === undefined ? {} : { prefix }), ...(after === undefined ? {} : { after }) };
-  for (const key of kept.copy.sorted(given)) {
-    const entry = entryOf(kept, key);
-    if (entry === undefined) continue;
-    bytes += Buffer.byteLength(JSON.stringify(entry));
-    const last = entries.at(-1);
-    if (last !== undefined && (entries.length === limit || bytes > PAGE_BYTES))
-      return { entries, next: last.key };
-    entries.push(entry);
+  let { after = '' } = asked;
+  for (;;) {
+    const keys = kept.copy.held.firstAfter({ after, limit: limit + 1, accepts });
+    for (const key of keys) {
+      const entry = conflicting === true ? conflictOf(kept, key) : entryOf(kept, key);
+      const last = entries.at(-1);
+      after = key;
+      if (entry === undefined) continue;
+      bytes += Buffer.byteLength(JSON.stringify(entry));
+      if (last !== undefined && (entries.length === limit || bytes > PAGE_BYTES))
+        return { entries, next: last.key };
+      entries.push(entry);
+    }
+    // Deletions show nothing: there may be more behind them.
+    if (keys.length <= limit) return { entries };
   }
-  return { entries };
 }
 
 async function watch(
@@ -90,6 +96,23 @@ function present(kept: Kept, key: string): DatasetEntry {
 function entryOf(kept: Kept, key: string): DatasetEntry | undefined {
   const shown = kept.copy.show(key);
   return shown && { key, ...told(shown) };
+}
+
+/** A key with several values, and who wrote each; undefined for any other. */
+function conflictOf(kept: Kept, key: string): DatasetEntry | undefined {
+  const entry = entryOf(kept, key);
+  if (entry?.values === undefined || entry.values.length < 2) return undefined;
+  const siblings = kept.copy.held.siblings(key).map(({ by, at, value }) => ({
+    site: by.split('.')[0] ?? by,
+    at: new Date(at[0]).toISOString(),
+    value,
+  }));
+  return { ...entry, siblings };
+}
+
+function stateOf(copies: Copies, { copy }: Kept, withRanges: boolean): CopyState {
+  const ranges = withRanges ? { ranges: copy.held.ranges() } : {};
+  return { site: copies.site, node: copies.node, ...copy.state(), ...ranges };
 }
 
 function told({ at, context, ...rest }: Shown): Omit<DatasetEntry, 'key'> {

@@ -50,7 +50,7 @@ export interface PutOptions extends AtSite {
   count?: number;
   add?: string[];
   remove?: string[];
-  context?: string;
+  seen?: string;
   delete?: boolean;
 }
 
@@ -168,7 +168,7 @@ function showWhere({ dataset, rule, copies, without }: DatasetWhere, { terminal 
 }
 
 /** The dataset that a text names: `project/name`, or a name used once. */
-async function find({ client, terminal, project }: Session, text: string): Promise<Dataset> {
+export async function find({ client, terminal, project }: Session, text: string): Promise<Dataset> {
   const all = await terminal.during('reading', client.datasets());
   const found = all.filter(
     (d) => keyOf(d) === text || (d.name === text && (project === undefined || d.project === project)),
@@ -182,7 +182,8 @@ async function find({ client, terminal, project }: Session, text: string): Promi
   );
 }
 
-async function ask(
+/** Asks a site with a copy: the named one, or one that will do. */
+export async function ask(
   { client, terminal, signal }: Session,
   operation: DatasetOperation,
   { at }: AtSite,
@@ -194,7 +195,7 @@ async function ask(
 function writeOf(
   ref: { project: string; name: string; key: string },
   value: string | undefined,
-  { count, add, remove, context, delete: gone }: PutOptions,
+  { count, add, remove, seen: context, delete: gone }: PutOptions,
 ): DatasetOperation {
   const seen = context === undefined ? {} : { context };
   if (count !== undefined) return { verb: 'count', ...ref, by: count };
@@ -215,7 +216,8 @@ function entryIn(answer: DatasetAnswer): DatasetEntry {
   throw new CommandFailed(EXIT.failed, 'the site answered something else');
 }
 
-function textOf({ value, values, number, elements }: DatasetEntry): string {
+/** What a key holds, on one line. */
+export function textOf({ value, values, number, elements }: DatasetEntry): string {
   if (value !== undefined) return plain(value);
   if (number !== undefined) return String(number);
   if (elements !== undefined) return plain(elements.join(', '));
@@ -223,4 +225,5 @@ function textOf({ value, values, number, elements }: DatasetEntry): string {
   return '-';
 }
 
-const refOf = ({ project, name }: Dataset) => ({ project, name });
+/** What names a dataset in a question. */
+export const refOf = ({ project, name }: Dataset) => ({ project, name });

@@ -22,6 +22,12 @@ export class CopiesStore {
     return this.datasets.values();
   }
 
+  /** The dataset of this name, unless it is removed. */
+  named(project: string, name: string): Dataset | undefined {
+    const dataset = this.datasets.get(workloadKey(project, name));
+    return dataset?.removed === true ? undefined : dataset;
+  }
+
   /** The dataset as it is now, when it is this one still. */
   current(ref: { project: string; name: string; incarnation: number }): Dataset | undefined {
     const dataset = this.datasets.get(workloadKey(ref.project, ref.name));

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus, StoredMessage } from '@skerry/bus';
 import {
@@ -137,6 +138,23 @@ export class RecordsStore {
     }
     if (!page.more) page.upTo = Math.max(page.upTo, head);
     return page;
+  }
+
+  /** How many records of a dataset lie after a sequence, and when the first of them was stored. */
+  async behind(ref: Ref, after: number): Promise<{ records: number; sinceMs?: number }> {
+    if ((await this.head(ref)) <= after) return { records: 0 };
+    let seen: (first: StoredMessage) => void = () => undefined;
+    const first = new Promise<StoredMessage>((resolve) => (seen = resolve));
+    const range = { from: after + 1, filters: [recordFilter(ref)] };
+    const following = await this.bus.follow(REP.name, (m) => seen(m), range);
+    try {
+      const found = await Promise.race([first, sleep(READ_MS, undefined, { ref: false })]);
+      // Removed in this moment, with its records.
+      if (found === undefined) return { records: 0 };
+      return { records: found.pending + 1, sinceMs: found.storedAt };
+    } finally {
+      await following.drain();
+    }
   }
 
   /** Deletes all records of a dataset. */

@@ -14,7 +14,7 @@ export class StateDigest {
 
   /** A key's state changed. */
   change(key: string, before: RecordState | undefined, after: RecordState | undefined): void {
-    const range = (hash(key, 0x9e3779b9) % DIGEST_RANGES) * 2;
+    const range = digestRangeOf(key) * 2;
     for (const state of [before, after]) {
       const text = state === undefined ? undefined : shownText(state);
       if (text === undefined) continue;
@@ -44,6 +44,11 @@ export class StateDigest {
   private word(at: number): number {
     return this.words[at] ?? 0;
   }
+}
+
+/** The range that a key is in. */
+export function digestRangeOf(key: string): number {
+  return hash(key, 0x9e3779b9) % DIGEST_RANGES;
 }
 
 /** Ranges in which two digests differ. */
