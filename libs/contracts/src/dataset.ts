@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { declaredFields, documentMetadataSchema } from './declared.js';
+import { declaredHistory, declaredIdentity, documentMetadataSchema } from './declared.js';
 import { LIMITS } from './limits.js';
 import { labelRuleSchema } from './placement-rules.js';
-import { count, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
+import { count, digestSchema, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
 
 /** What a dataset holds. Only `keyvalue` is offered yet; the others are refused when applied. */
 export const datasetTypeSchema = z.enum(['keyvalue', 'objects', 'log']);
@@ -78,9 +78,11 @@ export type DatasetDocument = z.infer<typeof datasetDocumentSchema>;
 /** A dataset as policy keeps it: the noun of bucket `datasets`, key `<project>.<name>`. */
 export const datasetSchema = z.strictObject({
   kind: z.literal('Dataset'),
-  ...declaredFields,
+  ...declaredIdentity,
   /** The generation that made it: another one after it was removed and made again, so that old records never come back. */
   incarnation: positiveCount,
   spec: datasetSpecSchema,
+  specDigest: digestSchema,
+  ...declaredHistory,
 });
 export type Dataset = z.infer<typeof datasetSchema>;

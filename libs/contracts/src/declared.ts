@@ -16,14 +16,17 @@ export const documentMetadataSchema = z.strictObject({
   labels: labelsSchema.default({}),
 });
 
-/** What policy keeps of everything that people declare, beside its kind and its spec. */
-export const declaredFields = {
+/** Which of the things that people declare it is: what policy keeps of each before its spec. */
+export const declaredIdentity = {
   project: nameSchema,
   name: nameSchema,
   labels: labelsSchema,
   /** Rises with each accepted change, over deletions too: a generation is never used twice. */
   generation: positiveCount,
-  specDigest: digestSchema,
+};
+
+/** What policy keeps of it behind its spec: what became of it, and by which command. */
+export const declaredHistory = {
   /** Removed: kept as a tombstone, so that the generation goes on and late readers learn of it. */
   removed: z.boolean(),
   createdAt: instantSchema,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { declaredFields, documentMetadataSchema } from './declared.js';
+import { declaredHistory, declaredIdentity, documentMetadataSchema } from './declared.js';
 import { LIMITS } from './limits.js';
-import { count, gpuModelSchema, millis, positiveCount } from './primitives.js';
+import { count, digestSchema, gpuModelSchema, millis, positiveCount } from './primitives.js';
 import { demandPointSchema, placementRulesSchema } from './placement-rules.js';
 
 const DAY_MS = 86_400_000;
@@ -219,11 +219,13 @@ export type WorkloadDocument = z.infer<typeof workloadDocumentSchema>;
 /** A workload as policy keeps it: the noun of bucket `workloads`, key `<project>.<name>`. */
 export const workloadSchema = z.strictObject({
   kind: z.literal('Workload'),
-  ...declaredFields,
+  ...declaredIdentity,
   spec: workloadSpecSchema,
+  specDigest: digestSchema,
   /** `spec.placement.users` as coordinates, resolved when admitted. */
   demand: z.array(demandPointSchema),
   /** Stopped by an operator: nothing runs, the spec stays. */
   stopped: z.boolean(),
+  ...declaredHistory,
 });
 export type Workload = z.infer<typeof workloadSchema>;
