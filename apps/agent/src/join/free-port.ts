@@ -3,9 +3,9 @@ import { createServer } from 'node:net';
 
 /**
  * Below what Linux gives to outgoing connections: one of those could take the port while the server is down, even the
- * agent's own, which dials it. And below what replicas get.
+ * agent's own, which dials it. Below what replicas get, and above 10080, to which `fetch` never connects.
  */
-const RANGE = { from: 10_000, to: 20_000 };
+const RANGE = { from: 10_081, to: 20_000 };
 
 /** A port of loopback that nothing listens on now, for a server that keeps it. */
 export async function freePort(): Promise<number> {

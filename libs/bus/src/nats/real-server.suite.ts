@@ -127,7 +127,7 @@ export class Relay {
 }
 
 /** Below what Linux gives to outgoing connections: while a server is down, one of those could take its port. */
-const PORTS = { from: 10_000, to: 20_000 };
+const PORTS = { from: 10_081, to: 20_000 };
 
 async function freePort(): Promise<number> {
   for (;;) {
