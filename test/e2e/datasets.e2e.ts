@@ -7,9 +7,11 @@ import { SITE, type DatasetWhere } from '@skerry/contracts';
 import { clientOf } from '@skerry/local';
 import { z } from 'zod';
 import { LeafAttacker } from '../bus/leaf-attacker.js';
+import { workloadsWithData } from './dataset-workloads.suite.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
 import { keyvalueSuite } from './keyvalue.suite.js';
+import { describeObjects, OBJECTS } from './objects.suite.js';
 import { SiteLab } from './site-lab.js';
 import { runSkerry } from './skerry-command.js';
 import { SmallDisk } from './small-disk.js';
@@ -56,6 +58,7 @@ maybe('datasets at three sites, one of them abroad', () => {
         everywhere('notes', 'keep-both'),
         { ...everywhere('law', 'newest'), spec: { type: 'keyvalue', residency: { stay: ['eu'] } } },
         daemon('web'),
+        ...OBJECTS,
       ],
     });
     await untilPhase(client, 'web', ['running']);
@@ -274,11 +277,22 @@ maybe('datasets at three sites, one of them abroad', () => {
 
   keyvalueSuite(() => ({ under, client, lab, farDisk, skerry, call: callAt, make: makeDataset }));
 
+  describeObjects({
+    client: () => client,
+    kill,
+    folder: (site) => under.cloud.paths.site(site),
+    fetchAt,
+    skerry: async (...args) => await skerry(...args),
+    thiefOf: async (site) => await LeafAttacker.connect(await stolen(site)),
+  });
+
   async function makeDataset(name: string, spec: object): Promise<void> {
     const document = everywhere(name, 'newest');
     await client.apply({ documents: [{ ...document, spec: { ...document.spec, ...spec } }] });
     await copiesAt(name, SITES);
   }
+
+  workloadsWithData({ client: () => client, skerry: async (...args) => await skerry(...args) });
 
   function kill(name: string): void {
     const pid = under.cloud.supervisor.pid(name);
@@ -301,11 +315,15 @@ maybe('datasets at three sites, one of them abroad', () => {
   }
 
   async function callAt(site: string, path: string, init: RequestInit = {}) {
-    const { url, token } = await doorOf(site);
-    const headers = { authorization: `Bearer ${token}` };
-    const response = await fetch(`${url}/v1/data/${path}`, { ...init, headers });
+    const response = await fetchAt(site, path, init);
     const body: unknown = await response.json();
     return { status: response.status, body };
+  }
+
+  async function fetchAt(site: string, path: string, init: RequestInit = {}): Promise<Response> {
+    const { url, token } = await doorOf(site);
+    const headers = { authorization: `Bearer ${token}` };
+    return await fetch(`${url}/v1/data/${path}`, { ...init, headers });
   }
 
   async function writeMany(site: string): Promise<{ acknowledged: number }> {

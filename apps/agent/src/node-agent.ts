@@ -11,6 +11,8 @@ import {
 } from '@skerry/contracts';
 import type { Grant, Room } from '@skerry/domain';
 import type { Copies } from './datasets/copies.js';
+import type { EntryLogs } from './datasets/logs/entry-logs.js';
+import type { ReadyCopies } from './datasets/ready-copies.js';
 import type { DesiredStore } from './desired/desired-store.js';
 import { keyOf } from './desired/held-object.js';
 import { lockFolder } from './files/agent-lock.js';
@@ -20,6 +22,7 @@ import { isSingle } from './control/site-state.js';
 import type { HubSilence } from './hub-silence.js';
 import { makeLog, reason, type Log } from './log.js';
 import type { Cgroups } from './process/cgroups.js';
+import type { Objects } from './objects/objects.js';
 import type { ReplicaRunner } from './replicas/replica-runner.js';
 import type { Supervisor } from './replicas/supervisor.js';
 import type { ReportCounter } from './reports/report-counter.js';
@@ -108,6 +111,18 @@ export class NodeAgent {
   get copies(): Copies {
     return this.parts.copies;
   }
+  /** Logs of datasets at this node. */
+  get entryLogs(): EntryLogs {
+    return this.parts.entryLogs;
+  }
+  /** Which of them are caught up. */
+  get ready(): ReadyCopies {
+    return this.parts.ready;
+  }
+  /** Objects of datasets at this node. */
+  get objects(): Objects {
+    return this.parts.objects;
+  }
   get store(): DesiredStore {
     return this.parts.store;
   }
@@ -129,6 +144,7 @@ export class NodeAgent {
       this.store.trouble,
       this.reporter.trouble,
       this.copies.trouble,
+      this.entryLogs.trouble,
       this.localTrouble(),
     ].flatMap((text) => text ?? []);
     return found.map((text) => text.slice(0, LIMITS.troubleChars));
@@ -309,9 +325,13 @@ export class NodeAgent {
     supervisor.close();
     reporter.close();
     health.close();
+    const settled = this.parts.ready.close();
     await Promise.race([runner.settled(), new Promise((go) => setTimeout(go, CLOSE_MS).unref())]);
     processes?.close();
+    await settled;
+    await this.parts.objects.close();
     await this.parts.copies.close();
+    await this.parts.entryLogs.close();
     await store.settled();
     await replicas.flush();
     await book.close();

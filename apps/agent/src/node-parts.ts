@@ -1,7 +1,19 @@
 import { createHash } from 'node:crypto';
-import { bucketSubject, SITE, SITE_BUCKETS, workloadKey, type DriverName } from '@skerry/contracts';
+import {
+  bucketSubject,
+  SITE,
+  SITE_BUCKETS,
+  workloadKey,
+  type Assignment,
+  type DriverName,
+} from '@skerry/contracts';
 import { Copies } from './datasets/copies.js';
+import { EntryLogs } from './datasets/logs/entry-logs.js';
+import { replicaLogs } from './datasets/logs/replica-logs.js';
+import { ReadyCopies } from './datasets/ready-copies.js';
 import { replicaDatasets } from './datasets/replica-datasets.js';
+import { Objects } from './objects/objects.js';
+import { replicaObjects } from './objects/replica-objects.js';
 import { DesiredStore } from './desired/desired-store.js';
 import type { Driver } from './drivers/driver.js';
 import { MockDriver } from './drivers/mock-driver.js';
@@ -44,7 +56,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
   const { room, admission, gpus } = takeStock(site, dir, drivers);
   const silence = await HubSilence.open(places.lease);
   const singletons = new Singletons(places, silence, log);
-  const copies = await Copies.open(places.datasets, { site: site.site, node: site.node, log });
+  const datasets = await openDatasets({ site, places, silence, log });
   const { endpoint, deadline } = singletons;
   const runner = new ReplicaRunner({
     ...place,
@@ -56,12 +68,14 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     health,
     tracing,
     hub: silence,
+    ready: datasets.ready,
     endpoint,
     deadline,
     log,
   });
   singletons.serve(runner);
-  endpoint.also(replicaDatasets(copies, (token) => runner.byToken(token)?.workload.assignment?.project));
+  const callerOf = (token: string) => runner.byToken(token)?.workload.assignment;
+  for (const answers of replicaAnswers(datasets, callerOf)) endpoint.also(answers);
   const share = { several: () => roster.several, of: (key: string) => book.get(key) };
   const supervisor = new Supervisor({ hub: silence, store, runner, admission, place, share, log });
   // What a node tells its site's controller has an order there: its number needs no disk, which may be full.
@@ -93,8 +107,32 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     logs,
     silence,
     singletons,
-    copies,
+    ...datasets,
   };
+}
+
+/** What this node holds of datasets. */
+async function openDatasets(of: { site: SiteFile; places: Folders; silence: HubSilence; log: Log }) {
+  const { places, silence, log } = of;
+  const here = { site: of.site.site, node: of.site.node, log };
+  const copies = await Copies.open(places.datasets, here);
+  const entryLogs = await EntryLogs.open(places.entryLogs, here);
+  const silentMs = () => silence.silentMs;
+  const ready = await ReadyCopies.open(places.wholeCopies, { copies, silentMs, log });
+  const objects = await Objects.open(places.objects, copies, log);
+  return { copies, entryLogs, ready, objects };
+}
+
+/** What replicas reach of it. */
+function replicaAnswers(
+  { copies, entryLogs, objects }: Awaited<ReturnType<typeof openDatasets>>,
+  callerOf: (token: string) => Assignment | undefined,
+) {
+  return [
+    replicaObjects(objects, callerOf),
+    replicaDatasets(copies, callerOf),
+    replicaLogs(entryLogs, (token) => callerOf(token)?.project),
+  ];
 }
 
 /** Room for the logs of all replicas, unless `site.json` says otherwise. */

@@ -84,6 +84,9 @@ export function folders(dir: string) {
   return {
     desired: join(dir, 'state', 'desired'),
     datasets: join(dir, 'state', 'datasets'),
+    objects: join(dir, 'state', 'objects'),
+    entryLogs: join(dir, 'state', 'entry-logs'),
+    wholeCopies: join(dir, 'state', 'whole-copies.json'),
     quarantine: join(dir, 'state', 'quarantine'),
     leaseDeadline: join(dir, 'state', 'lease-deadline'),
     endpoint: join(dir, 'state', 'replica-endpoint.json'),

@@ -1,9 +1,15 @@
+import { join } from 'node:path';
 import { connectBus, type Bus, type Subscription } from '@skerry/bus';
 import { JETSTREAM_API, outboxStream, SITE, SITE_STREAMS, desiredSubject } from '@skerry/contracts';
 import { DatasetRequests } from './datasets/dataset-requests.js';
 import { DatasetSync } from './datasets/dataset-sync.js';
+import { EntryRequests } from './datasets/logs/entry-requests.js';
+import { LogsSync } from './datasets/logs/logs-sync.js';
 import { DigestExchange } from './desired/digest.js';
 import { Downlink } from './desired/downlink.js';
+import { ObjectRequests } from './objects/object-requests.js';
+import { ObjectSync } from './objects/object-sync.js';
+import { Uploads } from './objects/uploads.js';
 import { LocalSite } from './local/local-site.js';
 import { LogRequests } from './logs/log-requests.js';
 import { reason } from './log.js';
@@ -78,6 +84,8 @@ export class Uplink {
     await command.start();
     if (!agent.removed) this.answer(bus);
     if (!agent.removed) this.keepInStep(bus);
+    if (!agent.removed) this.carryObjects(bus);
+    if (!agent.removed) this.keepLogsInStep(bus);
     // Nothing that runs waits for it.
     void this.until('journal', SETUP_RETRY_MS, async () => await this.serveHere(bus, command));
     await this.bringDown(bus);
@@ -138,10 +146,39 @@ export class Uplink {
   private keepInStep(bus: Bus): void {
     const { agent } = this;
     const { copies, log } = agent;
-    const sync = new DatasetSync(bus, { copies, silentMs: () => agent.silence.silentMs, log });
+    const sync = new DatasetSync(bus, { copies, ready: agent.ready, silentMs: () => agent.silence.silentMs, log });
     sync.start();
     const requests = new DatasetRequests(bus, { copies, log, acting: () => this.command?.acting === true });
     const asked = requests.listen();
+    this.answers.push(
+      async () => await asked.drain(),
+      async () => await sync.stop(),
+    );
+  }
+
+  /** The same of logs. */
+  private keepLogsInStep(bus: Bus): void {
+    const { entryLogs: logs, silence, log } = this.agent;
+    const sync = new LogsSync(bus, { logs, silentMs: () => silence.silentMs, log });
+    sync.start();
+    const requests = new EntryRequests(bus, { logs, log, acting: () => this.command?.acting === true });
+    const asked = requests.listen();
+    this.answers.push(
+      async () => await asked.drain(),
+      async () => await sync.stop(),
+    );
+  }
+
+  /** Objects of datasets, the same. */
+  private carryObjects(bus: Bus): void {
+    const { agent } = this;
+    const { objects, log } = agent;
+    const { site, node } = agent.site;
+    const sync = new ObjectSync(bus, { objects, silentMs: () => agent.silence.silentMs, log });
+    sync.start();
+    const acting = () => this.command?.acting === true;
+    const uploads = new Uploads(join(agent.places.objects, 'uploads'));
+    const asked = new ObjectRequests(bus, { objects, uploads, site, node, acting, log }).listen();
     this.answers.push(
       async () => await asked.drain(),
       async () => await sync.stop(),
@@ -187,6 +224,8 @@ export class Uplink {
       case SITE.request('logs-more'):
         return logs.more(m);
       case SITE.request('dataset'):
+      case SITE.request('object'):
+      case SITE.request('log'):
         return undefined;
       default:
         this.agent.log.debug('a request that this agent does not know', { subject });

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { GiveCopies } from './handlers/give-copies.handler.js';
+import { ChunkWriters } from './chunk-writers.js';
+import { CopyWriters } from './copy-writers.js';
 import { TellLag } from './handlers/tell-lag.handler.js';
 import { TakeRecords } from './handlers/take-records.handler.js';
 import { RecordsStore } from './stores/records.store.js';
@@ -10,20 +11,23 @@ export class DatasetWriters {
   constructor(
     private readonly records: RecordsStore,
     private readonly takeRecords: TakeRecords,
-    private readonly giveCopies: GiveCopies,
+    private readonly copyWriters: CopyWriters,
     private readonly tellLag: TellLag,
+    private readonly chunkWriters: ChunkWriters,
   ) {}
 
   async start(): Promise<void> {
     await this.records.begin();
     this.takeRecords.start();
-    await this.giveCopies.start();
+    await this.copyWriters.start();
     this.tellLag.start();
+    await this.chunkWriters.start();
   }
 
   async stop(): Promise<void> {
+    await this.chunkWriters.stop();
     await this.tellLag.stop();
-    this.giveCopies.stop();
+    await this.copyWriters.stop();
     await this.takeRecords.stop();
     this.records.end();
   }

@@ -3,6 +3,8 @@ import type { BucketChange, Message, Outcome, StoredMessage } from '@skerry/bus'
 import {
   BUCKETS,
   bucketStream,
+  copySetSchema,
+  datasetSchema,
   placementsValueSchema,
   quotaSchema,
   RPC,
@@ -10,6 +12,8 @@ import {
   siteStateSchema,
   STREAMS,
   workloadSchema,
+  type CopySet,
+  type Dataset,
   type PlacementsValue,
   type Plan,
   type Quota,
@@ -60,6 +64,16 @@ export class SchedulerController {
   @OnChange(BUCKETS.workloads, workloadSchema)
   workload(change: BucketChange<Workload>): void {
     this.news.workload(change);
+  }
+
+  @OnChange(BUCKETS.datasets, datasetSchema)
+  dataset(change: BucketChange<Dataset>): void {
+    this.news.dataset(change);
+  }
+
+  @OnChange(BUCKETS.copies, copySetSchema)
+  copies(change: BucketChange<CopySet>): void {
+    this.news.copies(change);
   }
 
   @OnChange(BUCKETS.policies, quotaSchema, { keys: [QUOTA_KEYS] })

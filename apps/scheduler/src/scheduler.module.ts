@@ -10,6 +10,7 @@ import { PlaceWorkloads } from './handlers/place-workloads.handler.js';
 import { ProposeMoves } from './handlers/propose-moves.js';
 import { SchedulerController } from './scheduler.controller.js';
 import { AgendaStore } from './stores/agenda.store.js';
+import { DatasetsStore } from './stores/datasets.store.js';
 import { DecisionHistoryStore } from './stores/decision-history.store.js';
 import { DecisionLogStore } from './stores/decision-log.store.js';
 import { HoldingsStore } from './stores/holdings.store.js';
@@ -35,6 +36,7 @@ const HANDLERS = [
 ];
 const STORES = [
   AgendaStore,
+  DatasetsStore,
   DecisionHistoryStore,
   DecisionLogStore,
   HealthStore,

@@ -32,7 +32,12 @@ import { problemSchema } from './errors.js';
 import { eventSchema } from './event.js';
 import { decisionBatchSchema, historyBlobSchema } from './history.js';
 import * as access from './dataset-access.js';
+import * as logs from './dataset-log.js';
+import * as logAccess from './dataset-log-access.js';
+import * as objects from './dataset-objects.js';
+import { manifestSchema } from './object-rules.js';
 import * as records from './dataset-records.js';
+import { copySetSchema } from './copy-set.js';
 import { datasetDocumentSchema, datasetSchema } from './dataset.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
 import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
@@ -67,9 +72,17 @@ export const CATALOG = {
   Assignment: assignmentSchema,
   BehindAnswer: access.behindAnswerSchema,
   BehindRequest: access.behindRequestSchema,
+  CentreLogRequest: logAccess.centreLogRequestSchema,
+  ChunkAnswer: objects.chunkAnswerSchema,
+  ChunkAsk: objects.chunkAskSchema,
+  ChunkAskAnswer: objects.chunkAskAnswerSchema,
+  ChunkGet: objects.chunkGetSchema,
+  ChunkPut: objects.chunkPutSchema,
+  ChunksWanted: objects.chunksWantedSchema,
   Command: commandSchema,
   CopiesRequest: records.copiesRequestSchema,
   CopyNews: records.copyNewsSchema,
+  CopySet: copySetSchema,
   CutOffAnswer: rpc.cutOffAnswerSchema,
   CutOffRequest: rpc.cutOffRequestSchema,
   Dataset: datasetSchema,
@@ -83,6 +96,11 @@ export const CATALOG = {
   DigestAnswer: digestAnswerSchema,
   DigestRequest: digestRequestSchema,
   Doctor: doctorSchema,
+  EntriesAnswer: logs.entriesAnswerSchema,
+  EntriesRequest: logs.entriesRequestSchema,
+  EntryDelivery: logs.entryDeliverySchema,
+  EntryPage: logs.entryPageSchema,
+  EntryPull: logs.entryPullSchema,
   Event: eventSchema,
   Heartbeat: heartbeatSchema,
   HistoryBlob: historyBlobSchema,
@@ -97,12 +115,18 @@ export const CATALOG = {
   JournalBatch: journalBatchSchema,
   JournalEntry: journalEntrySchema,
   KeptPlan: keptPlanSchema,
+  LogAnswer: logAccess.logAnswerSchema,
   LogLine: logLineSchema,
+  LogNews: logs.logNewsSchema,
+  LogOperation: logAccess.logOperationSchema,
   LogPage: logPageSchema,
   LogRequest: logRequestSchema,
+  LogsRequest: logs.logsRequestSchema,
+  Manifest: manifestSchema,
   MoveRequest: rpc.moveRequestSchema,
   Node: nodeSchema,
   NodeRules: nodeRulesSchema,
+  ObjectWhere: objects.objectWhereSchema,
   Observed: observedSchema,
   OperatorRequest: local.operatorRequestSchema,
   Outcome: outcomeSchema,
@@ -137,11 +161,16 @@ export const CATALOG = {
   SiteChangeAnswer: local.siteChangeAnswerSchema,
   SiteDescription: siteDescriptionSchema,
   SiteIdentity: siteIdentitySchema,
+  SiteLogAnswer: logAccess.siteLogAnswerSchema,
+  SiteLogRequest: logAccess.siteLogRequestSchema,
+  SiteObjectAnswer: objects.siteObjectAnswerSchema,
+  SiteObjectRequest: objects.siteObjectRequestSchema,
   SiteReport: siteReportSchema,
   SiteState: siteStateSchema,
   SiteStatusPage: local.siteStatusPageSchema,
   SiteView: siteViewSchema,
   Status: statusSchema,
+  StoredEntries: logs.storedEntriesSchema,
   StoredRecord: records.storedRecordSchema,
   StatusListAnswer: rpc.statusListAnswerSchema,
   StatusListRequest: rpc.statusListRequestSchema,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { chosenCopySchema } from './copy-set.js';
 import { datasetSchema } from './dataset.js';
 import { datasetKeySchema, elementSchema } from './dataset-records.js';
 import { errorCodeSchema, issueSchema } from './errors.js';
@@ -140,6 +141,8 @@ export const datasetWhereSchema = z.strictObject({
     z.strictObject({
       site: nameSchema,
       jurisdictions: z.array(z.string()),
+      /** Where copies are chosen: why this one was. */
+      chosen: chosenCopySchema.optional(),
       /** Absent: the site does not answer, or has not got it yet. */
       state: copyStateSchema.optional(),
       problem: z.string().optional(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { conflictRuleSchema, datasetLimitsSchema } from './dataset.js';
 import { LIMITS } from './limits.js';
+import { copyObjectsSchema } from './object-rules.js';
 import { count, millis, nameSchema, positiveCount } from './primitives.js';
 
 /**
@@ -95,6 +96,8 @@ export const copySchema = z.strictObject({
   home: nameSchema.optional(),
   ttlMs: millis(1_000, 10 * 365 * 86_400_000).optional(),
   limits: datasetLimitsSchema,
+  /** Its values are manifests of objects. */
+  objects: copyObjectsSchema.optional(),
 });
 export type Copy = z.infer<typeof copySchema>;
 
@@ -133,8 +136,8 @@ export const copyNewsSchema = z.strictObject({
       again: z.boolean().optional(),
     }),
   ),
-  /** Copies that it has to forget. What is in neither list stays as it is. */
-  gone: z.array(z.strictObject(datasetRef)),
+  /** Copies that it has to forget, with `ifSent` only when the hub has every write of it. What is in neither list stays as it is. */
+  gone: z.array(z.strictObject({ ...datasetRef, ifSent: z.boolean().optional() })),
 });
 export type CopyNews = z.infer<typeof copyNewsSchema>;
 

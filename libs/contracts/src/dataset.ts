@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { declaredHistory, declaredIdentity, documentMetadataSchema } from './declared.js';
 import { LIMITS } from './limits.js';
+import { logSpecSchema } from './log-rules.js';
+import { datasetObjectsSchema } from './object-rules.js';
 import { labelRuleSchema } from './placement-rules.js';
-import { count, digestSchema, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
+import { digestSchema, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
 
-/** What a dataset holds. Only `keyvalue` is offered yet; the others are refused when applied. */
+/** What a dataset holds: values under keys, files under keys, or entries in a row. */
 export const datasetTypeSchema = z.enum(['keyvalue', 'objects', 'log']);
 
 /**
@@ -14,14 +16,29 @@ export const datasetTypeSchema = z.enum(['keyvalue', 'objects', 'log']);
 export const conflictRuleSchema = z.enum(['newest', 'counter', 'set', 'keep-both', 'single-writer']);
 export type ConflictRule = z.infer<typeof conflictRuleSchema>;
 
-/** Where copies are: at every site that residency allows, or at those of them that match. */
+/**
+ * Where copies are: at every site that residency allows, at those of them that match, or where workloads run that say they use
+ * the dataset. With `min` or `max` at so many of them, which Skerry chooses by where it is used.
+ */
 export const copiesSchema = z
   .strictObject({
-    at: z.enum(['everywhere', 'matching']).default('everywhere'),
+    at: z.enum(['everywhere', 'matching', 'with-workloads']).default('everywhere'),
     /** Names of sites; without, any. */
     sites: z.array(nameSchema).min(1).max(LIMITS.sitesPerHub).optional(),
     /** What their labels have to be. */
     match: z.array(labelRuleSchema).max(LIMITS.labels).default([]),
+    /** The least number of copies, on as many sites; with fewer sites, as many as there are. Default 1, and 0 with `with-workloads`. */
+    min: z.number().int().min(1).max(LIMITS.chosenCopies).optional(),
+    /** The most; default: as many as are used. Workloads that use it run at no more sites. */
+    max: z.number().int().min(1).max(LIMITS.chosenCopies).optional(),
+    /** How long a chosen copy stays after nothing there uses it; default 10 min. The last one always stays. */
+    keepMs: millis(0, 30 * 86_400_000).optional(),
+  })
+  .superRefine(({ at, min, max, keepMs }, ctx) => {
+    if (min !== undefined && max !== undefined && min > max)
+      ctx.addIssue({ code: 'custom', path: ['max'], message: `at least min, which is ${min}` });
+    if (keepMs !== undefined && at !== 'with-workloads' && min === undefined && max === undefined)
+      ctx.addIssue({ code: 'custom', path: ['keepMs'], message: 'only with at: with-workloads, min or max' });
   })
   .superRefine(({ at, sites, match }, ctx) => {
     const chosen = sites !== undefined || match.length > 0;
@@ -63,6 +80,10 @@ export const datasetSpecSchema = z.strictObject({
   /** A value is gone so long after it was written; without, never. With `newest` and `single-writer`. */
   ttlMs: millis(1_000, 10 * 365 * 86_400_000).optional(),
   limits: datasetLimitsSchema.default(datasetLimitsSchema.parse({})),
+  /** With `type: log`; then `ttlMs` is how long an entry is kept, and `limits.bytes` how much, at each site and at the hub. */
+  log: logSpecSchema.optional(),
+  /** With `type: objects`. */
+  objects: datasetObjectsSchema.optional(),
 });
 export type DatasetSpec = z.infer<typeof datasetSpecSchema>;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { accessSchema } from './access.js';
 import { LIMITS } from './limits.js';
 import { count, instantSchema, millis, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
+import { datasetUsesSchema } from './needed-datasets.js';
 import { versionSchema } from './version.js';
 import {
   cronSchema,
@@ -29,6 +30,8 @@ export const assignmentSchema = z.strictObject({
   orphan: z.enum(['keep', 'stop']),
   /** With `stop`: after how long without the hub; absent: 10 s. */
   orphanStopAfterMs: millis(LIMITS.orphanStopAfterMinMs, 30 * 86_400_000).optional(),
+  /** Datasets whose copies at this site have to be caught up before a replica begins. */
+  data: datasetUsesSchema.optional(),
   /** Of a singleton: rises whenever it is given to another site. Its owner acts only while the site holds its lease. */
   epoch: z.number().int().min(1).max(LIMITS.singletonEpoch).optional(),
   /** Of a singleton: how many losses of this site (`SiteState.losses`) the decision knew of; absent: none. A lease that knows of more does not cover it. */

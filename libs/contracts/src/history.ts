@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { neededDatasetSchema } from './needed-datasets.js';
 import { checkResultSchema, placementSchema } from './placement.js';
 import { count, digestSchema, finite, nameSchema, positiveCount } from './primitives.js';
 import { siteSchema, siteStateSchema } from './site.js';
@@ -44,6 +45,8 @@ const decidedEntrySchema = z.strictObject({
   /** Healthy replicas by site, where it mattered. */
   healthy: z.record(nameSchema, count).optional(),
   projectBudgetLeft: finite.optional(),
+  /** The datasets that it needs, as they were. */
+  data: z.array(neededDatasetSchema).optional(),
   /** Milliseconds since the epoch. */
   now: count,
   /** Where the decision before this one is kept. */

@@ -92,11 +92,20 @@ export const LIMITS = {
   /** Entries that a report at the hub is made of, newest. */
   entriesPerReport: 20_000,
   keysPerBucket: 100_000,
+  /** What `copies.min` and `copies.max` may say. */
+  chosenCopies: 64,
+  /** Datasets that a workload says it uses. */
+  datasetsPerWorkload: 16,
   /** Of a dataset: keys and bytes of one copy, characters of a key, bytes of a value. */
   datasetKeys: 100_000,
   datasetBytes: 256 * 1024 * 1024,
   datasetKeyChars: 200,
   datasetValueBytes: 64 * 1024,
+  /** Least bytes of a log; values of one append; items of one page; sensors that one site tells apart in one log. */
+  logMinBytes: 64 * 1024,
+  valuesPerAppend: 256,
+  logItemsPerPage: 1_000,
+  sensorsPerLog: 1_000,
   /** Copies of one site. */
   copiesPerSite: 1_000,
   /** Records in one message, and bytes of them. */
@@ -108,6 +117,22 @@ export const LIMITS = {
   datasetKeysPerPage: 1_000,
   elementsPerWrite: 256,
   storesPerKey: 1_000,
+  /** Of objects: bytes of one and of all of a dataset, of a chunk, and of a piece that people send or read. */
+  objectBytes: 2 * 1024 ** 3,
+  objectsBytes: 1024 ** 4,
+  chunkBytes: 256 * 1024,
+  objectPieceBytes: 512 * 1024,
+  /** Chunks of one object, lists of them, and chunks that one message names. */
+  chunksPerObject: 32_768,
+  listsPerObject: 8,
+  chunksPerMessage: 1_000,
+  contentTypeChars: 200,
+  /** Objects that replicas of one node read or write at once. */
+  objectTransfers: 32,
+  /** Rules of bandwidth in a dataset, and what they may say. */
+  bandwidthRules: 32,
+  bandwidthMinBytesPerSecond: 1_024,
+  bandwidthMaxBytesPerSecond: 100_000_000_000,
   /** Longest wait of a watch for a change. */
   watchWaitMs: 8_000,
 } as const;

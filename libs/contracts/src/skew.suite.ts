@@ -42,6 +42,7 @@ const assignment = {
   update,
   orphan: 'stop',
   orphanStopAfterMs: 60_000,
+  data: [{ dataset: 'settings', access: 'read' }],
   losses: 2,
   epoch: 3,
   requestId,

@@ -36,8 +36,24 @@ export const recordSubject = (dataset: { project: string; name: string }, origin
 /** All records of a dataset, or of one of its stores. */
 export const recordFilter = (dataset: { project: string; name: string }, origin?: string) =>
   `rep.${dataset.project}.${dataset.name}.${origin === undefined ? '' : `${origin}.`}>`;
+/** Chunks of objects, stream `CHUNKS`: `chunk.<project>.<dataset>.<incarnation>.<digest>.<bytes>`. */
+export const chunkSubject = (
+  { project, name, incarnation }: { project: string; name: string; incarnation: number },
+  { digest, bytes }: { digest: string; bytes: number },
+) => `chunk.${project}.${name}.${incarnation}.${digest}.${bytes}`;
+/** All chunks of a dataset; without an incarnation, of all that ever had its name. */
+export const chunkFilter = (dataset: { project: string; name: string; incarnation?: number }) =>
+  `chunk.${dataset.project}.${dataset.name}.${dataset.incarnation === undefined ? '' : `${dataset.incarnation}.`}>`;
 /** Who writes into `REP`: each new leader of the replicator; its sequence fences what an older one still sends. */
 export const RECORDS_EPOCH = 'repepoch';
+/** Entries of logs, stream `LOGS`: a message is a batch of one store, `log.<project>.<dataset>.<site>.<store>`. */
+export const entriesSubject = (dataset: { project: string; name: string }, origin: string) =>
+  `log.${dataset.project}.${dataset.name}.${origin}`;
+/** All entries of a log, or those that were written at one site. */
+export const entriesFilter = (dataset: { project: string; name: string }, site?: string) =>
+  `log.${dataset.project}.${dataset.name}.${site === undefined ? '' : `${site}.`}>`;
+/** Who writes into `LOGS`, as `RECORDS_EPOCH` for `REP`. */
+export const ENTRIES_EPOCH = 'logepoch';
 
 export const desiredFilter = (site: string) => `desired.${site}.>`;
 /** Reports of sites as the hub keeps them, stream `OBSERVED`: one message a subject. */
@@ -66,9 +82,21 @@ export const SITE = {
   copies: 'rpc.copies',
   records: 'rpc.records',
   pull: 'rpc.pull',
+  /** Of objects: which chunks the hub lacks, a chunk on its way up, and one that is asked for. */
+  chunkAsk: 'rpc.chunkask',
+  chunkPut: 'rpc.chunkput',
+  chunkGet: 'rpc.chunkget',
+  /** Chunks that somebody asked for and the hub has not got. */
+  chunksWanted: 'dl.chunks',
   /** What is new in datasets, and which copies there shall be. */
   recordDelivery: 'dl.records',
   copyNews: 'dl.copies',
+  /** Of logs: which there shall be, entries on their way up, and what is lacking; what is new, and that something is. */
+  logs: 'rpc.logs',
+  entries: 'rpc.entries',
+  entryPull: 'rpc.entrypull',
+  entryDelivery: 'dl.entries',
+  logNews: 'dl.logs',
   answer: (id: string) => `rpc.answer.${id}`,
   requests: 'dl.req.>',
   request: (verb: string) => `dl.req.${verb}`,
@@ -106,8 +134,17 @@ export const HUB = {
   copies: 'rpc.*.copies',
   records: 'rpc.*.records',
   pull: 'rpc.*.pull',
+  chunkAsk: 'rpc.*.chunkask',
+  chunkPut: 'rpc.*.chunkput',
+  chunkGet: 'rpc.*.chunkget',
+  chunksWanted: (account: string) => `dl.${account}.chunks`,
   recordDelivery: (account: string) => `dl.${account}.records`,
   copyNews: (account: string) => `dl.${account}.copies`,
+  logs: 'rpc.*.logs',
+  entries: 'rpc.*.entries',
+  entryPull: 'rpc.*.entrypull',
+  entryDelivery: (account: string) => `dl.${account}.entries`,
+  logNews: (account: string) => `dl.${account}.logs`,
   answer: (account: string, id: string) => `rpc.${account}.answer.${id}`,
   request: (account: string, verb: string) => `dl.${account}.req.${verb}`,
   delivery: (account: string) => `dl.${account}.d`,
@@ -139,6 +176,8 @@ export const RPC = {
   hub: 'skerry.rpc.policy.hub',
   /** A site's local change, which inventory has heard and passes on: api checks who made it, and makes a command of it. */
   proposal: 'skerry.rpc.api.proposal',
+  /** Reads the centre's log, or appends to it; answered by the active replicator alone. */
+  centreLog: 'skerry.rpc.replicator.log',
   /** Handle a dead letter again: `skerry.rpc.<app>.redeliver`. */
   redeliver: (app: string) => `skerry.rpc.${app}.redeliver`,
 } as const;
@@ -236,6 +275,29 @@ export const STREAMS = {
     duplicateWindowS: 120,
     atomic: true,
   },
+  /** Entries of logs, within each dataset's own limits. Full means that they stay where they were written until there is room. */
+  LOGS: {
+    name: 'LOGS',
+    subjects: ['log.>', ENTRIES_EPOCH],
+    owner: 'replicator',
+    maxBytes: 512 * MIB,
+    discard: 'new',
+    duplicateWindowS: 3_600,
+    atomic: true,
+  },
+  /**
+   * Chunks of objects, each once in its dataset, for as long as an object names it. Full means that they stay where they were
+   * written until there is room; an operator may make it larger.
+   */
+  CHUNKS: {
+    name: 'CHUNKS',
+    subjects: ['chunk.>'],
+    owner: 'replicator',
+    maxBytes: 6 * 1_024 * MIB,
+    maxMessagesPerSubject: 1,
+    discard: 'new',
+    duplicateWindowS: 1,
+  },
   /**
    * What happened at sites, from their own journals: a message is a batch of entries (`journalBatchBytes`). No site has more than
    * its share, 8 MiB of each kind, and its events push out none of what people did there.
@@ -305,6 +367,8 @@ export interface BucketDefinition {
 export const BUCKETS = {
   workloads: { name: 'workloads', owner: 'policy', maxBytes: 512 * MIB, atomic: true },
   datasets: { name: 'datasets', owner: 'policy', maxBytes: 64 * MIB, atomic: true },
+  /** Where copies of datasets are, of those whose copies are chosen. */
+  copies: { name: 'copies', owner: 'replicator', maxBytes: 64 * MIB },
   siteSpecs: { name: 'site-specs', owner: 'policy', maxBytes: 64 * MIB },
   identities: { name: 'identities', owner: 'policy', maxBytes: 64 * MIB },
   policies: { name: 'policies', owner: 'policy', maxBytes: 16 * MIB },
@@ -359,10 +423,13 @@ export const EPOCH_KEY = 'epoch';
 export const JETSTREAM_API = {
   streamCreate: (stream: string) => `$JS.API.STREAM.CREATE.${stream}`,
   streamInfo: (stream: string) => `$JS.API.STREAM.INFO.${stream}`,
+  /** The message of a subject, as it lies there: without JSON around it. */
+  directGet: (stream: string, subject: string) => `$JS.API.DIRECT.GET.${stream}.${subject}`,
   streamDelete: (stream: string) => `$JS.API.STREAM.DELETE.${stream}`,
   durableCreate: (stream: string, durable: string) => `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`,
   consumerInfo: (stream: string, durable: string) => `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
-  /** The newest message below a subject, as the stream's leader has it. */
+  streamPurge: (stream: string) => `$JS.API.STREAM.PURGE.${stream}`,
+  /** The newest message below a subject, or the first from a sequence on, as the stream's leader has it. */
   messageGet: (stream: string) => `$JS.API.STREAM.MSG.GET.${stream}`,
   consumerDelete: (stream: string, durable: string) => `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
 } as const;

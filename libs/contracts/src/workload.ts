@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { declaredHistory, declaredIdentity, documentMetadataSchema } from './declared.js';
 import { LIMITS } from './limits.js';
-import { count, digestSchema, gpuModelSchema, millis, positiveCount } from './primitives.js';
+import { digestSchema, gpuModelSchema, millis, positiveCount } from './primitives.js';
+import { datasetUsesSchema } from './needed-datasets.js';
 import { demandPointSchema, placementRulesSchema } from './placement-rules.js';
 
 const DAY_MS = 86_400_000;
@@ -173,6 +174,8 @@ export const workloadSpecSchema = z
     run: runSchema,
     resources: resourcesSchema.default(resourcesSchema.parse({})),
     health: healthSchema.optional(),
+    /** Datasets that it uses; absent: none that it waits for. */
+    data: datasetUsesSchema.optional(),
     placement: placementRulesSchema.default(placementRulesSchema.parse({})),
     update: updateSchema.default(updateSchema.parse({})),
   })

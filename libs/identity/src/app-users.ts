@@ -81,6 +81,7 @@ const API: Duties = {
     ...([
       'workloads',
       'datasets',
+      'copies',
       'placements',
       'siteSpecs',
       'siteStates',
@@ -104,28 +105,43 @@ const POLICY: Duties = {
 
 const SCHEDULER: Duties = {
   owns: ['placements', 'decisions', 'inputs'],
-  follows: ['workloads', 'siteSpecs', 'siteStates', 'nodes', 'policies', 'OBSERVED'],
+  follows: ['workloads', 'datasets', 'copies', 'siteSpecs', 'siteStates', 'nodes', 'policies', 'OBSERVED'],
   answers: [RPC.plan, RPC.why, RPC.whatIf, RPC.move],
   answersTo: ['api'],
 };
 
 const REPLICATOR: Duties = {
-  owns: ['DL', 'REP'],
+  owns: ['copies', 'DL', 'REP', 'LOGS', 'CHUNKS'],
   // Identities and policies for what each site is to know of who may act there: hashes and public keys alone.
   follows: [
     ...(['placements', 'workloads', 'datasets', 'siteSpecs', 'siteStates', 'OBSERVED'] as const),
     ...(['identities', 'policies'] as const),
   ],
-  hears: [HUB.digest, HUB.copies, HUB.records, HUB.pull],
+  hears: [
+    HUB.digest,
+    HUB.copies,
+    HUB.records,
+    HUB.pull,
+    HUB.chunkAsk,
+    HUB.chunkPut,
+    HUB.chunkGet,
+    HUB.logs,
+    HUB.entries,
+    HUB.entryPull,
+  ],
+  answers: [RPC.centreLog, RPC.behind],
+  answersTo: ['api'],
   says: [
     HUB.request(ANY, 'digest'),
     HUB.recordDelivery(ANY),
     HUB.copyNews(ANY),
+    HUB.chunksWanted(ANY),
+    HUB.entryDelivery(ANY),
+    HUB.logNews(ANY),
     JETSTREAM_API.durableCreate(STREAMS.DL.name, ANY),
     JETSTREAM_API.messageGet(STREAMS.REP.name),
+    JETSTREAM_API.messageGet(STREAMS.LOGS.name),
   ],
-  answers: [RPC.behind],
-  answersTo: ['api'],
   answersSites: true,
 };
 
@@ -228,6 +244,8 @@ function writes(place: Place): string[] {
       return [];
     case 'DL':
     case 'REP':
+    case 'CHUNKS':
+    case 'LOGS':
     case 'OBSERVED':
     case 'SITELOG':
       return [...STREAMS[place].subjects];

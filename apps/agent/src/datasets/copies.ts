@@ -26,6 +26,7 @@ export class Copies {
   private timer: NodeJS.Timeout | undefined;
   private readonly sweeping = new Repeated(async () => await this.sweep());
   private written: (key: string) => void = () => undefined;
+  private changed: (key: string, keys: readonly string[]) => void = () => undefined;
 
   private constructor(
     private readonly folder: string,
@@ -56,6 +57,11 @@ export class Copies {
     this.written = listener;
   }
 
+  /** Called with each dataset whose keys show something else; without keys its rule changed, or it is here no more. */
+  onChange(listener: (key: string, keys: readonly string[]) => void): void {
+    this.changed = listener;
+  }
+
   /** Something was written here that is to go up. */
   wrote(key: string): void {
     this.written(key);
@@ -77,37 +83,23 @@ export class Copies {
 
   /** Has a copy as the rule says from now on: the same, changed, or a new one in the place of one of before. */
   async want(rule: CopyRule): Promise<Copy> {
-    return await this.inTurn(async () => await this.have(rule));
+    return await this.inTurn(async () => await this.wantNow(rule));
   }
 
   /** Nothing of it stays here. */
   async forget(key: string): Promise<void> {
-    await this.inTurn(async () => await this.drop(key));
+    await this.inTurn(async () => await this.forgetNow(key));
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.timer);
-    for (const { copy, changes } of this.kept.values()) {
-      changes.end();
-      await copy.close();
-    }
-  }
-
-  /** News of several copies come at once: were two made at the same time, this node would have two names among writers. */
-  private async inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const mine = this.turn.then(run);
-    this.turn = mine.catch(() => undefined);
-    return await mine;
-  }
-
-  private async have(rule: CopyRule): Promise<Copy> {
+  private async wantNow(rule: CopyRule): Promise<Copy> {
     const key = workloadKey(rule.project, rule.name);
     const there = this.kept.get(key);
     if (there?.copy.rule.incarnation === rule.incarnation) {
       await there.copy.change(rule);
+      this.changed(key, []);
       return there.copy;
     }
-    if (there !== undefined) await this.drop(key);
+    if (there !== undefined) await this.forgetNow(key);
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     if (this.known === undefined) {
       const store = randomBytes(8).toString('hex');
@@ -117,16 +109,49 @@ export class Copies {
     const copy = await this.make(key, rule);
     if (copy === undefined) throw new Error(`make the copy ${key}`);
     this.log.info('a copy is kept here from now on', { dataset: key });
+    this.changed(key, []);
     return copy;
   }
 
-  private async drop(key: string): Promise<void> {
+  private async forgetNow(key: string): Promise<void> {
     const there = this.kept.get(key);
     if (there === undefined) return;
     this.kept.delete(key);
     there.changes.end();
     await there.copy.forget();
+    this.changed(key, []);
     this.log.info('a copy is kept here no more', { dataset: key });
+  }
+
+  /** Forgets a copy of which the hub has every write. False when it has not: then it stays. */
+  async giveUp(key: string): Promise<boolean> {
+    const there = this.kept.get(key);
+    if (there === undefined || there.copy.unsent > 0) return there === undefined;
+    // No write begins from here on, and those that had begun are on the disk.
+    this.kept.delete(key);
+    await there.copy.close();
+    const sent = there.copy.unsent === 0;
+    if (sent) this.kept.set(key, there);
+    else await this.make(key);
+    if (sent) await this.forget(key);
+    else there.changes.end();
+    return sent;
+  }
+
+  /** One after the other: news come many at once, and who this node is is drawn once. */
+  private async inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const mine = this.turn.then(task);
+    this.turn = mine.catch(() => undefined);
+    return await mine;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.turn;
+    for (const { copy, changes } of this.kept.values()) {
+      changes.end();
+      await copy.close();
+    }
   }
 
   private async sweep(): Promise<void> {
@@ -146,7 +171,10 @@ export class Copies {
     const changes = new Changes();
     const path = join(this.folder, `${key}${ENDING}`);
     const { site, known: store = '' } = this;
-    const onChange = (keys: readonly string[]) => changes.add(keys);
+    const onChange = (keys: readonly string[]) => {
+      changes.add(keys);
+      this.changed(key, keys);
+    };
     const copy = await Copy.open({ path, site, store, onChange }, rule);
     if (copy !== undefined) this.kept.set(key, { copy, changes });
     return copy;

@@ -23,6 +23,8 @@ export interface CopySyncOptions {
   silent: () => boolean;
   /** Where both are has to be said again: the hub does not know this copy, or is back after it was not there. */
   greet: () => void;
+  /** It has everything that the hub said there is. */
+  whole?: () => unknown;
   log: Log;
 }
 
@@ -32,6 +34,8 @@ export class CopySync {
   private readonly sending = new Repeated(async () => await this.sendAll());
   private readonly pulling = new Repeated(async () => await this.pullAll());
   private head = 0;
+  /** The hub has said where it is. */
+  private told = false;
 
   constructor(
     private readonly bus: Bus,
@@ -41,6 +45,11 @@ export class CopySync {
 
   get incarnation(): number {
     return this.copy.rule.incarnation;
+  }
+
+  /** By how many sequences of the hub's stream; undefined: the hub has not said where it is. */
+  get behind(): number | undefined {
+    return this.told ? Math.max(0, this.head - this.copy.cursor) : undefined;
   }
 
   stop(): void {
@@ -65,6 +74,8 @@ export class CopySync {
       await this.copy.readAgain();
     }
     this.head = head;
+    this.told = true;
+    this.noteWhole();
     this.pull();
     this.send();
   }
@@ -73,7 +84,7 @@ export class CopySync {
   hear({ records, after, upTo }: Delivery): void {
     this.head = Math.max(this.head, upTo);
     this.copy.take(records, { after, upTo }).then(
-      (taken) => taken === 'gap' && this.pull(),
+      (taken) => (taken === 'gap' ? this.pull() : this.noteWhole()),
       (error: unknown) => {
         this.options.log.warn('records were not taken', { reason: reason(error) });
         // Asked for until they are: this delivery does not come again.
@@ -85,6 +96,10 @@ export class CopySync {
   /** Sends what the hub has not got, until it has all. */
   send(): void {
     this.sending.ask();
+  }
+
+  private noteWhole(): void {
+    if (this.behind === 0) this.options.whole?.();
   }
 
   private pull(): void {
@@ -170,6 +185,7 @@ export class CopySync {
     }
     const { records, upTo } = parsed.value;
     await this.copy.take(records, { after, upTo });
+    this.noteWhole();
     return upTo > after;
   }
 

@@ -12,6 +12,7 @@ import {
 } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
 import type { Copies } from './copies.js';
+import type { ReadyCopies } from './ready-copies.js';
 import { CopySync } from './copy-sync.js';
 import { Repeated } from './repeated.js';
 
@@ -29,6 +30,7 @@ const RETRY_MAX_MS = 30_000;
 
 export interface DatasetSyncOptions {
   copies: Copies;
+  ready: Pick<ReadyCopies, 'measuredBy' | 'isWhole'>;
   /** ms since the hub was heard. */
   silentMs: () => number;
   log: Log;
@@ -58,8 +60,9 @@ export class DatasetSync {
   ) {}
 
   start(): void {
-    const { copies } = this.options;
+    const { copies, ready } = this.options;
     for (const [key] of copies.all()) this.syncOf(key);
+    ready.measuredBy((key) => this.syncs.get(key)?.behind);
     copies.onWrite((key) => this.syncs.get(key)?.send());
     this.subscriptions.push(
       this.bus.listen(SITE.copyNews, (m) => this.hearNews(m.json())),
@@ -126,12 +129,13 @@ export class DatasetSync {
 
   private async apply({ copies: wanted, gone }: CopyNews): Promise<void> {
     const { copies } = this.options;
-    for (const { project, name, incarnation } of gone) {
+    for (const { project, name, incarnation, ifSent } of gone) {
       const key = workloadKey(project, name);
       if (copies.get(key)?.copy.rule.incarnation !== incarnation) continue;
       this.syncs.get(key)?.stop();
       this.syncs.delete(key);
-      await copies.forget(key);
+      if (ifSent !== true) await copies.forget(key);
+      else if (!(await copies.giveUp(key))) this.syncOf(key)?.send();
     }
     for (const { copy: rule, head, stored, again } of wanted) {
       const key = workloadKey(rule.project, rule.name);
@@ -151,6 +155,8 @@ export class DatasetSync {
       log: this.options.log,
       silent: () => this.silent,
       greet: () => this.greet(),
+      // That it is whole may be what others wait for.
+      whole: () => this.options.ready.isWhole(key, kept.copy.rule.incarnation) && this.greet(),
     });
     this.syncs.set(key, sync);
     return sync;

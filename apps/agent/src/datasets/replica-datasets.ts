@@ -5,6 +5,7 @@ import {
   LIMITS,
   parse,
   Refusal,
+  type Assignment,
   type DatasetAnswer,
   type DatasetOperation,
 } from '@skerry/contracts';
@@ -16,6 +17,7 @@ import { operate } from './operate.js';
 
 const PATH = /^\/v1\/data\/([^/?]+)(?:\/([^/?]+))?(?:\?(.*))?$/;
 const BODY_BYTES = LIMITS.datasetValueBytes;
+const WRITES: ReadonlySet<string> = new Set(['put', 'count', 'change', 'delete']);
 const CONTEXT_HEADER = 'skerry-context';
 const changeSchema = z.union([
   z.strictObject({ count: z.number() }),
@@ -29,15 +31,17 @@ const changeSchema = z.union([
  */
 export function replicaDatasets(
   copies: Copies,
-  projectOf: (token: string) => string | undefined,
+  callerOf: (token: string) => Caller | undefined,
 ): FurtherAnswers {
   return (request, response, token) => {
     const match = PATH.exec(request.url ?? '');
     if (match === null) return false;
     answer(request, match, async (operation) => {
-      const project = token === '' ? undefined : projectOf(token);
-      if (project === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
-      return await operate(copies, parsed({ project, ...operation }));
+      const caller = token === '' ? undefined : callerOf(token);
+      if (caller === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
+      const asked = parsed({ project: caller.project, ...operation });
+      refuseReader(caller, asked);
+      return await operate(copies, asked);
     }).then(
       (body) => send(response, 200, body),
       (error: unknown) => {
@@ -47,6 +51,20 @@ export function replicaDatasets(
     );
     return true;
   };
+}
+
+/** Who asks: the workload that the replica is of. */
+export type Caller = Pick<Assignment, 'project' | 'name' | 'data'>;
+
+/** Throws a `Refusal` when a workload that says it only reads a dataset wants to write to it. */
+export function refuseReader(
+  { project, name, data = [] }: Caller,
+  { verb, name: dataset }: Pick<DatasetOperation, 'verb' | 'name'>,
+): void {
+  if (!WRITES.has(verb) || data.find((use) => use.dataset === dataset)?.access !== 'read') return;
+  throw new Refusal('forbidden', `${project}/${name} reads ${dataset} and does not write it`, {
+    hint: `apply ${name} with {dataset: ${dataset}, access: write} in spec.data`,
+  });
 }
 
 async function answer(

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Assignment } from '@skerry/contracts';
 import type { Action, StopReason } from '@skerry/domain';
 import type { Driver, Ended, Started } from '../drivers/driver.js';
+import type { ReadyCopies } from '../datasets/ready-copies.js';
 import type { Drivers } from '../drivers/registry.js';
 import { Limiter } from '../files/limiter.js';
 import type { HealthChecks } from '../health/health-checks.js';
@@ -34,6 +35,8 @@ export interface RunnerOptions {
   tracing: Tracing;
   /** What is known of the hub. */
   hub: HubView;
+  /** Copies of the datasets that replicas use. */
+  ready: Pick<ReadyCopies, 'untilReady'>;
   /** Where singletons ask who owns them, and until when they may run. */
   endpoint: { url(): Promise<string> };
   deadline: { path: string; ready(): Promise<void> };
@@ -124,10 +127,20 @@ export class ReplicaRunner {
     const before = workload.replicas.get(slot);
     const record = newRecord(workload, assignment, { site: this.options.site, slot, before, fresh, runMs });
     this.enter(workload, record);
-    this.step(
-      record.id,
-      async () => await this.starts.run(async () => await this.bringUp(workload, record, assignment)),
-    );
+    this.step(record.id, async () => {
+      if (assignment.data !== undefined && !(await this.untilReady(record, assignment))) return;
+      await this.starts.run(async () => await this.bringUp(workload, record, assignment));
+    });
+  }
+
+  /** It counts as starting while the copies that it uses are not caught up; the time that it has to become healthy begins then. */
+  private async untilReady(record: ReplicaRecord, assignment: Assignment): Promise<boolean> {
+    const wanted = () => {
+      record.since = Date.now();
+      return record.phase === 'starting';
+    };
+    const waits = (why: string | undefined) => this.enterPhase(record, 'starting', why);
+    return await this.options.ready.untilReady(assignment, { wanted, waits });
   }
 
   private async bringUp(workload: Workload, record: ReplicaRecord, assignment: Assignment): Promise<void> {

@@ -15,10 +15,11 @@ import {
   type SiteDatasetRequest,
   type WorkloadRef,
 } from '@skerry/contracts';
-import { copyAt, ruleOfCopies } from '@skerry/domain';
+import { ruleOfCopies } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 import { DatasetsStore } from '../stores/datasets.store.js';
 import { FleetStore } from '../stores/fleet.store.js';
+import { AskLogs } from './ask-logs.js';
 
 /** How long a site has to answer; one that is asked for changes waits for them first. */
 const ANSWER_MS = 5_000;
@@ -31,6 +32,7 @@ export class AskDatasets {
     @Inject(BUS) private readonly bus: Bus,
     @Inject(FleetStore) private readonly fleet: FleetStore,
     @Inject(DatasetsStore) private readonly datasets: DatasetsStore,
+    @Inject(AskLogs) private readonly logs: AskLogs,
   ) {}
 
   all(): Dataset[] {
@@ -47,6 +49,7 @@ export class AskDatasets {
     requestId: string,
   ): Promise<DatasetAnswer> {
     const dataset = this.datasets.one(operation);
+    refuseLog(dataset);
     const at = site === undefined ? this.anySite(dataset) : this.namedSite(dataset, site);
     const waitMs = operation.verb === 'watch' ? operation.waitMs + ANSWER_MS : ANSWER_MS;
     const id = createHash('sha256').update(`${requestId} ${at.name}`).digest('hex').slice(0, 32);
@@ -65,7 +68,7 @@ export class AskDatasets {
   async where(ref: WorkloadRef): Promise<DatasetWhere> {
     const dataset = this.datasets.one(ref);
     const views = this.fleet.views();
-    const choices = views.map(({ site }) => ({ site, choice: copyAt(dataset.spec, site) }));
+    const choices = views.map(({ site }) => ({ site, choice: this.datasets.copyAt(dataset, site) }));
     const copies = await Promise.all(
       choices.filter(({ choice }) => choice.ok).map(async ({ site }) => await this.copyOf(dataset, site)),
     );
@@ -75,8 +78,11 @@ export class AskDatasets {
     return { dataset, rule: ruleOfCopies(dataset.spec), copies, without };
   }
 
-  private async copyOf({ project, name }: Dataset, site: Site): Promise<DatasetWhere['copies'][number]> {
-    const at = { site: site.name, jurisdictions: site.jurisdictions };
+  private async copyOf(dataset: Dataset, site: Site): Promise<DatasetWhere['copies'][number]> {
+    const { project, name } = dataset;
+    const chosen = this.datasets.copySet(dataset)?.copies.find((copy) => copy.site === site.name);
+    const at = { site: site.name, jurisdictions: site.jurisdictions, ...(chosen ? { chosen } : {}) };
+    if (dataset.spec.type === 'log') return { ...at, ...(await this.logs.stateAt(dataset, site)) };
     const id = randomBytes(16).toString('hex');
     const answer = await this.answerOf(site, { id, operation: { verb: 'state', project, name } }, STATE_MS);
     if (answer === undefined) return { ...at, problem: 'the site does not answer' };
@@ -110,7 +116,7 @@ export class AskDatasets {
     const site = this.fleet.site(name);
     if (site === undefined || site.membership === 'removed')
       throw new Refusal('not-found', `no site ${name}`, { hint: 'see `skerry site ls`' });
-    const choice = copyAt(dataset.spec, site);
+    const choice = this.datasets.copyAt(dataset, site);
     if (choice.ok) return site;
     const code = choice.why.startsWith('residency') ? 'residency' : 'not-found';
     throw new Refusal(code, `no copy of ${dataset.project}/${dataset.name} at ${name}: ${choice.why}`, {
@@ -119,11 +125,19 @@ export class AskDatasets {
   }
 
   private anySite(dataset: Dataset): Site {
-    const views = this.fleet.views().filter(({ site }) => copyAt(dataset.spec, site).ok);
+    const views = this.fleet.views().filter(({ site }) => this.datasets.copyAt(dataset, site).ok);
     const ready = views.filter(({ state }) => state?.phase === 'ready');
     const home = ready.find(({ site }) => site.name === dataset.spec.home);
     const found = home ?? ready[0] ?? views[0];
     if (found !== undefined) return found.site;
     throw new Refusal('unavailable', `no site has a copy of ${dataset.project}/${dataset.name}`);
   }
+}
+
+/** A log has entries, not keys. */
+function refuseLog({ project, name, spec }: Dataset): void {
+  if (spec.type !== 'log') return;
+  throw new Refusal('invalid', `${project}/${name} is a log: it has entries, not keys`, {
+    hint: `"skerry data tail ${project}/${name}" reads it, "skerry data append" writes to it`,
+  });
 }

@@ -1,16 +1,44 @@
 import { Injectable } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
-import { datasetSchema, Refusal, workloadKey, type Dataset, type WorkloadRef } from '@skerry/contracts';
+import {
+  copySetSchema,
+  datasetSchema,
+  Refusal,
+  workloadKey,
+  type CopySet,
+  type Dataset,
+  type Site,
+  type WorkloadRef,
+} from '@skerry/contracts';
+import { copyAt, type CopyChoice } from '@skerry/domain';
 
-/** Datasets as policy keeps them, followed. */
+/** Datasets as policy keeps them, and where their copies were chosen to be: followed. */
 @Injectable()
 export class DatasetsStore {
   private readonly datasets = new Map<string, Dataset>();
+  private readonly sets = new Map<string, CopySet>();
 
   take(change: BucketChange<unknown>): void {
     const parsed = change.kind === 'put' ? datasetSchema.safeParse(change.value) : undefined;
     if (parsed?.success === true) this.datasets.set(change.key, parsed.data);
     else this.datasets.delete(change.key);
+  }
+
+  takeCopies(change: BucketChange<unknown>): void {
+    const parsed = change.kind === 'put' ? copySetSchema.safeParse(change.value) : undefined;
+    if (parsed?.success === true) this.sets.set(change.key, parsed.data);
+    else this.sets.delete(change.key);
+  }
+
+  /** Where copies were chosen to be; undefined when they are not, or not yet. */
+  copySet({ project, name, incarnation }: Dataset): CopySet | undefined {
+    const set = this.sets.get(workloadKey(project, name));
+    return set?.incarnation === incarnation ? set : undefined;
+  }
+
+  /** Whether a site has a copy, or why not. */
+  copyAt(dataset: Dataset, site: Site): CopyChoice {
+    return copyAt(dataset.spec, site, new Set(this.copySet(dataset)?.copies.map((copy) => copy.site)));
   }
 
   /** Those that are not removed, by project and name. */

@@ -1,14 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Bucket, Bus, Headers } from '@skerry/bus';
-import { BUCKETS, datasetSchema, workloadKey, type Dataset } from '@skerry/contracts';
+import type { Bucket, BucketChange, Bus, Headers } from '@skerry/bus';
+import { BUCKETS, datasetSchema, workloadKey, type Dataset, type Workload } from '@skerry/contracts';
 import { BUS, CONFIG } from '@skerry/service';
 import type { PolicyConfig } from '../config.js';
 import type { Held } from './workloads.store.js';
 
-/** The bucket `datasets`, which only policy writes. */
+/** The bucket `datasets`, which only policy writes; and which workloads say they use them, as last heard. */
 @Injectable()
 export class DatasetsStore {
   private readonly bucket: Bucket<Dataset>;
+  /** By workload: the datasets of its project. */
+  private readonly uses = new Map<string, Set<string>>();
 
   /** Where the hub is, which keeps their records; empty: nobody has said. */
   readonly hubJurisdictions: readonly string[];
@@ -16,6 +18,21 @@ export class DatasetsStore {
   constructor(@Inject(BUS) bus: Bus, @Inject(CONFIG) config: PolicyConfig) {
     this.hubJurisdictions = config.hubJurisdictions;
     this.bucket = bus.bucket(BUCKETS.datasets, (value) => datasetSchema.parse(value));
+  }
+
+  hearWorkload(change: BucketChange<Workload>): void {
+    if (change.kind !== 'put') return;
+    const { project, name, removed, spec } = change.value;
+    const used = removed ? [] : (spec.data ?? []);
+    if (used.length === 0) this.uses.delete(workloadKey(project, name));
+    else this.uses.set(workloadKey(project, name), new Set(used.map((use) => use.dataset)));
+  }
+
+  /** Names of workloads that say they use a dataset. */
+  usersOf(project: string, dataset: string): string[] {
+    const before = `${project}.`;
+    const users = [...this.uses].filter(([key, used]) => key.startsWith(before) && used.has(dataset));
+    return users.map(([key]) => key.slice(before.length)).toSorted();
   }
 
   /** Those of the keys that exist, tombstones included. */

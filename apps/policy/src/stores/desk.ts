@@ -105,6 +105,7 @@ export class Desk {
       sites: () => this.sites.all(),
       claimsOf: (project) => this.quotas.claimsOf(project),
       quota: (project) => this.quotas.of(project),
+      usersOf: (project, dataset) => this.datasets.usersOf(project, dataset),
     };
   }
 }
@@ -131,8 +132,11 @@ function subjectOf(body: CommandBody): Subject {
   switch (body.verb) {
     case 'workload.apply': {
       const keys = body.documents.map(({ metadata }) => workloadKey(metadata.project, metadata.name));
-      const ofDatasets = (body.datasets ?? []).map(({ metadata: m }) => workloadKey(m.project, m.name));
-      return { keys: [...new Set(keys)], datasetKeys: [...new Set(ofDatasets)] };
+      const asked = (body.datasets ?? []).map(({ metadata: m }) => workloadKey(m.project, m.name));
+      const used = body.documents.flatMap(({ metadata: m, spec }) =>
+        (spec.data ?? []).map(({ dataset }) => workloadKey(m.project, dataset)),
+      );
+      return { keys: [...new Set(keys)], datasetKeys: [...new Set([...asked, ...used])] };
     }
     case 'workload.scale':
     case 'workload.stop':

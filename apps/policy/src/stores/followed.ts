@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { DatasetsStore } from './datasets.store.js';
 import { QuotasStore } from './quotas.store.js';
 import { SitesStore } from './sites.store.js';
 
@@ -8,5 +9,6 @@ export class FollowedStores {
   constructor(
     @Inject(SitesStore) readonly sites: SitesStore,
     @Inject(QuotasStore) readonly quotas: QuotasStore,
+    @Inject(DatasetsStore) readonly datasets: DatasetsStore,
   ) {}
 }

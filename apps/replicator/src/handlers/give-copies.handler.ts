@@ -8,13 +8,14 @@ import {
   workloadKey,
   type CopiesRequest,
   type CopyNews,
+  type CopySet,
   type Dataset,
   type PullAnswer,
   type Site,
 } from '@skerry/contracts';
 import { fullBucket, take, type Bucketful } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
-import { CopiesStore, copyOf, mayHave } from '../stores/copies.store.js';
+import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 
@@ -35,6 +36,7 @@ interface Standing {
 @Injectable()
 export class GiveCopies {
   private active = false;
+  private held: (site: Site, request: CopiesRequest) => Promise<void> = () => Promise.resolve();
   private readonly standings = new Map<string, Standing>();
   private readonly turns = new Map<string, Bucketful>();
 
@@ -45,6 +47,11 @@ export class GiveCopies {
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
+
+  /** Called with what a site says it holds, before it is answered. */
+  onHeld(listener: (site: Site, request: CopiesRequest) => Promise<void>): void {
+    this.held = listener;
+  }
 
   /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
   async start(): Promise<void> {
@@ -60,14 +67,35 @@ export class GiveCopies {
 
   /** A dataset is another than it was: tells the sites that have it, and those that had it. */
   async changed(before: Dataset | undefined, after: Dataset): Promise<void> {
-    if (!this.active) return;
+    if (!this.active || !isKept(after)) return;
     const gone = { project: after.project, name: after.name, incarnation: before?.incarnation ?? 0 };
     const isNew = before === undefined || before.incarnation !== after.incarnation;
     if (before !== undefined && (after.removed || isNew)) await this.records.drop(after);
     for (const site of this.wanted.allSites()) {
-      if (mayHave(after, site)) this.say(site, { copies: [await this.newsOf(after)], gone: [] });
-      else if (before !== undefined && mayHave(before, site)) this.say(site, { copies: [], gone: [gone] });
+      if (this.copies.mayHave(after, site))
+        this.say(site, { copies: [await this.newsOf(after, site)], gone: [] });
+      else if (before !== undefined && this.copies.isOver(site, gone))
+        this.say(site, { copies: [], gone: [gone] });
     }
+  }
+
+  /** Copies were chosen: tells the sites that have one from now on, and those that give theirs up. */
+  async chosen(before: CopySet | undefined, after: CopySet): Promise<void> {
+    const dataset = this.copies.current(after);
+    if (!this.active || dataset === undefined) return;
+    const had = new Set(before?.copies.map((copy) => copy.site));
+    for (const { site: name } of after.copies) {
+      const site = this.wanted.site(name);
+      if (site !== undefined && !had.delete(name) && this.copies.mayHave(dataset, site))
+        this.say(site, { copies: [await this.newsOf(dataset, site)], gone: [] });
+    }
+    for (const name of had) this.ask(name);
+  }
+
+  /** Has a site say how its copies stand. */
+  ask(name: string): void {
+    const site = this.wanted.site(name);
+    if (this.active && site !== undefined) this.say(site, { copies: [], gone: [] });
   }
 
   /** A site is another than it was: what it may have may be too. */
@@ -80,6 +108,7 @@ export class GiveCopies {
     if (site === undefined || message.reply === undefined) return;
     const parsed = parse(copiesRequestSchema, message.json());
     if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which copies it holds`);
+    await this.held(site, parsed.value);
     message.reply(await this.newsFor(site, parsed.value));
   }
 
@@ -104,7 +133,7 @@ export class GiveCopies {
     const copies = await Promise.all(
       mine.map(async (dataset) => {
         const origin = store === undefined ? undefined : `${site.name}.${store}`;
-        const news = await this.newsOf(dataset, origin);
+        const news = await this.newsOf(dataset, site, origin);
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
         const again = own !== undefined && this.differs(site, dataset, own);
         return again ? { ...news, again } : news;
@@ -112,13 +141,23 @@ export class GiveCopies {
     );
     return {
       copies,
-      gone: gone.map(({ project, name, incarnation }) => ({ project, name, incarnation })),
+      gone: gone.map((ref) => this.goneFrom(site, ref)),
     };
   }
 
-  private async newsOf(dataset: Dataset, origin?: string) {
+  /** What nothing but a choice takes from a site stays there until the hub has all of it. */
+  private goneFrom(
+    site: Site,
+    { project, name, incarnation }: CopyNews['gone'][number],
+  ): CopyNews['gone'][number] {
+    const dataset = this.copies.current({ project, name, incarnation });
+    const ifSent = dataset !== undefined && !this.copies.isBarred(dataset, site);
+    return { project, name, incarnation, ...(ifSent ? { ifSent } : {}) };
+  }
+
+  private async newsOf(dataset: Dataset, site: Site, origin?: string) {
     const stored = origin === undefined ? {} : { stored: await this.records.newestOf(dataset, origin) };
-    return { copy: copyOf(dataset), head: await this.records.head(dataset), ...stored };
+    return { copy: copyOf(dataset, site.name), head: await this.records.head(dataset), ...stored };
   }
 
   /** Whether a site that has everything shows something else than another at the same place. Values that run out do so by each one's clock. */

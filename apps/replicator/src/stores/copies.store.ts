@@ -1,20 +1,41 @@
 import { Injectable } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
-import { workloadKey, type Copy, type Dataset, type Site } from '@skerry/contracts';
-import { copyAt } from '@skerry/domain';
+import {
+  datasetObjectsSchema,
+  workloadKey,
+  type Copy,
+  type CopyObjects,
+  type Dataset,
+  type DatasetObjects,
+  type DatasetSpec,
+  type Site,
+} from '@skerry/contracts';
+import { copyAt, copyMayBe, isChosen } from '@skerry/domain';
+import { CopySetsStore } from './copy-sets.store.js';
 import { WantedStore } from './wanted.store.js';
 
 /** Datasets as policy keeps them, and which site may have which: followed by every instance. */
 @Injectable()
 export class CopiesStore {
   private readonly datasets = new Map<string, Dataset>();
+  private changed: (before: Dataset | undefined, after: Dataset) => void = () => undefined;
 
-  constructor(private readonly wanted: WantedStore) {}
+  constructor(
+    private readonly wanted: WantedStore,
+    private readonly sets: CopySetsStore,
+  ) {}
+
+  /** Called with what each dataset was and is, from now on. */
+  onChange(listener: (before: Dataset | undefined, after: Dataset) => void): void {
+    this.changed = listener;
+  }
 
   /** Returns what the dataset was before. */
   apply(change: BucketChange<Dataset>): Dataset | undefined {
     const before = this.datasets.get(change.key);
-    if (change.kind === 'put') this.datasets.set(change.key, change.value);
+    if (change.kind !== 'put') return before;
+    this.datasets.set(change.key, change.value);
+    this.changed(before, change.value);
     return before;
   }
 
@@ -37,34 +58,47 @@ export class CopiesStore {
   /** The dataset, when it is this one still, and the site may have it. */
   allowed(site: Site, ref: { project: string; name: string; incarnation: number }): Dataset | undefined {
     const dataset = this.current(ref);
-    return dataset !== undefined && mayHave(dataset, site) ? dataset : undefined;
+    return dataset !== undefined && isKept(dataset) && !this.isOver(site, ref) ? dataset : undefined;
   }
 
   /** Whether a site has to forget its copy: the dataset was removed or made anew, or the rule does not let the site have it. */
   isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {
     const dataset = this.datasets.get(workloadKey(ref.project, ref.name));
     if (dataset === undefined || dataset.incarnation < ref.incarnation) return false;
-    return dataset.incarnation > ref.incarnation || !mayHave(dataset, site);
+    if (dataset.incarnation > ref.incarnation || dataset.removed) return true;
+    // Where copies are was not chosen yet: who has one keeps it.
+    const open = isChosen(dataset.spec.copies) && this.sets.of(dataset) === undefined;
+    return open ? this.isBarred(dataset, site) : !this.mayHave(dataset, site);
+  }
+
+  /** The wall: asked anew with each message, so that a rule holds from the moment that it is heard. */
+  mayHave(dataset: Dataset, site: Site): boolean {
+    return !dataset.removed && copyAt(dataset.spec, site, this.sets.of(dataset)).ok;
+  }
+
+  /** Whether a rule forbids that it is there, whatever is chosen. */
+  isBarred(dataset: Dataset, site: Site): boolean {
+    return !copyMayBe(dataset.spec, site).ok;
   }
 
   /** Datasets of which a site has a copy. */
   ofSite(site: Site): Dataset[] {
-    return [...this.datasets.values()].filter((dataset) => mayHave(dataset, site));
+    return [...this.datasets.values()].filter((dataset) => isKept(dataset) && this.mayHave(dataset, site));
   }
 
   /** Sites that have a copy of a dataset. */
   sitesOf(dataset: Dataset): Site[] {
-    return this.wanted.allSites().filter((site) => mayHave(dataset, site));
+    return this.wanted.allSites().filter((site) => this.mayHave(dataset, site));
   }
 }
 
-/** The wall: asked anew with each message, so that a rule holds from the moment that it is heard. */
-export function mayHave(dataset: Dataset, site: Site): boolean {
-  return !dataset.removed && copyAt(dataset.spec, site).ok;
+/** Whether its copies are made of records. Logs have ways of their own. */
+export function isKept({ spec }: Dataset): boolean {
+  return spec.type !== 'log';
 }
 
-/** What a site needs to know of a dataset. */
-export function copyOf({ project, name, incarnation, generation, spec }: Dataset): Copy {
+/** What a site needs to know of a dataset; of bandwidth what is about its own link alone. */
+export function copyOf({ project, name, incarnation, generation, spec }: Dataset, site?: string): Copy {
   return {
     project,
     name,
@@ -74,5 +108,16 @@ export function copyOf({ project, name, incarnation, generation, spec }: Dataset
     ...(spec.home === undefined ? {} : { home: spec.home }),
     ...(spec.ttlMs === undefined ? {} : { ttlMs: spec.ttlMs }),
     limits: spec.limits,
+    ...(spec.type === 'objects' ? { objects: objectsAt(objectsOf(spec), site) } : {}),
   };
+}
+
+/** What is said of the objects of a dataset, or else is so. */
+export function objectsOf({ objects }: Pick<DatasetSpec, 'objects'>): DatasetObjects {
+  return objects ?? datasetObjectsSchema.parse({});
+}
+
+function objectsAt({ bandwidth, ...rest }: DatasetObjects, site: string | undefined): CopyObjects {
+  const here = bandwidth.filter(({ sites }) => sites === undefined || sites.some((name) => name === site));
+  return { ...rest, bandwidth: here.map(({ sites: _sites, ...rule }) => rule) };
 }

@@ -14,9 +14,17 @@ export class WantedStore {
   /** How many wait for its end (`Placement.after`). */
   private readonly awaited = new Map<string, number>();
 
+  private changed: (key?: string) => void = () => undefined;
+
+  /** Called with the key of each workload that is another or is placed otherwise, and without when a site is another. */
+  onChange(listener: (key?: string) => void): void {
+    this.changed = listener;
+  }
+
   applyWorkload(change: BucketChange<Workload>): void {
     if (change.kind === 'put') this.workloads.set(change.key, change.value);
     else if (change.kind === 'gone') this.workloads.delete(change.key);
+    this.changed(change.key);
   }
 
   applyPlacement(change: BucketChange<PlacementsValue>): void {
@@ -27,6 +35,7 @@ export class WantedStore {
     else return;
     this.count(before, -1);
     this.count(this.placements.get(change.key), 1);
+    this.changed(change.key);
   }
 
   /** Returns the keys of the workloads that the change of this site matters to. */
@@ -36,6 +45,7 @@ export class WantedStore {
     const before = this.sites.get(site.name);
     this.sites.set(site.name, site);
     this.byAccount.set(site.account, site);
+    this.changed();
     return before?.membership === site.membership ? [] : this.keysAt(site.name);
   }
 

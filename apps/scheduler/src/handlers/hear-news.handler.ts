@@ -3,6 +3,8 @@ import type { BucketChange, StoredMessage } from '@skerry/bus';
 import {
   observedSchema,
   workloadKey,
+  type CopySet,
+  type Dataset,
   type PlacementsValue,
   type Quota,
   type Site,
@@ -62,6 +64,19 @@ export class HearNews implements OnApplicationBootstrap, OnApplicationShutdown {
     // Its placement may have come before it. Else what it holds stays until the new generation is decided.
     if (before === undefined) this.world.settle(key);
     this.agenda.soon(key);
+  }
+
+  dataset(change: BucketChange<Dataset>): void {
+    this.complain('datasets', change);
+    this.world.workloads.datasets.apply(change);
+    for (const key of this.world.workloads.usersOf(change.key)) this.agenda.soon(key);
+  }
+
+  /** Where copies are matters to who may run at no other sites, and to who has no site yet. */
+  copies(change: BucketChange<CopySet>): void {
+    this.complain('copies', change);
+    if (!this.world.workloads.datasets.applyCopies(change)) return;
+    for (const key of this.world.workloads.usersOf(change.key)) this.agenda.soon(key);
   }
 
   quota(change: BucketChange<Quota>): void {

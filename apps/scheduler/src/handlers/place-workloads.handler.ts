@@ -169,7 +169,7 @@ export class PlaceWorkloads {
 
   /** At the position that its inputs name: nothing was logged in between. */
   private record(input: NextPlacementInput, placement: Placement): void {
-    const { workload, previous, refusals, healthy, projectBudgetLeft, given, now } = input;
+    const { workload, previous, refusals, healthy, projectBudgetLeft, data, given, now } = input;
     const before = previous?.inputs.log;
     this.history.decided(
       {
@@ -179,6 +179,7 @@ export class PlaceWorkloads {
         ...(previous ? { previous } : {}),
         ...(healthy ? { healthy: Object.fromEntries(healthy) } : {}),
         ...(projectBudgetLeft === undefined ? {} : { projectBudgetLeft }),
+        ...(data ? { data: [...data] } : {}),
         ...(given ? { given: [...given].map(([site, replicas]) => ({ site, replicas })) } : {}),
         ...(before === undefined ? {} : { before }),
       },

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { BucketChange, Headers } from '@skerry/bus';
 import { workloadKey, type Quota, type Workload } from '@skerry/contracts';
 import { partnerOf } from '@skerry/domain';
+import { DatasetsStore } from './datasets.store.js';
 
 interface KnownWorkload {
   readonly workload: Workload;
@@ -13,12 +14,15 @@ const QUOTA = 'quota.';
 /** Keys of quotas in bucket `policies`. */
 export const QUOTA_KEYS = `${QUOTA}*`;
 
-/** The workloads and quotas as policy keeps them, followed by every instance. */
+/** The workloads, the datasets that they use and quotas as policy keeps them, followed by every instance. */
 @Injectable()
 export class WorkloadsStore {
   private readonly known = new Map<string, KnownWorkload>();
   private readonly minding = new Map<string, Set<string>>();
+  private readonly using = new Map<string, Set<string>>();
   private readonly quotas = new Map<string, Quota>();
+
+  constructor(readonly datasets: DatasetsStore) {}
 
   apply(change: BucketChange<Workload>): void {
     // A removed workload stays as a tombstone; a value that cannot be read leaves what was known.
@@ -51,17 +55,37 @@ export class WorkloadsStore {
     return this.minding.get(key) ?? [];
   }
 
+  /** Workloads that say they use a dataset. */
+  usersOf(dataset: string): Iterable<string> {
+    return this.using.get(dataset) ?? [];
+  }
+
   keys(): IterableIterator<string> {
     return this.known.keys();
   }
 
   private mind(key: string, workload: Workload | undefined): void {
-    for (const partner of partnersOf(this.known.get(key)?.workload)) this.minding.get(partner)?.delete(key);
-    for (const partner of partnersOf(workload)) {
-      const minding = this.minding.get(partner) ?? new Set();
-      this.minding.set(partner, minding.add(key));
-    }
+    const before = this.known.get(key)?.workload;
+    link(this.minding, key, partnersOf(before), partnersOf(workload));
+    link(this.using, key, datasetsOf(before), datasetsOf(workload));
   }
+}
+
+/** `key` is among those of `now` and no more among those of `before`. */
+function link(
+  map: Map<string, Set<string>>,
+  key: string,
+  before: readonly string[],
+  now: readonly string[],
+): void {
+  for (const other of before) map.get(other)?.delete(key);
+  for (const other of now) map.set(other, (map.get(other) ?? new Set()).add(key));
+}
+
+function datasetsOf(workload: Workload | undefined): string[] {
+  if (workload === undefined || workload.removed) return [];
+  const { project, spec } = workload;
+  return (spec.data ?? []).map(({ dataset }) => workloadKey(project, dataset));
 }
 
 function partnersOf(workload: Workload | undefined): string[] {

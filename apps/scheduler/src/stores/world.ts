@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { shareVersion, type Placement, type Workload } from '@skerry/contracts';
+import { shareVersion, type NeededDataset, type Placement, type Workload } from '@skerry/contracts';
 import {
   type Ledger,
   type NextPlacementInput,
@@ -47,8 +47,14 @@ export class World {
       const placement = this.placements.get(key);
       if (!workload || !placement || workload.removed || workload.stopped) return [];
       const refusals = this.reports.refusals.of(key, workload.generation, placement, now);
-      return [{ workload, placement, refusals, ...this.budgetLeft(workload) }];
+      return [{ workload, placement, refusals, ...this.dataOf(workload), ...this.budgetLeft(workload) }];
     });
+  }
+
+  /** The datasets that it says it uses. */
+  private dataOf(workload: Workload): { data?: NeededDataset[] } {
+    const data = this.workloads.datasets.neededBy(workload);
+    return data === undefined ? {} : { data };
   }
 
   /** What the project's other workloads leave of its budget; undefined without one. */
@@ -68,6 +74,7 @@ export class World {
       refusals: this.reports.refusals.of(key, workload.generation, previous, now),
       // What runs matters to what is placed already: it stays until what replaces it runs.
       ...(previous && previous.shares.length > 0 ? { healthy: this.healthyOf(workload, previous) } : {}),
+      ...this.dataOf(workload),
       ...this.budgetLeft(workload),
       snapshot: this.snapshot(),
       now,

@@ -8,6 +8,7 @@ import {
 } from '@skerry/contracts';
 import { contradictions, type Around } from './contradictions.js';
 import { isResidencyIssue } from './dataset-rules.js';
+import { datasetUseIssues, type DatasetsAround } from './dataset-uses.js';
 import { draftDatasets, type DatasetDrafts } from './datasets.js';
 import { refuseDecided } from './decided.js';
 import { demandOf } from './demand.js';
@@ -49,7 +50,11 @@ export function admitApply(
   if (wrongGeneration) return wrongGeneration;
 
   const around = aroundOf(documents, request, state);
-  const drafts = documents.map((document, at) => draft(document, known[at], { request, tools, around }));
+  const drafts = documents.map((document, at) => {
+    const { project } = document.metadata;
+    const uses = { dataset: datasetIn(project, body, state), sites: () => state.sites() };
+    return draft(document, known[at], { request, tools, around, uses });
+  });
   const issues = [
     ...repeated(documents),
     ...drafts.flatMap((d, at) => prefixed(d.issues, documents, at)),
@@ -80,7 +85,12 @@ interface Draft {
 function draft(
   { metadata, spec }: WorkloadDocument,
   known: Workload | undefined,
-  { request, tools, around }: { request: AdmissionRequest; tools: AdmissionTools; around: Around },
+  {
+    request,
+    tools,
+    around,
+    uses,
+  }: { request: AdmissionRequest; tools: AdmissionTools; around: Around; uses: DatasetsAround },
 ): Draft {
   const { project, name, labels } = metadata;
   const present = known?.removed === true ? undefined : known;
@@ -106,7 +116,26 @@ function draft(
     commandSequence: request.sequence,
   };
   const change = changeOf(workload, present ? 'updated' : 'created');
-  return { workload, change, issues: [...demand.issues, ...contradictions({ project, name, spec }, around)] };
+  const issues = [
+    ...demand.issues,
+    ...contradictions({ project, name, spec }, around),
+    ...datasetUseIssues({ project, spec }, uses),
+  ];
+  return { workload, change, issues };
+}
+
+/** Datasets of a project as they would be after the command. */
+function datasetIn(
+  project: string,
+  { datasets = [] }: Apply,
+  state: AdmissionState,
+): DatasetsAround['dataset'] {
+  return (name) => {
+    const asked = datasets.find(({ metadata: m }) => m.project === project && m.name === name);
+    if (asked !== undefined) return asked.spec;
+    const known = state.dataset(project, name);
+    return known === undefined || known.removed ? undefined : known.spec;
+  };
 }
 
 /** What rules of one workload may be judged by: the other documents of the command as they are asked for, and what there is. */

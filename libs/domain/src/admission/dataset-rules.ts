@@ -1,5 +1,8 @@
 import type { Dataset, DatasetSpec, Issue, Site } from '@skerry/contracts';
-import { copyAt, mayRest } from '../datasets/admit-copies.js';
+import { copyMayBe, mayRest } from '../datasets/admit-copies.js';
+import { isChosen } from '../datasets/choose-copies.js';
+import { logIssues } from './log-rules.js';
+import { objectIssues } from './object-rules.js';
 import type { AdmissionState } from './types.js';
 
 /** Everything that speaks against a dataset as it is asked for. */
@@ -13,6 +16,11 @@ export function datasetIssues(
   return [
     ...notOffered(spec),
     ...pairs(spec),
+    ...logIssues(spec, present?.spec),
+    ...objectIssues(
+      spec,
+      sites.map(({ name }) => name),
+    ),
     ...fixed(spec, present?.spec),
     ...residencyIssues(spec, state.hubJurisdictions),
     ...copyIssues(spec, sites),
@@ -21,13 +29,11 @@ export function datasetIssues(
 
 /** Whether what is wrong is about the law alone. */
 export function isResidencyIssue({ path }: Issue): boolean {
-  return path.includes('spec.residency') || path.endsWith('spec.copies.sites (residency)');
+  return path.includes('spec.residency') || path.endsWith('(residency)');
 }
 
-function notOffered({ type, residency }: DatasetSpec): Issue[] {
+function notOffered({ residency }: DatasetSpec): Issue[] {
   const issues: Issue[] = [];
-  if (type !== 'keyvalue')
-    issues.push({ path: 'spec.type', problem: 'not yet offered', value: type, allowed: 'keyvalue' });
   if (residency?.origin === true)
     issues.push({
       path: 'spec.residency.origin',
@@ -38,8 +44,14 @@ function notOffered({ type, residency }: DatasetSpec): Issue[] {
   return issues;
 }
 
-function pairs({ conflicts, home, ttlMs }: DatasetSpec): Issue[] {
+function pairs({ type, copies, conflicts, home, ttlMs }: DatasetSpec): Issue[] {
   const issues: Issue[] = [];
+  if (type === 'log' && isChosen(copies))
+    issues.push({
+      path: 'spec.copies',
+      problem: 'not yet offered with type: log',
+      allowed: 'at: everywhere or matching, without min and max',
+    });
   if (conflicts === 'single-writer' && home === undefined)
     issues.push({ path: 'spec.home', problem: 'missing', allowed: 'the site that writes' });
   if (conflicts !== 'single-writer' && home !== undefined)
@@ -94,7 +106,7 @@ function residencyIssues({ residency }: DatasetSpec, hub: readonly string[] | un
 
 function copyIssues(spec: DatasetSpec, sites: readonly Site[]): Issue[] {
   const issues: Issue[] = [];
-  const choices = sites.map((site) => ({ site, choice: copyAt(spec, site) }));
+  const choices = sites.map((site) => ({ site, choice: copyMayBe(spec, site) }));
   for (const name of spec.copies.sites ?? []) {
     const found = choices.find(({ site }) => site.name === name);
     if (found === undefined)
@@ -126,7 +138,7 @@ function copyIssues(spec: DatasetSpec, sites: readonly Site[]): Issue[] {
   return issues;
 }
 
-function reasons(choices: readonly { site: Site; choice: ReturnType<typeof copyAt> }[]): string {
+function reasons(choices: readonly { site: Site; choice: ReturnType<typeof copyMayBe> }[]): string {
   const why = choices.flatMap(({ site, choice }) => (choice.ok ? [] : [`${site.name}: ${choice.why}`]));
   return why.length === 0 ? 'a site, to begin with' : why.slice(0, 4).join('; ');
 }

@@ -66,6 +66,11 @@ export function admitDatasetRemove(
       hint: 'list them with "skerry data ls"',
     });
   if (superseded(known, request.sequence)) return supersededBy(project, name);
+  const users = [...(state.usersOf?.(project, name) ?? [])];
+  if (users.length > 0)
+    return rejected('conflict', `${project}/${name} is used by ${users.slice(0, 8).join(', ')} (spec.data)`, {
+      hint: 'remove the workloads, or apply them without it, and then the dataset',
+    });
   const removed: Dataset = {
     ...known,
     removed: true,

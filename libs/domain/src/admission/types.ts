@@ -30,8 +30,10 @@ export interface AdmissionTools {
 export interface AdmissionState {
   /** Those that the command is about, and those that they want to be near to or apart from. */
   workload(project: string, name: string): Workload | undefined;
-  /** Those that the command is about. */
+  /** Those that the command is about, and those that its workloads say they use. */
   dataset(project: string, name: string): Dataset | undefined;
+  /** Names of workloads that say they use a dataset, as last heard; absent: nobody looks. */
+  usersOf?(project: string, dataset: string): Iterable<string>;
   /** Jurisdictions of all servers of the hub; undefined: nobody has said. */
   hubJurisdictions?: readonly string[] | undefined;
   site(name: string): Site | undefined;

@@ -1,16 +1,32 @@
 import type { DatasetSpec, Site } from '@skerry/contracts';
 import { labelHolds, ruleInWords } from '../placement/label-match.js';
 import { mayReside } from '../placement/checks/residency.js';
+import { isChosen } from './choose-copies.js';
 import { siteFacts } from '../placement/site-facts.js';
 
 /** Whether a site shall have a copy, or why not. */
 export type CopyChoice = { ok: true } | { ok: false; why: string };
 
+/** Sites that were chosen to have a copy. */
+export type ChosenSites = ReadonlySet<string>;
+
+/** What decides where copies are. */
+export type CopyRules = Pick<DatasetSpec, 'residency' | 'copies'>;
+
 /**
  * The allow-list of a dataset, site by site: the only one there is. Admission, the hub's deliveries and `skerry data where` all
- * ask here. Residency first: what `copies` wants never opens that wall.
+ * ask here. Residency first: what `copies` wants never opens that wall. `chosen`: the sites of its `CopySet`, where copies are chosen.
  */
-export function copyAt({ residency, copies }: DatasetSpec, site: Site): CopyChoice {
+export function copyAt(rules: CopyRules, site: Site, chosen?: ChosenSites): CopyChoice {
+  const choice = copyMayBe(rules, site);
+  if (!choice.ok || !isChosen(rules.copies) || chosen?.has(site.name) === true) return choice;
+  const why =
+    rules.copies.at === 'with-workloads' ? 'no workload that uses it runs there' : 'it was not chosen';
+  return { ok: false, why: `copies: ${why}` };
+}
+
+/** Whether a site may have a copy at all, when something needs one there. */
+export function copyMayBe({ residency, copies }: CopyRules, site: Site): CopyChoice {
   if (!mayReside(site, wallOf(residency))) {
     const has = site.jurisdictions.join(', ') || 'no jurisdiction';
     return { ok: false, why: `residency: ${residencyInWords(residency)}; the site is in ${has}` };
@@ -40,16 +56,27 @@ export function ruleOfCopies({ residency, copies }: DatasetSpec): string {
     ...(copies.sites === undefined ? [] : [`at ${copies.sites.join(', ')}`]),
     ...copies.match.map(ruleInWords),
   ];
-  return `${residencyInWords(residency)}; ${where.length === 0 ? 'copies everywhere' : `copies ${where.join(', ')}`}`;
+  const all = where.length === 0 ? 'copies everywhere' : `copies ${where.join(', ')}`;
+  return `${residencyInWords(residency)}; ${isChosen(copies) ? chosenInWords(copies, where) : all}`;
 }
 
-function residencyInWords(residency: DatasetSpec['residency']): string {
+function chosenInWords({ at, min, max }: DatasetSpec['copies'], where: readonly string[]): string {
+  const chosen =
+    at === 'with-workloads' ? ['copies where workloads use it'] : ['copies chosen by where it is used'];
+  const least = min === undefined ? [] : [`at least ${min}`];
+  const most = max === undefined ? [] : [`at most ${max}`];
+  return [...chosen, ...least, ...most, ...where].join(', ');
+}
+
+/** Where records may be, as people read it. */
+export function residencyInWords(residency: DatasetSpec['residency']): string {
   const stay = residency?.stay === undefined ? [] : [`stays in ${residency.stay.join(', ')}`];
   const deny = residency?.deny === undefined ? [] : [`not in ${residency.deny.join(', ')}`];
   return [...stay, ...deny].join(', ') || 'no residency rule';
 }
 
-function wallOf(residency: DatasetSpec['residency']) {
+/** As a rule of places; undefined: anywhere. */
+export function wallOf(residency: DatasetSpec['residency']) {
   if (residency?.stay === undefined && residency?.deny === undefined) return undefined;
   return {
     ...(residency.stay === undefined ? {} : { allow: residency.stay }),

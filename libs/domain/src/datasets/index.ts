@@ -1,6 +1,10 @@
 export * from './admit-copies.js';
+export * from './bandwidth.js';
+export * from './chunking.js';
+export * from './choose-copies.js';
 export * from './clock.js';
 export * from './digest.js';
 export * from './judge-record.js';
+export * from './logs/index.js';
 export type { Author, Seen, Shown, Write } from './rule.js';
 export * from './states.js';

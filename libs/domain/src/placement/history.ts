@@ -122,6 +122,7 @@ export function decideAgain(entry: DecidedEntry, workload: Workload, past: Past)
     ...(entry.healthy ? { healthy: new Map(Object.entries(entry.healthy)) } : {}),
     ...(entry.given ? { given: new Map(entry.given.map((g) => [g.site, g.replicas])) } : {}),
     ...(entry.projectBudgetLeft === undefined ? {} : { projectBudgetLeft: entry.projectBudgetLeft }),
+    ...(entry.data ? { data: entry.data } : {}),
     snapshot: past.snapshot(),
     now: entry.now,
     term: placement.version.term,

@@ -1,4 +1,4 @@
-import type { Placement, Share, Workload } from '@skerry/contracts';
+import type { NeededDataset, Placement, Share, Workload } from '@skerry/contracts';
 import { ownershipEndsAt, replaceDueAt } from './checks/readiness.js';
 import { departsAt, handoverEndsAt, wantedPart, withHandover } from './handover.js';
 import { placeGiven } from './given.js';
@@ -18,6 +18,8 @@ export interface NextPlacementInput {
   readonly healthy?: PlaceRequest['healthy'];
   /** What the other workloads leave of the project's budget, currency units a month. */
   readonly projectBudgetLeft?: number;
+  /** The datasets that it says it uses; absent: none. */
+  readonly data?: readonly NeededDataset[];
   readonly snapshot: Snapshot;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -66,10 +68,10 @@ export function nextPlacement(input: NextPlacementInput): Placement | undefined 
 export function placeRequest(
   input: Pick<
     NextPlacementInput,
-    'workload' | 'previous' | 'refusals' | 'healthy' | 'projectBudgetLeft' | 'now'
+    'workload' | 'previous' | 'refusals' | 'healthy' | 'projectBudgetLeft' | 'data' | 'now'
   >,
 ): PlaceRequest {
-  const { workload, previous, refusals, healthy, projectBudgetLeft, now } = input;
+  const { workload, previous, refusals, healthy, projectBudgetLeft, data, now } = input;
   return {
     workload,
     present: new Map((previous?.shares ?? []).map((s) => [s.site, s.replicas])),
@@ -77,6 +79,7 @@ export function placeRequest(
     now,
     ...(healthy ? { healthy } : {}),
     ...(projectBudgetLeft === undefined ? {} : { projectBudgetLeft }),
+    ...(data ? { data } : {}),
     ...(previous ? { generationBefore: previous.version.generation } : {}),
   };
 }

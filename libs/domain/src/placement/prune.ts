@@ -1,6 +1,7 @@
 import { ascending } from './ascending.js';
 import { labelFacet } from './checks/facets.js';
 import { lacking } from './checks/labels.js';
+import { copiesLacking, preferredCopies } from './preferred-copies.js';
 import { spreadDomain } from './checks/spread-label.js';
 import { Users } from './demand/users.js';
 import { rttMsOfSquaredChord } from './geo.js';
@@ -78,7 +79,8 @@ class Pruning {
     const { resources, placement } = request.workload.spec;
     const { perPrice, perPreference } = request.weights ?? DEFAULT_WEIGHTS;
     const { preferred } = placement.sites;
-    const asked = Object.keys(preferred).length;
+    const copies = preferredCopies(request);
+    const asked = Object.keys(preferred).length + copies.length;
     const parts = Math.max(1, replicaRange(placement).min);
     const egress = (perPrice * placement.traffic.egressGiBMonth) / parts;
     const score = new Float64Array(index.sites.length);
@@ -90,7 +92,12 @@ class Pruning {
         cores * (cpuPrice[i] ?? 0) + memoryGiB * (memoryPrice[i] ?? 0) + gpus * (gpuPrice[i] ?? 0);
       score[i] = perPrice * price + egress * (index.egressPrice[i] ?? 0);
     }
-    if (asked > 0) this.#addLacking(score, perPreference / parts / asked);
+    if (asked > copies.length) this.#addLacking(score, perPreference / parts / asked);
+    for (const i of copies.length > 0 ? feasible : []) {
+      const facts = index.sites[i];
+      score[i] =
+        (score[i] ?? 0) + (facts ? (perPreference / parts / asked) * copiesLacking(facts, copies) : 0);
+    }
     return score;
   }
 

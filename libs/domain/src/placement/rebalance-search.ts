@@ -236,7 +236,7 @@ export class Rebalancing {
   }
 
   #requestOf(running: Running): PlaceRequest {
-    const { workload, refusals, projectBudgetLeft } = running;
+    const { workload, refusals, projectBudgetLeft, data } = running;
     const { now, weights } = this.state;
     const own = this.#changed.get(keyOf(running));
     // What this workload itself adds counts as free, as what it costs now does.
@@ -248,6 +248,7 @@ export class Rebalancing {
       refusals,
       now,
       ...(weights ? { weights } : {}),
+      ...(data ? { data } : {}),
       ...(projectBudgetLeft === undefined ? {} : { projectBudgetLeft: projectBudgetLeft - others }),
     };
   }

@@ -1,4 +1,4 @@
-import type { Placement, Workload } from '@skerry/contracts';
+import type { NeededDataset, Placement, Workload } from '@skerry/contracts';
 import { Rebalancing } from './rebalance-search.js';
 import type { TrialLedger } from './rebalance-trial.js';
 import type { Decision, PlaceRequest, Snapshot } from './types.js';
@@ -12,6 +12,8 @@ export interface Running {
   readonly refusals: PlaceRequest['refusals'];
   /** As of a `PlaceRequest`. What other changes of the same project add is taken off. */
   readonly projectBudgetLeft?: number;
+  /** The datasets that it says it uses; absent: none. */
+  readonly data?: readonly NeededDataset[];
 }
 
 export interface RebalanceState {

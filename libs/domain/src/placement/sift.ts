@@ -3,6 +3,7 @@ import { preparedChecks, resultOf, type PreparedCheck } from './checks/index.js'
 import { labelFacet } from './checks/facets.js';
 import { lacking } from './checks/labels.js';
 import { spreadDomain } from './checks/spread-label.js';
+import { copiesLacking, preferredCopies, type PreferredCopies } from './preferred-copies.js';
 import { pricedParts } from './price.js';
 import { CLASSES_MAX, SiteIndex, type SiteClasses } from './site-index.js';
 import type { Candidate, Limit, PlaceRequest, SiteFacts, Snapshot } from './types.js';
@@ -300,11 +301,21 @@ export class Sifted {
   #lacks(facts: SiteFacts, ordinal: number): number {
     const { preferred } = this.request.workload.spec.placement.sites;
     this.#preferred ??= Object.keys(preferred);
+    this.#copies ??= preferredCopies(this.request);
     const asked = this.#preferred.length;
-    if (asked === 0) return 0;
+    const labels = asked === 0 ? 0 : this.#labelsLacking(facts, ordinal);
+    const copies = this.#copies.length;
+    if (copies === 0) return labels;
+    return (labels * asked + copiesLacking(facts, this.#copies)) / (asked + copies);
+  }
+  #copies: PreferredCopies | undefined;
+
+  #labelsLacking(facts: SiteFacts, ordinal: number): number {
+    const { preferred } = this.request.workload.spec.placement.sites;
+    this.#preferred ??= Object.keys(preferred);
     this.#lacking ??= this.#lackingByClass(this.#preferred);
     const { of, lacks } = this.#lacking;
-    return lacks[of[ordinal] ?? 0] ?? lacking(facts, preferred).length / asked;
+    return lacks[of[ordinal] ?? 0] ?? lacking(facts, preferred).length / this.#preferred.length;
   }
   #preferred: readonly string[] | undefined;
   #lacking: { of: Uint16Array; lacks: readonly number[] } | undefined;

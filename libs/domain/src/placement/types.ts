@@ -1,4 +1,12 @@
-import type { CheckResult, Placement, Resources, Site, SiteState, Workload } from '@skerry/contracts';
+import type {
+  CheckResult,
+  NeededDataset,
+  Placement,
+  Resources,
+  Site,
+  SiteState,
+  Workload,
+} from '@skerry/contracts';
 import type { Users } from './demand/users.js';
 import type { Position } from './geo.js';
 import type { Weights } from './weights.js';
@@ -65,6 +73,8 @@ export interface PlaceRequest {
   readonly healthy?: ReadonlyMap<string, number>;
   /** Currency units a month that the project's quota leaves for this workload, with what it costs now counted as free; absent without such a quota. */
   readonly projectBudgetLeft?: number;
+  /** The datasets that it says it uses; absent: none. */
+  readonly data?: readonly NeededDataset[];
   /** Generation of what is placed now. */
   readonly generationBefore?: number;
   /** Default `DEFAULT_WEIGHTS`. */

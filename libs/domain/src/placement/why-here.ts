@@ -25,7 +25,12 @@ function reasonFor(
   }
   if (candidate.present > 0) return 'keeps what runs there';
   if (placement.spread) return `evens out ${placement.spread.over} ${candidate.domain}`;
-  if (prefers(problem, candidate)) return 'has the preferred labels';
+  if (prefers(problem, candidate)) {
+    const { data = [] } = problem.request;
+    return data.some(({ at }) => at?.includes(candidate.facts.name))
+      ? 'has a copy of its datasets'
+      : 'has the preferred labels';
+  }
   if (isCheapest(problem, candidate)) return 'cheapest with room';
   return problem.users.count > 0 ? 'spare for nearby users' : 'most room free';
 }

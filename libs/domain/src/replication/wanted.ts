@@ -14,7 +14,7 @@ export function wantedOf(placement: Placement, workload: Workload | undefined): 
 
 function assignmentOf(placement: Placement, workload: Workload, share: Share): Assignment {
   const { site, replicas } = share;
-  const { run, resources, health, update, type, cron } = workload.spec;
+  const { run, resources, health, update, type, cron, data } = workload.spec;
   return {
     kind: 'Assignment',
     site,
@@ -28,6 +28,7 @@ function assignmentOf(placement: Placement, workload: Workload, share: Share): A
     resources,
     ...(health === undefined ? {} : { health }),
     update,
+    ...(data === undefined ? {} : { data }),
     ...orphanOf(workload),
     ...leaseOf(placement),
     requestId: placement.requestId,

@@ -43,9 +43,13 @@ function replicaReason(site: string, replica: Replica): string[] {
   switch (replica.phase) {
     case 'running':
     case 'completed':
-    case 'starting':
     case 'stopping':
       return [];
+    case 'starting':
+      // It says what it waits for, such as a copy of a dataset that is not caught up.
+      return replica.message?.startsWith('waits') === true
+        ? [`${site} replica ${replica.slot} ${replica.message}`]
+        : [];
     case 'unhealthy':
     case 'backoff':
     case 'failed': {

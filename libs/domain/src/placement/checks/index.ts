@@ -3,6 +3,7 @@ import type { Check, CheckContext, Limit, PlaceRequest, Snapshot } from '../type
 import { bandwidth } from './bandwidth.js';
 import { budget } from './budget.js';
 import { capacity } from './capacity.js';
+import { copies } from './copies.js';
 import { cordon } from './cordon.js';
 import { datasets } from './datasets.js';
 import { distinct } from './distinct.js';
@@ -29,6 +30,7 @@ export const CHECKS: readonly Check[] = [
   provider,
   labels,
   datasets,
+  copies,
   latency,
   bandwidth,
   driver,

@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { copySchema, datasetLimitsSchema } from '@skerry/contracts';
+import { makeLog } from '../log.js';
+import { Copies } from './copies.js';
+import { ReadyCopies } from './ready-copies.js';
+
+const KEY = 'p.maps';
+const USES = { project: 'p', data: [{ dataset: 'maps', access: 'read' as const }] };
+const RULE = copySchema.parse({
+  project: 'p',
+  name: 'maps',
+  incarnation: 1,
+  generation: 1,
+  conflicts: 'newest',
+  limits: datasetLimitsSchema.parse({}),
+});
+
+describe('a replica that uses a dataset', () => {
+  let dir: string;
+  let copies: Copies;
+  let silentMs = 0;
+  const opened: ReadyCopies[] = [];
+  const open = async () => {
+    const of = { copies, silentMs: () => silentMs, log: makeLog() };
+    const ready = await ReadyCopies.open(join(dir, 'whole.json'), of);
+    opened.push(ready);
+    return ready;
+  };
+  /** What is said of it at once: that it begins, or what it waits for. */
+  const said = async (ready: ReadyCopies): Promise<string | undefined> => {
+    let waits: string | undefined;
+    let looks = 0;
+    const begins = await ready.untilReady(USES, {
+      wanted: () => (looks += 1) === 1,
+      waits: (why) => (waits = why),
+    });
+    return begins ? 'begins' : waits;
+  };
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'ready-'));
+    copies = await Copies.open(join(dir, 'datasets'), { site: 'one', node: 'n1', log: makeLog() });
+    silentMs = 0;
+  });
+  afterEach(async () => {
+    for (const ready of opened.splice(0)) await ready.close();
+    await copies.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('begins once the copy here has all that the hub said there is', async () => {
+    const ready = await open();
+    expect(await said(ready)).toBe('waits for a copy of p/maps here');
+    await copies.want(RULE);
+    expect(await said(ready)).toBe('waits for the hub to say where p/maps is');
+    let behind = 3;
+    ready.measuredBy(() => behind);
+    expect(await said(ready)).toBe('waits until the copy of p/maps here is caught up');
+    behind = 0;
+    expect(await said(ready)).toBe('begins');
+  });
+
+  it('begins while the site is cut off when the copy was whole once, also after a restart, and not when it never was', async () => {
+    await copies.want(RULE);
+    const ready = await open();
+    silentMs = 60_000;
+    expect(await said(ready)).toBe('waits for the hub: the copy of p/maps here was never whole');
+    ready.isWhole(KEY, RULE.incarnation);
+    await ready.close();
+    const next = await open();
+    expect(await said(next)).toBe('begins');
+    // Removed and made again, it is another dataset.
+    await copies.want({ ...RULE, incarnation: 2, generation: 2 });
+    expect(await said(next)).toBe('waits for the hub: the copy of p/maps here was never whole');
+  });
+
+  it('is given up while it waits, and when the agent ends', async () => {
+    const ready = await open();
+    let wanted = true;
+    const given = ready.untilReady(USES, { wanted: () => wanted, waits: () => undefined });
+    wanted = false;
+    expect(await given).toBe(false);
+    const ended = ready.untilReady(USES, { wanted: () => true, waits: () => undefined });
+    await ready.close();
+    expect(await ended).toBe(false);
+  });
+});

@@ -1,0 +1,102 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { workloadKey, type DatasetUse } from '@skerry/contracts';
+import { z } from 'zod';
+import { readJson, writeAtomic } from '../files/atomic-file.js';
+import { reason, type Log } from '../log.js';
+import type { Copies } from './copies.js';
+
+/** How often is looked whether a copy is caught up, for as long as something waits for it. */
+const LOOK_MS = 200;
+/** After so much silence of the hub a copy that was caught up once will do: it is pinged every 5 s. */
+const SILENCE_MS = 7_000;
+const fileSchema = z.record(z.string(), z.number());
+
+/** How many sequences of the hub's stream a copy is behind; undefined: the hub has not said where it is. */
+export type Behind = (key: string) => number | undefined;
+
+/**
+ * Whether the copies that a workload uses are caught up at this node: each has everything that the hub said there is; cut off
+ * from the hub, one that had everything once. Which ones had is written down, so that it is known after a restart too.
+ */
+export class ReadyCopies {
+  private behind: Behind = () => undefined;
+  private writing: Promise<void> = Promise.resolve();
+  private readonly ended = new AbortController();
+
+  private constructor(
+    private readonly path: string,
+    private readonly whole: Map<string, number>,
+    private readonly of: { copies: Copies; silentMs: () => number; log: Log },
+  ) {}
+
+  static async open(
+    path: string,
+    of: { copies: Copies; silentMs: () => number; log: Log },
+  ): Promise<ReadyCopies> {
+    const kept = fileSchema.safeParse(await readJson(path).catch(() => undefined));
+    return new ReadyCopies(path, new Map(kept.success ? Object.entries(kept.data) : []), of);
+  }
+
+  /** By whom is known how far copies are behind. */
+  measuredBy(behind: Behind): void {
+    this.behind = behind;
+  }
+
+  /** A copy has everything that there is; true when it had not before. */
+  isWhole(key: string, incarnation: number): boolean {
+    if (this.whole.get(key) === incarnation) return false;
+    this.whole.set(key, incarnation);
+    // What was forgotten meanwhile is left out.
+    for (const known of this.whole.keys())
+      if (this.of.copies.get(known) === undefined) this.whole.delete(known);
+    this.writing = this.writing.then(async () => await this.write());
+    return true;
+  }
+
+  /** Resolves when the copies may be used, with true; with false when nobody wants them any more. `waits` is told why, when that changes. */
+  async untilReady(
+    { project, data = [] }: { project: string; data?: readonly DatasetUse[] | undefined },
+    of: { wanted: () => boolean; waits: (why: string | undefined) => void },
+  ): Promise<boolean> {
+    let said: string | undefined;
+    while (of.wanted() && !this.ended.signal.aborted) {
+      const [why] = data.flatMap(({ dataset }) => this.lacks(project, dataset) ?? []);
+      if (why !== said) of.waits(why);
+      if (why === undefined) return true;
+      said = why;
+      await sleep(LOOK_MS, undefined, { signal: this.ended.signal }).catch(() => undefined);
+    }
+    return false;
+  }
+
+  /** Nothing waits any more. Resolves when all is written. */
+  async close(): Promise<void> {
+    this.ended.abort();
+    await this.writing;
+  }
+
+  private lacks(project: string, dataset: string): string | undefined {
+    const key = workloadKey(project, dataset);
+    const copy = this.of.copies.get(key)?.copy;
+    const name = `${project}/${dataset}`;
+    if (copy === undefined) return `waits for a copy of ${name} here`;
+    const behind = this.behind(key);
+    const silent = this.of.silentMs() > SILENCE_MS;
+    if (behind !== undefined && !silent)
+      return behind === 0 ? undefined : `waits until the copy of ${name} here is caught up`;
+    if (!silent) return `waits for the hub to say where ${name} is`;
+    if (this.whole.get(key) === copy.rule.incarnation) return undefined;
+    return `waits for the hub: the copy of ${name} here was never whole`;
+  }
+
+  private async write(): Promise<void> {
+    try {
+      await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+      await writeAtomic(this.path, JSON.stringify(Object.fromEntries(this.whole)));
+    } catch (error) {
+      this.of.log.warn('which copies are whole was not written down', { reason: reason(error) });
+    }
+  }
+}

@@ -1,0 +1,191 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Conflict } from '@skerry/bus';
+import {
+  workloadKey,
+  type ChosenCopy,
+  type CopiesRequest,
+  type CopySet,
+  type Dataset,
+  type Site,
+} from '@skerry/contracts';
+import { chooseCopies, copiesReviewAt, isChosen, type CopySite } from '@skerry/domain';
+import { JsonLog } from '@skerry/service';
+import { CopiesStore } from '../stores/copies.store.js';
+import { CopySetsStore } from '../stores/copy-sets.store.js';
+import { CopyUsersStore } from '../stores/copy-users.store.js';
+import { RecordsStore } from '../stores/records.store.js';
+
+/** Between two looks at what has to go in time. */
+const LOOK_MS = 1_000;
+/** How long what a site said of its writes counts. */
+const SAID_MS = 5_000;
+/** How long sites have to say which copies they hold from before these were chosen. */
+const GREETING_MS = 3_000;
+
+/** What a site said last of a copy. */
+interface Said {
+  incarnation: number;
+  whole: boolean;
+  unsent: number;
+  atMs: number;
+}
+
+/**
+ * Chooses where copies are, of the datasets that leave it to Skerry (`chooseCopies` of the domain): again whenever a workload that
+ * uses one is placed, a site comes or goes, or a copy is said to be whole. The active instance alone writes bucket `copies`.
+ */
+@Injectable()
+export class ChooseCopies {
+  private active = false;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly due = new Set<string>();
+  private working: Promise<void> = Promise.resolve();
+  private planned = false;
+  /** By dataset, then by site. */
+  private readonly said = new Map<string, Map<string, Said>>();
+  /** By dataset: when all sites were asked what they hold of it. */
+  private readonly asked = new Map<string, number>();
+  private asksSite: (site: string) => void = () => undefined;
+
+  constructor(
+    private readonly copies: CopiesStore,
+    private readonly sets: CopySetsStore,
+    private readonly users: CopyUsersStore,
+    private readonly records: RecordsStore,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  /** `asks`: has a site say how its copies stand. */
+  start(asks: (site: string) => void): void {
+    this.asksSite = asks;
+    this.active = true;
+    this.users.onChange((key) => (key === undefined ? this.all() : this.soon(key)));
+    this.timer = setInterval(() => this.look(), LOOK_MS);
+    this.all();
+  }
+
+  async stop(): Promise<void> {
+    this.active = false;
+    clearInterval(this.timer);
+    this.due.clear();
+    this.said.clear();
+    this.asked.clear();
+    await this.working;
+  }
+
+  /** Something that the choice for a dataset depends on is another. */
+  soon(key: string): void {
+    if (!this.active) return;
+    this.due.add(key);
+    if (this.planned) return;
+    this.planned = true;
+    this.working = this.working.then(async () => await this.work());
+  }
+
+  /** A site is another. */
+  private all(): void {
+    for (const { project, name, spec } of this.copies.all())
+      if (isChosen(spec.copies)) this.soon(workloadKey(project, name));
+  }
+
+  /** A site says which copies it holds. */
+  async heard(site: Site, { held }: CopiesRequest): Promise<void> {
+    if (!this.active) return;
+    for (const bySite of this.said.values()) bySite.delete(site.name);
+    for (const { project, name, incarnation, cursor, unsent } of held) {
+      const dataset = this.copies.current({ project, name, incarnation });
+      if (dataset === undefined || !isChosen(dataset.spec.copies)) continue;
+      const whole = cursor >= (await this.records.head(dataset));
+      const key = workloadKey(project, name);
+      const bySite = this.said.get(key) ?? new Map<string, Said>();
+      this.said.set(key, bySite.set(site.name, { incarnation, whole, unsent, atMs: Date.now() }));
+      this.soon(key);
+    }
+  }
+
+  private async work(): Promise<void> {
+    this.planned = false;
+    const keys = [...this.due];
+    this.due.clear();
+    for (const key of keys) {
+      const [project = '', name = ''] = key.split('.');
+      const dataset = this.copies.named(project, name);
+      if (!this.active || dataset === undefined || !isChosen(dataset.spec.copies)) continue;
+      await this.choose(key, dataset).catch((error: unknown) => {
+        // What was written meanwhile is heard, and looked at then.
+        if (!(error instanceof Conflict)) this.log.warn(`copies of ${key} were not chosen`, error);
+      });
+    }
+  }
+
+  private async choose(key: string, dataset: Dataset): Promise<void> {
+    const nowMs = Date.now();
+    const present = this.present(key, dataset, nowMs);
+    if (present === undefined) return;
+    const said = this.said.get(key);
+    const sites = this.users.sitesFor(dataset, (site) => standing(said?.get(site), dataset, nowMs));
+    const next = chooseCopies({ copies: dataset.spec.copies, sites, present, nowMs });
+    const before = this.sets.get(dataset);
+    if (before !== undefined && JSON.stringify(before.copies) === JSON.stringify(next)) return;
+    const { project, name, incarnation } = dataset;
+    const updatedAt = new Date(nowMs).toISOString();
+    await this.sets.write({ kind: 'CopySet', project, name, incarnation, copies: next, updatedAt });
+    this.log.log(`copies of ${project}/${name} are at ${next.map((c) => c.site).join(', ') || 'no site'}`);
+  }
+
+  /** What there is; undefined while that is not known yet. A copy with writes that the hub has not got belongs to it, wherever it is. */
+  private present(key: string, dataset: Dataset, nowMs: number): ChosenCopy[] | undefined {
+    const set = this.sets.get(dataset);
+    // One that was changed may have copies from before they were chosen.
+    const found = set === undefined && dataset.generation > dataset.incarnation;
+    if (found && !this.isGreeted(key, nowMs)) return undefined;
+    const known = new Set(set?.copies.map((copy) => copy.site));
+    const others = [...(this.said.get(key) ?? [])].filter(
+      ([site, s]) => s.incarnation === dataset.incarnation && !known.has(site) && (found || s.unsent > 0),
+    );
+    const since = new Date(nowMs).toISOString();
+    const adopted = others.map(([site, { whole }]) => ({ site, since, why: 'it was there', whole }));
+    return [...(set?.copies ?? []), ...adopted];
+  }
+
+  /** Whether all sites were asked what they hold, and had time to say it. */
+  private isGreeted(key: string, nowMs: number): boolean {
+    const askedMs = this.asked.get(key);
+    if (askedMs !== undefined) return nowMs - askedMs >= GREETING_MS;
+    this.asked.set(key, nowMs);
+    this.users.siteNames().forEach(this.asksSite);
+    return false;
+  }
+
+  /** Looks at what time alone changes: sites whose copies would go say once more how these stand, which has it decided. */
+  private look(): void {
+    const nowMs = Date.now();
+    for (const dataset of this.copies.all()) {
+      if (dataset.removed || !isChosen(dataset.spec.copies)) continue;
+      const set = this.sets.get(dataset);
+      if (set === undefined) this.soon(workloadKey(dataset.project, dataset.name));
+      else if (copiesReviewAt(dataset.spec.copies, set.copies) <= nowMs)
+        for (const site of this.goingFrom(dataset, set, nowMs)) this.asksSite(site);
+    }
+  }
+
+  /** Sites that give up theirs if the hub has all that was written there. */
+  private goingFrom(dataset: Dataset, { copies: present }: CopySet, nowMs: number): string[] {
+    const sites = this.users.sitesFor(dataset, () => ({ settled: true }));
+    const next = chooseCopies({ copies: dataset.spec.copies, sites, present, nowMs });
+    const stay = new Set(next.map((copy) => copy.site));
+    return present.flatMap(({ site }) => (stay.has(site) ? [] : [site]));
+  }
+}
+
+function standing(
+  said: Said | undefined,
+  { incarnation }: Dataset,
+  nowMs: number,
+): Pick<CopySite, 'whole' | 'settled'> {
+  if (said?.incarnation !== incarnation) return { settled: false };
+  return {
+    ...(said.whole ? { whole: true } : {}),
+    settled: said.unsent === 0 && nowMs - said.atMs < SAID_MS,
+  };
+}

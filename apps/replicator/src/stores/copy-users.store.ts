@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import type { BucketChange } from '@skerry/bus';
+import { workloadKey, type Dataset, type Site, type SiteState } from '@skerry/contracts';
+import { copyMayBe, mayReside, type CopySite } from '@skerry/domain';
+import { WantedStore } from './wanted.store.js';
+
+/** Who uses which dataset where, and which sites are there: what copies are chosen by. */
+@Injectable()
+export class CopyUsersStore {
+  /** By dataset: keys of the workloads that say they use it. */
+  private readonly users = new Map<string, Set<string>>();
+  private readonly phases = new Map<string, SiteState['phase']>();
+
+  private changed: (dataset?: string) => void = () => undefined;
+
+  constructor(private readonly wanted: WantedStore) {
+    wanted.onChange((key) => (key === undefined ? this.changed() : this.look(key)));
+  }
+
+  /** Called with the key of each dataset that is used otherwise, and without when a site is another. */
+  onChange(listener: (dataset?: string) => void): void {
+    this.changed = listener;
+  }
+
+  applyState(change: BucketChange<SiteState>): void {
+    if (change.kind !== 'put' || this.phases.get(change.key) === change.value.phase) return;
+    this.phases.set(change.key, change.value.phase);
+    this.changed();
+  }
+
+  siteNames(): string[] {
+    return this.wanted.allSites().map((site) => site.name);
+  }
+
+  /** Every site as the choice of a dataset's copies sees it. */
+  sitesFor(dataset: Dataset, said: (site: string) => Pick<CopySite, 'whole' | 'settled'>): CopySite[] {
+    const workloads = [...(this.users.get(workloadKey(dataset.project, dataset.name)) ?? [])].toSorted();
+    return this.wanted.allSites().map((site) => ({
+      name: site.name,
+      allowed: copyMayBe(dataset.spec, site).ok,
+      ready: site.membership === 'joined' && this.isHeard(site.name),
+      users: [
+        ...(dataset.spec.home === site.name ? ['its home'] : []),
+        ...workloads.filter((key) => this.runsAt(key, site.name)),
+      ],
+      likely: workloads.filter((key) => this.mayRunAt(key, site)).length,
+      ...said(site.name),
+    }));
+  }
+
+  /** A workload is another, or is placed otherwise. */
+  private look(key: string): void {
+    const workload = this.wanted.workload(key);
+    const used = workload === undefined || workload.removed ? [] : (workload.spec.data ?? []);
+    const uses = used.map(({ dataset }) => workloadKey(workload?.project ?? '', dataset));
+    const touched = new Set<string>(uses);
+    for (const [dataset, users] of this.users) if (users.delete(key)) touched.add(dataset);
+    for (const dataset of uses) {
+      const users = this.users.get(dataset) ?? new Set<string>();
+      this.users.set(dataset, users.add(key));
+    }
+    for (const dataset of touched) this.changed(dataset);
+  }
+
+  /** A site that is suspect is not given up yet. */
+  private isHeard(site: string): boolean {
+    const phase = this.phases.get(site);
+    return phase === 'ready' || phase === 'suspect';
+  }
+
+  private runsAt(key: string, site: string): boolean {
+    return this.wanted.placement(key)?.shares.some((s) => s.site === site && s.replicas > 0) === true;
+  }
+
+  private mayRunAt(key: string, site: Site): boolean {
+    const workload = this.wanted.workload(key);
+    return workload !== undefined && mayReside(site, workload.spec.placement.residency);
+  }
+}

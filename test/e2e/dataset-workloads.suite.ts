@@ -1,0 +1,111 @@
+import { expect, it } from '@jest/globals';
+import type { SkerryClient } from '@skerry/client';
+import { eventually } from './cloud-under-test.js';
+import { replicasOf, untilPhase } from './statuses.js';
+import { httpService } from './workloads.js';
+
+/** A cloud with sites `one` and `two` in the EU and `far` in the US. */
+export interface UnderTest {
+  client: () => SkerryClient;
+  skerry: (...args: string[]) => Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+/** Records that have to be there before a workload begins. */
+const RECORDS = 300;
+
+/** Cases: workloads that say which datasets they use. */
+export function workloadsWithData({ client, skerry }: UnderTest): void {
+  it('refuses a workload whose dataset is not there, or may not be where the workload may run', async () => {
+    await client().apply({ documents: [dataset('ledger', { residency: { stay: ['eu'] } })] });
+    const refused = async (name: string, residency?: string[]) =>
+      await client()
+        .apply({ documents: [reader(name, { dataset: name, ...(residency ? { residency } : {}) })] })
+        .then(
+          () => 'admitted',
+          (error: unknown) =>
+            JSON.stringify(error instanceof Error && 'problem' in error ? error.problem : error),
+        );
+    expect(await refused('nothing')).toContain('there is no such dataset');
+    expect(await refused('ledger', ['us'])).toMatch(/"code":"residency"[^]*stays in eu/);
+  });
+
+  it('runs it where its dataset may be, says why not elsewhere', async () => {
+    await client().apply({ documents: [reader('books', { dataset: 'ledger', replicas: 2 })] });
+    const status = await untilPhase(client(), 'books', ['running']);
+    expect(new Set(status.sites.filter((s) => s.replicas.length > 0).map((s) => s.site))).not.toContain(
+      'far',
+    );
+    const why = await skerry('why', 'test/books', '--not-on', 'far');
+    expect(why.stdout).toMatch(/copies[^]*ledger[^]*stays in eu/);
+    const removed = await client()
+      .removeDataset('test', 'ledger')
+      .then(
+        () => 'removed',
+        (error: unknown) => String(error),
+      );
+    expect(removed).toContain('books');
+  });
+
+  it('brings a copy to where a workload runs, begins it when that has everything, and takes the copy away after', async () => {
+    const copies = { at: 'with-workloads', keepMs: 0 };
+    await client().apply({
+      documents: [dataset('maps', { copies }), reader('first', { dataset: 'maps', site: 'one' })],
+    });
+    await untilPhase(client(), 'first', ['running']);
+    for (let n = 0; n < RECORDS; n += 50)
+      await Promise.all(
+        Array.from({ length: 50 }, async (_, i) => {
+          const put = { verb: 'put' as const, project: 'test', name: 'maps', key: `k${n + i}`, value: 'v' };
+          return await client().askDataset(put, { site: 'one' });
+        }),
+      );
+    expect(await sitesOf('maps')).toEqual(['one']);
+    await client().apply({
+      documents: [reader('second', { dataset: 'maps', site: 'two', finds: `k${RECORDS - 1}` })],
+    });
+    await untilPhase(client(), 'second', ['running']);
+    // What it reads as the first thing that it does is there, or it would have ended.
+    const [replica] = replicasOf(await untilPhase(client(), 'second', ['running']));
+    expect(replica).toMatchObject({ restarts: 0 });
+    expect(await sitesOf('maps')).toEqual(['one', 'two']);
+    await client().remove('test', 'first');
+    await eventually(async () => ((await sitesOf('maps')).join() === 'two' ? true : undefined), {
+      withinMs: 15_000,
+      what: 'the copy that nobody uses is given up',
+    });
+    // What is used no more stays at one site.
+    await client().remove('test', 'second');
+    const list = { verb: 'get' as const, project: 'test', name: 'maps', key: `k${RECORDS - 1}` };
+    expect(await client().askDataset(list, { site: 'two' })).toMatchObject({ entry: { value: 'v' } });
+  }, 60_000);
+
+  const sitesOf = async (name: string) =>
+    (await client().datasetWhere('test', name)).copies.map(({ site }) => site).toSorted();
+}
+
+function dataset(name: string, spec: object): unknown {
+  const metadata = { name, project: 'test' };
+  return { apiVersion: 'skerry/v1', kind: 'Dataset', metadata, spec: { type: 'keyvalue', ...spec } };
+}
+
+/** A service that ends at once when a key of its dataset is not there as it begins. */
+function reader(
+  name: string,
+  of: { dataset: string; replicas?: number; site?: string; residency?: string[]; finds?: string },
+): unknown {
+  const { dataset: uses, finds, ...options } = of;
+  const service = JSON.parse(JSON.stringify(httpService(name, options)));
+  service.spec.data = [{ dataset: uses, access: 'read' }];
+  const path = `/v1/data/${uses}/${finds ?? ''}`;
+  if (finds !== undefined) service.spec.run.files[0].content = FINDER.replace('PATH', path);
+  return service;
+}
+
+const FINDER = `
+import { createServer } from 'node:http';
+const { SKERRY_AGENT_URL, SKERRY_AGENT_TOKEN, HOST, PORT } = process.env;
+const headers = { authorization: 'Bearer ' + SKERRY_AGENT_TOKEN };
+const { status } = await fetch(SKERRY_AGENT_URL + 'PATH', { headers });
+if (status !== 200) process.exit(1);
+createServer((request, response) => response.end('found')).listen(Number(PORT), HOST);
+`;
