@@ -37,7 +37,7 @@ import { writeSiteFolder } from './site-folder.js';
 const DAY_MS = 86_400_000;
 /** The CLI's token is made anew by each start when it has less than half of this left. */
 const TOKEN_LIFETIME_MS = 90 * DAY_MS;
-const HUB_STORE_BYTES = 8 * 1024 ** 3;
+const HUB_STORE_BYTES = 16 * 1024 ** 3;
 const HUB_MEMORY_BYTES = 256 * 1024 ** 2;
 
 export interface Founded {

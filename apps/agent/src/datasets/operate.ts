@@ -37,6 +37,7 @@ export async function operate(copies: Copies, operation: DatasetOperation): Prom
     case 'count':
     case 'change':
     case 'delete':
+      refuseValue(kept, operation);
       await kept.copy.write(operation.key, writeOf(operation, kept));
       copies.wrote(key);
       return { entry: entryOf(kept, operation.key) ?? { key: operation.key } };
@@ -121,6 +122,15 @@ function told({ at, context, ...rest }: Shown): Omit<DatasetEntry, 'key'> {
     ...(at === undefined ? {} : { at: new Date(at[0]).toISOString() }),
     ...(context === undefined ? {} : { context: Buffer.from(JSON.stringify(context)).toString('base64url') }),
   };
+}
+
+/** Values of a dataset of objects are manifests, which nobody writes by hand. */
+function refuseValue({ copy }: Kept, { verb, key }: { verb: string; key: string }): void {
+  const { objects, project, name } = copy.rule;
+  if (objects === undefined || verb === 'delete') return;
+  throw new Refusal('invalid', `${project}/${name} holds objects`, {
+    hint: `write a file: "skerry data put ${project}/${name} ${key} --file PATH"`,
+  });
 }
 
 function writeOf(

@@ -5,6 +5,9 @@ import { reason, type Log } from '../log.js';
 const LOOPBACK = '127.0.0.1';
 const HEADERS_BYTES = 8 * 1024;
 const ANSWER_MS = 2_000;
+/** A file on its way may take so long, and stand still for so long. */
+const TRANSFER_MS = 6 * 60 * 60_000;
+const IDLE_MS = 60_000;
 
 /** What a replica is told of its ownership. */
 export interface Ownership {
@@ -26,7 +29,7 @@ export class ReplicaEndpoint {
   private server: Server | undefined;
   private opening: Promise<string> | undefined;
 
-  private further: FurtherAnswers = () => false;
+  private readonly further: FurtherAnswers[] = [];
 
   constructor(
     private readonly path: string,
@@ -42,7 +45,7 @@ export class ReplicaEndpoint {
 
   /** Answers further paths. */
   also(further: FurtherAnswers): void {
-    this.further = further;
+    this.further.push(further);
   }
 
   close(): void {
@@ -55,7 +58,9 @@ export class ReplicaEndpoint {
     const server = createServer({ maxHeaderSize: HEADERS_BYTES }, (request, response) =>
       this.answer(request, response),
     );
-    server.requestTimeout = ANSWER_MS;
+    server.headersTimeout = ANSWER_MS;
+    server.requestTimeout = TRANSFER_MS;
+    server.timeout = IDLE_MS;
     this.server = server;
     const port = await listen(server, known ?? 0).catch(async (error: unknown) => {
       this.log.error('the port that replicas ask at is taken: those that run cannot ask any more', {
@@ -71,7 +76,7 @@ export class ReplicaEndpoint {
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const [, token = ''] = /^Bearer ([\w-]{1,128})$/.exec(request.headers.authorization ?? '') ?? [];
-    if (this.further(request, response, token)) return;
+    if (this.further.some((answers) => answers(request, response, token))) return;
     const known = request.method === 'GET' && request.url === '/v1/replica/epoch';
     const ownership = known && token !== '' ? this.of(token) : undefined;
     const status = known ? (ownership === undefined ? 401 : 200) : 404;

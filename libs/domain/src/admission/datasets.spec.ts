@@ -101,7 +101,7 @@ describe('datasets in an apply', () => {
         { noun: 'dataset', name: 'd', change: 'created', generation: 1 },
       ],
     });
-    const half = desk.apply([document('e'), document('f', { type: 'log' })], [workload('v')]);
+    const half = desk.apply([document('e'), document('f', { conflicts: 'single-writer' })], [workload('v')]);
     expect(half).toMatchObject({ ok: false, code: 'invalid' });
     expect(desk.datasets.has('p.e') || desk.workloads.has('p.v')).toBe(false);
   });
@@ -158,15 +158,29 @@ describe('datasets in an apply', () => {
       copies: { at: 'matching', sites: ['us', 'atlantis'] },
     });
     expect(problems(new Desk(['us']).apply([wrong]))).toEqual([
-      'dataset d: spec.type: not yet offered',
       'dataset d: spec.residency.origin: not yet offered: records would go to every copy',
       'dataset d: spec.home: not allowed',
       'dataset d: spec.ttlMs: not allowed',
+      'dataset d: spec.conflicts: not allowed',
       'dataset d: spec.residency.deny: also in stay',
       'dataset d: spec.residency: the hub keeps every record in clear, and it is in us',
       expect.stringContaining('dataset d: spec.copies.sites (residency)'),
       'dataset d: spec.copies.sites: there is no such site',
     ]);
+  });
+
+  it('of objects say what files may take of room and of which links', () => {
+    const of = (objects?: object, type = 'objects') =>
+      problems(new Desk().apply([document('d', { type, ...(objects && { objects }) })]));
+    expect(of()).toEqual([]);
+    expect(of({ fetch: 'on-demand', bandwidth: [{ bytesPerSecond: 5_000, sites: ['de'] }] })).toEqual([]);
+    expect(
+      of({ bytes: 2_048, objectBytes: 4_096, bandwidth: [{ bytesPerSecond: 0, sites: ['x'] }] }),
+    ).toEqual([
+      'dataset d: spec.objects.objectBytes: more than all objects may have',
+      'dataset d: spec.objects.bandwidth.sites: there is no such site',
+    ]);
+    expect(of({}, 'keyvalue')).toEqual(['dataset d: spec.objects: not allowed']);
   });
 
   it('with a residency rule need a hub that may keep records, and somebody who says where it is', () => {
