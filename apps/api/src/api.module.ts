@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { DatasetsController, DatasetsHearing } from './datasets.controller.js';
 import { ApplyDocuments } from './handlers/apply-documents.js';
 import { AskDatasets } from './handlers/ask-datasets.js';
+import { AskLogs } from './handlers/ask-logs.js';
 import { AskQuotas } from './handlers/ask-quotas.js';
 import { HandleDeadLetters } from './handlers/dead-letters.js';
 import { ReadEvents } from './handlers/read-events.js';
@@ -18,6 +19,7 @@ import { TellDatasetLag } from './handlers/tell-dataset-lag.js';
 import { WatchStatus } from './handlers/watch-status.js';
 import { WorkloadViews } from './handlers/workload-view.js';
 import { HearingController } from './hearing.controller.js';
+import { LogsController } from './logs.controller.js';
 import { TraceInterceptor } from './http/request-trace.js';
 import { Streams } from './http/streams.js';
 import { TokenGuard } from './http/token.guard.js';
@@ -45,6 +47,7 @@ import { WorkloadsController } from './workloads.controller.js';
     QuotasController,
     DatasetsController,
     DatasetsHearing,
+    LogsController,
     OperationsController,
     HearingController,
   ],
@@ -59,6 +62,7 @@ import { WorkloadsController } from './workloads.controller.js';
     AskHub,
     AskQuotas,
     AskDatasets,
+    AskLogs,
     TellDatasetLag,
     DatasetsStore,
     SendCommand,

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { copyDataset, type CopyDatasetOptions } from './commands/dataset-copy.js';
 import { listConflicts, showLag } from './commands/dataset-lag.js';
 import { verifyDataset } from './commands/dataset-verify.js';
+import { appendEntries, tailEntries, type TailOptions } from './commands/dataset-logs.js';
 import {
   getKey,
   listDatasets,
@@ -12,7 +13,7 @@ import {
   type AtSite,
   type PutOptions,
 } from './commands/datasets.js';
-import { duration, several, signedNumber } from './option-values.js';
+import { duration, several, signedNumber, wholeNumber } from './option-values.js';
 import type { Act } from './program.js';
 
 const at = () => new Option('--at <site>', 'at this site; default: one that has a copy and is ready');
@@ -52,6 +53,25 @@ export function addDatasetCommands(program: Command, run: Act): void {
     .description('changes as they come')
     .addOption(at())
     .action((name: string, o: AtSite) => run((s) => watchDataset(s, name, o)));
+  data
+    .command('append <dataset> [value]')
+    .description('an entry of a log; with - or without a value, each line of standard input')
+    .option(
+      '--at <site>',
+      'at this site; default: the centre for a log that it sends out, else a site that is ready',
+    )
+    .action((name: string, value: string | undefined, o: AtSite) =>
+      run((s) => appendEntries(s, [name, value], o)),
+    );
+  data
+    .command('tail <dataset>')
+    .description('the newest entries of a log, as they came to the centre')
+    .option('--site <site>', 'only what was written at this site')
+    .option('-f, --follow', 'and those to come')
+    .option('--since <duration>', 'all that was written since, such as 10m', duration)
+    .option('-n, --lines <n>', 'so many of the newest', wholeNumber(1, 1_000), 20)
+    .option('--at <site>', 'as this site has it')
+    .action((name: string, o: TailOptions) => run((s) => tailEntries(s, name, o)));
   data
     .command('where <dataset>')
     .description('every copy, how it stands, and which rule allows it')

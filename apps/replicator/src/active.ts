@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Roles } from '@skerry/service';
 import { AnswerDigest } from './handlers/answer-digest.handler.js';
-import { DatasetWriters } from './dataset-writers.js';
+import { AllDatasets } from './all-datasets.js';
 import { GuardDownlink } from './handlers/guard-downlink.handler.js';
 import { Writers } from './writers.js';
 
@@ -13,7 +13,7 @@ export class Active implements OnApplicationBootstrap {
     private readonly guard: GuardDownlink,
     private readonly writers: Writers,
     private readonly answerDigest: AnswerDigest,
-    private readonly datasets: DatasetWriters,
+    private readonly datasets: AllDatasets,
   ) {}
 
   onApplicationBootstrap(): void {

@@ -3,6 +3,7 @@ import type { BucketChange } from '@skerry/bus';
 import { BUCKETS, datasetSchema, HUB, siteSchema, type Dataset, type Site } from '@skerry/contracts';
 import { JsonLog, OnChange, OnPlain, type PlainMessage } from '@skerry/service';
 import { GiveCopies } from './handlers/give-copies.handler.js';
+import { GiveEntries } from './handlers/give-entries.handler.js';
 import { TakeRecords } from './handlers/take-records.handler.js';
 import { CopiesStore } from './stores/copies.store.js';
 
@@ -13,6 +14,7 @@ export class DatasetsController {
     private readonly copies: CopiesStore,
     private readonly takeRecords: TakeRecords,
     private readonly giveCopies: GiveCopies,
+    private readonly giveEntries: GiveEntries,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
@@ -24,6 +26,9 @@ export class DatasetsController {
     this.giveCopies
       .changed(before, change.value)
       .catch((error: unknown) => this.log.warn(`copies of ${change.key} were not told`, error));
+    this.giveEntries
+      .changed(before, change.value)
+      .catch((error: unknown) => this.log.warn(`log ${change.key} was not told`, error));
   }
 
   @OnChange(BUCKETS.siteSpecs, siteSchema)

@@ -43,6 +43,9 @@ import {
   whySchema,
   type WorkloadView,
   workloadViewSchema,
+  type LogAnswer,
+  logAnswerSchema,
+  type LogOperation,
 } from '@skerry/contracts';
 import { NotSkerry } from './errors.js';
 import { type Answer, type Call, Transport, type TransportOptions } from './transport.js';
@@ -275,6 +278,22 @@ export class SkerryClient {
       ...(signal === undefined ? {} : { signal }),
     };
     return this.value(await this.transport.call(call, datasetAnswerSchema));
+  }
+
+  /** Reads a log, or appends to it: at the centre, or at a site. */
+  async askLog(
+    operation: LogOperation,
+    options: CommandOptions & { site?: string; signal?: AbortSignal } = {},
+  ): Promise<LogAnswer> {
+    const { site, signal } = options;
+    const call: Call = {
+      method: 'POST',
+      path: 'v1/datasets/log',
+      body: { operation, ...(site === undefined ? {} : { site }) },
+      requestId: idOf(options),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    return this.value(await this.transport.call(call, logAnswerSchema));
   }
 
   /** The newest events, oldest first; with `follow` also those to come. */

@@ -1,0 +1,112 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bus } from '@skerry/bus';
+import {
+  entryPullSchema,
+  HUB,
+  logsRequestSchema,
+  parse,
+  type Dataset,
+  type EntryPage,
+  type LogNews,
+  type LogsRequest,
+  type Site,
+} from '@skerry/contracts';
+import { fullBucket, take, type Bucketful } from '@skerry/domain';
+import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
+import { EntriesStore } from '../stores/entries.store.js';
+import { logOf, logRuleOf, LogsStore } from '../stores/logs.store.js';
+import { WantedStore } from '../stores/wanted.store.js';
+
+/** Questions of one site: every log page by page after a long absence, then so many a second. */
+const QUESTIONS = { perSecond: 100, burst: 5_000 };
+/** Says nothing but that it is time to ask. */
+const ASK: LogNews = { logs: [], gone: [] };
+
+/** Says to each site which logs it shall have and forget, and gives what it lacks, a page at a time, as fast as it takes them. */
+@Injectable()
+export class GiveEntries {
+  private active = false;
+  private readonly turns = new Map<string, Bucketful>();
+
+  constructor(
+    private readonly wanted: WantedStore,
+    private readonly logs: LogsStore,
+    private readonly entries: EntriesStore,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
+  async start(): Promise<void> {
+    this.active = true;
+    for (const site of this.wanted.allSites()) this.say(site);
+    for (const dataset of this.logs.all()) if (dataset.removed) await this.entries.drop(dataset);
+  }
+
+  stop(): void {
+    this.active = false;
+  }
+
+  /** A dataset is another than it was: the sites that have it as a log, or had it, are told to ask. */
+  async changed(before: Dataset | undefined, after: Dataset): Promise<void> {
+    const log = [before, after].some((dataset) => dataset?.spec.type === 'log');
+    if (!this.active || !log) return;
+    const isNew = before === undefined || before.incarnation !== after.incarnation;
+    if (before !== undefined && (after.removed || isNew)) await this.entries.drop(after);
+    for (const site of this.wanted.allSites()) this.say(site);
+  }
+
+  /** A site is another than it was: what it may have may be too. */
+  siteChanged(site: Site): void {
+    if (this.active) this.say(site);
+  }
+
+  async greet(message: PlainMessage): Promise<void> {
+    const site = this.asker(message);
+    if (site === undefined || message.reply === undefined) return;
+    const parsed = parse(logsRequestSchema, message.json());
+    if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which logs it holds`);
+    message.reply(await this.newsFor(site, parsed.value));
+  }
+
+  async pull(message: PlainMessage): Promise<void> {
+    const site = this.asker(message);
+    if (site === undefined || message.reply === undefined) return;
+    const parsed = parse(entryPullSchema, message.json());
+    const dataset = parsed.ok ? this.logs.allowed(site, parsed.value) : undefined;
+    if (!parsed.ok || dataset === undefined || logOf(dataset).flow === 'collect') {
+      const what = parsed.ok ? `${parsed.value.project}/${parsed.value.name}` : 'nothing that there is';
+      this.log.warn(`site ${site.name} asked for entries of ${what}, of which it gets none`);
+      return message.reply({ ok: false, reason: 'this site gets no entries of it' } satisfies EntryPage);
+    }
+    const page = await this.entries.page(dataset, parsed.value.after);
+    message.reply({ ok: true, ...page } satisfies EntryPage);
+  }
+
+  private async newsFor(site: Site, { store, held }: LogsRequest): Promise<LogNews> {
+    const logs = await Promise.all(
+      this.logs.ofSite(site).map(async (dataset) => {
+        const { sequence: head } = await this.entries.headOf(dataset);
+        const log = logRuleOf(dataset);
+        if (store === undefined) return { log, head };
+        return { log, head, stored: await this.entries.newestOf(dataset, `${site.name}.${store}`) };
+      }),
+    );
+    // Only what is known to be over: that nothing is known of it never means that it has to go.
+    const gone = held.filter((h) => this.logs.isOver(site, h));
+    return { logs, gone: gone.map(({ project, name, incarnation }) => ({ project, name, incarnation })) };
+  }
+
+  private asker(message: PlainMessage): Site | undefined {
+    const site = this.wanted.ofAccount(message.subject.split('.')[1]);
+    if (!this.active || site === undefined || !this.wanted.mayReceive(site.name)) return undefined;
+    const now = performance.now();
+    const { ok, bucket } = take(this.turns.get(site.name) ?? fullBucket(QUESTIONS, now), QUESTIONS, 1, now);
+    this.turns.set(site.name, bucket);
+    return ok ? site : undefined;
+  }
+
+  private say(site: Site): void {
+    if (this.wanted.mayReceive(site.name)) this.bus.say(HUB.logNews(site.account), ASK);
+  }
+}

@@ -1,0 +1,205 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Bus } from '@skerry/bus';
+import {
+  CENTRE_ORIGIN,
+  entriesRequestSchema,
+  HUB,
+  LIMITS,
+  parse,
+  Refusal,
+  workloadKey,
+  type Dataset,
+  type EntriesAnswer,
+  type EntriesRequest,
+  type EntryDelivery,
+  type Site,
+  type StoredEntries,
+} from '@skerry/contracts';
+import { fullBucket, itemsOf, judgeEntries, take, type Bucketful } from '@skerry/domain';
+import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
+import { EntriesStore, type Batch } from '../stores/entries.store.js';
+import { logOf, LogsStore } from '../stores/logs.store.js';
+import { WantedStore } from '../stores/wanted.store.js';
+import { Waiters } from './waiters.js';
+
+/** Entries of one site: a backlog at once, then so many a second. */
+const ENTRIES = { perSecond: 5_000, burst: 50_000 };
+const RETRY_MS = 250;
+/** Where a log is, is said again so long after it changed: who missed the last delivery learns of it. */
+const TAIL_MS = [1_000, 4_000, 15_000] as const;
+/** The store of the centre's own entries; no node draws it. */
+const CENTRE_STORE = CENTRE_ORIGIN.split('.')[1];
+
+/**
+ * Takes in what is written to logs, at sites and at the centre: stored once, in its order, under the name of who wrote it, and given
+ * on at once to every site that is to have it. Batches of one log come one after the other, so a backlog of one site lets those of
+ * others in between any two of its own.
+ */
+@Injectable()
+export class TakeEntries {
+  private active = false;
+  private readonly lanes = new Map<string, Promise<unknown>>();
+  private readonly quotas = new Map<string, Bucketful>();
+  private readonly tails = new Map<string, NodeJS.Timeout[]>();
+  readonly waiters = new Waiters();
+  private stored: (dataset: Dataset) => void = () => undefined;
+
+  constructor(
+    private readonly wanted: WantedStore,
+    private readonly logs: LogsStore,
+    private readonly entries: EntriesStore,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(JsonLog) private readonly log: JsonLog,
+  ) {}
+
+  start(): void {
+    this.active = true;
+  }
+
+  /** Called with each log that something was stored of. */
+  onStored(listener: (dataset: Dataset) => void): void {
+    this.stored = listener;
+  }
+
+  async stop(): Promise<void> {
+    this.active = false;
+    for (const timers of this.tails.values()) for (const timer of timers) clearTimeout(timer);
+    this.tails.clear();
+    this.waiters.end();
+    await Promise.allSettled(this.lanes.values());
+  }
+
+  async handle(message: PlainMessage): Promise<void> {
+    const site = this.wanted.ofAccount(message.subject.split('.')[1]);
+    if (!this.active || message.reply === undefined || site === undefined) return;
+    const parsed = parse(entriesRequestSchema, message.json());
+    if (!parsed.ok) {
+      const [issue] = parsed.issues;
+      return message.reply(refused(`no entries: ${issue?.path}: ${issue?.problem}`));
+    }
+    message.reply(await this.fromSite(site, parsed.value));
+  }
+
+  /** Stores what people write at the centre; again with the same id it is stored once. Throws a `Refusal`. */
+  async fromCentre(dataset: Dataset, values: readonly string[], id: string): Promise<void> {
+    const large = values.find((value) => Buffer.byteLength(value) > dataset.spec.limits.valueBytes);
+    if (large !== undefined)
+      throw new Refusal('too-large', `an entry of ${Buffer.byteLength(large)} bytes`, {
+        hint: `entries of this log have at most ${dataset.spec.limits.valueBytes} bytes (limits.valueBytes)`,
+      });
+    await this.inTurn(dataset, async () => {
+      const from = (await this.entries.newestOf(dataset, CENTRE_ORIGIN)) + 1;
+      const at = Date.now();
+      const entries = values.map((value, n) => ({ number: from + n, at, value }));
+      await this.store(dataset, { origin: CENTRE_ORIGIN, from, upTo: from + values.length - 1, entries }, id);
+    });
+  }
+
+  /** Runs one thing after the other for each log. */
+  async inTurn<T>(dataset: Pick<Dataset, 'project' | 'name'>, run: () => Promise<T>): Promise<T> {
+    const key = workloadKey(dataset.project, dataset.name);
+    const before = this.lanes.get(key) ?? Promise.resolve();
+    const mine = before.then(run);
+    const lane = mine.catch(() => undefined);
+    this.lanes.set(key, lane);
+    try {
+      return await mine;
+    } finally {
+      if (this.lanes.get(key) === lane) this.lanes.delete(key);
+    }
+  }
+
+  private async fromSite(site: Site, request: EntriesRequest): Promise<EntriesAnswer> {
+    if (!this.hasTurn(site.name, request.entries.length))
+      return later(1_000, 'too many entries of this site');
+    const dataset = this.logs.allowed(site, request);
+    if (dataset === undefined) {
+      this.log.warn(
+        `site ${site.name} wrote to log ${request.project}/${request.name}, which it does not have`,
+      );
+      // Not for good: the site learns what is so when it asks for its logs.
+      return later(1_000, 'this site does not have this log');
+    }
+    if (logOf(dataset).flow === 'broadcast' || request.store === CENTRE_STORE)
+      return refused('this log goes from the centre to the sites');
+    try {
+      return await this.inTurn(dataset, async () => await this.judged(dataset, site, request));
+    } catch (error) {
+      this.log.warn(
+        `entries of ${dataset.project}/${dataset.name} from site ${site.name} were not stored`,
+        error,
+      );
+      return later(RETRY_MS, 'the hub could not store them');
+    }
+  }
+
+  private async judged(dataset: Dataset, site: Site, request: EntriesRequest): Promise<EntriesAnswer> {
+    const origin = `${site.name}.${request.store}`;
+    const stored = await this.entries.newestOf(dataset, origin);
+    const judgement = judgeEntries(request, { stored, valueBytes: dataset.spec.limits.valueBytes });
+    switch (judgement.verdict) {
+      case 'take': {
+        const { from, upTo, entries } = judgement;
+        await this.store(dataset, { origin, from, upTo, entries });
+        return { ok: true, stored: upTo };
+      }
+      case 'known':
+        return { ok: true, stored };
+      case 'behind':
+        return {
+          ok: false,
+          code: 'behind',
+          retryAfterMs: 0,
+          reason: `the hub has them up to ${stored}`,
+          stored,
+        };
+      case 'refuse':
+        this.log.error(`alarm: site ${site.name} wrote entries that are none: ${judgement.reason}`);
+        return refused(judgement.reason);
+    }
+  }
+
+  private async store(dataset: Dataset, batch: Batch, id?: string): Promise<void> {
+    const { after, upTo, duplicate } = await this.entries.append(dataset, batch, id);
+    if (duplicate) return;
+    const { project, name, incarnation } = dataset;
+    const stored: StoredEntries = { kind: 'Entries', project, name, incarnation, ...batch, totalBytes: 0 };
+    this.deliver(dataset, { after, upTo, items: itemsOf(stored) });
+    this.tailOf(dataset, upTo);
+    this.waiters.wake(workloadKey(project, name));
+    this.stored(dataset);
+  }
+
+  private deliver(dataset: Dataset, news: Pick<EntryDelivery, 'after' | 'upTo' | 'items'>): void {
+    const current = this.logs.current(dataset);
+    if (current === undefined || news.items.length > LIMITS.logItemsPerPage) return;
+    const { project, name, incarnation } = current;
+    const delivery: EntryDelivery = { project, name, incarnation, ...news };
+    const body = Buffer.from(JSON.stringify(delivery));
+    for (const site of this.logs.sitesOf(current)) this.bus.say(HUB.entryDelivery(site.account), body);
+  }
+
+  private tailOf(dataset: Dataset, head: number): void {
+    const key = workloadKey(dataset.project, dataset.name);
+    for (const timer of this.tails.get(key) ?? []) clearTimeout(timer);
+    const timers = TAIL_MS.map((ms) =>
+      setTimeout(() => this.deliver(dataset, { after: head, upTo: head, items: [] }), ms).unref(),
+    );
+    this.tails.set(key, timers);
+  }
+
+  private hasTurn(site: string, entries: number): boolean {
+    const now = performance.now();
+    const { ok, bucket } = take(this.quotas.get(site) ?? fullBucket(ENTRIES, now), ENTRIES, entries, now);
+    this.quotas.set(site, bucket);
+    return ok;
+  }
+}
+
+function refused(reason: string): EntriesAnswer {
+  return { ok: false, code: 'refused', retryAfterMs: 0, reason: reason.slice(0, 300) };
+}
+
+function later(retryAfterMs: number, reason: string): EntriesAnswer {
+  return { ok: false, code: 'unavailable', retryAfterMs, reason: reason.slice(0, 300) };
+}

@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import { logSpecSchema, type Dataset, type LogRule, type LogSpec, type Site } from '@skerry/contracts';
+import { copyAt } from '@skerry/domain';
+import { CopiesStore } from './copies.store.js';
+
+/** Datasets of `type: log`, and which site may have which. */
+@Injectable()
+export class LogsStore {
+  constructor(private readonly copies: CopiesStore) {}
+
+  all(): Dataset[] {
+    return [...this.copies.all()].filter((dataset) => dataset.spec.type === 'log');
+  }
+
+  /** The log as it is now, when it is this one still. */
+  current(ref: { project: string; name: string; incarnation: number }): Dataset | undefined {
+    const dataset = this.copies.current(ref);
+    return dataset?.spec.type === 'log' ? dataset : undefined;
+  }
+
+  /** The log of this name. */
+  named(ref: { project: string; name: string }): Dataset | undefined {
+    return this.all().find((d) => d.project === ref.project && d.name === ref.name && !d.removed);
+  }
+
+  /** The log, when it is this one still, and the site may have it: the wall, asked anew with each message. */
+  allowed(site: Site, ref: { project: string; name: string; incarnation: number }): Dataset | undefined {
+    const dataset = this.current(ref);
+    return dataset !== undefined && mayHave(dataset, site) ? dataset : undefined;
+  }
+
+  isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {
+    return this.copies.isOver(site, ref);
+  }
+
+  ofSite(site: Site): Dataset[] {
+    return this.all().filter((dataset) => mayHave(dataset, site));
+  }
+
+  /** Sites that are sent what others write: none of one that is collected. */
+  sitesOf(dataset: Dataset): Site[] {
+    return logOf(dataset).flow === 'collect' ? [] : this.copies.sitesOf(dataset);
+  }
+}
+
+function mayHave(dataset: Dataset, site: Site): boolean {
+  return !dataset.removed && copyAt(dataset.spec, site).ok;
+}
+
+/** What is said of the log of a dataset, or else is so. */
+export function logOf({ spec }: Dataset): LogSpec {
+  return spec.log ?? logSpecSchema.parse({});
+}
+
+/** What a site needs to know of a log. */
+export function logRuleOf(dataset: Dataset): LogRule {
+  const { project, name, incarnation, generation, spec } = dataset;
+  const { flow, edge } = logOf(dataset);
+  return {
+    project,
+    name,
+    incarnation,
+    generation,
+    flow,
+    ...(edge === undefined ? {} : { edge }),
+    ...(spec.ttlMs === undefined ? {} : { ttlMs: spec.ttlMs }),
+    bytes: spec.limits.bytes,
+    valueBytes: spec.limits.valueBytes,
+  };
+}

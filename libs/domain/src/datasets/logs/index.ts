@@ -1,0 +1,3 @@
+export * from './continuity.js';
+export * from './edge-rule.js';
+export * from './judge-entries.js';
