@@ -4,13 +4,10 @@ import { EVENT_TYPES, eventTypeSchema } from './event.js';
 import { keysOf } from './primitives.js';
 import {
   accessSubject,
-  BUCKETS,
-  bucketSubject,
   commandSubject,
   deadLetterSubject,
   desiredSubject,
   entriesSubject,
-  EPOCH_KEY,
   eventSubject,
   HUB,
   liveHeartbeatSubject,
@@ -22,9 +19,8 @@ import {
   retirementSubject,
   RPC,
   siteLogSubject,
-  STREAMS,
-  type BucketName,
 } from './subjects.js';
+import { BUCKETS, STREAMS, bucketSubject, EPOCH_KEY, type BucketName } from './streams.js';
 
 /** One subject of the bus: who says it and what it carries. */
 interface Channel {
@@ -271,7 +267,7 @@ function datasets(): Channel[] {
       name: 'log',
       address: HUB.request('{account}', 'log'),
       by: 'api',
-      summary: "asks a site for what its log holds, or to append; comes back on the answer subject",
+      summary: 'asks a site for what its log holds, or to append; comes back on the answer subject',
       message: 'SiteLogRequest',
     },
     {

@@ -6,7 +6,8 @@ import { asyncApiDocument } from './asyncapi.js';
 import { commandBodySchema } from './command.js';
 import { eventTypeSchema } from './event.js';
 import { generatedFiles } from './generated-files.js';
-import { BUCKETS, bucketSubject, RPC } from './subjects.js';
+import { BUCKETS, bucketSubject } from './streams.js';
+import { RPC } from './subjects.js';
 
 const FOLDER = resolve(import.meta.dirname, '../generated');
 

@@ -36,6 +36,7 @@ export * from './site.js';
 export * from './skew.js';
 export * from './status.js';
 export * from './stored.js';
+export * from './streams.js';
 export * from './subjects.js';
 export * from './version.js';
 export * from './workload.js';

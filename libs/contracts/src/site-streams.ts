@@ -1,4 +1,5 @@
-import { OUTBOX_MAX_BYTES, SITE, SITE_STREAMS } from './subjects.js';
+import { OUTBOX_MAX_BYTES, SITE_STREAMS } from './streams.js';
+import { SITE } from './subjects.js';
 
 /** The streams of a site's own server, as nats-server's JetStream API takes them. Raw, since clients do not know `sources[].consumer`. */
 
