@@ -5,7 +5,6 @@ import { verifyDataset } from './commands/dataset-verify.js';
 import { appendEntries, tailEntries, type TailOptions } from './commands/dataset-logs.js';
 import {
   getKey,
-  listDatasets,
   putKey,
   removeDataset,
   watchDataset,
@@ -13,6 +12,7 @@ import {
   type AtSite,
   type PutOptions,
 } from './commands/datasets.js';
+import { getFile, listAny, putFile, whereIsObject, type FileOptions } from './commands/objects.js';
 import { duration, several, signedNumber, wholeNumber } from './option-values.js';
 import type { Act } from './program.js';
 
@@ -23,36 +23,54 @@ const VERIFY_MS = 20_000;
 /** `skerry data …`. */
 export function addDatasetCommands(program: Command, run: Act): void {
   const data = program.command('data').description('datasets: what they hold and where they are');
+  addKeyCommands(data, run);
+  addLogCommands(data, run);
+  addCopyCommands(data, run);
+}
+
+/** What a dataset holds. */
+function addKeyCommands(data: Command, run: Act): void {
   data
     .command('ls [dataset]')
     .description('all datasets, or the keys of one')
     .option('--prefix <text>', 'only keys that begin so')
     .addOption(at())
-    .action((name: string | undefined, o: AtSite & { prefix?: string }) =>
-      run((s) => listDatasets(s, name, o)),
-    );
+    .action((name: string | undefined, o: AtSite & { prefix?: string }) => run((s) => listAny(s, name, o)));
   data
     .command('get <dataset> <key>')
     .description('what a key holds')
+    .option('--file <path>', 'an object, into this file')
     .addOption(at())
-    .action((name: string, key: string, o: AtSite) => run((s) => getKey(s, name, key, o)));
+    .action((name: string, key: string, { file, ...o }: AtSite & { file?: string }) =>
+      run((s) => (file === undefined ? getKey(s, name, key, o) : getFile(s, [name, key], { ...o, file }))),
+    );
   data
     .command('put <dataset> <key> [value]')
     .description('write a value; or count, or change a set')
     .option('--count <n>', 'add so much to a counter; below 0 takes away', signedNumber)
     .option('--add <element>', 'into a set; may be repeated', several)
     .option('--remove <element>', 'out of a set; may be repeated', several)
+    .option('--file <path>', 'a file, into a dataset of objects; goes on where it was cut off')
+    .option('--content-type <type>', 'of the file; default: application/octet-stream')
     .option('--delete', 'the key goes')
     .option('--seen <context>', 'the context that `get --json` gave: replaces what was seen then')
     .addOption(at())
-    .action((name: string, key: string, value: string | undefined, o: PutOptions) =>
-      run((s) => putKey(s, [name, key, value], o)),
+    .action((name: string, key: string, value: string | undefined, o: PutOptions & Partial<FileOptions>) =>
+      run((s) =>
+        o.file === undefined
+          ? putKey(s, [name, key, value], o)
+          : putFile(s, [name, key], { ...o, file: o.file }),
+      ),
     );
   data
     .command('watch <dataset>')
     .description('changes as they come')
     .addOption(at())
     .action((name: string, o: AtSite) => run((s) => watchDataset(s, name, o)));
+}
+
+/** Entries of logs. */
+function addLogCommands(data: Command, run: Act): void {
   data
     .command('append <dataset> [value]')
     .description('an entry of a log; with - or without a value, each line of standard input')
@@ -72,10 +90,16 @@ export function addDatasetCommands(program: Command, run: Act): void {
     .option('-n, --lines <n>', 'so many of the newest', wholeNumber(1, 1_000), 20)
     .option('--at <site>', 'as this site has it')
     .action((name: string, o: TailOptions) => run((s) => tailEntries(s, name, o)));
+}
+
+/** Where copies are and how they stand. */
+function addCopyCommands(data: Command, run: Act): void {
   data
-    .command('where <dataset>')
-    .description('every copy, how it stands, and which rule allows it')
-    .action((name: string) => run((s) => whereIs(s, name)));
+    .command('where <dataset> [key]')
+    .description('every copy, or one of an object, how it stands, and which rule allows it')
+    .action((name: string, key: string | undefined) =>
+      run((s) => (key === undefined ? whereIs(s, name) : whereIsObject(s, [name, key]))),
+    );
   data
     .command('lag <dataset>')
     .description('how far each copy is behind, in records and in time')

@@ -123,7 +123,7 @@ export class ChunkPool {
   /** Removes every chunk that is neither named nor held. Returns how many went. */
   async sweep(named: ReadonlySet<string>): Promise<number> {
     let gone = 0;
-    for (const digest of [...this.names]) {
+    for (const digest of this.names) {
       if (named.has(digest) || this.held.has(digest)) continue;
       await this.drop(digest);
       gone += 1;

@@ -161,7 +161,6 @@ export class ObjectLine {
   }
 
   private async fetchNext(): Promise<boolean> {
-    const { objects } = this.options;
     const [reading] = this.read;
     const [next] = this.down;
     const key = reading ?? next;

@@ -11,7 +11,7 @@ import {
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { keyOf } from '../names.js';
 import { plain } from '../output/terminal.js';
-import { find, refOf, type AtSite } from './datasets.js';
+import { find, listDatasets, refOf, type AtSite } from './datasets.js';
 import type { Session } from './session.js';
 
 /** A file that goes into a dataset of objects, or comes out of one. */
@@ -122,8 +122,18 @@ export async function getFile(
   }
 }
 
-/** `skerry data ls DATASET` of a dataset of objects. */
-export async function listObjects(
+/** `skerry data ls [DATASET]`: of a dataset of objects how each stands here, else as any. */
+export async function listAny(
+  session: Session,
+  name: string | undefined,
+  options: AtSite & { prefix?: string },
+): Promise<void> {
+  const dataset = name === undefined ? undefined : await find(session, name);
+  if (dataset?.spec.type === 'objects') await listObjects(session, dataset, options);
+  else await listDatasets(session, name, options);
+}
+
+async function listObjects(
   session: Session,
   dataset: Dataset,
   { at, prefix }: { at?: string | undefined; prefix?: string | undefined },

@@ -67,7 +67,7 @@ export class SweepChunks {
     const index = await this.chunks.of(dataset);
     if (index.size === 0) return;
     const named = await this.named(dataset);
-    for (const chunk of [...index.values()]) {
+    for (const chunk of index.values()) {
       if (named.has(chunk.digest)) delete chunk.unnamedSince;
       else if (chunk.unnamedSince === undefined) chunk.unnamedSince = now;
       else if (now - chunk.unnamedSince >= this.config.sweepEveryMs) await this.chunks.remove(dataset, chunk);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { LIMITS, type BandwidthRule, type ChunkRef } from '@skerry/contracts';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { bandwidthAt, CHUNK_MIN_BYTES, chunkEnd, chunksOf, nextWindow, packLists, permit } from './index.js';
 
 /** Bytes that look like any file's and are the same each time. */
