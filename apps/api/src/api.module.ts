@@ -3,6 +3,7 @@ import { DatasetsController, DatasetsHearing } from './datasets.controller.js';
 import { ApplyDocuments } from './handlers/apply-documents.js';
 import { AskDatasets } from './handlers/ask-datasets.js';
 import { AskLogs } from './handlers/ask-logs.js';
+import { AskObjects } from './handlers/ask-objects.js';
 import { AskQuotas } from './handlers/ask-quotas.js';
 import { HandleDeadLetters } from './handlers/dead-letters.js';
 import { ReadEvents } from './handlers/read-events.js';
@@ -25,6 +26,7 @@ import { Streams } from './http/streams.js';
 import { TokenGuard } from './http/token.guard.js';
 import { JoinEndpoint } from './join/join-endpoint.js';
 import { JoinRequests } from './join/join-requests.js';
+import { ObjectsController } from './objects.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { PlansController } from './plans.controller.js';
 import { QuotasController } from './quotas.controller.js';
@@ -48,6 +50,7 @@ import { WorkloadsController } from './workloads.controller.js';
     DatasetsController,
     DatasetsHearing,
     LogsController,
+    ObjectsController,
     OperationsController,
     HearingController,
   ],
@@ -63,6 +66,7 @@ import { WorkloadsController } from './workloads.controller.js';
     AskQuotas,
     AskDatasets,
     AskLogs,
+    AskObjects,
     TellDatasetLag,
     DatasetsStore,
     SendCommand,

@@ -19,6 +19,7 @@ import {
   doctorSchema,
   type Node,
   nodeSchema,
+  type ObjectOperation,
   outcomeSchema,
   type Plan,
   type PlanApplied,
@@ -48,6 +49,7 @@ import {
   type LogOperation,
 } from '@skerry/contracts';
 import { NotSkerry } from './errors.js';
+import { askObject, objectWhere } from './objects.js';
 import { type Answer, type Call, Transport, type TransportOptions } from './transport.js';
 import { eventsOf, logsOf, statusChanges } from './streams.js';
 
@@ -278,6 +280,16 @@ export class SkerryClient {
       ...(signal === undefined ? {} : { signal }),
     };
     return this.value(await this.transport.call(call, datasetAnswerSchema));
+  }
+
+  /** Reads or writes an object piece by piece at a site with a copy: the named one, or one that will do. */
+  askObject(operation: ObjectOperation, options: CommandOptions & { site?: string; signal?: AbortSignal } = {}) {
+    return askObject(this.transport, operation, { ...options, requestId: idOf(options) });
+  }
+
+  /** Where an object is, and by which rule. */
+  objectWhere(of: { project: string; name: string; key: string }) {
+    return objectWhere(this.transport, of);
   }
 
   /** Reads a log, or appends to it: at the centre, or at a site. */
