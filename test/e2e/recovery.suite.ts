@@ -83,9 +83,19 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       // The site holds on to what the hub does not know, and applied again it is the same process.
       if (late === undefined) throw new Error('no replica of late');
       expect(await pidAt(late)).toBe(late.pid);
+      const named = async () =>
+        (await client.doctor()).checks.filter(({ detail }) => detail.includes('test/late'));
+      await eventually(async () => ((await named()).length > 0 ? true : undefined), {
+        withinMs: 20_000,
+        what: 'doctor names what the hub does not know',
+      });
       await client.apply({ documents: [httpService('late', { site: 'one' })] });
       const adopted = replicasOf(await untilPhase(client, 'late', ['running']));
       expect(processesOf(adopted)).toEqual(processesOf([late]));
+      await eventually(async () => ((await named()).length === 0 ? true : undefined), {
+        withinMs: 10_000,
+        what: 'doctor knows it again',
+      });
 
       for (const site of ['one', 'two'])
         for (const key of ['before', 'after']) await reads(client, { site, key });

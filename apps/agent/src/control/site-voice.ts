@@ -1,5 +1,12 @@
 import type { Bus, StoredMessage } from '@skerry/bus';
-import { observedSchema, parseAcross, SITE, type CapacityDigest, type SiteStanding } from '@skerry/contracts';
+import {
+  LIMITS,
+  observedSchema,
+  parseAcross,
+  SITE,
+  type CapacityDigest,
+  type SiteStanding,
+} from '@skerry/contracts';
 import { DigestExchange } from '../desired/digest.js';
 import type { Tombstones } from '../desired/tombstones.js';
 import { reason } from '../log.js';
@@ -69,7 +76,7 @@ export class SiteVoice {
       standing: () => summary.standing(),
       held: () => summary.held(),
       running: () => summary.running(),
-      troubles: () => summary.troubles(),
+      troubles: () => troublesOf(digest, summary),
       urgent: () => agent.holdsSingletons,
       onHub: (sentAt, grant) => {
         voice.hubAt = sentAt;
@@ -107,4 +114,9 @@ export class SiteVoice {
       this.log.debug('not a workload report', { subject: m.subject, reason: reason(error) });
     }
   }
+}
+
+function troublesOf({ trouble }: DigestExchange, summary: SiteSummary): string[] {
+  const own = trouble === undefined ? [] : [trouble.slice(0, LIMITS.troubleChars)];
+  return [...own, ...summary.troubles()].slice(0, LIMITS.troubles);
 }

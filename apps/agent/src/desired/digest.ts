@@ -2,6 +2,7 @@ import type { Bus } from '@skerry/bus';
 import {
   desiredSchema,
   digestAnswerSchema,
+  formatVersion,
   isWorkloadObject,
   laterKind,
   LIMITS,
@@ -40,6 +41,8 @@ export class DigestExchange {
   private timer: NodeJS.Timeout | undefined;
   private again = false;
   private closed = false;
+  /** What the hub did not know at the last exchange, with the version held then. */
+  private unknown = new Map<string, string>();
 
   constructor(
     private readonly bus: Bus,
@@ -62,6 +65,26 @@ export class DigestExchange {
     });
   }
 
+  /**
+   * What runs here and the hub did not know when it was asked last, for people: it was begun after the backup that the hub was
+   * restored from.
+   */
+  get trouble(): string | undefined {
+    const [first, ...rest] = [...this.unknown].flatMap(([key, version]) =>
+      this.heldVersion(key) === version ? [key] : [],
+    );
+    if (first === undefined) return undefined;
+    const which = `${first.replace('.', '/')}${rest.length === 0 ? '' : ` and ${rest.length} more`}`;
+    return `the hub does not know ${which}, which goes on here: apply it again at the hub, or stop it here`;
+  }
+
+  /** Of an assignment of the hub's; what is applied again there comes with another. */
+  private heldVersion(key: string): string | undefined {
+    const held = this.options.store.get(key);
+    const object = held && hubObjectOf(held);
+    return object?.kind === 'Assignment' ? formatVersion(object.version) : undefined;
+  }
+
   /** One exchange; throws when the hub does not answer. */
   async exchange(): Promise<{ repaired: number }> {
     let repaired = 0;
@@ -74,6 +97,7 @@ export class DigestExchange {
           some: answer.unknown.slice(0, 10),
         });
       }
+      this.unknown = new Map(answer.unknown.map((key) => [key, this.heldVersion(key) ?? '']));
       if (!answer.more) break;
     }
     if (repaired > 0) this.options.log.info('repaired by digest', { objects: repaired });

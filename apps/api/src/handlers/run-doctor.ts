@@ -32,6 +32,10 @@ const MAX_OUTBOX = 10_000;
 const HEARTBEAT_LATE_MS = 5_000;
 const SITE_REMEDY =
   'make room on its disk; then restart its nats-server, unless its agent runs with `up` and does so by itself';
+/** How an agent begins to say that the hub, restored from a backup, knows less than it. */
+const UNKNOWN = 'the hub does not know ';
+const UNKNOWN_REMEDY =
+  'apply its document again: what runs is taken over as it is; or stop it there with `skerry --site`';
 const MIN_FREE_BYTES = 1024 ** 3;
 
 /** Looks at everything an operator would look at first. Never throws: what cannot be looked at is a failed check. */
@@ -168,7 +172,7 @@ export class RunDoctor {
       ),
     ];
     const troubles = (heard.heartbeat.troubles ?? []).map((text) =>
-      check(`${name} trouble`, false, text, SITE_REMEDY),
+      check(`${name} trouble`, false, text, text.startsWith(UNKNOWN) ? UNKNOWN_REMEDY : SITE_REMEDY),
     );
     checks.push(...troubles);
     if (outboxMessages < MAX_OUTBOX) return checks;
