@@ -29,6 +29,11 @@ export const FOUND: readonly { seed: number; found: string }[] = [
       'a singleton that ran before its site had a second node was given to that when the first fell silent',
   },
   {
+    seed: 1793,
+    found:
+      'a singleton that was removed while its agent stood still, just before it began, began when that went on',
+  },
+  {
     seed: 3745,
     found: 'what nodes had reported to a server that lost its last second was not reported again',
   },

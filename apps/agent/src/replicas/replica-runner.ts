@@ -17,7 +17,7 @@ import { findPorts } from './ports.js';
 import { epochOf, isOwned, replicaToken } from '../singletons/ownership.js';
 import { isUp, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaStore } from './replica-store.js';
-import { rests, type Workload } from './workload.js';
+import { rests, restsAs, type Workload } from './workload.js';
 
 /** Processes brought up at once. */
 const STARTS_AT_ONCE = 8;
@@ -189,7 +189,9 @@ export class ReplicaRunner {
     const { run, resources } = assignment;
     const deadlineFile = record.token === undefined ? undefined : this.options.deadline.path;
     if (deadlineFile !== undefined) await this.options.deadline.ready();
-    const mayBegin = () => record.phase === 'starting' && !rests(workload, this.options.hub);
+    // Both: it may have been removed while it was being started, and then nothing is wanted that could rest.
+    const { hub } = this.options;
+    const mayBegin = () => record.phase === 'starting' && !restsAs(assignment, hub) && !rests(workload, hub);
     return await driver.start(
       { id: record.id, run, resources, env, deadlineFile, mayBegin },
       async (live) => {

@@ -100,7 +100,11 @@ export function wantedOf(workload: Workload, hub?: HubView): Wanted | undefined 
 
 /** Whether it may not run now, since the hub was not heard for so long that it may be replaced elsewhere. */
 export function rests({ assignment }: Workload, hub: HubView): boolean {
-  if (assignment === undefined) return false;
+  return assignment !== undefined && restsAs(assignment, hub);
+}
+
+/** Whether what was given by this assignment may not run now, whatever is wanted meanwhile. */
+export function restsAs(assignment: Assignment, hub: HubView): boolean {
   const { losses, orphan, orphanStopAfterMs: stopAfterMs } = assignment;
   return restsWithout(hub, { single: isSingle(assignment), losses, orphan, stopAfterMs });
 }
