@@ -44,7 +44,8 @@ maybe('datasets at three sites, one of them abroad', () => {
     farDisk = await SmallDisk.mount(join(home, 'sites', 'far', 'state', 'datasets'), FAR_DISK_MIB);
     const siteProcess: typeof lab.siteProcess = (site, spec) =>
       lab.siteProcess(site, spec.name === 'agent-far' ? withClock(spec, FAR_AHEAD_MS) : spec);
-    under = await startCloud({ home, sites, siteProcess, listen: lab.hubAddress });
+    const env = { SKERRY_SWEEP_EVERY_MS: '1000' };
+    under = await startCloud({ home, sites, siteProcess, listen: lab.hubAddress, env });
     client = await clientOf(under.cloud);
     await eventually(
       async () => ((await client.sites()).every((s) => s.state?.phase === 'ready') ? true : undefined),
@@ -282,6 +283,7 @@ maybe('datasets at three sites, one of them abroad', () => {
     kill,
     folder: (site) => under.cloud.paths.site(site),
     fetchAt,
+    admin: () => under.admin,
     skerry: async (...args) => await skerry(...args),
     thiefOf: async (site) => await LeafAttacker.connect(await stolen(site)),
   });

@@ -2,8 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
+import type { Bus } from '@skerry/bus';
 import type { SkerryClient } from '@skerry/client';
-import { chunkSubject, SITE, type ObjectWhere } from '@skerry/contracts';
+import { chunkSubject, SITE, STREAMS, type ObjectWhere } from '@skerry/contracts';
 import type { LeafAttacker } from '../bus/leaf-attacker.js';
 import { eventually } from './cloud-under-test.js';
 
@@ -13,6 +14,8 @@ export interface ObjectsUnderTest {
   kill: (name: string) => void;
   /** The folder of a site's agent. */
   folder: (site: string) => string;
+  /** May look at the hub's streams. */
+  admin: () => Bus;
   /** As a replica of a site asks its agent. */
   fetchAt: (site: string, path: string, init?: RequestInit) => Promise<Response>;
   skerry: (...args: string[]) => Promise<{ code: number; stdout: string; stderr: string }>;
@@ -120,6 +123,26 @@ export function describeObjects(under: ObjectsUnderTest): void {
       thief.close();
     }
     expect((await chunksAt('far')).size).toBe(0);
+  }, 30_000);
+
+  it('what no file names any more is gone at the sites and at the hub', async () => {
+    const gone = await under.fetchAt('one', 'models/big', { method: 'DELETE' });
+    expect(gone.status).toBe(200);
+    const left = async () => [
+      (await chunksAt('one')).size,
+      (await chunksAt('two')).size,
+      (await under.admin().streamState(STREAMS.CHUNKS.name))?.messages ?? 0,
+    ];
+    let last: number[] = [];
+    // The small file: a few chunks and their list.
+    const isSwept = async () => {
+      last = await left();
+      return last.every((chunks) => chunks > 1 && chunks < 20);
+    };
+    await eventually(async () => ((await isSwept()) ? true : undefined), {
+      withinMs: 20_000,
+      what: () => `few chunks everywhere; there are ${last.join(', ')}`,
+    });
   }, 30_000);
 
   async function copyAt(key: string, site: string): Promise<ObjectWhere['copies'][number] | undefined> {
