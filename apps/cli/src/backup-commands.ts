@@ -42,7 +42,9 @@ const id = () => new Option('--id <backup>', 'which one; default: the newest');
 
 function withStore(command: Command, flag: string, says: string): Command {
   return command
-    .addOption(new Option(`${flag} <place>`, `${says}: a folder`).env('SKERRY_BACKUP_PLACE'))
+    .addOption(
+      new Option(`${flag} <place>`, `${says}: a folder, or s3://bucket/prefix`).env('SKERRY_BACKUP_PLACE'),
+    )
     .addOption(new Option('--key-file <file>', 'the key').env('SKERRY_BACKUP_KEY_FILE'));
 }
 
@@ -61,4 +63,7 @@ function withHub(command: Command): Command {
 const KEYS = `
 Backups are always encrypted. The key comes from --key-file (mode 0600), SKERRY_BACKUP_KEY_FILE, or the variable
 SKERRY_BACKUP_KEY; never from an argument. Whoever loses the key has lost every backup made with it: keep a copy
-elsewhere than the backups, and elsewhere than the hub.`;
+elsewhere than the backups, and elsewhere than the hub.
+
+s3://bucket/prefix is any S3-compatible store: AWS_ENDPOINT_URL is its address without the bucket, AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY say who asks, AWS_REGION is us-east-1 unless given. The bucket has to be there.`;

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { BUCKETS, STREAMS } from '@skerry/contracts';
-import { namedBy, NOUNS } from './nouns.js';
+import { namedBy, NOUNS, unsaid } from './nouns.js';
 
 describe('what is in backups', () => {
   it('is said of every bucket and stream of the hub', () => {
     const all = [...Object.values(BUCKETS), ...Object.values(STREAMS)].map(({ name }) => name);
     expect(NOUNS.map(({ name }) => name).toSorted()).toEqual(all.toSorted());
+    expect(unsaid()).toEqual([]);
   });
 
   it('never names what it does not have: who names others is read before those that it names', () => {

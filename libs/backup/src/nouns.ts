@@ -28,6 +28,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   siteSpecs: { kept: 'always', refersTo: ['identities'] },
   datasets: { kept: 'always', refersTo: ['siteSpecs', 'policies'] },
   copies: { kept: 'always', refersTo: ['datasets', 'siteSpecs'] },
+  // The proof of where copies were is worth most when everything else is gone.
+  copyAudit: { kept: 'always', refersTo: ['copies'] },
   workloads: { kept: 'always', refersTo: ['datasets', 'siteSpecs', 'policies'] },
   // Who sends a command again whose answer was lost gets the same one.
   outcomes: { kept: 'always', refersTo: ['workloads', 'datasets', 'siteSpecs', 'policies'] },
@@ -79,11 +81,14 @@ function places(): Place[] {
   return [...keysOf(BUCKETS), ...keysOf(STREAMS)];
 }
 
+/** What nothing is said of is kept: too much in a backup is mended more easily than too little. */
 function ruleOf(place: Place): Rule {
-  const rule = RULES[place];
-  if (rule === undefined)
-    throw new Error(`nothing says whether ${place} is in backups: see RULES in nouns.ts`);
-  return rule;
+  return RULES[place] ?? { kept: 'always' };
+}
+
+/** Buckets and streams of which `RULES` says nothing. */
+export function unsaid(): string[] {
+  return places().filter((place) => RULES[place] === undefined);
 }
 
 function referred(place: Place): Place[] {

@@ -49,7 +49,7 @@ export async function restoreBackup(
   await requireNobody(bus);
   await requireEmpty(bus, options.force);
   onProgress('making streams');
-  for (const noun of NOUNS) await makeAnew(bus, noun, manifest, options.replicas);
+  await Promise.all(NOUNS.map(async (noun) => await makeAnew(bus, noun, manifest, options.replicas)));
   const restored: Restored = { term: manifest.term + 1, nouns: [] };
   for (const part of manifest.parts.toReversed()) {
     onProgress(`restoring ${part.name}`);

@@ -50,7 +50,9 @@ export async function createOne(
   const datasets = flags.datasets === true ? ('all' as const) : (flags.dataset ?? []);
   const make = async (onProgress: (line: string) => void) =>
     await withHub({ globals, flags, user: 'backup' }, async (bus) => {
-      const store = await BackupStore.open(openTarget(place), await keyFor(flags), { make: true });
+      const store = await BackupStore.open(await openTarget(place, process.env), await keyFor(flags), {
+        make: true,
+      });
       const options = { history: flags.history === true, datasets, jurisdictions: flags.in, onProgress };
       return await createBackup(bus, store, options);
     });
@@ -75,7 +77,7 @@ function tellOf(terminal: Terminal, manifest: Manifest, place: string): void {
 export async function listAll(terminal: Terminal, flags: StoreFlags): Promise<void> {
   const place = placeOf(flags);
   const manifests = await shown(terminal, async () => {
-    const store = await BackupStore.open(openTarget(place), await keyFor(flags));
+    const store = await BackupStore.open(await openTarget(place, process.env), await keyFor(flags));
     const ids = await store.ids();
     return await Promise.all(ids.map(async (each) => await store.manifest(each)));
   });
@@ -101,7 +103,7 @@ export async function listAll(terminal: Terminal, flags: StoreFlags): Promise<vo
 export async function verifyOne(terminal: Terminal, flags: StoreFlags): Promise<void> {
   const place = placeOf(flags);
   const verified = await shown(terminal, async (onProgress) => {
-    const store = await BackupStore.open(openTarget(place), await keyFor(flags));
+    const store = await BackupStore.open(await openTarget(place, process.env), await keyFor(flags));
     const manifest = await store.manifest(flags.id);
     return { id: manifest.id, ...(await verifyBackup(store, manifest, onProgress)) };
   });
@@ -120,7 +122,7 @@ export async function restoreOne(
 ): Promise<void> {
   const place = placeOf(flags);
   const { manifest, restored } = await shown(terminal, async (onProgress) => {
-    const store = await BackupStore.open(openTarget(place), await keyFor(flags));
+    const store = await BackupStore.open(await openTarget(place, process.env), await keyFor(flags));
     const which = await store.manifest(flags.id);
     const options = { force: flags.force === true, replicas: flags.replicas, onProgress };
     const done = await withHub({ globals, flags, user: 'restore' }, async (bus) =>
@@ -170,7 +172,7 @@ function placeOf({ to, from }: StoreFlags): string {
   throw new CommandFailed(
     EXIT.usage,
     'where the backups are is not said',
-    'skerry backup create --to FOLDER, --from FOLDER for the others, or the variable SKERRY_BACKUP_PLACE',
+    'skerry backup create --to PLACE, --from PLACE for the others, or the variable SKERRY_BACKUP_PLACE: a folder, or s3://bucket/prefix',
   );
 }
 
