@@ -73,7 +73,8 @@ export class JudgeSites {
 
   /** One look; the next begins only when everything of this one is written. */
   private async tick(): Promise<void> {
-    if (this.liveness === undefined || !this.isActive()) return;
+    const before = this.liveness;
+    if (before === undefined || !this.isActive()) return;
     const sites = this.sites.members();
     const input = {
       now: performance.now(),
@@ -82,7 +83,7 @@ export class JudgeSites {
       heard: this.heartbeats.heard(),
       replicas: this.sites.placedReplicas,
     };
-    const { state, changes, holds, alarm } = tickLiveness(this.liveness, input, this.timings);
+    const { state, changes, holds, alarm } = tickLiveness(before, input, this.timings);
     // Before anything is written: what a site may still do is counted from its last lease.
     for (const { site, to } of changes) if (to === 'lost') this.heartbeats.leases.refuse(site);
     if (alarm !== undefined) await this.alarm(alarm);
@@ -98,7 +99,8 @@ export class JudgeSites {
       ),
     );
     const missed = sites.filter((_site, i) => written[i] === false);
-    this.liveness = { ...state, sites: undo(state, this.liveness, missed) };
+    // Stopped meanwhile: what it knew is no longer looked at.
+    if (this.liveness === before) this.liveness = { ...state, sites: undo(state, before, missed) };
   }
 
   /** Its phase, when another is on record: a write that was not answered may have been stored all the same. */
