@@ -10,4 +10,8 @@ function sleep<T>(ms?: number, value?: T, options: { signal?: AbortSignal } = {}
   });
 }
 
-export { sleep as setTimeout };
+function immediate(): Promise<void> {
+  return new Promise((resolve) => void globalThis.setImmediate(resolve));
+}
+
+export { immediate as setImmediate, sleep as setTimeout };
