@@ -16,7 +16,7 @@ const VALUE = 'x'.repeat(64);
 const NAMES = { project: 'bench', name: 'million' };
 
 /** What the process that has the copy says. */
-const saidSchema = z.object({ tookMs: z.number(), keys: z.number() });
+const saidSchema = z.object({ tookMs: z.number(), cpuMs: z.number(), keys: z.number() });
 /** What that process does: write so many keys, or open what was written. */
 export const copyTaskSchema = z.strictObject({ folder: z.string(), keys: z.coerce.number().int() });
 type CopyTask = z.infer<typeof copyTaskSchema>;
@@ -35,6 +35,7 @@ export async function openMillion({ report, sizes, say }: PartContext): Promise<
     if (opened.keys !== sizes.keys) throw new Error(`${opened.keys} keys of ${sizes.keys}`);
     report.add('data.million_keys_written_per_s', (written.keys / written.tookMs) * 1_000, '1/s');
     report.add('data.million_keys_open_s', opened.tookMs / 1_000, 's');
+    report.add('data.million_keys_open_cpu_s', opened.cpuMs / 1_000, 's');
     report.add('data.million_keys_rss_mib', opened.residentMiB, 'MiB');
   } finally {
     await cleanUp();
@@ -44,11 +45,13 @@ export async function openMillion({ report, sizes, say }: PartContext): Promise<
 /** Runs in the process of its own: with `write` it writes the keys first. Ends when it is killed. */
 export async function doCopyTask(verb: string, { folder, keys }: CopyTask): Promise<void> {
   const beganAt = performance.now();
+  const cpu = process.cpuUsage();
   const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
   const copies = await Copies.open(folder, { site: 'bench', node: 'bench-1', log });
   if (verb === 'write') await writeKeys(copies, keys);
   const held = copies.get(workloadKey(NAMES.project, NAMES.name))?.copy.state().keys ?? 0;
-  process.send?.({ tookMs: performance.now() - beganAt, keys: held });
+  const { user, system } = process.cpuUsage(cpu);
+  process.send?.({ tookMs: performance.now() - beganAt, cpuMs: (user + system) / 1_000, keys: held });
   await once(process, 'disconnect');
 }
 
@@ -63,6 +66,8 @@ async function writeKeys(copies: Copies, keys: number): Promise<void> {
         await copy.write(`key-${n + i}`, { verb: 'put', value: VALUE });
       }),
     );
+  // As when the hub has them.
+  await copy.sent(keys);
 }
 
 async function inProcess(verb: string, { folder, keys }: CopyTask) {

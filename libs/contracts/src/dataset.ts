@@ -60,7 +60,7 @@ export const datasetResidencySchema = z.strictObject({
 
 /** What one copy may grow to. A write beyond is refused at the site where it is made. */
 export const datasetLimitsSchema = z.strictObject({
-  keys: z.number().int().min(1).max(LIMITS.datasetKeys).default(LIMITS.datasetKeys),
+  keys: z.number().int().min(1).max(LIMITS.datasetKeys).default(100_000),
   bytes: z
     .number()
     .int()

@@ -97,7 +97,7 @@ export const LIMITS = {
   /** Datasets that a workload says it uses. */
   datasetsPerWorkload: 16,
   /** Of a dataset: keys and bytes of one copy, characters of a key, bytes of a value. */
-  datasetKeys: 100_000,
+  datasetKeys: 1_000_000,
   datasetBytes: 256 * 1024 * 1024,
   datasetKeyChars: 200,
   datasetValueBytes: 64 * 1024,

@@ -5,6 +5,8 @@ import type { HeldKey, Siblings } from './kept-lines.js';
 
 /** What a key costs beside its own text and its value's: origin, moment and the rest, on the disk. */
 const FRAME_BYTES = 100;
+/** Where a write's number has ended for certain. */
+const OWN_END = 20;
 /** Keys that are looked at before others have their turn. */
 const AT_ONCE = 5_000;
 /** Of a value's text: rule, own write, moment (two numbers), origin by its number, and epoch. */
@@ -67,7 +69,12 @@ export class CopyKeys {
     for (const [key, text] of this.texts) yield [key, this.unpacked(text)];
   }
 
-  /** The same with turns for others in between: a million at once would hold everything up. */
+  /** Keys whose newest write here is after this one. */
+  *writtenAfter(write: number): Generator<[string, HeldKey]> {
+    for (const [key, text] of this.texts) if (ownIn(text) > write) yield [key, this.unpacked(text)];
+  }
+
+  /** As `all`, with turns for others in between: a million at once would hold everything up. */
   async *slowly(): AsyncGenerator<[string, HeldKey]> {
     let looked = 0;
     for (const entry of this.all()) {
@@ -137,6 +144,11 @@ export class CopyKeys {
     this.numbers.set(origin, this.origins.length);
     return this.origins.push(origin) - 1;
   }
+}
+
+/** Read without the rest: it stands first in both kinds of text, behind one or two characters. */
+function ownIn(text: string): number {
+  return Number.parseInt(text.slice(text.startsWith('[') ? 1 : 2, OWN_END), 10);
 }
 
 export interface FirstKeys {

@@ -31,7 +31,7 @@ import {
   headSchema,
   isSame,
   keyLine,
-  lineSchema,
+  lineIn,
   marksOf,
   type HeldKey,
   type Line,
@@ -41,12 +41,16 @@ import { Waiting } from './waiting.js';
 
 /** The file is written anew when it is so much larger than what is in it. */
 const SLACK_BYTES = 4 * 1024 * 1024;
+/** How long marks that nothing was written with wait for the next line of the file. */
+const MARKS_MS = 1_000;
 
 /** What a batch changes, seen by no reader before it is on the disk. */
 interface Draft extends Marks {
   keys: Map<string, HeldKey>;
   clock: Stamp;
   durable: boolean;
+  /** Marks are written though no key is. */
+  kept: boolean;
 }
 /** What became of a delivery: taken, or it follows something that is missing here. */
 export type Taken = 'taken' | 'gap';
@@ -68,7 +72,7 @@ export class Copy {
   private readonly keys = new CopyKeys();
   private readonly waiting = new Waiting();
   private readonly queue = new GroupCommit<Draft>({
-    begin: () => ({ ...this.marks, keys: new Map(), clock: this.clock, durable: false }),
+    begin: () => ({ ...this.marks, keys: new Map(), clock: this.clock, durable: false, kept: false }),
     commit: async (draft) => await this.commit(draft),
     rest: async () => await this.tidy(),
   });
@@ -77,6 +81,7 @@ export class Copy {
   private closed = false;
   /** Its first line is not true any more. */
   private stale = false;
+  private marksTimer: NodeJS.Timeout | undefined;
   private since = new Date().toISOString();
   /** What is wrong with it, set by who keeps it in step too. */
   trouble: string | undefined;
@@ -103,7 +108,7 @@ export class Copy {
     }
     const copy = new Copy(options, log, kept?.copy ?? first);
     if (kept !== undefined) copy.since = kept.since;
-    const { damaged } = await log.read((value) => copy.restore(lineSchema.parse(value)));
+    const { damaged } = await log.read((value) => copy.restore(lineIn(value)));
     if (damaged) copy.mend();
     copy.countWaiting();
     if (kept === undefined) await log.append([copy.head()], { durable: true });
@@ -247,6 +252,7 @@ export class Copy {
 
   async close(): Promise<void> {
     this.closed = true;
+    if (this.marksTimer !== undefined) await this.keepMarks();
     await this.queue.settled();
     await this.log.close();
   }
@@ -263,12 +269,17 @@ export class Copy {
     await this.queue.do(run);
   }
 
+  /** Marks alone may be lost: then the same is sent or read once more. So they wait for the next line, for a while. */
+  private async keepMarks(): Promise<void> {
+    clearTimeout(this.marksTimer);
+    this.marksTimer = undefined;
+    await this.queue.do((draft) => void (draft.kept = true)).catch(() => undefined);
+  }
+
   private async commit(draft: Draft): Promise<void> {
-    const { marks } = this;
     const lines = [...draft.keys].map(([key, held]) => keyLine(key, held));
-    const marked =
-      draft.cursor !== marks.cursor || draft.writes !== marks.writes || draft.sent !== marks.sent;
-    if (marked) lines.push(marksOf(draft));
+    if (lines.length > 0 || draft.kept) lines.push(marksOf(draft));
+    else this.marksTimer ??= setTimeout(() => void this.keepMarks(), MARKS_MS).unref();
     try {
       if (lines.length > 0) await this.log.append(lines, { durable: draft.durable });
     } catch (error) {
@@ -367,8 +378,8 @@ export class Copy {
   private countWaiting(): void {
     this.waiting.clear();
     const mine: { key: string; own: number; atMs: number }[] = [];
-    for (const [key, { own, state }] of this.keys.all())
-      if (own > this.marks.sent) mine.push({ key, own, atMs: stampOf(state)?.[0] ?? Date.now() });
+    for (const [key, { own, state }] of this.keys.writtenAfter(this.marks.sent))
+      mine.push({ key, own, atMs: stampOf(state)?.[0] ?? Date.now() });
     for (const { key, own, atMs } of mine.toSorted((a, b) => a.own - b.own)) this.waiting.add(key, own, atMs);
   }
 

@@ -12,7 +12,7 @@ export const headSchema = z.strictObject({
 const stateLine = z.tuple([z.literal('k'), datasetKeySchema, z.number().int().min(0), recordStateSchema]);
 /** Up to where the hub's stream was read, how often this store has written, and up to which write the hub has it. */
 const marksLine = z.tuple([z.literal('m'), z.number().int(), z.number().int(), z.number().int()]);
-export const lineSchema = z.union([stateLine, marksLine, headSchema]);
+const lineSchema = z.union([stateLine, marksLine, headSchema]);
 export type Line = z.infer<typeof lineSchema>;
 
 /** One key as a copy holds it. */
@@ -28,6 +28,25 @@ export interface Marks {
   cursor: number;
   writes: number;
   sent: number;
+}
+
+/**
+ * A line as it was written. Of a key's only the outline is looked at: its checksum says that it is what this program wrote, and a
+ * million are read when an agent starts. Throws for what is no line.
+ */
+export function lineIn(value: unknown): Line {
+  return isKeyLine(value) ? value : lineSchema.parse(value);
+}
+
+function isKeyLine(value: unknown): value is z.infer<typeof stateLine> {
+  if (!Array.isArray(value) || value.length !== 4 || value[0] !== 'k') return false;
+  const state: unknown = value[3];
+  return (
+    typeof value[1] === 'string' &&
+    typeof value[2] === 'number' &&
+    typeof state === 'object' &&
+    state !== null
+  );
 }
 
 export const keyLine = (key: string, { state, own }: HeldKey): Line => ['k', key, own, state];

@@ -92,6 +92,15 @@ describe('the digest', () => {
     expect(eu.digest.ranges()).toHaveLength(DIGEST_RANGES);
   });
 
+  it('is the same in every version, since sites of two compare theirs', () => {
+    const digest = new StateDigest();
+    const [by, at] = ['eu.00000000000000aa', [1_700_000_000_000, 3] as [number, number]];
+    digest.change('k', undefined, { rule: 'newest', at, by, value: 'väl"ue\n' });
+    const other = { epoch: 2, at: [5, 0] as [number, number], by: 'jp.00000000000000bb', value: '' };
+    digest.change('l', undefined, { rule: 'single-writer', ...other });
+    expect(digest.root()).toBe('0ae5ceae2a6dad55');
+  });
+
   it('of nothing is that of everything deleted', () => {
     const [eu] = pair('newest');
     eu.write('a', { verb: 'put', value: 'a' }, 1);

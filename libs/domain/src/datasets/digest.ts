@@ -37,8 +37,9 @@ export class StateDigest {
   }
 
   private flip(at: number, text: string): void {
-    this.words[at] = this.word(at) ^ hash(text, 3);
-    this.words[at + 1] = this.word(at + 1) ^ hash(text, 4);
+    const [first, second] = hashTwice(text);
+    this.words[at] = this.word(at) ^ first;
+    this.words[at + 1] = this.word(at + 1) ^ second;
   }
 
   private word(at: number): number {
@@ -58,8 +59,17 @@ export function differingRanges(a: readonly string[], b: readonly string[]): num
 
 /** A state as text, the same for equal ones; undefined for a deletion. What was seen of others is not shown and not in it. */
 function shownText(state: RecordState): string | undefined {
+  if (state.rule === 'newest' || state.rule === 'single-writer') return wordText(state);
   if (showState(state, { nowMs: 0 }) === undefined) return undefined;
   return 'seen' in state ? canonical({ ...state, seen: undefined }) : canonical(state);
+}
+
+/** The same as `canonical` gives, of the states that there are most of. */
+function wordText(state: Extract<RecordState, { rule: 'newest' | 'single-writer' }>): string | undefined {
+  const { at, by, rule, value } = state;
+  if (value === undefined) return undefined;
+  const epoch = state.rule === 'newest' ? '' : `"epoch":${state.epoch},`;
+  return `{"at":[${at[0]},${at[1]}],"by":"${by}",${epoch}"rule":"${rule}","value":${JSON.stringify(value)}}`;
 }
 
 function canonical(value: unknown): string {
@@ -75,6 +85,20 @@ function canonical(value: unknown): string {
 /** Looked up once: it is asked for each character. */
 const imul = Math.imul;
 
+/** `hash` with seeds 3 and 4, over the text once. */
+function hashTwice(text: string): [number, number] {
+  const { length } = text;
+  let [a, b] = [3, 4];
+  for (let i = 0; i < length; i += 1) {
+    const unit = text.charCodeAt(i);
+    a = imul(a ^ unit, 0xcc9e2d51);
+    a = imul((a << 15) | (a >>> 17), 0x1b873593);
+    b = imul(b ^ unit, 0xcc9e2d51);
+    b = imul((b << 15) | (b >>> 17), 0x1b873593);
+  }
+  return [finished(a, length), finished(b, length)];
+}
+
 /** 32 bits of a text (murmur3's mixing over its UTF-16 units). */
 function hash(text: string, seed: number): number {
   let h = seed;
@@ -82,7 +106,11 @@ function hash(text: string, seed: number): number {
     h = imul(h ^ text.charCodeAt(i), 0xcc9e2d51);
     h = imul((h << 15) | (h >>> 17), 0x1b873593);
   }
-  h = imul(h ^ (h >>> 16) ^ text.length, 0x85ebca6b);
+  return finished(h, text.length);
+}
+
+function finished(mixed: number, length: number): number {
+  let h = imul(mixed ^ (mixed >>> 16) ^ length, 0x85ebca6b);
   h = imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
 }
