@@ -95,7 +95,7 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'apps/agent/src/replicas/replica-runner.ts',
-        find: "record.phase === 'starting' && !rests(workload, this.options.hub)",
+        find: "record.phase === 'starting' && !restsAs(assignment, hub) && !rests(workload, hub)",
         replace: "record.phase === 'starting'",
       },
     ],
