@@ -29,14 +29,24 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
     expect(await refused('ledger', ['us'])).toMatch(/"code":"residency"[^]*stays in eu/);
   });
 
-  it('runs it where its dataset may be, says why not elsewhere', async () => {
-    await client().apply({ documents: [reader('books', { dataset: 'ledger', replicas: 2 })] });
+  it('runs it where its dataset may be, says why not elsewhere, and proves where copies are and what was refused', async () => {
+    await client().apply({ documents: [reader('books', { dataset: 'ledger', replicas: 2, tries: 'page' })] });
     const status = await untilPhase(client(), 'books', ['running']);
     expect(new Set(status.sites.filter((s) => s.replicas.length > 0).map((s) => s.site))).not.toContain(
       'far',
     );
     const why = await skerry('why', 'test/books', '--not-on', 'far');
     expect(why.stdout).toMatch(/copies[^]*ledger[^]*stays in eu/);
+    const proof = await eventually(
+      async () => {
+        const { stdout } = await skerry('data', 'proof', 'ledger');
+        return stdout.includes('REFUSED AT') && stdout.includes('books') ? stdout : undefined;
+      },
+      { withinMs: 10_000, what: 'the refusal is written down' },
+    );
+    expect(proof).toMatch(/stays in eu[^]*one\s+eu\s+has one[^]*two\s+eu\s+has one/);
+    expect(proof).toMatch(/write\s+workload test\/books\s+\d\s/);
+    expect(proof).not.toMatch(/far\s+us/);
     const removed = await client()
       .removeDataset('test', 'ledger')
       .then(
@@ -88,24 +98,35 @@ function dataset(name: string, spec: object): unknown {
   return { apiVersion: 'skerry/v1', kind: 'Dataset', metadata, spec: { type: 'keyvalue', ...spec } };
 }
 
-/** A service that ends at once when a key of its dataset is not there as it begins. */
+/** A service that ends at once when a key of its dataset is not there as it begins, or when it may write to one. */
 function reader(
   name: string,
-  of: { dataset: string; replicas?: number; site?: string; residency?: string[]; finds?: string },
+  of: {
+    dataset: string;
+    replicas?: number;
+    site?: string;
+    residency?: string[];
+    finds?: string;
+    tries?: string;
+  },
 ): unknown {
-  const { dataset: uses, finds, ...options } = of;
+  const { dataset: uses, finds, tries, ...options } = of;
   const service = JSON.parse(JSON.stringify(httpService(name, options)));
   service.spec.data = [{ dataset: uses, access: 'read' }];
-  const path = `/v1/data/${uses}/${finds ?? ''}`;
-  if (finds !== undefined) service.spec.run.files[0].content = FINDER.replace('PATH', path);
+  const path = `/v1/data/${uses}/${finds ?? tries ?? ''}`;
+  const [method, status] = tries === undefined ? ['GET', '200'] : ['PUT', '403'];
+  if (finds !== undefined || tries !== undefined)
+    service.spec.run.files[0].content = ASKER.replace('PATH', path)
+      .replace('METHOD', method)
+      .replace('STATUS', status);
   return service;
 }
 
-const FINDER = `
+const ASKER = `
 import { createServer } from 'node:http';
 const { SKERRY_AGENT_URL, SKERRY_AGENT_TOKEN, HOST, PORT } = process.env;
 const headers = { authorization: 'Bearer ' + SKERRY_AGENT_TOKEN };
-const { status } = await fetch(SKERRY_AGENT_URL + 'PATH', { headers });
-if (status !== 200) process.exit(1);
+const { status } = await fetch(SKERRY_AGENT_URL + 'PATH', { headers, method: 'METHOD' });
+if (status !== STATUS) process.exit(1);
 createServer((request, response) => response.end('found')).listen(Number(PORT), HOST);
 `;

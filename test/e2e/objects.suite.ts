@@ -23,25 +23,14 @@ export interface ObjectsUnderTest {
 }
 
 const FILE_BYTES = 64 * 1024 * 1024;
-/** At site `two`: half of it at once, the rest in a second. */
-const BYTES_PER_SECOND = FILE_BYTES / 2;
-/** Chunks that are at `two` when its agent is killed. */
-const KILLED_AT = 60;
+/** At site `two`, until its agent was killed: the file would take half a minute. */
+const BYTES_PER_SECOND = FILE_BYTES / 32;
+/** Chunks that are at `two` when its agent is killed, at least. */
+const KILLED_AT = 10;
 const MARK = 'this never goes abroad';
 
 /** Files that may not be at site `far`. */
-export const OBJECTS = [
-  {
-    apiVersion: 'skerry/v1',
-    kind: 'Dataset',
-    metadata: { name: 'models', project: 'test' },
-    spec: {
-      type: 'objects',
-      residency: { stay: ['eu'] },
-      objects: { bandwidth: [{ bytesPerSecond: BYTES_PER_SECOND, sites: ['two'] }] },
-    },
-  },
-];
+export const OBJECTS = [models([{ bytesPerSecond: BYTES_PER_SECOND, sites: ['two'] }])];
 
 /** Registers the cases. */
 export function describeObjects(under: ObjectsUnderTest): void {
@@ -60,6 +49,7 @@ export function describeObjects(under: ObjectsUnderTest): void {
     const killedWith = await chunksAt('two');
     const all = (await chunksAt('one')).size;
     expect(killedWith.size).toBeLessThan(all);
+    await under.client().apply({ documents: [models([])] });
     await eventually(
       async () => ((await copyAt('big', 'two'))?.object?.complete === true ? true : undefined),
       {
@@ -146,7 +136,7 @@ export function describeObjects(under: ObjectsUnderTest): void {
   }, 30_000);
 
   async function copyAt(key: string, site: string): Promise<ObjectWhere['copies'][number] | undefined> {
-    const { copies } = await under.client().objectWhere({ project: 'test', name: 'models', key });
+    const { copies } = await under.client().objectWhere('test', 'models', key);
     return copies.find((copy) => copy.site === site);
   }
 
@@ -176,6 +166,15 @@ export function describeObjects(under: ObjectsUnderTest): void {
   function chunkPath(site: string, name: string): string {
     return join(under.folder(site), 'state', 'objects', 'chunks', name.slice(0, 2), name);
   }
+}
+
+function models(bandwidth: readonly object[]) {
+  return {
+    apiVersion: 'skerry/v1',
+    kind: 'Dataset',
+    metadata: { name: 'models', project: 'test' },
+    spec: { type: 'objects', residency: { stay: ['eu'] }, objects: { bandwidth } },
+  };
 }
 
 function digestOf(bytes: Uint8Array): string {

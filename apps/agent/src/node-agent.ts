@@ -12,6 +12,7 @@ import {
 import type { Grant, Room } from '@skerry/domain';
 import type { Copies } from './datasets/copies.js';
 import type { EntryLogs } from './datasets/logs/entry-logs.js';
+import type { RefusalsHere } from './datasets/refused-here.js';
 import type { ReadyCopies } from './datasets/ready-copies.js';
 import type { DesiredStore } from './desired/desired-store.js';
 import { keyOf } from './desired/held-object.js';
@@ -114,6 +115,10 @@ export class NodeAgent {
   /** Logs of datasets at this node. */
   get entryLogs(): EntryLogs {
     return this.parts.entryLogs;
+  }
+  /** What was refused to workloads here, of datasets. */
+  get refusals(): RefusalsHere {
+    return this.parts.refusals;
   }
   /** Which of them are caught up. */
   get ready(): ReadyCopies {

@@ -11,6 +11,7 @@ import { Copies } from './datasets/copies.js';
 import { EntryLogs } from './datasets/logs/entry-logs.js';
 import { replicaLogs } from './datasets/logs/replica-logs.js';
 import { ReadyCopies } from './datasets/ready-copies.js';
+import { RefusalsHere } from './datasets/refused-here.js';
 import { replicaDatasets } from './datasets/replica-datasets.js';
 import { Objects } from './objects/objects.js';
 import { replicaObjects } from './objects/replica-objects.js';
@@ -120,17 +121,17 @@ async function openDatasets(of: { site: SiteFile; places: Folders; silence: HubS
   const silentMs = () => silence.silentMs;
   const ready = await ReadyCopies.open(places.wholeCopies, { copies, silentMs, log });
   const objects = await Objects.open(places.objects, copies, log);
-  return { copies, entryLogs, ready, objects };
+  return { copies, entryLogs, ready, objects, refusals: new RefusalsHere() };
 }
 
 /** What replicas reach of it. */
 function replicaAnswers(
-  { copies, entryLogs, objects }: Awaited<ReturnType<typeof openDatasets>>,
+  { copies, entryLogs, objects, refusals }: Awaited<ReturnType<typeof openDatasets>>,
   callerOf: (token: string) => Assignment | undefined,
 ) {
   return [
     replicaObjects(objects, callerOf),
-    replicaDatasets(copies, callerOf),
+    replicaDatasets(copies, callerOf, refusals),
     replicaLogs(entryLogs, (token) => callerOf(token)?.project),
   ];
 }

@@ -146,7 +146,9 @@ export class Uplink {
   private keepInStep(bus: Bus): void {
     const { agent } = this;
     const { copies, log } = agent;
-    const sync = new DatasetSync(bus, { copies, ready: agent.ready, silentMs: () => agent.silence.silentMs, log });
+    const { ready, refusals } = agent;
+    const silentMs = () => agent.silence.silentMs;
+    const sync = new DatasetSync(bus, { copies, ready, refusals, silentMs, log });
     sync.start();
     const requests = new DatasetRequests(bus, { copies, log, acting: () => this.command?.acting === true });
     const asked = requests.listen();

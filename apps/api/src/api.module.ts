@@ -16,6 +16,7 @@ import { ShowUpgrade } from './handlers/show-upgrade.js';
 import { ReportSite } from './handlers/report-site.js';
 import { SiteAdmin } from './handlers/site-admin.js';
 import { SiteProposals } from './handlers/site-proposals.js';
+import { ProveDataset } from './handlers/prove-dataset.js';
 import { TellDatasetLag } from './handlers/tell-dataset-lag.js';
 import { WatchStatus } from './handlers/watch-status.js';
 import { WorkloadViews } from './handlers/workload-view.js';
@@ -65,6 +66,7 @@ import { WorkloadsController } from './workloads.controller.js';
     AskHub,
     AskQuotas,
     AskDatasets,
+    ProveDataset,
     AskLogs,
     AskObjects,
     TellDatasetLag,

@@ -6,6 +6,7 @@ import { OnChange } from '@skerry/service';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AskDatasets } from './handlers/ask-datasets.js';
+import { ProveDataset } from './handlers/prove-dataset.js';
 import { SendCommand } from './handlers/send-command.js';
 import { TellDatasetLag } from './handlers/tell-dataset-lag.js';
 import { Asked, type Caller } from './http/caller.js';
@@ -23,6 +24,7 @@ export class DatasetsController {
   constructor(
     @Inject(AskDatasets) private readonly datasets: AskDatasets,
     @Inject(TellDatasetLag) private readonly lags: TellDatasetLag,
+    @Inject(ProveDataset) private readonly proofs: ProveDataset,
     @Inject(SendCommand) private readonly commands: SendCommand,
   ) {}
 
@@ -34,6 +36,11 @@ export class DatasetsController {
   @Get('datasets/:project/:name')
   where(@Param() path: unknown) {
     return this.datasets.where(readInput(workloadPathSchema, path, 'the path'));
+  }
+
+  @Get('datasets/:project/:name/proof')
+  proof(@Param() path: unknown) {
+    return this.proofs.of(readInput(workloadPathSchema, path, 'the path'));
   }
 
   @Get('datasets/:project/:name/lag')

@@ -12,6 +12,7 @@ import {
   type AtSite,
   type PutOptions,
 } from './commands/datasets.js';
+import { proveDataset } from './commands/dataset-proof.js';
 import { getFile, listAny, putFile, whereIsObject, type FileOptions } from './commands/objects.js';
 import { duration, several, signedNumber, wholeNumber } from './option-values.js';
 import type { Act } from './program.js';
@@ -94,6 +95,10 @@ function addLogCommands(data: Command, run: Act): void {
 
 /** Where copies are and how they stand. */
 function addCopyCommands(data: Command, run: Act): void {
+  data
+    .command('proof <dataset>')
+    .description('where copies are and were, since when, by which rule, and what was refused')
+    .action((name: string) => run((s) => proveDataset(s, name)));
   data
     .command('where <dataset> [key]')
     .description('every copy, or one of an object, how it stands, and which rule allows it')

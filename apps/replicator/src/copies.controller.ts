@@ -2,16 +2,16 @@ import { Controller, Inject } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
 import {
   BUCKETS,
+  copyAuditSchema,
   copySetSchema,
-  datasetSchema,
   siteStateSchema,
+  type CopyAudit,
   type CopySet,
-  type Dataset,
   type SiteState,
 } from '@skerry/contracts';
 import { JsonLog, OnChange } from '@skerry/service';
-import { ChooseCopies } from './handlers/choose-copies.handler.js';
 import { GiveCopies } from './handlers/give-copies.handler.js';
+import { CopyAuditStore } from './stores/copy-audit.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
 import { CopyUsersStore } from './stores/copy-users.store.js';
 
@@ -21,7 +21,7 @@ export class CopiesController {
   constructor(
     private readonly sets: CopySetsStore,
     private readonly users: CopyUsersStore,
-    private readonly chooseCopies: ChooseCopies,
+    private readonly audit: CopyAuditStore,
     private readonly giveCopies: GiveCopies,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -40,8 +40,8 @@ export class CopiesController {
     this.users.applyState(change);
   }
 
-  @OnChange(BUCKETS.datasets, datasetSchema)
-  dataset(change: BucketChange<Dataset>): void {
-    this.chooseCopies.soon(change.key);
+  @OnChange(BUCKETS.copyAudit, copyAuditSchema)
+  copyAudit(change: BucketChange<CopyAudit>): void {
+    this.audit.apply(change);
   }
 }

@@ -11,6 +11,7 @@ import { AnswerDigest } from './handlers/answer-digest.handler.js';
 import { Bury } from './handlers/bury.handler.js';
 import { CentreLog } from './handlers/centre-log.handler.js';
 import { CarryChunks } from './handlers/carry-chunks.handler.js';
+import { AuditCopies } from './handlers/audit-copies.handler.js';
 import { ChooseCopies } from './handlers/choose-copies.handler.js';
 import { DeliverAccess } from './handlers/deliver-access.handler.js';
 import { Deliver } from './handlers/deliver.handler.js';
@@ -29,6 +30,7 @@ import { LogsController } from './logs.controller.js';
 import { ReplicatorController } from './replicator.controller.js';
 import { AccessRulesStore } from './stores/access-rules.store.js';
 import { ChunksStore } from './stores/chunks.store.js';
+import { CopyAuditStore } from './stores/copy-audit.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
 import { CopyUsersStore } from './stores/copy-users.store.js';
 import { CopiesStore } from './stores/copies.store.js';
@@ -56,14 +58,23 @@ const STORES = [
 /** What keeps datasets in step. */
 const DATASETS = [DatasetWriters, CopiesStore, RecordsStore, GiveCopies, TakeRecords, TellLag];
 
-/** What chooses where copies are. */
-const CHOICE = [CopyWriters, ChooseCopies, CopySetsStore, CopyUsersStore];
+/** What chooses where copies are, and writes down where they were. */
+const CHOICE = [CopyWriters, ChooseCopies, CopySetsStore, CopyUsersStore, AuditCopies, CopyAuditStore];
 
 /** What carries chunks of objects. */
 const OBJECTS = [ChunkWriters, ChunksStore, CarryChunks, SweepChunks];
 
 /** What keeps logs. */
-const LOGS = [AllDatasets, LogWriters, LogsStore, EntriesStore, TakeEntries, GiveEntries, TrimEntries, CentreLog];
+const LOGS = [
+  AllDatasets,
+  LogWriters,
+  LogsStore,
+  EntriesStore,
+  TakeEntries,
+  GiveEntries,
+  TrimEntries,
+  CentreLog,
+];
 
 @Module({
   controllers: [ReplicatorController, DatasetsController, CopiesController, ChunksController, LogsController],

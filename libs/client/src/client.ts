@@ -7,19 +7,20 @@ import {
   type Dataset,
   type DatasetAnswer,
   datasetAnswerSchema,
-  datasetListSchema,
   type DatasetLag,
-  datasetLagSchema,
   type DatasetOperation,
+  type DatasetProof,
   type DatasetWhere,
-  datasetWhereSchema,
   type DeadLetter,
   deadLetterSchema,
   type Doctor,
   doctorSchema,
   type Node,
   nodeSchema,
+  type ObjectAnswer,
+  objectAnswerSchema,
   type ObjectOperation,
+  type ObjectWhere,
   outcomeSchema,
   type Plan,
   type PlanApplied,
@@ -49,7 +50,8 @@ import {
   type LogOperation,
 } from '@skerry/contracts';
 import { NotSkerry } from './errors.js';
-import { askObject, objectWhere } from './objects.js';
+import { askSite, type AskOptions } from './ask-site.js';
+import { datasetLag, datasetProof, datasets, datasetWhere, objectWhere } from './datasets.js';
 import { type Answer, type Call, Transport, type TransportOptions } from './transport.js';
 import { eventsOf, logsOf, statusChanges } from './streams.js';
 
@@ -247,18 +249,23 @@ export class SkerryClient {
   }
 
   /** Every dataset, by project and name. */
-  async datasets(): Promise<Dataset[]> {
-    return this.value(await this.transport.call(get('v1/datasets'), datasetListSchema));
+  datasets(): Promise<Dataset[]> {
+    return datasets(this.transport);
   }
 
   /** Where a dataset's copies are, by which rule, and how each stands. */
-  async datasetWhere(project: string, name: string): Promise<DatasetWhere> {
-    return this.value(await this.transport.call(get(datasetPath(project, name)), datasetWhereSchema));
+  datasetWhere(project: string, name: string): Promise<DatasetWhere> {
+    return datasetWhere(this.transport, datasetPath(project, name));
+  }
+
+  /** Where its copies are and were, since when, by which rule, and what was refused. */
+  datasetProof(project: string, name: string): Promise<DatasetProof> {
+    return datasetProof(this.transport, datasetPath(project, name));
   }
 
   /** How far each of its copies is behind, in records and in time. */
-  async datasetLag(project: string, name: string): Promise<DatasetLag> {
-    return this.value(await this.transport.call(get(`${datasetPath(project, name)}/lag`), datasetLagSchema));
+  datasetLag(project: string, name: string): Promise<DatasetLag> {
+    return datasetLag(this.transport, datasetPath(project, name));
   }
 
   /** Removes a dataset with all its records, everywhere. */
@@ -267,45 +274,38 @@ export class SkerryClient {
   }
 
   /** Reads, writes or watches at a site with a copy: the named one, or one that will do. */
-  async askDataset(
-    operation: DatasetOperation,
-    options: CommandOptions & { site?: string; signal?: AbortSignal } = {},
-  ): Promise<DatasetAnswer> {
-    const { site, signal } = options;
-    const call: Call = {
-      method: 'POST',
-      path: 'v1/datasets/ask',
-      body: { operation, ...(site === undefined ? {} : { site }) },
-      requestId: idOf(options),
-      ...(signal === undefined ? {} : { signal }),
-    };
-    return this.value(await this.transport.call(call, datasetAnswerSchema));
+  askDataset(operation: DatasetOperation, options: AskOptions = {}): Promise<DatasetAnswer> {
+    return askSite(
+      this.transport,
+      ['ask', operation],
+      { ...options, requestId: idOf(options) },
+      datasetAnswerSchema,
+    );
   }
 
-  /** Reads or writes an object piece by piece at a site with a copy: the named one, or one that will do. */
-  askObject(operation: ObjectOperation, options: CommandOptions & { site?: string; signal?: AbortSignal } = {}) {
-    return askObject(this.transport, operation, { ...options, requestId: idOf(options) });
+  /** Reads or writes an object piece by piece, likewise. */
+  askObject(operation: ObjectOperation, options: AskOptions = {}): Promise<ObjectAnswer> {
+    return askSite(
+      this.transport,
+      ['object', operation],
+      { ...options, requestId: idOf(options) },
+      objectAnswerSchema,
+    );
   }
 
   /** Where an object is, and by which rule. */
-  objectWhere(of: { project: string; name: string; key: string }) {
-    return objectWhere(this.transport, of);
+  objectWhere(project: string, name: string, key: string): Promise<ObjectWhere> {
+    return objectWhere(this.transport, datasetPath(project, name), key);
   }
 
   /** Reads a log, or appends to it: at the centre, or at a site. */
-  async askLog(
-    operation: LogOperation,
-    options: CommandOptions & { site?: string; signal?: AbortSignal } = {},
-  ): Promise<LogAnswer> {
-    const { site, signal } = options;
-    const call: Call = {
-      method: 'POST',
-      path: 'v1/datasets/log',
-      body: { operation, ...(site === undefined ? {} : { site }) },
-      requestId: idOf(options),
-      ...(signal === undefined ? {} : { signal }),
-    };
-    return this.value(await this.transport.call(call, logAnswerSchema));
+  askLog(operation: LogOperation, options: AskOptions = {}): Promise<LogAnswer> {
+    return askSite(
+      this.transport,
+      ['log', operation],
+      { ...options, requestId: idOf(options) },
+      logAnswerSchema,
+    );
   }
 
   /** The newest events, oldest first; with `follow` also those to come. */

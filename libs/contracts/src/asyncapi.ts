@@ -37,6 +37,7 @@ const BUCKET_NOUNS: Readonly<Record<Exclude<BucketName, 'leases' | 'identities'>
   workloads: 'Workload',
   datasets: 'Dataset',
   copies: 'CopySet',
+  copyAudit: 'CopyAudit',
   siteSpecs: 'Site',
   policies: 'Quota',
   outcomes: 'Outcome',

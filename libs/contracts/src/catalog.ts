@@ -37,6 +37,7 @@ import * as logAccess from './dataset-log-access.js';
 import * as objects from './dataset-objects.js';
 import { manifestSchema } from './object-rules.js';
 import * as records from './dataset-records.js';
+import { copyAuditSchema, datasetProofSchema } from './copy-audit.js';
 import { copySetSchema } from './copy-set.js';
 import { datasetDocumentSchema, datasetSchema } from './dataset.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
@@ -81,6 +82,7 @@ export const CATALOG = {
   ChunksWanted: objects.chunksWantedSchema,
   Command: commandSchema,
   CopiesRequest: records.copiesRequestSchema,
+  CopyAudit: copyAuditSchema,
   CopyNews: records.copyNewsSchema,
   CopySet: copySetSchema,
   CutOffAnswer: rpc.cutOffAnswerSchema,
@@ -88,6 +90,7 @@ export const CATALOG = {
   Dataset: datasetSchema,
   DatasetDocument: datasetDocumentSchema,
   DatasetLag: access.datasetLagSchema,
+  DatasetProof: datasetProofSchema,
   DatasetWhere: access.datasetWhereSchema,
   DeadLetter: deadLetterSchema,
   DecisionBatch: decisionBatchSchema,

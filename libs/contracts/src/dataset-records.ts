@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { refusedAccessFields } from './refused-access.js';
 import { conflictRuleSchema, datasetLimitsSchema } from './dataset.js';
 import { LIMITS } from './limits.js';
 import { copyObjectsSchema } from './object-rules.js';
@@ -117,11 +118,21 @@ export const heldCopySchema = z.strictObject({
   /** Digest of what it shows, when nothing is unsent. */
   digest: z.string().max(64).optional(),
 });
+/** Something that a workload asked of a dataset and may not; the same again is counted. */
+export const refusedHereSchema = z.strictObject({
+  project: nameSchema,
+  name: nameSchema,
+  ...refusedAccessFields,
+});
+export type RefusedHere = z.infer<typeof refusedHereSchema>;
+
 /** `rpc.copies`: which copies this node shall have, and how it stands; after each reconnect and every five minutes. */
 export const copiesRequestSchema = z.strictObject({
   /** Absent from a node that never had a copy. */
   store: storeSchema.optional(),
   held: z.array(heldCopySchema).max(LIMITS.copiesPerSite),
+  /** What was refused to workloads at this node since it said so last. */
+  refused: z.array(refusedHereSchema).max(LIMITS.refusalsPerGreeting).optional(),
 });
 export type CopiesRequest = z.infer<typeof copiesRequestSchema>;
 export const copyNewsSchema = z.strictObject({

@@ -94,6 +94,8 @@ export const LIMITS = {
   keysPerBucket: 100_000,
   /** What `copies.min` and `copies.max` may say. */
   chosenCopies: 64,
+  /** Refusals that a node tells the hub of at once; of more the oldest are forgotten. */
+  refusalsPerGreeting: 32,
   /** Datasets that a workload says it uses. */
   datasetsPerWorkload: 16,
   /** Of a dataset: keys and bytes of one copy, characters of a key, bytes of a value. */

@@ -182,6 +182,8 @@ export const BUCKETS = {
   datasets: { name: 'datasets', owner: 'policy', maxBytes: 64 * MIB, atomic: true },
   /** Where copies of datasets are, of those whose copies are chosen. */
   copies: { name: 'copies', owner: 'replicator', maxBytes: 64 * MIB },
+  /** Since when and by which rule sites have copies, and what was refused there. */
+  copyAudit: { name: 'copy-audit', owner: 'replicator', maxBytes: 128 * MIB },
   siteSpecs: { name: 'site-specs', owner: 'policy', maxBytes: 64 * MIB },
   identities: { name: 'identities', owner: 'policy', maxBytes: 64 * MIB },
   policies: { name: 'policies', owner: 'policy', maxBytes: 16 * MIB },

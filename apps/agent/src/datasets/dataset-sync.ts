@@ -12,6 +12,7 @@ import {
 } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
 import type { Copies } from './copies.js';
+import type { RefusalsHere } from './refused-here.js';
 import type { ReadyCopies } from './ready-copies.js';
 import { CopySync } from './copy-sync.js';
 import { Repeated } from './repeated.js';
@@ -24,6 +25,8 @@ const LOOK_MS = 500;
 const SILENCE_MS = 7_000;
 /** How long a hub that was silent has to answer who asks whether it is back. */
 const PROBE_MS = 1_000;
+/** What was refused here is told so long after, with what was refused meanwhile. */
+const TELL_MS = 2_000;
 const RETRY_MS = 250;
 /** A hub that answers nothing of datasets is asked this seldom; one that comes back is asked at once. */
 const RETRY_MAX_MS = 30_000;
@@ -31,6 +34,7 @@ const RETRY_MAX_MS = 30_000;
 export interface DatasetSyncOptions {
   copies: Copies;
   ready: Pick<ReadyCopies, 'measuredBy' | 'isWhole'>;
+  refusals?: RefusalsHere;
   /** ms since the hub was heard. */
   silentMs: () => number;
   log: Log;
@@ -49,6 +53,7 @@ export class DatasetSync {
   private resting = new AbortController();
   private pauseMs = RETRY_MS;
   private wasSilent = false;
+  private telling: NodeJS.Timeout | undefined;
   /** The hub answered here, by the monotonic clock. */
   private answeredAt = Number.NEGATIVE_INFINITY;
   private readonly probing = new Repeated(async () => await this.probe());
@@ -62,6 +67,9 @@ export class DatasetSync {
   start(): void {
     const { copies, ready } = this.options;
     for (const [key] of copies.all()) this.syncOf(key);
+    this.options.refusals?.onNoted(() => {
+      this.telling ??= setTimeout(() => this.tell(), TELL_MS).unref();
+    });
     ready.measuredBy((key) => this.syncs.get(key)?.behind);
     copies.onWrite((key) => this.syncs.get(key)?.send());
     this.subscriptions.push(
@@ -78,12 +86,19 @@ export class DatasetSync {
 
   async stop(): Promise<void> {
     this.ended.abort();
+    this.options.refusals?.onNoted(() => undefined);
+    clearTimeout(this.telling);
     this.stopConnection();
     this.options.copies.onWrite(() => undefined);
     for (const timer of this.timers) clearInterval(timer);
     for (const subscription of this.subscriptions) await subscription.drain();
     for (const sync of this.syncs.values()) sync.stop();
     await this.greeting.settled();
+  }
+
+  private tell(): void {
+    this.telling = undefined;
+    this.greet();
   }
 
   /** Says where this node is and does what the answer says; again until there is one. */
@@ -117,11 +132,18 @@ export class DatasetSync {
       return unsent > 0 ? at : { ...at, digest: copy.root };
     });
     const { store } = copies;
+    const refused = this.options.refusals?.take() ?? [];
     const body = copiesRequestSchema.parse({
       ...(store === undefined ? {} : { store }),
       held: held.slice(0, LIMITS.copiesPerSite),
+      ...(refused.length === 0 ? {} : { refused }),
     });
-    const answer = await this.bus.request(SITE.copies, body, { timeoutMs: ANSWER_MS });
+    const answer = await this.bus
+      .request(SITE.copies, body, { timeoutMs: ANSWER_MS })
+      .catch((error: unknown) => {
+        this.options.refusals?.putBack(refused);
+        throw error;
+      });
     const parsed = parseAcross(copyNewsSchema, answer.json());
     if (!parsed.ok) throw new Error('an answer that is none');
     await this.apply(parsed.value);

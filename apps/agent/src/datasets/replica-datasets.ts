@@ -5,6 +5,7 @@ import {
   LIMITS,
   parse,
   Refusal,
+  workloadKey,
   type Assignment,
   type DatasetAnswer,
   type DatasetOperation,
@@ -14,10 +15,13 @@ import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
 import type { Copies } from './copies.js';
 import { refusalOf } from './dataset-requests.js';
 import { operate } from './operate.js';
+import type { RefusalsHere } from './refused-here.js';
 
 const PATH = /^\/v1\/data\/([^/?]+)(?:\/([^/?]+))?(?:\?(.*))?$/;
 const BODY_BYTES = LIMITS.datasetValueBytes;
 const WRITES: ReadonlySet<string> = new Set(['put', 'count', 'change', 'delete']);
+/** The access itself was refused, and not what was written. */
+const REFUSED: ReadonlySet<string> = new Set(['forbidden', 'conflict', 'residency']);
 const CONTEXT_HEADER = 'skerry-context';
 const changeSchema = z.union([
   z.strictObject({ count: z.number() }),
@@ -32,6 +36,7 @@ const changeSchema = z.union([
 export function replicaDatasets(
   copies: Copies,
   callerOf: (token: string) => Caller | undefined,
+  refusals?: Pick<RefusalsHere, 'note'>,
 ): FurtherAnswers {
   return (request, response, token) => {
     const match = PATH.exec(request.url ?? '');
@@ -40,8 +45,10 @@ export function replicaDatasets(
       const caller = token === '' ? undefined : callerOf(token);
       if (caller === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
       const asked = parsed({ project: caller.project, ...operation });
-      refuseReader(caller, asked);
-      return await operate(copies, asked);
+      return await noting(caller, asked, async () => {
+        refuseReader(caller, asked);
+        return await operate(copies, asked);
+      });
     }).then(
       (body) => send(response, 200, body),
       (error: unknown) => {
@@ -51,6 +58,21 @@ export function replicaDatasets(
     );
     return true;
   };
+
+  /** What a workload may not is told to the hub, for the record of the dataset. */
+  async function noting<T>(caller: Caller, asked: DatasetOperation, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      const { project, name, verb } = asked;
+      const missing = copies.get(workloadKey(project, name)) === undefined;
+      if (error instanceof Refusal && (REFUSED.has(error.code) || missing)) {
+        const by = `workload ${caller.project}/${caller.name}`;
+        refusals?.note({ project, name, what: WRITES.has(verb) ? 'write' : 'read', by, why: error.message });
+      }
+      throw error;
+    }
+  }
 }
 
 /** Who asks: the workload that the replica is of. */

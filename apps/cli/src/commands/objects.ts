@@ -167,7 +167,10 @@ async function listObjects(
 export async function whereIsObject(session: Session, [name, key]: readonly [string, string]): Promise<void> {
   const { client, terminal } = session;
   const dataset = await find(session, name);
-  const where = await terminal.during('asking the sites', client.objectWhere({ ...refOf(dataset), key }));
+  const where = await terminal.during(
+    'asking the sites',
+    client.objectWhere(dataset.project, dataset.name, key),
+  );
   terminal.result(where, () => {
     terminal.say(`${plain(key)} of ${keyOf(dataset)}: ${where.rule}`);
     terminal.table(

@@ -43,6 +43,8 @@ export class ChooseCopies {
   private planned = false;
   /** By dataset, then by site. */
   private readonly said = new Map<string, Map<string, Said>>();
+  /** By dataset: the generation that was looked at last. */
+  private readonly decided = new Map<string, number>();
   /** By dataset: when all sites were asked what they hold of it. */
   private readonly asked = new Map<string, number>();
   private asksSite: (site: string) => void = () => undefined;
@@ -163,7 +165,10 @@ export class ChooseCopies {
     for (const dataset of this.copies.all()) {
       if (dataset.removed || !isChosen(dataset.spec.copies)) continue;
       const set = this.sets.get(dataset);
-      if (set === undefined) this.soon(workloadKey(dataset.project, dataset.name));
+      const key = workloadKey(dataset.project, dataset.name);
+      const isNew = this.decided.get(key) !== dataset.generation;
+      this.decided.set(key, dataset.generation);
+      if (set === undefined || isNew) this.soon(key);
       else if (copiesReviewAt(dataset.spec.copies, set.copies) <= nowMs)
         for (const site of this.goingFrom(dataset, set, nowMs)) this.asksSite(site);
     }

@@ -37,6 +37,7 @@ interface Standing {
 export class GiveCopies {
   private active = false;
   private held: (site: Site, request: CopiesRequest) => Promise<void> = () => Promise.resolve();
+  private told: (site: Site, news: CopyNews) => void = () => undefined;
   private readonly standings = new Map<string, Standing>();
   private readonly turns = new Map<string, Bucketful>();
 
@@ -51,6 +52,11 @@ export class GiveCopies {
   /** Called with what a site says it holds, before it is answered. */
   onHeld(listener: (site: Site, request: CopiesRequest) => Promise<void>): void {
     this.held = listener;
+  }
+
+  /** Called with what a site is told. */
+  onTold(listener: (site: Site, news: CopyNews) => void): void {
+    this.told = listener;
   }
 
   /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
@@ -109,7 +115,9 @@ export class GiveCopies {
     const parsed = parse(copiesRequestSchema, message.json());
     if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which copies it holds`);
     await this.held(site, parsed.value);
-    message.reply(await this.newsFor(site, parsed.value));
+    const news = await this.newsFor(site, parsed.value);
+    this.told(site, news);
+    message.reply(news);
   }
 
   async pull(message: PlainMessage): Promise<void> {
@@ -189,6 +197,8 @@ export class GiveCopies {
   }
 
   private say(site: Site, news: CopyNews): void {
-    if (this.wanted.mayReceive(site.name)) this.bus.say(HUB.copyNews(site.account), news);
+    if (!this.wanted.mayReceive(site.name)) return;
+    this.told(site, news);
+    this.bus.say(HUB.copyNews(site.account), news);
   }
 }

@@ -92,7 +92,7 @@ export class TakeRecords {
   private async store(site: Site, request: RecordsRequest): Promise<RecordsAnswer> {
     if (!this.hasTurn(site.name, request.records.length))
       return later(1_000, 'too many records of this site');
-    const dataset = this.copies.allowed(site, request);
+    const dataset = this.copies.allowed(site, request, 'write');
     if (dataset === undefined) {
       this.log.warn(`site ${site.name} wrote to ${request.project}/${request.name}, of which it has no copy`);
       // Not for good: the site learns what is so when it asks for its copies.
@@ -127,6 +127,7 @@ export class TakeRecords {
         case 'ahead':
           return { taken, answer: ahead(judgement.aheadMs) };
         case 'refuse':
+          this.copies.refused(site, dataset, { what: 'write', why: judgement.reason });
           this.log.error(`alarm: site ${site.name} wrote a record that is none: ${judgement.reason}`);
           return { taken, answer: refused(judgement.reason) };
       }

@@ -56,9 +56,32 @@ export class CopiesStore {
   }
 
   /** The dataset, when it is this one still, and the site may have it. */
-  allowed(site: Site, ref: { project: string; name: string; incarnation: number }): Dataset | undefined {
+  allowed(site: Site, ref: DatasetRef, what: 'read' | 'write' = 'read'): Dataset | undefined {
     const dataset = this.current(ref);
-    return dataset !== undefined && isKept(dataset) && !this.isOver(site, ref) ? dataset : undefined;
+    if (dataset !== undefined && isKept(dataset) && !this.isOver(site, ref)) return dataset;
+    this.refused(site, ref, { what, why: this.whyNot(ref, site) });
+    return undefined;
+  }
+
+  /** Called with what sites ask for and may not have. */
+  onRefused(listener: CopiesStore['refused']): void {
+    this.refused = listener;
+  }
+
+  /** Says that something was refused to a site. */
+  refused: (site: Site, ref: DatasetRef, refusal: { what: string; why: string }) => void = () => undefined;
+
+  /** Whether there is or was a dataset of this name. */
+  wasNamed({ project, name }: Pick<DatasetRef, 'project' | 'name'>): boolean {
+    return this.datasets.has(workloadKey(project, name));
+  }
+
+  /** Why a site has no copy of it, or not any more. */
+  whyNot(ref: DatasetRef, site: Site): string {
+    const dataset = this.current(ref);
+    if (dataset === undefined) return 'there is no such dataset any more';
+    const choice = copyAt(dataset.spec, site, this.sets.of(dataset));
+    return choice.ok ? 'it may have it again' : choice.why;
   }
 
   /** Whether a site has to forget its copy: the dataset was removed or made anew, or the rule does not let the site have it. */
@@ -91,6 +114,9 @@ export class CopiesStore {
     return this.wanted.allSites().filter((site) => this.mayHave(dataset, site));
   }
 }
+
+/** A dataset, and which of those that had its name. */
+export type DatasetRef = Pick<Dataset, 'project' | 'name' | 'incarnation'>;
 
 /** Whether its copies are made of records. Logs have ways of their own. */
 export function isKept({ spec }: Dataset): boolean {

@@ -1,4 +1,5 @@
 export * from './admit-copies.js';
+export * from './audit-copies.js';
 export * from './bandwidth.js';
 export * from './chunking.js';
 export * from './choose-copies.js';
