@@ -7,6 +7,7 @@ import {
   type LogOperation,
   type Tailed,
 } from '@skerry/contracts';
+import { following, type Reached } from '@skerry/domain';
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { keyOf } from '../names.js';
 import { plain } from '../output/terminal.js';
@@ -51,8 +52,8 @@ export async function tailEntries(session: Session, name: string, options: TailO
   const only = site === undefined ? {} : { site };
   const fromMs = agoMs === undefined ? {} : { fromMs: Date.now() - agoMs };
   let page = await read(session, { ...only, ...fromMs, limit: lines, waitMs: 0 }, { dataset, at: options });
-  let shown = page.items.length;
-  show(session, page);
+  const reader = new Reader(session);
+  reader.show(page);
   for (let goesOn = page.more || follow; goesOn && !signal.aborted; goesOn = page.more || follow) {
     const asked = { ...only, ...fromMs, since: page.since, limit: PAGE, waitMs: page.more ? 0 : WATCH_MS };
     // Who follows waits for a centre, or a site, that is away.
@@ -65,10 +66,9 @@ export async function tailEntries(session: Session, name: string, options: TailO
     if (next === undefined) return;
     if (next === page) continue;
     page = next;
-    shown += page.items.length;
-    show(session, page);
+    reader.show(page);
   }
-  if (shown === 0) terminal.note('no entries');
+  if (!reader.some) terminal.note('no entries');
   terminal.next(`skerry data tail ${keyOf(dataset)} --follow`, `skerry data where ${keyOf(dataset)}`);
 }
 
@@ -120,10 +120,22 @@ async function ask(
     : await terminal.during('asking', asked);
 }
 
-function show({ terminal }: Session, { items, lost }: Tailed): void {
-  if (lost === true) terminal.note('what lay between is kept no more');
-  for (const item of items)
-    terminal.result(jsonOf(item), () => terminal.say(textOf(item, terminal.colours.dim)));
+/** Shows entries as they come, and tells of those that are missing between them. */
+class Reader {
+  some = false;
+  private reached: Reached = {};
+
+  constructor(private readonly session: Session) {}
+
+  show({ items, lost }: Tailed): void {
+    const { terminal } = this.session;
+    if (lost === true) terminal.note('what lay between is kept no more');
+    const read = following(this.reached, items, { fresh: !this.some });
+    this.reached = read.reached;
+    this.some ||= read.items.length > 0;
+    for (const item of read.items)
+      terminal.result(jsonOf(item), () => terminal.say(textOf(item, terminal.colours.dim)));
+  }
 }
 
 /** A gap says which of whose entries there are no more. */

@@ -36,6 +36,8 @@ export class EntrySync {
   private readonly sending = new Repeated(async () => await this.sendAll());
   private readonly pulling = new Repeated(async () => await this.pullAll());
   private head = 0;
+  /** Deliveries one after the other: room is made for one at a time. */
+  private hearing: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly bus: Bus,
@@ -64,9 +66,9 @@ export class EntrySync {
   /** Something came down. */
   hear({ items, after, upTo }: EntryDelivery): void {
     this.head = Math.max(this.head, upTo);
-    this.taken(items, { after, upTo }).catch((error: unknown) =>
-      this.options.log.warn('entries were not taken', { reason: reason(error) }),
-    );
+    this.hearing = this.hearing
+      .then(async () => await this.taken(items, { after, upTo }))
+      .catch((error: unknown) => this.options.log.warn('entries were not taken', { reason: reason(error) }));
   }
 
   /** Sends what the hub has not got, until it has all. */
