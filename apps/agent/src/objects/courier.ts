@@ -16,6 +16,7 @@ import { digestOf } from './chunk-pool.js';
 
 /** A chunk on a slow link takes its time; that the hub is gone is noticed otherwise. */
 const ANSWER_MS = 60_000;
+const LOOK_MS = 1_000;
 
 /** The hub does not take or give something now. */
 export class NotNow extends Error {
@@ -60,7 +61,7 @@ export class Courier {
 
   /** Brings a chunk to the hub. Throws `NotNow`. */
   async put({ digest }: ChunkRef, bytes: Uint8Array): Promise<void> {
-    await this.up.pass(this.rule(), bytes.length, this.trip.signal);
+    await this.up.pass(this.rule, bytes.length, this.trip.signal);
     const answer = await this.request(SITE.chunkPut, frame({ ...this.ref(), digest }, bytes));
     const parsed = parseAcross(chunkAnswerSchema, answer.json());
     if (!parsed.ok) throw new Error('an answer that is none');
@@ -69,7 +70,7 @@ export class Courier {
 
   /** Brings a chunk from the hub: these bytes and no others. Throws `NotNow`. */
   async get({ digest, bytes }: ChunkRef): Promise<Uint8Array> {
-    await this.down.pass(this.rule(), bytes, this.trip.signal);
+    await this.down.pass(this.rule, bytes, this.trip.signal);
     const answer = await this.request(SITE.chunkGet, { ...this.ref(), digest, bytes });
     const framed = readFrame(answer.data);
     const parsed = framed && parseAcross(chunkAnswerSchema, framed.head);
@@ -131,20 +132,19 @@ class Pace {
   private bucket: Bucketful | undefined;
   private line: Promise<void> = Promise.resolve();
 
-  async pass({ objects }: CopyRule, bytes: number, signal: AbortSignal): Promise<void> {
-    const rules = objects?.bandwidth ?? [];
-    if (rules.length === 0) return;
-    const before = this.line;
-    const mine = before.then(async () => {
+  async pass(rule: () => CopyRule, bytes: number, signal: AbortSignal): Promise<void> {
+    const mine = this.line.then(async () => {
       for (;;) {
         signal.throwIfAborted();
+        const rules = rule().objects?.bandwidth ?? [];
         const { ok, bucket, waitMs } = permit(rules, this.bucket, bytes, {
           wallMs: Date.now(),
           now: performance.now(),
         });
         this.bucket = bucket;
         if (ok) return;
-        await sleep(waitMs, undefined, { signal });
+        // The rule may be another by then.
+        await sleep(Math.min(waitMs, LOOK_MS), undefined, { signal });
       }
     });
     this.line = mine.catch(() => undefined);

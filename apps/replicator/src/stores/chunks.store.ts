@@ -74,8 +74,8 @@ export class ChunksStore {
     const subject = JETSTREAM_API.directGet(CHUNKS.name, chunkSubject(ref, there));
     const { data } = await this.bus.request(subject, new Uint8Array(0));
     if (data.length === there.bytes) return data;
-    // Not where it was: the stream was restored, or made smaller, behind our back.
-    index.delete(digest);
+    // Not where it was: the stream was restored behind our back, or another server of the hub has not got it yet. Looked up anew.
+    this.indexes.delete(keyOf(ref));
     return undefined;
   }
 
