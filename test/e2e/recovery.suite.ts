@@ -32,9 +32,10 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       const before = replicasOf(await untilPhase(client, 'kept', ['running']));
       await write(client, 'before', 'one');
 
-      const created = await skerry('create', '--datasets', '--json');
+      const { identity } = under.cloud.paths;
+      const created = await skerry('create', '--datasets', '--identity', identity, '--json');
       expect({ ...created, stdout: '' }).toMatchObject({ code: 0 });
-      const again = await skerry('create', '--datasets', '--json');
+      const again = await skerry('create', '--datasets', '--identity', identity, '--json');
       expect(bytesAdded(again.stdout)).toBeLessThan(bytesAdded(created.stdout) / 2);
       expect(await skerry('verify')).toMatchObject({ code: 0, stdout: expect.stringContaining('is whole') });
       const full = await skerry('restore');
@@ -48,7 +49,7 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       await loseDisks(under);
       const sequence = async () =>
         (await under.admin.streamState(bucketStream(BUCKETS.workloads.name)))?.lastSequence ?? 0;
-      const restored = await skerry('restore', '--json');
+      const restored = await skerry('restore', '--identity', identity, '--json');
       expect(restored).toMatchObject({ code: 0, stdout: expect.stringContaining('"term":2') });
       expect(await sequence()).toBeGreaterThan(2 ** 32);
       expect(await skerry('restore')).toMatchObject({
@@ -127,12 +128,13 @@ const keyvalue = (name: string) => ({
 
 const SERVICES = ['api', 'telemetry', 'replicator', 'scheduler', 'inventory', 'policy'] as const;
 
-/** Everything of the control plane is killed, and its server loses all that it had: streams and accounts. */
+/** Everything of the control plane is killed, its server loses all that it had, streams and accounts, and policy its keys. */
 async function loseDisks({ cloud }: CloudUnderTest): Promise<void> {
   const names = cloud.supervisor.names().filter((name) => SERVICES.some((s) => name.startsWith(s)));
   await Promise.all([...names, 'hub'].map((name) => cloud.supervisor.stop(name, 'SIGKILL')));
   for (const folder of ['jetstream', 'accounts'])
     await rm(join(cloud.paths.hubServer('hub'), folder), { recursive: true });
+  await rm(cloud.paths.identity, { recursive: true });
   cloud.startHub();
 }
 

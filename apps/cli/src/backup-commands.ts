@@ -17,6 +17,7 @@ export function addBackupCommands(program: Command, run: ActHere): void {
     .option('--history', 'also what happened: events, decisions, dead letters, journals of sites')
     .option('--dataset <name>', 'also what this dataset holds, project/name; may be repeated', several)
     .option('--datasets', 'also what all datasets hold that may rest there')
+    .option('--identity <folder>', "also the cloud's keys in policy's folder, but not operator.seed")
     .option('--in <jurisdiction>', 'where the backups are kept, for residency; may be repeated', several, [])
     .action((o: CreateFlags) => run(async (t) => (await of()).createOne(t, globals(), o)));
   withStore(backup.command('ls'), '--from', 'where they are')
@@ -30,6 +31,7 @@ export function addBackupCommands(program: Command, run: ActHere): void {
     .description('put a backup into a hub that has nothing; services have to be stopped')
     .addOption(id())
     .option('--force', 'into a hub that holds something, which is deleted first')
+    .option('--identity <folder>', "write the cloud's keys there, where the backup has them")
     .option('--replicas <n>', 'copies of each stream: 3 on a hub of three', wholeNumber(1, 5), 1)
     .action((o: RestoreFlags) => run(async (t) => (await of()).restoreOne(t, globals(), o)));
   backup

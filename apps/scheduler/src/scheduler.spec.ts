@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  BUCKETS,
+  EPOCH_KEY,
   eventFilter,
   eventSchema,
   planSchema,
@@ -409,6 +411,29 @@ describe('schedulers', () => {
       version: { term: 2, generation: 1, revision: 2 },
       shares: [{ site: 'a' }],
     });
+  });
+
+  it('go on in the term that a restore has left beside the placements, and so do those after them', async () => {
+    await cloud.putSite('a');
+    await cloud.putWorkload('web');
+    await placed('web', { a: 1 });
+    await cloud.running[0]?.stop();
+    const epochs = cloud.bus.bucket<unknown>(BUCKETS.placements, (value) => value);
+    await epochs.set(EPOCH_KEY, {
+      kind: 'Epoch',
+      instance: 'restore',
+      at: new Date().toISOString(),
+      term: 7,
+    });
+    for (const instance of ['restored', 'next']) {
+      await cloud.startScheduler(instance);
+      await until('a version of term 7', async () => (await cloud.placement('web'))?.version.term === 7);
+      await until('its mark', async () =>
+        JSON.stringify((await epochs.get(EPOCH_KEY))?.value).includes(`"instance":"${instance}`),
+      );
+      expect((await epochs.get(EPOCH_KEY))?.value).toMatchObject({ term: 7 });
+      await cloud.running.at(-1)?.stop();
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { datasetSchema, EPOCH_KEY, bucketSubject, BUCKETS, type Dataset } from '
 import { z } from 'zod';
 import type { BackupStore } from './backup-store.js';
 import { Cutter, type StoredEntry } from './entries.js';
+import { IDENTITY, keepIdentity } from './identity-files.js';
 import type { Manifest, NounPart } from './manifest.js';
 import { NOUNS, type Noun } from './nouns.js';
 import { readStream } from './read-stream.js';
@@ -14,6 +15,8 @@ export interface CreateOptions {
   history: boolean;
   /** Datasets whose records are to be in it, `<project>/<name>`; `all` but those that may not rest here. */
   datasets: readonly string[] | 'all';
+  /** Folder of the cloud's keys, to be in it too; without the operator's own. */
+  identity?: string;
   /** Jurisdictions of the place that backups are kept at, where they are known. */
   jurisdictions: readonly string[];
   now?: () => Date;
@@ -34,6 +37,7 @@ export async function createBackup(bus: Bus, store: BackupStore, options: Create
   const choice = await chooseDatasets(bus, options);
   const making = new Making(bus, store, options, choice.datasets);
   for (const noun of NOUNS) await making.take(noun);
+  if (options.identity !== undefined) await making.takeIdentity(options.identity);
   if (making.parts.length === 0)
     throw new BackupTrouble(
       'there is nothing of Skerry on this hub',
@@ -91,6 +95,12 @@ class Making {
     if (moment === undefined) return;
     await this.keep(cutter.end(), part.chunks);
     this.parts.push({ name: noun.name, stream: noun.stream, ...moment, ...part });
+  }
+
+  /** After all that names sites: a key is made before its site is. */
+  async takeIdentity(folder: string): Promise<void> {
+    this.options.onProgress?.(`reading ${IDENTITY}`);
+    this.parts.push(await keepIdentity(folder, async (chunk, names) => await this.keep(chunk, names)));
   }
 
   private isWanted({ kept }: Noun): boolean {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { pathOf, type BackupStore } from './backup-store.js';
 import { EPOCH_SUBJECT } from './create-backup.js';
 import type { StoredEntry } from './entries.js';
+import { IDENTITY, requireOwnIdentity, restoreIdentity } from './identity-files.js';
 import type { Manifest, NounPart } from './manifest.js';
 import { NOUNS, type Noun } from './nouns.js';
 import { BackupTrouble } from './trouble.js';
@@ -23,6 +24,8 @@ export interface RestoreOptions {
   force: boolean;
   /** Copies of each stream: 3 on a hub of three. */
   replicas: number;
+  /** Folder that the cloud's keys are written to, where the backup has them. */
+  identity?: string;
   now?: () => Date;
   onProgress?: (line: string) => void;
 }
@@ -46,14 +49,21 @@ export async function restoreBackup(
 ): Promise<Restored> {
   const { onProgress = () => undefined } = options;
   await verifyBackup(store, manifest, onProgress);
+  const keys = manifest.parts.find(({ name }) => name === IDENTITY);
+  await requireOwnIdentity(store, keys, options.identity);
   await requireNobody(bus);
   await requireEmpty(bus, options.force);
   onProgress('making streams');
   await Promise.all(NOUNS.map(async (noun) => await makeAnew(bus, noun, manifest, options.replicas)));
   const restored: Restored = { term: manifest.term + 1, nouns: [] };
   for (const part of manifest.parts.toReversed()) {
+    if (part === keys && options.identity === undefined) continue;
     onProgress(`restoring ${part.name}`);
-    restored.nouns.push({ name: part.name, entries: await fill(bus, store, part) });
+    const entries =
+      part === keys && options.identity !== undefined
+        ? await restoreIdentity(store, part, options.identity)
+        : await fill(bus, store, part);
+    restored.nouns.push({ name: part.name, entries });
   }
   await raiseTerm(bus, restored.term, (options.now ?? (() => new Date()))());
   return restored;

@@ -9,7 +9,7 @@ const LIBS: Readonly<Record<string, readonly string[]>> = {
   client: ['contracts'],
   gazetteer: ['contracts', 'domain'],
   service: ['contracts', 'bus'],
-  backup: ['contracts', 'bus'],
+  backup: ['contracts', 'bus', 'identity'],
   sim: ['contracts', 'domain', 'bus'],
 };
 

@@ -29,10 +29,12 @@ export interface CreateFlags extends StoreFlags, HubFlags {
   dataset?: string[];
   datasets?: boolean;
   in: string[];
+  identity?: string;
 }
 export interface RestoreFlags extends StoreFlags, HubFlags {
   force?: boolean;
   replicas: number;
+  identity?: string;
 }
 
 /** `skerry backup create`. */
@@ -54,7 +56,7 @@ export async function createOne(
         make: true,
       });
       const options = { history: flags.history === true, datasets, jurisdictions: flags.in, onProgress };
-      return await createBackup(bus, store, options);
+      return await createBackup(bus, store, { ...options, ...identityOf(flags) });
     });
   const manifest = await shown(terminal, make);
   terminal.result(summaryOf(manifest), () => tellOf(terminal, manifest, place));
@@ -124,7 +126,8 @@ export async function restoreOne(
   const { manifest, restored } = await shown(terminal, async (onProgress) => {
     const store = await BackupStore.open(await openTarget(place, process.env), await keyFor(flags));
     const which = await store.manifest(flags.id);
-    const options = { force: flags.force === true, replicas: flags.replicas, onProgress };
+    const own = identityOf(flags);
+    const options = { force: flags.force === true, replicas: flags.replicas, onProgress, ...own };
     const done = await withHub({ globals, flags, user: 'restore' }, async (bus) =>
       restoreBackup(bus, store, which, options),
     );
@@ -164,6 +167,10 @@ export async function makeKey(terminal: Terminal, file: string): Promise<void> {
     terminal.say('Keep a copy elsewhere than the backups, and elsewhere than the hub.');
   });
   terminal.next(`skerry backup create --to PLACE --key-file ${file}`);
+}
+
+function identityOf({ identity }: { identity?: string }): { identity?: string } {
+  return identity === undefined ? {} : { identity };
 }
 
 function placeOf({ to, from }: StoreFlags): string {
