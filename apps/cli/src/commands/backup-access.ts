@@ -14,6 +14,8 @@ const NO_KEY =
 
 /** The key, from a file or the environment: never from an argument, which every user of the machine can read. */
 export async function keyFor({ keyFile }: StoreFlags): Promise<Buffer> {
+  if (keyFile !== undefined && !(await isThere(keyFile)))
+    throw new CommandFailed(EXIT.usage, `there is no key file ${keyFile}`, NO_KEY);
   if (keyFile !== undefined) return parseKeyText(await readPrivateFile(keyFile), keyFile);
   const text = process.env['SKERRY_BACKUP_KEY'];
   if (text !== undefined && text !== '') return parseKeyText(text, 'SKERRY_BACKUP_KEY');

@@ -60,7 +60,8 @@ export async function createOne(
     });
   const manifest = await shown(terminal, make);
   terminal.result(summaryOf(manifest), () => tellOf(terminal, manifest, place));
-  terminal.next(`skerry backup verify --from ${place}`, `skerry backup ls --from ${place}`);
+  const same = sameStore(place, flags);
+  terminal.next(`skerry backup verify ${same}`, `skerry backup ls ${same}`);
 }
 
 function tellOf(terminal: Terminal, manifest: Manifest, place: string): void {
@@ -98,7 +99,7 @@ export async function listAll(terminal: Terminal, flags: StoreFlags): Promise<vo
       ];
     }),
   );
-  terminal.next(`skerry backup verify --from ${place}`);
+  terminal.next(`skerry backup verify ${sameStore(place, flags)}`);
 }
 
 /** `skerry backup verify`. */
@@ -113,7 +114,7 @@ export async function verifyOne(terminal: Terminal, flags: StoreFlags): Promise<
   terminal.result({ backup: id, ok: true, chunks, values: entries }, () =>
     terminal.say(`backup ${id} is whole: ${chunks} chunks, ${entries} values, every bit as it was written`),
   );
-  terminal.next(`skerry backup restore --from ${place} --id ${id}`);
+  terminal.next(`skerry backup restore ${sameStore(place, flags)} --id ${id}`);
 }
 
 /** `skerry backup restore`. */
@@ -169,6 +170,11 @@ export async function makeKey(terminal: Terminal, file: string): Promise<void> {
   terminal.next(`skerry backup create --to PLACE --key-file ${file}`);
 }
 
+/** What the next command needs to mean the same backups. */
+function sameStore(place: string, { keyFile }: StoreFlags): string {
+  return keyFile === undefined ? `--from ${place}` : `--from ${place} --key-file ${keyFile}`;
+}
+
 function identityOf({ identity }: { identity?: string }): { identity?: string } {
   return identity === undefined ? {} : { identity };
 }
@@ -188,7 +194,7 @@ async function shown<T>(
   terminal: Terminal,
   work: (onProgress: (line: string) => void) => Promise<T>,
 ): Promise<T> {
-  let line = 'looking';
+  let line = 'looking for backups and the hub';
   const onProgress = (next: string) => (line = next);
   return await terminal.during(
     () => line,
