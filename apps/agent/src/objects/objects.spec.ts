@@ -210,7 +210,7 @@ describe('objects at a node', () => {
     hub.gives = 6;
     await b.copies.want(rule('models'));
     await b.take('m', shown(a, 'm'), 1);
-    await until(() => hub.gives === 0);
+    await until(() => hub.gives === 0 && b.objects.pool.size === 6);
     await b.stop();
     nodes.splice(nodes.indexOf(b), 1);
     const once = [...hub.carried];

@@ -72,7 +72,7 @@ export class CarryChunks {
     await this.answered(message, async (site) => {
       const parsed = parse(chunkAskSchema, message.json());
       if (!parsed.ok) return refused('no question about chunks');
-      const dataset = this.allowed(site, parsed.value);
+      const dataset = this.allowed(site, parsed.value, 'write');
       return dataset === undefined ? later(NOBODY) : await this.missing(dataset, parsed.value.lists);
     });
   }
@@ -83,7 +83,7 @@ export class CarryChunks {
       const framed = readFrame(message.data);
       const parsed = framed && parse(chunkPutSchema, framed.head);
       if (framed === undefined || parsed?.ok !== true) return refused('no chunk');
-      const dataset = this.allowed(site, parsed.value);
+      const dataset = this.allowed(site, parsed.value, 'write');
       if (dataset === undefined) return later(NOBODY);
       const { bytes } = framed;
       const { digest } = parsed.value;
@@ -98,7 +98,7 @@ export class CarryChunks {
     await this.answered(message, async (site) => {
       const parsed = parse(chunkGetSchema, message.json());
       if (!parsed.ok) return frame(refused('no question for a chunk'), NOTHING);
-      const dataset = this.allowed(site, parsed.value);
+      const dataset = this.allowed(site, parsed.value, 'read');
       if (dataset === undefined) return frame(later(NOBODY), NOTHING);
       const bytes = await this.chunks.get(dataset, parsed.value);
       if (bytes !== undefined) return frame({ ok: true } satisfies ChunkAnswer, bytes);
@@ -160,8 +160,8 @@ export class CarryChunks {
     for (const site of this.copies.sitesOf(dataset)) this.bus.say(HUB.chunksWanted(site.account), wanted);
   }
 
-  private allowed(site: Site, ref: DatasetRef): Dataset | undefined {
-    const dataset = this.copies.allowed(site, ref);
+  private allowed(site: Site, ref: DatasetRef, what: 'read' | 'write'): Dataset | undefined {
+    const dataset = this.copies.allowed(site, ref, what);
     if (dataset?.spec.type === 'objects') return dataset;
     this.log.warn(
       `site ${site.name} asked about chunks of ${ref.project}/${ref.name}, of which it has no copy`,
