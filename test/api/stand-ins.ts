@@ -25,7 +25,14 @@ import {
 
 /** Streams and buckets that others would make. */
 const STREAMS_OF_OTHERS = [STREAMS.OBSERVED, STREAMS.DL];
-const BUCKETS_OF_OTHERS = [BUCKETS.placements, BUCKETS.siteStates, BUCKETS.nodes, BUCKETS.status];
+const BUCKETS_OF_OTHERS = [
+  BUCKETS.placements,
+  BUCKETS.copies,
+  BUCKETS.copyAudit,
+  BUCKETS.siteStates,
+  BUCKETS.nodes,
+  BUCKETS.status,
+];
 
 /** The scheduler and the read model as far as the api sees them: they say what the test puts in. */
 export class StandIns {

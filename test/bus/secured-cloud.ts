@@ -311,7 +311,7 @@ export async function until(what: string, holds: () => Promise<boolean> | boolea
 }
 
 function bounds(storeDir: string): { storeDir: string; maxMemoryBytes: number; maxFileBytes: number } {
-  return { storeDir, maxMemoryBytes: 64 * 2 ** 20, maxFileBytes: 8 * 2 ** 30 };
+  return { storeDir, maxMemoryBytes: 64 * 2 ** 20, maxFileBytes: 16 * 2 ** 30 };
 }
 
 async function answers(port: number): Promise<boolean> {

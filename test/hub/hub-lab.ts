@@ -57,7 +57,8 @@ export class HubLab {
     try {
       const admin = await connectBus(await connection(cloud, 'admin'));
       for (const stream of [STREAMS.CMD, STREAMS.EVT, STREAMS.DEAD]) await admin.ensureStream(stream);
-      const others = Object.values(BUCKETS).filter((b) => b.owner === 'policy' || b.owner === 'scheduler');
+      const owners = ['policy', 'scheduler', 'inventory'];
+      const others = Object.values(BUCKETS).filter(({ owner }) => owners.includes(owner));
       for (const bucket of others) await admin.ensureBucket(bucket);
       const lab = new HubLab(
         cloud,

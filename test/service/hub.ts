@@ -202,7 +202,7 @@ export async function makeMachine(site: string): Promise<Machine> {
 }
 
 function bounds(storeDir: string) {
-  return { storeDir, maxMemoryBytes: 64 * 2 ** 20, maxFileBytes: 8 * 2 ** 30 };
+  return { storeDir, maxMemoryBytes: 64 * 2 ** 20, maxFileBytes: 16 * 2 ** 30 };
 }
 
 function isAppUser(name: string): name is AppUser {
