@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,10 @@ export class OwnServer {
   static async start(): Promise<OwnServer> {
     const folder = await mkdtemp(join(tmpdir(), 'skerry-backup-'));
     const port = await freePort();
-    const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', join(folder, 'js')];
+    const config = join(folder, 'server.conf');
+    // All streams of a hub reserve more than the server would take of a small disk by itself.
+    await writeFile(config, `jetstream { store_dir: "${join(folder, 'js')}", max_file_store: 64GB }\n`);
+    const args = ['-a', '127.0.0.1', '-p', String(port), '-c', config];
     const child = spawn(await findNatsServer(), args, { stdio: 'ignore' });
     const bus = await connectBus({ servers: [`127.0.0.1:${port}`], name: 'test' });
     return new OwnServer(child, bus, folder);
