@@ -134,10 +134,10 @@ export class AskDatasets {
   }
 }
 
-/** A log has entries, not keys. */
-function refuseLog({ project, name, spec }: Dataset): void {
+/** A log has entries, not keys. Throws a `Refusal`. */
+export function refuseLog({ project, name, spec }: Dataset): void {
   if (spec.type !== 'log') return;
   throw new Refusal('invalid', `${project}/${name} is a log: it has entries, not keys`, {
-    hint: `"skerry data tail ${project}/${name}" reads it, "skerry data append" writes to it`,
+    hint: `"skerry data tail ${project}/${name}" reads it, "skerry data append" writes to it, "skerry data where" says how its sites stand`,
   });
 }

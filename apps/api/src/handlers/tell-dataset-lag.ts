@@ -9,7 +9,7 @@ import {
   type WorkloadRef,
 } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
-import { AskDatasets } from './ask-datasets.js';
+import { AskDatasets, refuseLog } from './ask-datasets.js';
 
 const WAIT_MS = 10_000;
 
@@ -23,6 +23,7 @@ export class TellDatasetLag {
 
   async of(ref: WorkloadRef): Promise<DatasetLag> {
     const { dataset, copies } = await this.ask.where(ref);
+    refuseLog(dataset);
     const { project, name } = dataset;
     const after = copies.flatMap(({ state }) => (state === undefined ? [] : [state.cursor]));
     const body = { project, name, after: [...new Set(after)] };

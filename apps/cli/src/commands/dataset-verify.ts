@@ -35,6 +35,12 @@ export async function verifyDataset(
 ): Promise<void> {
   const { terminal } = session;
   const dataset = await find(session, name);
+  if (dataset.spec.type === 'log')
+    throw new CommandFailed(
+      EXIT.usage,
+      `${keyOf(dataset)} is a log: its sites keep what they have room for`,
+      `skerry data where ${keyOf(dataset)}`,
+    );
   const compared = await terminal.during('comparing', compare(session, dataset, withinMs));
   const { atRest, copies } = compared;
   const found =
