@@ -16,7 +16,7 @@ const RECORDS = 300;
 /** Cases: workloads that say which datasets they use. */
 export function workloadsWithData({ client, skerry }: UnderTest): void {
   it('refuses a workload whose dataset is not there, or may not be where the workload may run', async () => {
-    await client().apply({ documents: [dataset('ledger', { residency: { stay: ['eu'] } })] });
+    await client().apply({ documents: [dataset('folios', { residency: { stay: ['eu'] } })] });
     const refused = async (name: string, residency?: string[]) =>
       await client()
         .apply({ documents: [reader(name, { dataset: name, ...(residency ? { residency } : {}) })] })
@@ -26,20 +26,20 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
             JSON.stringify(error instanceof Error && 'problem' in error ? error.problem : error),
         );
     expect(await refused('nothing')).toContain('there is no such dataset');
-    expect(await refused('ledger', ['us'])).toMatch(/"code":"residency"[^]*stays in eu/);
+    expect(await refused('folios', ['us'])).toMatch(/"code":"residency"[^]*stays in eu/);
   });
 
   it('runs it where its dataset may be, says why not elsewhere, and proves where copies are and what was refused', async () => {
-    await client().apply({ documents: [reader('books', { dataset: 'ledger', replicas: 2, tries: 'page' })] });
+    await client().apply({ documents: [reader('books', { dataset: 'folios', replicas: 2, tries: 'page' })] });
     const status = await untilPhase(client(), 'books', ['running']);
     expect(new Set(status.sites.filter((s) => s.replicas.length > 0).map((s) => s.site))).not.toContain(
       'far',
     );
     const why = await skerry('why', 'test/books', '--not-on', 'far');
-    expect(why.stdout).toMatch(/copies[^]*ledger[^]*stays in eu/);
+    expect(why.stdout).toMatch(/copies[^]*folios[^]*stays in eu/);
     const proof = await eventually(
       async () => {
-        const { stdout } = await skerry('data', 'proof', 'ledger');
+        const { stdout } = await skerry('data', 'proof', 'folios');
         return stdout.includes('REFUSED AT') && stdout.includes('books') ? stdout : undefined;
       },
       { withinMs: 10_000, what: 'the refusal is written down' },
@@ -48,7 +48,7 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
     expect(proof).toMatch(/write\s+workload test\/books\s+\d\s/);
     expect(proof).not.toMatch(/far\s+us/);
     const removed = await client()
-      .removeDataset('test', 'ledger')
+      .removeDataset('test', 'folios')
       .then(
         () => 'removed',
         (error: unknown) => String(error),
