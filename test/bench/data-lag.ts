@@ -9,8 +9,8 @@ const RULES: readonly ConflictRule[] = ['newest', 'counter', 'set', 'keep-both',
 const [FROM, TO] = ['one', 'two'];
 /** Between two writes: the link is idle. */
 const APART_MS = 10;
-/** Writes that warm both ways up. */
-const WARM = 50;
+/** Writes that warm both ways up: until then code is not compiled. */
+const WARM = 300;
 const IN_FLIGHT = 64;
 const RAW_IN_FLIGHT = 256;
 const ARRIVED_MS = 120_000;
