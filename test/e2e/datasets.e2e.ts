@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { LeafAttacker } from '../bus/leaf-attacker.js';
 import { workloadsWithData } from './dataset-workloads.suite.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { logsSuite } from './dataset-logs.suite.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
 import { keyvalueSuite } from './keyvalue.suite.js';
 import { describeObjects, OBJECTS } from './objects.suite.js';
@@ -129,7 +130,7 @@ maybe('datasets at three sites, one of them abroad', () => {
         JSON.stringify(error instanceof Error && 'problem' in error ? error.problem : error),
     );
     for (const reason of [
-      'spec.type',
+      'spec.conflicts',
       'origin',
       'spec.home',
       'ttlMs',
@@ -203,7 +204,7 @@ maybe('datasets at three sites, one of them abroad', () => {
   it('nothing leaves for a site outside of the rule, whatever it asks with all that it has', async () => {
     await at('one').put('law', 'secret', 'never-abroad');
     await until('two', 'law', 'secret', { value: 'never-abroad' });
-    const thief = await LeafAttacker.connect(await stolen('far'));
+    const thief = await thiefOf('far');
     try {
       for (const subject of ['>', 'dl.>', 'rep.>', 'rpc.>', 'ing.>', '$JS.>', '$KV.>', '_INBOX.>'])
         thief.subscribe(subject);
@@ -285,8 +286,10 @@ maybe('datasets at three sites, one of them abroad', () => {
     fetchAt,
     admin: () => under.admin,
     skerry: async (...args) => await skerry(...args),
-    thiefOf: async (site) => await LeafAttacker.connect(await stolen(site)),
+    thiefOf,
   });
+
+  logsSuite(() => ({ client, lab, skerry, kill, call: callAt, thiefOf }));
 
   async function makeDataset(name: string, spec: object): Promise<void> {
     const document = everywhere(name, 'newest');
@@ -295,6 +298,10 @@ maybe('datasets at three sites, one of them abroad', () => {
   }
 
   workloadsWithData({ client: () => client, skerry: async (...args) => await skerry(...args) });
+
+  async function thiefOf(site: string): Promise<LeafAttacker> {
+    return await LeafAttacker.connect(await stolen(site));
+  }
 
   function kill(name: string): void {
     const pid = under.cloud.supervisor.pid(name);

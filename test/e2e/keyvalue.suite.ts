@@ -51,22 +51,22 @@ export function keyvalueSuite(cloud: () => KeyvalueCloud): void {
 
   it('only its home writes a dataset with one writer: elsewhere is refused with where to, cut off or not', async () => {
     const { lab, make } = cloud();
-    await make('ledger', { conflicts: 'single-writer', home: 'one' });
-    expect(await put('one', 'ledger/k', 'v')).toMatchObject({ status: 200 });
-    await until('two', 'ledger/k', 'v');
+    await make('till', { conflicts: 'single-writer', home: 'one' });
+    expect(await put('one', 'till/k', 'v')).toMatchObject({ status: 200 });
+    await until('two', 'till/k', 'v');
     lab.cut('two');
     try {
-      const refused = await put('two', 'ledger/k', 'w');
+      const refused = await put('two', 'till/k', 'w');
       expect(refused).toMatchObject({
         status: 409,
         body: { code: 'conflict', hint: 'write at one; here it can be read' },
       });
-      expect(await valueAt('two', 'ledger/k')).toContain('"v"');
-      expect(await put('one', 'ledger/k', 'x')).toMatchObject({ status: 200 });
+      expect(await valueAt('two', 'till/k')).toContain('"v"');
+      expect(await put('one', 'till/k', 'x')).toMatchObject({ status: 200 });
     } finally {
       lab.heal('two');
     }
-    await until('two', 'ledger/k', '"x"');
+    await until('two', 'till/k', '"x"');
   }, 30_000);
 
   it('conflicts are listed with who wrote what, and gone when what was seen is written over', async () => {
