@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import {
   count,
-  digestSchema,
   instantSchema,
   labelsSchema,
   nameSchema,
