@@ -83,6 +83,11 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
       withinMs: 15_000,
       what: 'the copy that nobody uses is given up',
     });
+    await client().apply({ documents: [dataset('pair', { copies: { min: 2, max: 2 } })] });
+    await eventually(async () => ((await sitesOf('pair')).length === 2 ? true : undefined), {
+      withinMs: 10_000,
+      what: 'two sites are chosen',
+    });
     // What is used no more stays at one site.
     await client().remove('test', 'second');
     const list = { verb: 'get' as const, project: 'test', name: 'maps', key: `k${RECORDS - 1}` };
