@@ -8,11 +8,13 @@ import { CACHE, ROOT, runMain, SetupError, setUp } from './setup.mjs';
 
 const FOLDER = join(ROOT, 'test/bench');
 const DEFAULT_BENCH = 'control-plane';
+/** Names by which people call some of them. */
+const ALSO = new Map([['data', 'datasets']]);
 
 await runMain(async () => {
   const args = process.argv.slice(2);
   const firstOption = args.findIndex((arg) => arg.startsWith('-'));
-  const names = firstOption < 0 ? args : args.slice(0, firstOption);
+  const names = (firstOption < 0 ? args : args.slice(0, firstOption)).map((name) => ALSO.get(name) ?? name);
   const options = firstOption < 0 ? [] : args.slice(firstOption);
   const known = await benches();
   const unknown = names.find((name) => !known.includes(name));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataCloud } from './data-cloud.js';
-import type { PartContext } from './data-parts.js';
+import { DataCloud } from './dataset-cloud.js';
+import type { PartContext } from './dataset-parts.js';
 
 const SITES = ['one', 'two', 'three'];
 const [HERE, AWAY] = ['one', 'two'];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataCloud, dataset } from './data-cloud.js';
-import type { PartContext } from './data-parts.js';
+import { DataCloud, dataset } from './dataset-cloud.js';
+import type { PartContext } from './dataset-parts.js';
 import { residentMiB } from './resident-memory.js';
 
 const SITES = ['one', 'two'];

@@ -1,8 +1,8 @@
 // Datasets between sites: how far writes lag, how fast many go, what a silent cut leaves, and what a large copy takes.
 import { parseArgs } from 'node:util';
 import { ensureNatsServer } from '@skerry/nats-server';
-import { copyTaskSchema, doCopyTask } from './data-million.js';
-import { PARTS, type Sizes } from './data-parts.js';
+import { copyTaskSchema, doCopyTask } from './dataset-million.js';
+import { PARTS, type Sizes } from './dataset-parts.js';
 import { endOnSignals } from './failover-ends.js';
 import { Report } from './report.js';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Copies } from '@skerry/agent';
 import { copySchema, workloadKey } from '@skerry/contracts';
 import { z } from 'zod';
-import type { PartContext } from './data-parts.js';
+import type { PartContext } from './dataset-parts.js';
 import { endable } from './failover-ends.js';
 import { residentMiB } from './resident-memory.js';
 

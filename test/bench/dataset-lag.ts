@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConflictRule } from '@skerry/contracts';
-import { DataCloud } from './data-cloud.js';
-import type { PartContext } from './data-parts.js';
-import { RawPath } from './data-raw.js';
+import { DataCloud } from './dataset-cloud.js';
+import type { PartContext } from './dataset-parts.js';
+import { RawPath } from './dataset-raw.js';
 import { percentile } from './report.js';
 
 const RULES: readonly ConflictRule[] = ['newest', 'counter', 'set', 'keep-both', 'single-writer'];

@@ -1,7 +1,7 @@
-import { converge } from './data-cut.js';
-import { measureLag } from './data-lag.js';
-import { openMillion } from './data-million.js';
-import { manyDatasets } from './data-thousand.js';
+import { converge } from './dataset-cut.js';
+import { measureLag } from './dataset-lag.js';
+import { openMillion } from './dataset-million.js';
+import { manyDatasets } from './dataset-thousand.js';
 import type { Report } from './report.js';
 
 /** How much is measured. */

@@ -5,7 +5,7 @@ import type { ConflictRule, DatasetWhere } from '@skerry/contracts';
 import { clientOf } from '@skerry/local';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from '../e2e/cloud-under-test.js';
 import { SiteLab } from '../e2e/site-lab.js';
-import { DataDoor } from './data-door.js';
+import { DataDoor } from './dataset-door.js';
 import { endable } from './failover-ends.js';
 
 const PROJECT = 'bench';
