@@ -34,6 +34,10 @@ export const FOUND: readonly { seed: number; found: string }[] = [
       'a singleton that was removed while its agent stood still, just before it began, began when that went on',
   },
   {
+    seed: 3241,
+    found: 'a new controller of a site gave away the room of what it was told of only after it had begun',
+  },
+  {
     seed: 3745,
     found: 'what nodes had reported to a server that lost its last second was not reported again',
   },

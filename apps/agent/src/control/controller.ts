@@ -216,6 +216,8 @@ export class Controller implements SiteSummary {
     if (!this.acting()) return;
     const dirty = [...this.dirty];
     this.dirty.clear();
+    // What stands first, also of what came here only now: else its room would be given away.
+    for (const key of dirty) this.count(this.ledger, key);
     for (const key of dirty) this.decide(key);
   }
 
@@ -337,12 +339,15 @@ export class Controller implements SiteSummary {
 
   private newLedger(): NodeLedger {
     const ledger = new NodeLedger(this.site.rooms());
-    for (const key of this.options.agent.book.keys()) {
-      const current = this.current(key);
-      const accepted = this.accepted(key, current);
-      if (current && accepted) ledger.set(key, eachNeedOf(accepted), current.slots);
-    }
+    for (const key of this.options.agent.book.keys()) this.count(ledger, key);
     return ledger;
+  }
+
+  /** Enters what a workload takes as it is allotted now. */
+  private count(ledger: NodeLedger, key: string): void {
+    const current = this.current(key);
+    const accepted = this.accepted(key, current);
+    if (current && accepted) ledger.set(key, eachNeedOf(accepted), current.slots);
   }
 
   private write(key: string, allotment: Allotment): void {
