@@ -37,12 +37,14 @@ export async function drainSite(
   const { client, terminal } = session;
   const { site } = await findSite(client, name);
   const deadlineMs = options.deadline === undefined ? {} : { deadlineMs: options.deadline };
+  const all = await countOf(session, options, site.name);
   const done = await terminal.during(
     'waiting for admission',
     client.drain(site.name, { kind, ...deadlineMs }),
   );
   const said = `${site.name} takes no new work, and what runs there goes elsewhere`;
-  return emptied(session, { done, said, options, name: site.name, undo: `skerry site undo ${site.name}` });
+  const undo = `skerry site undo ${site.name}`;
+  return emptied(session, { done, said, options, all, name: site.name, undo });
 }
 
 /** `skerry site rm SITE` with a preview, a deadline or waiting. */
@@ -55,6 +57,7 @@ export async function retireSite(
   const { client, terminal } = session;
   const { site } = await findSite(client, name);
   const { force = false, deadline } = options;
+  const all = await countOf(session, options, site.name);
   const asked = client.removeSite(site.name, {
     force,
     ...(deadline === undefined ? {} : { deadlineMs: deadline }),
@@ -63,7 +66,8 @@ export async function retireSite(
   const said = force
     ? `${site.name} is removed; its name is not used again`
     : `${site.name} leaves: its work moves away first, then its machine is cleaned`;
-  return emptied(session, { done, said, options, name: site.name, undo: `skerry site undo ${site.name}` });
+  const undo = `skerry site undo ${site.name}`;
+  return emptied(session, { done, said, options, all, name: site.name, undo });
 }
 
 /** `skerry site undo SITE`: takes a drain, an evacuation or a removal back. */
@@ -92,13 +96,14 @@ export async function ruleNode(
   const [siteName, node] = partsOf(text);
   const { site } = await findSite(client, siteName);
   if (options.plan) return previewNode(session, site.name, node);
+  const all = await countOf(session, options, site.name, node);
   const asked =
     rule === 'removed' ? client.removeNode(site.name, node) : client.setNode(site.name, node, rule);
   const done = await terminal.during('waiting for admission', asked);
   const said = `${site.name}/${node} ${WORDS[rule ?? 'none']}`;
   const undo =
     rule === undefined || rule === 'removed' ? 'skerry node ls' : `skerry node uncordon ${site.name}/${node}`;
-  return emptied(session, { done, said, options, name: site.name, node, undo });
+  return emptied(session, { done, said, options, all, name: site.name, node, undo });
 }
 
 const WORDS = {
@@ -133,6 +138,8 @@ interface Emptied {
   /** What was done, in words. */
   said: string;
   options: Pick<EmptyOptions, 'wait'>;
+  /** Replicas that were there before, when their leaving is waited for. */
+  all: number;
   name: string;
   node?: string;
   undo: string;
@@ -140,7 +147,7 @@ interface Emptied {
 
 async function emptied(
   session: Session,
-  { done, said, options, name, node, undo }: Emptied,
+  { done, said, options, all, name, node, undo }: Emptied,
 ): Promise<number> {
   const { terminal } = session;
   const where = node === undefined ? name : `${name}/${node}`;
@@ -154,7 +161,7 @@ async function emptied(
     return EXIT.ok;
   }
   const waitMs = (options.wait === true ? DEFAULT_EMPTY_WAIT_S : options.wait) * 1_000;
-  const left = await untilEmpty(session, name, node, waitMs);
+  const left = await untilEmpty(session, { site: name, node, all }, waitMs);
   terminal.result({ ...done, left: left.replicas }, () => {
     terminal.say(said);
     terminal.say(leftText(where, left.replicas));
@@ -172,27 +179,36 @@ const leftText = (where: string, replicas: number) =>
     ? `nothing runs at ${where}`
     : `${replicas} ${replicas === 1 ? 'replica is' : 'replicas are'} still at ${where}`;
 
+/** Counted before anything is asked for: a small site is empty sooner than one can look. */
+async function countOf(
+  session: Session,
+  { wait }: Pick<EmptyOptions, 'wait'>,
+  site: string,
+  node?: string,
+): Promise<number> {
+  return wait === undefined ? 0 : (await leftAt(session, site, node)).replicas;
+}
+
 async function untilEmpty(
   session: Session,
-  site: string,
-  node: string | undefined,
+  { site, node, all }: { site: string; node: string | undefined; all: number },
   waitMs: number,
 ): Promise<Left> {
   const { terminal } = session;
   const began = performance.now();
-  let all = 0;
-  let before = -1;
-  for (;;) {
+  let most = all;
+  const tell = (replicas: number) => {
+    const seconds = ((performance.now() - began) / 1_000).toFixed(1).padStart(5);
+    if (!terminal.json) terminal.note(`${seconds} s  ${most - replicas} of ${most} replicas have left`);
+  };
+  tell(all);
+  for (let before = all; ;) {
     const left = await leftAt(session, site, node);
-    all = Math.max(all, left.replicas);
-    const ms = performance.now() - began;
-    if (left.replicas !== before && !terminal.json) {
-      terminal.note(
-        `${(ms / 1_000).toFixed(1).padStart(5)} s  ${all - left.replicas} of ${all} replicas have left`,
-      );
-    }
+    most = Math.max(most, left.replicas);
+    if (left.replicas !== before) tell(left.replicas);
     before = left.replicas;
-    if (left.replicas === 0 || ms > waitMs || session.signal.aborted) return left;
+    const over = performance.now() - began > waitMs;
+    if (left.replicas === 0 || over || session.signal.aborted) return left;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
