@@ -142,7 +142,7 @@ export class SiteUnderTest {
     const child = spawn(
       process.execPath,
       [
-        '--max-semi-space-size=1',
+        '--max-semi-space-size=2',
         '--single-threaded',
         await agentBundle(),
         command,

@@ -19,7 +19,7 @@ export interface Programs {
 // Small enough to keep idle services small, large enough that bursts do not spend a tenth of their time collecting.
 const NODE_FLAGS = ['--max-semi-space-size=16', '--enable-source-maps'];
 // Without threads of the runtime's own, an idle agent is 5 MiB smaller and always the same size.
-const AGENT_FLAGS = ['--max-semi-space-size=1', '--single-threaded'];
+const AGENT_FLAGS = ['--max-semi-space-size=2', '--single-threaded'];
 /** Variables of this process that children see; nothing else of the environment leaks into them. */
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR'];
 

@@ -9,8 +9,8 @@ import type { ReportCounter } from './report-counter.js';
 
 /** While a workload keeps changing it is reported this often. */
 const COALESCE_MS = 50;
-/** A first change waits this long for what follows at once: what starts at once is reported once, as running. */
-const LINGER_MS = 15;
+/** A first change waits this long for what follows at once: what starts at once is reported once, as running, on a busy machine too. */
+const LINGER_MS = 40;
 /** Pause before a report is tried again that the outbox did not take. */
 const RETRY_MS = 500;
 /** Room left in a message for its headers. */

@@ -1,7 +1,7 @@
 import { nuid } from '@nats-io/nats-core/internal';
-import { realClock } from '../clock.js';
+import { pause, realClock } from '../clock.js';
 import type { Following, StoredMessage } from '../bus.js';
-import { Unavailable } from '../errors.js';
+import { TimedOut, Unavailable } from '../errors.js';
 import { Progress } from '../progress.js';
 import type { StoreFollowOptions } from '../store.js';
 import { LOOK_TIMEOUT_MS, type ConsumerConfig, type JsApi, type StreamInfo } from './js-api.js';
@@ -16,11 +16,16 @@ const WINDOW = 256;
 const INACTIVE_MS = 60_000;
 const STREAM_WAIT_MS = 60_000;
 /**
- * How long a consumer may take to be made again, at first and at most: a hub that has just lost a server gives it to that
- * one too, and then nobody answers; one that is asked for later goes to a server that has kept up (2.15.1).
+ * How long a consumer may take to be made again, at first and at most, and by how much longer each time that it did not: a hub
+ * that has just lost a server gives consumers to that one too, and then nobody answers (2.15.1).
  */
-const MAKE_AGAIN_MS = 500;
+const MAKE_AGAIN_MS = 600;
 const MAKE_AGAIN_MAX_MS = 5_000;
+const LONGER = 1.5;
+/** Between two looks for a stream that is between two leaders. */
+const LEADERLESS_MS = 100;
+/** An election takes less; longer without a leader is told. */
+const ELECTED_MS = 10_000;
 /** How often a waiting `reached` looks whether its sequence can still come. */
 const LOOK_MS = 200;
 const NANOS = 1_000_000;
@@ -116,8 +121,14 @@ export class NatsFollowing implements Following {
     if (signal.aborted || !this.started) return;
     await this.puller?.end(false);
     this.progress.clear();
-    let timeoutMs = MAKE_AGAIN_MS / 2;
-    const open = () => this.open((timeoutMs = Math.min(2 * timeoutMs, MAKE_AGAIN_MAX_MS)));
+    let timeoutMs = MAKE_AGAIN_MS;
+    const open = async () => {
+      // Not a failure of what comes after: an election takes seconds, and then there is no time to lose.
+      await this.streamAnswers();
+      const within = timeoutMs;
+      timeoutMs = Math.min(LONGER * timeoutMs, MAKE_AGAIN_MAX_MS);
+      await this.open(within);
+    };
     await retried(open, {
       signal,
       forMs: Infinity,
@@ -131,6 +142,20 @@ export class NatsFollowing implements Following {
     if (!this.started) return;
     const there = await this.api.consumer(this.stream, name, MAKE_AGAIN_MS).catch(() => undefined);
     if (there === undefined && name === this.name) this.restart();
+  }
+
+  /** Resolves when the stream has a leader, or does not within `ELECTED_MS`. */
+  private async streamAnswers(): Promise<void> {
+    const { signal } = this.ended;
+    const until = performance.now() + ELECTED_MS;
+    while (!signal.aborted && performance.now() < until) {
+      const answers = this.api.stream(this.stream, LOOK_TIMEOUT_MS).then(
+        () => true,
+        (error: unknown) => !(error instanceof TimedOut),
+      );
+      if (await answers) return;
+      await pause(realClock, LEADERLESS_MS, signal);
+    }
   }
 
   private async open(timeoutMs?: number): Promise<void> {

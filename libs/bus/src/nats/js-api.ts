@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import { encodeBody } from '../body.js';
 import type { PublishAck } from '../bus.js';
-import { Malformed } from '../errors.js';
+import { Malformed, TimedOut } from '../errors.js';
 import type { Link } from './link.js';
 import { apiError, type ApiError } from './wire.js';
 
@@ -77,13 +77,15 @@ export class JsApi {
     await this.maybe(`CONSUMER.DELETE.${stream}.${name}`);
   }
 
-  /** A stored message by sequence or the newest of a subject, as it lies there; undefined when there is none. */
+  /**
+   * A stored message by sequence or the newest of a subject, as it lies there; undefined when there is none. Each server with a
+   * copy answers some of these questions, also one that has just died: so one that is not answered is asked again.
+   */
   async message(stream: string, what: { sequence: number } | { subject: string }): Promise<Msg | undefined> {
     const verb = `DIRECT.GET.${stream}`;
-    const m =
-      'subject' in what
-        ? await this.send(`${verb}.${what.subject}`, NOTHING)
-        : await this.send(verb, encodeBody({ seq: what.sequence }));
+    const [question, body] =
+      'subject' in what ? [`${verb}.${what.subject}`, NOTHING] : [verb, encodeBody({ seq: what.sequence })];
+    const m = await this.read(question, body);
     const code = m.headers?.code ?? 0;
     if (code === 404) return undefined;
     if (code === 0) return m;
@@ -111,6 +113,19 @@ export class JsApi {
   ): Promise<T & { error?: ApiError }> {
     const m = await this.send(verb, body === undefined ? NOTHING : encodeBody(body), timeoutMs);
     return parseAnswer<T & { error?: ApiError }>(m);
+  }
+
+  private async read(verb: string, body: Uint8Array): Promise<Msg> {
+    const until = performance.now() + API_TIMEOUT_MS;
+    for (;;) {
+      const leftMs = Math.max(1, until - performance.now());
+      try {
+        const withinMs = this.link.connected ? Math.min(LOOK_TIMEOUT_MS, leftMs) : leftMs;
+        return await this.send(verb, body, withinMs);
+      } catch (error) {
+        if (!(error instanceof TimedOut) || performance.now() >= until) throw error;
+      }
+    }
   }
 
   private send(verb: string, body: Uint8Array, timeoutMs = API_TIMEOUT_MS): Promise<Msg> {
