@@ -239,7 +239,8 @@ class NatsBus implements Bus, Store {
 
   async deleteMessage(stream: string, sequence: number): Promise<void> {
     try {
-      await this.api.call(`STREAM.MSG.DELETE.${stream}`, { seq: sequence });
+      // Without `no_erase` the server overwrites its place on the disk first: five times the time, with the stream locked (2.15).
+      await this.api.call(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true });
     } catch (error) {
       // Gone already is what was wanted; the server has no code of its own for it.
       if (!(error instanceof JetStreamError)) throw error;
