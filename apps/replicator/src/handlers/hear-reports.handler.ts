@@ -19,6 +19,8 @@ const ABSENT = '"absent"';
 /** The version stands before everything that a report has many of. */
 const VERSION = /"version":(\{[^{}]*\})/;
 const HEAD_BYTES = 512;
+/** Tombstones that are being taken out at once: what is heard waits for no single one of them. */
+const AT_ONCE = 64;
 
 /**
  * Hears from the sites what they act on, so that one that hears nothing is noticed; and takes a tombstone out of `DL`
@@ -27,6 +29,7 @@ const HEAD_BYTES = 512;
 @Injectable()
 export class HearReports {
   private following: Following | undefined;
+  private readonly forgetting = new Set<Promise<void>>();
 
   constructor(
     private readonly delivered: DeliveredStore,
@@ -44,6 +47,7 @@ export class HearReports {
   async stop(): Promise<void> {
     await this.following?.drain();
     this.following = undefined;
+    await Promise.all(this.forgetting);
   }
 
   private async handle(message: StoredMessage): Promise<void> {
@@ -53,12 +57,16 @@ export class HearReports {
     if (version !== undefined) this.delivered.heard(site, workloadKey(project, name), version);
     if (!bytes.includes(ABSENT)) return;
     const parsed = observedSchema.safeParse(message.json());
-    if (parsed.success) await this.forget(parsed.data);
+    if (!parsed.success) return;
+    const key = workloadKey(project, name);
+    if (this.acknowledged(key, parsed.data) === undefined) return;
+    const forgetting = this.forget(key, parsed.data).finally(() => this.forgetting.delete(forgetting));
+    this.forgetting.add(forgetting);
+    if (this.forgetting.size >= AT_ONCE) await Promise.race(this.forgetting);
   }
 
-  private async forget(report: Observed): Promise<void> {
-    const key = workloadKey(report.project, report.name);
-    if (this.acknowledged(key, report) === undefined) return;
+  /** Never rejects: what was not deleted lies there until its site says so again. */
+  private async forget(key: string, report: Observed): Promise<void> {
     await this.deliver.alone(key, async () => {
       const sequence = this.acknowledged(key, report);
       if (sequence === undefined) return;
