@@ -1,13 +1,10 @@
 import type { Bus, Subscription } from '@skerry/bus';
 import { chunksWantedSchema, LIMITS, parseAcross, SITE, workloadKey } from '@skerry/contracts';
+import { HubHearing } from '../datasets/hub-hearing.js';
 import { reason, type Log } from '../log.js';
 import { ObjectLine } from './object-line.js';
 import type { Objects } from './objects.js';
 import type { Fetcher } from './read-object.js';
-
-/** How often is looked whether the hub is heard again, and after how much silence it counts: it is pinged every 5 s. */
-const LOOK_MS = 500;
-const SILENCE_MS = 7_000;
 
 export interface ObjectSyncOptions {
   objects: Objects;
@@ -20,14 +17,16 @@ export interface ObjectSyncOptions {
 export class ObjectSync implements Fetcher {
   private readonly lines = new Map<string, ObjectLine>();
   private heard: Subscription | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly hearing: HubHearing;
   private stopConnection: () => void = () => undefined;
-  private wasSilent = false;
 
   constructor(
     private readonly bus: Bus,
     private readonly options: ObjectSyncOptions,
-  ) {}
+  ) {
+    const { silentMs } = options;
+    this.hearing = new HubHearing(bus, { silentMs, turned: (silent) => this.turned(silent) });
+  }
 
   start(): void {
     const { objects } = this.options;
@@ -35,12 +34,12 @@ export class ObjectSync implements Fetcher {
     objects.onNews((dataset, keys) => this.changed(dataset, keys));
     objects.use(this);
     this.heard = this.bus.listen(SITE.chunksWanted, (m) => this.bring(m.json()));
-    this.timer = setInterval(() => this.look(), LOOK_MS).unref();
+    this.hearing.start();
     this.stopConnection = this.bus.onConnection((connected) => this.connection(connected));
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.timer);
+    this.hearing.stop();
     this.stopConnection();
     this.options.objects.onNews(() => undefined);
     await this.heard?.drain();
@@ -53,7 +52,7 @@ export class ObjectSync implements Fetcher {
   }
 
   reachable(): boolean {
-    return !this.silent() && this.bus.connected;
+    return !this.hearing.silent && this.bus.connected;
   }
 
   private changed(dataset: string, keys: readonly string[]): void {
@@ -83,15 +82,12 @@ export class ObjectSync implements Fetcher {
       there.stop().catch((error: unknown) => log.warn('a line did not end', { reason: reason(error) }));
     }
     if (kept === undefined) return undefined;
-    const line = new ObjectLine(this.bus, dataset, kept, { objects, silent: () => this.silent(), log });
+    const line = new ObjectLine(this.bus, dataset, kept, { objects, silent: () => this.hearing.silent, log });
     this.lines.set(dataset, line);
     return line;
   }
 
-  private look(): void {
-    const silent = this.silent();
-    if (silent === this.wasSilent) return;
-    this.wasSilent = silent;
+  private turned(silent: boolean): void {
     for (const line of this.lines.values()) {
       if (silent) line.turnBack();
       else line.goOn();
@@ -103,9 +99,5 @@ export class ObjectSync implements Fetcher {
       line.turnBack();
       if (connected) line.goOn();
     }
-  }
-
-  private silent(): boolean {
-    return this.options.silentMs() > SILENCE_MS;
   }
 }
