@@ -1,7 +1,8 @@
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { appendWhole, writeWhole } from '../files/append-whole.js';
 import { syncFolder } from '../files/atomic-file.js';
+import { lineOf, valueOf } from './checked-line.js';
 
 /**
  * A file of lines that are only ever added: `<crc32> <json>`. A last line that is not whole was not written to its end when the
@@ -54,13 +55,7 @@ export class CopyLog {
   /** Adds values; with `durable` it resolves when they are on the disk. Rejects with nothing of them in the file. */
   async append(values: readonly unknown[], { durable }: { durable: boolean }): Promise<void> {
     const bytes = Buffer.concat(values.map(lineOf));
-    try {
-      await writeWhole(this.file, bytes);
-      if (durable) await this.file.datasync();
-    } catch (cause) {
-      await this.file.truncate(this.length).catch(() => undefined);
-      throw cause;
-    }
+    await appendWhole(this.file, bytes, { at: this.length, durable });
     this.length += bytes.length;
   }
 
@@ -100,16 +95,6 @@ export class CopyLog {
 
 const CHUNK_BYTES = 1024 * 1024;
 const NEWLINE = 10;
-const CRC_CHARS = 8;
-
-function lineOf(value: unknown): Buffer {
-  const text = JSON.stringify(value);
-  return Buffer.from(`${crc32(text).toString(16).padStart(CRC_CHARS, '0')} ${text}\n`);
-}
-
-async function writeWhole(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
-}
 
 /** Every whole line, and where it ends in the file. */
 async function* linesOf(file: FileHandle): AsyncGenerator<{ text: string; end: number }> {
@@ -130,11 +115,4 @@ async function* linesOf(file: FileHandle): AsyncGenerator<{ text: string; end: n
     }
     rest = bytes.subarray(at);
   }
-}
-
-/** What a line says; undefined when it is not what was written. */
-function valueOf(line: string): unknown {
-  const json = line.slice(CRC_CHARS + 1);
-  if (crc32(json).toString(16).padStart(CRC_CHARS, '0') !== line.slice(0, CRC_CHARS)) return undefined;
-  return JSON.parse(json);
 }

@@ -1,10 +1,10 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { appendWhole, writeWhole } from '../../files/append-whole.js';
 import { isMissing, syncFolder } from '../../files/atomic-file.js';
+import { lineOf, valueOf } from '../checked-line.js';
 
 const NAME = /^(\d{16})-(\d{16})\.part$/;
-const CRC_CHARS = 8;
 
 /** One file of a log: what it begins with, by its name. */
 interface Part {
@@ -100,13 +100,7 @@ export class Segments<L> {
     const part = this.parts.at(-1);
     if (part === undefined || this.file === undefined) throw new Error('a log that was not begun');
     const bytes = Buffer.concat(lines.map(lineOf));
-    try {
-      await writeWhole(this.file, bytes);
-      if (durable) await this.file.datasync();
-    } catch (cause) {
-      await this.file.truncate(part.bytes).catch(() => undefined);
-      throw cause;
-    }
+    await appendWhole(this.file, bytes, { at: part.bytes, durable });
     part.bytes += bytes.length;
     part.at = Date.now();
     for (const line of lines) this.lines.push(line);
@@ -219,30 +213,20 @@ function digits(number: number): string {
   return String(number).padStart(16, '0');
 }
 
-function lineOf(value: unknown): Buffer {
-  const text = JSON.stringify(value);
-  return Buffer.from(`${crc32(text).toString(16).padStart(CRC_CHARS, '0')} ${text}\n`);
-}
-
-async function writeWhole(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
-}
-
 /** Every whole line; `length` ends with the last of them. `damaged`: one before that is not what was written. */
 function readLines(text: Buffer): { values: unknown[]; length: number; damaged: boolean } {
   const values: unknown[] = [];
   let [length, bad, damaged] = [0, false, false];
   for (let at = 0, end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', at)) {
-    const line = text.toString('utf8', at, end);
-    const json = line.slice(CRC_CHARS + 1);
+    const value = valueOf(text.toString('utf8', at, end));
     at = end + 1;
-    if (crc32(json).toString(16).padStart(CRC_CHARS, '0') !== line.slice(0, CRC_CHARS)) {
+    if (value === undefined) {
       // Without its first line nothing of a file counts.
       if (values.length === 0) return { values, length, damaged: true };
       bad = true;
       continue;
     }
-    values.push(JSON.parse(json));
+    values.push(value);
     length = at;
     damaged ||= bad;
   }
