@@ -12,6 +12,7 @@ import { datasetUseIssues, type DatasetsAround } from './dataset-uses.js';
 import { draftDatasets, type DatasetDrafts } from './datasets.js';
 import { refuseDecided } from './decided.js';
 import { demandOf } from './demand.js';
+import { fixedTypeIssues } from './fixed-type.js';
 import { overQuota } from './quota.js';
 import {
   NO_WRITES,
@@ -117,6 +118,7 @@ function draft(
   };
   const change = changeOf(workload, present ? 'updated' : 'created');
   const issues = [
+    ...fixedTypeIssues(spec, present?.spec.type),
     ...demand.issues,
     ...contradictions({ project, name, spec }, around),
     ...datasetUseIssues({ project, spec }, uses),

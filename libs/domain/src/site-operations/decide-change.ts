@@ -11,6 +11,7 @@ import {
   type Version,
   type WorkloadDocument,
 } from '@skerry/contracts';
+import { fixedTypeIssues } from '../admission/fixed-type.js';
 import { limitsOf } from '../admission/quota.js';
 import { rejected, type Rejected } from '../admission/types.js';
 import { mayReside } from '../placement/checks/residency.js';
@@ -151,7 +152,7 @@ interface Looked {
 function lookAt(document: WorkloadDocument, request: ChangeRequest): Looked {
   const { project, name } = document.metadata;
   const held = request.held(project, name) ?? { project, name };
-  const issues = [...placeProblems(document, request.access), ...singletonProblems(document, held)];
+  const issues = [...placeProblems(document, request.access), ...typeProblems(document, held)];
   if (issues.length > 0) return { document, issues };
   const object = assignmentOf(document, held, request);
   const now = effectiveOf(held);
@@ -190,11 +191,16 @@ function placeProblems({ metadata, spec }: WorkloadDocument, { site, place }: Ac
   return problems;
 }
 
-/** Whether it runs elsewhere is not known here, so nothing of which there is one is begun. */
-function singletonProblems({ metadata, spec }: WorkloadDocument, { base }: HeldAtSite): Problem[] {
-  const known = base?.kind === 'Assignment' ? base.type : undefined;
-  if (spec.type !== 'singleton' && known !== 'singleton') return [];
-  if (spec.type === known) return [];
+/** A type stays; and whether a singleton runs elsewhere is not known here, so nothing of which there is one is begun. */
+function typeProblems({ metadata, spec }: WorkloadDocument, held: HeldAtSite): Problem[] {
+  const known = effectiveOf(held)?.type;
+  const fixed = fixedTypeIssues(spec, known).map(({ path, problem, allowed = '' }): Problem => ({
+    code: 'invalid',
+    path: `${metadata.name}: ${path}`,
+    problem,
+    allowed,
+  }));
+  if (spec.type !== 'singleton' || known !== undefined) return fixed;
   const path = `${metadata.name}: spec.type`;
   const problem = 'a singleton is begun by the hub alone: it may run at another site';
   return [{ code: 'invalid', path, problem, allowed: 'a type that is not single, or wait for the hub' }];

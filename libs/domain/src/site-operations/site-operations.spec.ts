@@ -1,107 +1,16 @@
 import {
   assignmentSchema,
-  LIMITS,
   workloadDocumentSchema,
   type Access,
   type Assignment,
-  type Decided,
-  type JournalEntry,
   type Operation,
   type OperatorRequest,
   type Override,
-  type Workload,
 } from '@skerry/contracts';
-import { refuseDecided, siteCommandId } from '../admission/decided.js';
-import { accessFor, ACCESS_RENEW_MS, ACCESS_VALID_MS } from '../replication/access.js';
-import { site, workload } from '../replication/examples.suite.js';
+import { ACCESS_VALID_MS } from '../replication/access.js';
+import { access, at, NOW } from './access.suite.js';
 import { admitRequest, refuseOperation } from './admit-request.js';
 import { decideSiteChange, type HeldAtSite } from './decide-change.js';
-import { siteReport } from './site-report.js';
-
-const NOW = Date.parse('2026-05-01T12:00:00.000Z');
-const at = (ms: number) => new Date(NOW + ms).toISOString();
-const KEY = `U${'B'.repeat(55)}`;
-const token = (id: string, change: object = {}) => ({
-  kind: 'ApiToken' as const,
-  id,
-  secretSha256: '0'.repeat(64),
-  offlineKey: KEY,
-  subject: 'ann',
-  role: 'operator' as const,
-  createdAt: at(0),
-  expiresAt: at(90 * 86_400_000),
-  ...change,
-});
-
-function access(change: Partial<Access> = {}, quotas: object = { replicas: 4 }): Access {
-  const made = accessFor({
-    site: { ...site('s1'), jurisdictions: ['us'], labels: { tier: 'edge' } },
-    tokens: [token('aaaaaaaa')],
-    quotas: [{ kind: 'Quota', project: 'shop', ...quotas }],
-    projects: new Set(['shop']),
-    there: undefined,
-    nowMs: NOW,
-  });
-  if (made === undefined) throw new Error('nothing was made');
-  return { ...made, ...change };
-}
-
-describe('what a site knows of who may act there', () => {
-  const input = {
-    site: site('s1'),
-    quotas: [],
-    projects: new Set(['shop']),
-    tokens: [token('aaaaaaaa')],
-    there: undefined,
-    nowMs: NOW,
-  };
-
-  it('is delivered when it is new, when it changed, and anew every hour', () => {
-    const first = accessFor(input);
-    expect(first?.tokens.map((t) => t.id)).toEqual(['aaaaaaaa']);
-    expect(Date.parse(first?.validUntil ?? '') - NOW).toBe(ACCESS_VALID_MS);
-    const later = { ...input, there: first, nowMs: NOW + ACCESS_RENEW_MS - 1 };
-    expect(accessFor(later)).toBeUndefined();
-    expect(accessFor({ ...later, nowMs: NOW + ACCESS_RENEW_MS })).toMatchObject({
-      issuedAt: at(ACCESS_RENEW_MS),
-    });
-    expect(accessFor({ ...later, tokens: [] })).toMatchObject({ tokens: [] });
-  });
-
-  it('is newer than what lies there even when this clock is behind', () => {
-    const there = accessFor(input);
-    const next = accessFor({ ...input, tokens: [], there, nowMs: NOW - 60_000 });
-    expect(next?.generation).toBe(NOW + 1);
-  });
-
-  it('says nothing of projects that have nothing there, but that there are more', () => {
-    const quotas = ['shop', 'bank'].map((project) => ({ kind: 'Quota' as const, project, replicas: 4 }));
-    expect(accessFor({ ...input, quotas })).toMatchObject({
-      quotas: [{ project: 'shop' }],
-      moreQuotas: true,
-    });
-    const there = accessFor({ ...input, quotas: quotas.slice(0, 1) });
-    expect(there?.moreQuotas).toBeUndefined();
-    expect(accessFor({ ...input, quotas: quotas.slice(0, 1), there })).toBeUndefined();
-    const both = accessFor({ ...input, quotas, projects: new Set(['shop', 'bank']), there });
-    expect(both?.quotas.map((q) => q.project)).toEqual(['bank', 'shop']);
-  });
-
-  it('fits its bytes, whoever is named how: those who may change most come first', () => {
-    const many = Array.from({ length: LIMITS.accessTokens }, (_, i) =>
-      token(`v${String(i).padStart(8, '0')}`, { role: 'viewer', subject: 'é'.repeat(128) }),
-    );
-    const made = accessFor({ ...input, tokens: [...many, token('zzzzzzzz', { role: 'admin' })] });
-    expect(Buffer.byteLength(JSON.stringify(made))).toBeLessThan(LIMITS.accessBytes + 2_048);
-    expect(made?.tokens[0]).toMatchObject({ id: 'zzzzzzzz' });
-    expect(made?.tokens.length).toBeGreaterThan(100);
-  });
-
-  it('leaves out tokens that have expired, or cannot sign', () => {
-    const tokens = [token('aaaaaaaa', { expiresAt: at(-1) }), token('bbbbbbbb', { offlineKey: undefined })];
-    expect(accessFor({ ...input, tokens })?.tokens).toEqual([]);
-  });
-});
 
 describe('a request to a site', () => {
   const request = (change: Partial<OperatorRequest> = {}): OperatorRequest => ({
@@ -251,6 +160,15 @@ describe('a change at a site', () => {
     expect(decide({ verb: 'apply', documents: [single] }, held)).toMatchObject({ ok: true });
   });
 
+  it('leaves the type of what is there as it is', () => {
+    const changed = [document('web', { type: 'job' }), document('web', { type: 'singleton' })];
+    for (const one of changed)
+      expect(decide({ verb: 'apply', documents: [one] })).toMatchObject({
+        ok: false,
+        issues: [{ path: 'web: spec.type', problem: 'a workload cannot change its type' }],
+      });
+  });
+
   it('takes no more here than the whole quota of its project', () => {
     const documents = [document('more', { placement: { replicas: 3 } })];
     expect(decide({ verb: 'apply', documents })).toMatchObject({
@@ -265,145 +183,5 @@ describe('a change at a site', () => {
     expect(decide({ verb: 'apply', documents }, [], more)).toMatchObject({ code: 'over-quota' });
     expect(decide({ verb: 'apply', documents }, [], access({ quotas: [] }))).toMatchObject({ ok: true });
     expect(decide({ verb: 'apply', documents }, undefined, more)).toMatchObject({ ok: true });
-  });
-});
-
-describe('a change that comes to the hub with its site', () => {
-  const [here, there] = ['0123456789abcdef', 'fedcba9876543210'];
-  const idOf = (id: string, ms = 0, mark = here) => siteCommandId(mark, at(ms), id);
-  const known = workload({ generation: 4, updatedAt: at(60_000), requestId: 'request-0' });
-  const over = (generation: number) => ({
-    at: at(0),
-    after: [],
-    unknown: [],
-    bases: { 'shop.web': generation },
-  });
-  const ask = (decided: Decided | undefined, workload_: Workload | undefined, id = idOf('change-2')) =>
-    refuseDecided(decided, id, [{ ref: { project: 'shop', name: 'web' }, known: workload_ }])?.title;
-
-  it('counts when the workload is still as the site knew it, whatever the clocks say', () => {
-    expect(ask(over(4), known)).toBeUndefined();
-    expect(ask(undefined, workload({ generation: 9 }))).toBeUndefined();
-  });
-
-  it('overwrites nothing that was changed at the hub meanwhile, earlier or later by whatever clock', () => {
-    expect(ask(over(3), known)).toContain('is at generation 4, and the site decided over 3');
-    expect(ask(over(3), { ...known, updatedAt: at(-60_000) })).toContain('is at generation 4');
-    expect(ask(over(4), { ...known, removed: true })).toContain('was removed');
-    expect(ask(over(4), undefined)).toContain('was removed');
-  });
-
-  it('follows what went before it from the same site, and nothing else', () => {
-    const after = { ...over(3), after: ['change-1'] };
-    const made = (requestId: string) => workload({ generation: 4, requestId });
-    expect(ask(after, made(idOf('change-1')))).toBeUndefined();
-    expect(ask(over(3), made(idOf('change-1')))).toContain('is at generation 4');
-    expect(ask(after, made(idOf('change-1', 0, there)))).toContain('is at generation 4');
-    // Its id is known at the site, and it was not made there.
-    expect(ask({ ...over(3), after: ['request-0'] }, made('request-0'))).toContain('is at generation 4');
-  });
-
-  it('comes too late when the one that it says went before was asked for after it: it was held back, or is played again', () => {
-    const after = { ...over(3), after: ['change-1'] };
-    const later = workload({ generation: 4, requestId: idOf('change-1', 3_600_000) });
-    expect(ask(after, later)).toContain('is at generation 4');
-    const clocksApart = workload({ generation: 4, requestId: idOf('change-1', 5 * 60_000) });
-    expect(ask(after, clocksApart)).toBeUndefined();
-  });
-
-  it('is refused when the site took for new what is there, or was removed since', () => {
-    const begun = { at: at(0), after: [], unknown: ['shop.web'] };
-    expect(ask(begun, known)).toContain('was there already');
-    expect(ask(begun, workload({ removed: true, updatedAt: at(-60_000) }))).toBeUndefined();
-    expect(ask(begun, workload({ removed: true, updatedAt: at(60_000) }))).toContain('was removed after');
-    expect(ask(begun, undefined)).toBeUndefined();
-  });
-});
-
-describe('the report of a site', () => {
-  let n = 0;
-  const entry = (what: JournalEntry['what'], ms: number, more: Partial<JournalEntry> = {}): JournalEntry => {
-    n += 1;
-    return {
-      kind: 'JournalEntry',
-      id: `entry-${String(n).padStart(12, '0')}`,
-      site: 's1',
-      node: 'n1',
-      at: at(ms),
-      class: 'state',
-      what,
-      ...more,
-    };
-  };
-  const entries = [
-    entry('agent-started', 0),
-    entry('cut-off', 1_000),
-    entry('operation', 2_000, { requestId: 'request-1', by: 'ann', text: 'stop shop/web' }),
-    entry('replicas', 3_000, { project: 'shop', name: 'web', counts: { restarts: 2, ended: 2 } }),
-    entry('node-lost', 3_500, { text: 'n2' }),
-    entry('agent-started', 4_000),
-    entry('replicas', 5_000, { project: 'shop', name: 'web', counts: { restarts: 1 } }),
-    entry('returned', 6_000),
-    entry('change-decided', 6_500, {
-      requestId: 'request-1',
-      outcome: 'rejected',
-      text: 'changed meanwhile',
-    }),
-    entry('settled', 16_000, { counts: { kept: 3, started: 0, drained: 1 } }),
-    entry('replicas', 20_000, { project: 'shop', name: 'web', counts: { restarts: 9 } }),
-  ];
-  const report = (of: JournalEntry[]) => siteReport('s1', of, { from: 'site', at: at(30_000) });
-
-  it('says what happened while the hub was away, and nothing of what came after', () => {
-    expect(report(entries).absences).toEqual([
-      {
-        from: at(1_000),
-        to: at(6_000),
-        agentStarts: 1,
-        workloads: [{ project: 'shop', name: 'web', restarts: 3, ended: 2 }],
-        nodesLost: [{ node: 'n2', at: at(3_500) }],
-        replicas: { kept: 3, started: 0, drained: 1 },
-        entries: 7,
-      },
-    ]);
-  });
-
-  it('says what became of each change', () => {
-    expect(report(entries).changes).toEqual([
-      {
-        requestId: 'request-1',
-        at: at(2_000),
-        by: 'ann',
-        what: 'stop shop/web',
-        state: 'rejected',
-        reason: 'changed meanwhile',
-      },
-    ]);
-  });
-
-  it('fits a message, whatever happened: workloads are left out before changes', () => {
-    const many = Array.from({ length: 60 }, (_, i) => [
-      entry('cut-off', i * 1_000),
-      ...Array.from({ length: 120 }, (_w, w) =>
-        entry('replicas', i * 1_000 + 1, {
-          project: `project-${'p'.repeat(50)}`,
-          name: `workload-${'w'.repeat(40)}-${w}`,
-          counts: { restarts: 1 },
-        }),
-      ),
-      entry('returned', i * 1_000 + 2),
-    ]).flat();
-    const changes = Array.from({ length: 300 }, (_, i) =>
-      entry('operation', i, { requestId: `request-${i}`, by: 'ann', text: 'é'.repeat(300) }),
-    );
-    const told = report([...many, ...changes]);
-    expect(Buffer.byteLength(JSON.stringify(told))).toBeLessThanOrEqual(LIMITS.siteReportBytes);
-    expect(told.changes).toHaveLength(300);
-    expect(told.absences).toHaveLength(LIMITS.absencesPerReport);
-    expect(told.absences[0]?.workloads.length).toBeGreaterThan(10);
-  });
-
-  it('is the same in whatever order entries come, and however often', () => {
-    expect(report([...entries.toReversed(), ...entries])).toEqual(report(entries));
   });
 });
