@@ -149,6 +149,24 @@ export class Around {
     await bucket.set('quota.shop', { kind: 'Quota', project: 'shop', ...quota });
   }
 
+  /** Waits until a workload is placed so, without what waits for its site to return. */
+  async placed(name: string, where: Record<string, number>): Promise<Placement> {
+    return await until(`${name} at ${JSON.stringify(where)}`, async () => {
+      const placement = await this.placement(name);
+      const there = (placement?.shares ?? []).filter((s) => s.until !== 'returned');
+      const counts = Object.fromEntries(there.map((s) => [s.site, s.replicas]));
+      return JSON.stringify(counts) === JSON.stringify(where) && placement;
+    });
+  }
+
+  /** Waits until a workload is `placed`, `unplaceable`, `stopped`... */
+  async inState(name: string, state: string): Promise<Placement> {
+    return await until(`${name} is ${state}`, async () => {
+      const placement = await this.placement(name);
+      return placement?.state === state && placement;
+    });
+  }
+
   /** Replicas by site. */
   async where(name: string): Promise<Record<string, number> | undefined> {
     const placement = await this.placement(name);

@@ -20,11 +20,6 @@ afterEach(async () => {
   await cloud.stop();
 });
 
-const placed = (name: string, where: Record<string, number>) =>
-  until(`${name} at ${JSON.stringify(where)}`, async () =>
-    JSON.stringify(await cloud.where(name)) === JSON.stringify(where) ? cloud.placement(name) : undefined,
-  );
-
 /** A workload that says it uses dataset `maps`. */
 async function putReader(): Promise<void> {
   const { spec } = workloadOf('web');
@@ -58,7 +53,7 @@ describe('a workload that uses a dataset', () => {
     await until('it is unplaceable', async () => (await cloud.placement('web'))?.state === 'unplaceable');
     expect(await cloud.placement('web')).toMatchObject({ failedChecks: { copies: 2 } });
     await putMaps({ residency: { stay: ['eu'] } });
-    await placed('web', { b: 1 });
+    await cloud.placed('web', { b: 1 });
     await putMaps({ residency: { deny: ['eu'] } }, 2);
     await until('it is at a', async () => (await cloud.where('web'))?.['a'] === 1);
   });
@@ -66,7 +61,7 @@ describe('a workload that uses a dataset', () => {
   it('is explained by the dataset as it was when it was decided', async () => {
     await putMaps({ residency: { stay: ['eu'] } });
     await putReader();
-    await placed('web', { b: 1 });
+    await cloud.placed('web', { b: 1 });
     // The decision log is written behind.
     const why = await until('it is in the log', async () => {
       const answer = await cloud.bus.request(RPC.why, { project: 'shop', name: 'web' });

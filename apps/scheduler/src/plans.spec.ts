@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { planSchema, RPC, type Placement, type Plan } from '@skerry/contracts';
+import { planSchema, RPC, type Plan } from '@skerry/contracts';
 import { MemoryCloud, runningAt, until, workloadOf } from './cloud.suite.js';
 
 let cloud: MemoryCloud;
@@ -11,13 +11,6 @@ afterEach(async () => {
 });
 
 const DEAR = { change: { prices: { cpuCoreMonth: 500, memoryGiBMonth: 0, egressGiB: 0, gpuMonth: 0 } } };
-
-const placed = (name: string, where: Record<string, number>): Promise<Placement> =>
-  until(`${name} at ${JSON.stringify(where)}`, async () => {
-    const placement = await cloud.placement(name);
-    const counts = Object.fromEntries(placement?.shares.map((s) => [s.site, s.replicas]) ?? []);
-    return JSON.stringify(counts) === JSON.stringify(where) && placement;
-  });
 
 async function whatIf(scenario: object): Promise<Plan> {
   return planSchema.parse((await cloud.bus.request(RPC.whatIf, { scenario })).json());
@@ -40,7 +33,7 @@ describe('a plan', () => {
   it('shows what gives way to a higher priority, and leaves everything as it is', async () => {
     await cloud.putSite('a', { cpuMillicores: 1_000 });
     await cloud.putWorkload('low');
-    await placed('low', { a: 1 });
+    await cloud.placed('low', { a: 1 });
     const workload = workloadOf('high', { rules: { priority: 10, preempts: true } });
     const ask = async () =>
       planSchema.parse(
@@ -61,8 +54,8 @@ describe('a what-if', () => {
     await cloud.putSite('a');
     await cloud.putWorkload('web', { replicas: 2 });
     await cloud.putWorkload('other');
-    await placed('web', { a: 2 });
-    await placed('other', { a: 1 });
+    await cloud.placed('web', { a: 2 });
+    await cloud.placed('other', { a: 1 });
     await cloud.putSite('b', { cpuMillicores: 2_000 });
     for (const kind of ['without-site', 'drain'] as const) {
       const plan = await until('it knows of b', async () => {
@@ -105,7 +98,7 @@ describe('a rebalance', () => {
   it('proposes moves that gain, and makes exactly these when asked', async () => {
     await cloud.putSite('a', DEAR);
     await cloud.putWorkload('web');
-    await placed('web', { a: 1 });
+    await cloud.placed('web', { a: 1 });
     await cloud.putSite('b');
     const plan = await whatIfChanges({ kind: 'rebalance', maxMovesPercent: 100 });
     expect(plan).toMatchObject({
@@ -116,7 +109,7 @@ describe('a rebalance', () => {
     });
     expect(await cloud.where('web')).toEqual({ a: 1 });
     expect((await move(plan)).id).toBe(plan.id);
-    expect(await placed('web', { b: 1 })).toMatchObject({ version: { generation: 1, revision: 2 } });
+    expect(await cloud.placed('web', { b: 1 })).toMatchObject({ version: { generation: 1, revision: 2 } });
     // A further try of the same request is told the same, and does nothing.
     expect((await move(plan)).id).toBe(plan.id);
     expect(await whatIf({ kind: 'rebalance', maxMovesPercent: 100 })).toMatchObject({
@@ -128,7 +121,7 @@ describe('a rebalance', () => {
   it('makes no move when deciding again gives another result, and says what it would be', async () => {
     await cloud.putSite('a', DEAR);
     await cloud.putWorkload('web');
-    await placed('web', { a: 1 });
+    await cloud.placed('web', { a: 1 });
     await cloud.putSite('b');
     const plan = await whatIfChanges({ kind: 'rebalance', maxMovesPercent: 100 });
     await cloud.putSite('b', { change: { cordoned: true } });
@@ -144,15 +137,15 @@ describe('a rebalance', () => {
   it('lets what is healthy stay until what replaces it is healthy', async () => {
     await cloud.putSite('a', DEAR);
     await cloud.putWorkload('web');
-    const first = await placed('web', { a: 1 });
+    const first = await cloud.placed('web', { a: 1 });
     await cloud.report(runningAt('a', 'web', first, 1));
     await cloud.putSite('b');
     const plan = await whatIfChanges({ kind: 'rebalance', maxMovesPercent: 100 });
     await move(plan);
-    const both = await placed('web', { b: 1, a: 1 });
+    const both = await cloud.placed('web', { b: 1, a: 1 });
     expect(both.shares).toMatchObject([{ site: 'b' }, { site: 'a', until: 'replaced' }]);
     await cloud.report(runningAt('b', 'web', both, 1));
-    expect((await placed('web', { b: 1 })).state).toBe('placed');
+    expect((await cloud.placed('web', { b: 1 })).state).toBe('placed');
   });
 });
 
@@ -161,12 +154,12 @@ describe('what projects may cost', () => {
     await cloud.putSite('a', DEAR);
     await cloud.putQuota({ budgetPerMonth: 600 });
     await cloud.putWorkload('first');
-    await placed('first', { a: 1 });
+    await cloud.placed('first', { a: 1 });
     await cloud.putWorkload('second');
     const refused = await until('it is decided', () => cloud.placement('second'));
     expect(refused).toMatchObject({ state: 'unplaceable', failedChecks: { 'project-budget': 1 } });
     await cloud.putQuota({ budgetPerMonth: 1_000 });
-    await placed('second', { a: 1 });
+    await cloud.placed('second', { a: 1 });
   });
 });
 
@@ -177,7 +170,7 @@ describe('priority', () => {
     await cloud.putWorkload('high', { rules: { priority: 10 } });
     for (const name of [...low, 'high']) await until(`${name} waits`, () => cloud.placement(name));
     await cloud.putSite('a', { cpuMillicores: 1_000 });
-    await placed('high', { a: 1 });
+    await cloud.placed('high', { a: 1 });
     for (const name of low) expect(await cloud.where(name)).toEqual({});
   });
 });
