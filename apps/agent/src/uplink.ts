@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { connectBus, type Bus, type Subscription } from '@skerry/bus';
 import { JETSTREAM_API, outboxStream, SITE, SITE_STREAMS, desiredSubject } from '@skerry/contracts';
-import { DatasetRequests } from './datasets/dataset-requests.js';
+import { answerDatasetRequests } from './datasets/dataset-requests.js';
 import { DatasetSync } from './datasets/dataset-sync.js';
-import { EntryRequests } from './datasets/logs/entry-requests.js';
+import { answerEntryRequests } from './datasets/logs/entry-requests.js';
 import { LogsSync } from './datasets/logs/logs-sync.js';
 import { DigestExchange } from './desired/digest.js';
 import { Downlink } from './desired/downlink.js';
-import { ObjectRequests } from './objects/object-requests.js';
+import { answerObjectRequests } from './objects/object-requests.js';
 import { ObjectSync } from './objects/object-sync.js';
 import { Uploads } from './objects/uploads.js';
 import { LocalSite } from './local/local-site.js';
@@ -150,8 +150,7 @@ export class Uplink {
     const silentMs = () => agent.silence.silentMs;
     const sync = new DatasetSync(bus, { copies, ready, refusals, silentMs, log });
     sync.start();
-    const requests = new DatasetRequests(bus, { copies, log, acting: () => this.command?.acting === true });
-    const asked = requests.listen();
+    const asked = answerDatasetRequests(bus, { copies, log, acting: () => this.command?.acting === true });
     this.answers.push(
       async () => await asked.drain(),
       async () => await sync.stop(),
@@ -163,8 +162,7 @@ export class Uplink {
     const { entryLogs: logs, silence, log } = this.agent;
     const sync = new LogsSync(bus, { logs, silentMs: () => silence.silentMs, log });
     sync.start();
-    const requests = new EntryRequests(bus, { logs, log, acting: () => this.command?.acting === true });
-    const asked = requests.listen();
+    const asked = answerEntryRequests(bus, { logs, log, acting: () => this.command?.acting === true });
     this.answers.push(
       async () => await asked.drain(),
       async () => await sync.stop(),
@@ -180,7 +178,7 @@ export class Uplink {
     sync.start();
     const acting = () => this.command?.acting === true;
     const uploads = new Uploads(join(agent.places.objects, 'uploads'));
-    const asked = new ObjectRequests(bus, { objects, uploads, site, node, acting, log }).listen();
+    const asked = answerObjectRequests(bus, { objects, uploads, site, node, acting, log });
     this.answers.push(
       async () => await asked.drain(),
       async () => await sync.stop(),

@@ -13,7 +13,7 @@ import {
 import { z } from 'zod';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
 import type { Copies } from './copies.js';
-import { refusalOf } from './dataset-requests.js';
+import { refusalOf } from './refusal-of.js';
 import { operate } from './operate.js';
 import type { RefusalsHere } from './refused-here.js';
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { contentTypeSchema, datasetKeySchema, ERROR_STATUS, LIMITS, Refusal } from '@skerry/contracts';
-import { refusalOf } from '../datasets/dataset-requests.js';
+import { refusalOf } from '../datasets/refusal-of.js';
 import { refuseReader, type Caller } from '../datasets/replica-datasets.js';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
 import { datasetKeyOf, type Objects } from './objects.js';

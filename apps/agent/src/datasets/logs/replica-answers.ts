@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERROR_STATUS, Refusal } from '@skerry/contracts';
-import { refusalOf } from '../dataset-requests.js';
+import { refusalOf } from '../refusal-of.js';
 
 /** Answers a replica with what is done, or with what went wrong as problem details. */
 export function answerReplica(response: ServerResponse, run: () => Promise<object>): void {
