@@ -3,7 +3,7 @@ import { refusedAccessFields } from './refused-access.js';
 import { conflictRuleSchema, datasetLimitsSchema } from './dataset.js';
 import { LIMITS } from './limits.js';
 import { copyObjectsSchema } from './object-rules.js';
-import { count, millis, nameSchema, positiveCount } from './primitives.js';
+import { count, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
 
 /**
  * Who wrote a record: `<site>.<store>`, where the store is 64 random bits that a node draws with its empty disk. A lost disk
@@ -86,6 +86,15 @@ export type OwnRecord = z.infer<typeof ownRecordSchema>;
 /** The same as the hub keeps it and gives it on: who wrote it is the hub's word, from the account that it came through. */
 export const recordSchema = z.strictObject({ origin: originSchema, ...ownRecordSchema.shape });
 export type DatasetRecord = z.infer<typeof recordSchema>;
+/** What of a record that was written in another area (`residency.origin`) may be known here: to be read, never to be sent on. */
+export const elsewhereRecordSchema = z.strictObject({
+  area: jurisdictionSchema,
+  origin: originSchema,
+  key: datasetKeySchema,
+  write: numberSchema,
+  state: recordStateSchema,
+});
+export type ElsewhereRecord = z.infer<typeof elsewhereRecordSchema>;
 
 const datasetRef = { project: nameSchema, name: nameSchema, incarnation: positiveCount };
 
@@ -99,6 +108,8 @@ export const copySchema = z.strictObject({
   limits: datasetLimitsSchema,
   /** Its values are manifests of objects. */
   objects: copyObjectsSchema.optional(),
+  /** With `residency.origin`: the area that this site is in. What is written here stays there. */
+  area: jurisdictionSchema.optional(),
 });
 export type Copy = z.infer<typeof copySchema>;
 
@@ -179,6 +190,7 @@ export const pullAnswerSchema = z.discriminatedUnion('ok', [
   z.strictObject({
     ok: z.literal(true),
     records: z.array(recordSchema),
+    elsewhere: z.array(elsewhereRecordSchema).optional(),
     /** Everything up to here is in what was asked for and given. */
     upTo: count,
     more: z.boolean(),
@@ -193,6 +205,7 @@ export const deliverySchema = z.strictObject({
   after: count,
   upTo: count,
   records: z.array(recordSchema).max(LIMITS.recordsPerMessage),
+  elsewhere: z.array(elsewhereRecordSchema).max(LIMITS.recordsPerMessage).optional(),
 });
 export type Delivery = z.infer<typeof deliverySchema>;
 

@@ -3,6 +3,7 @@ import { declaredHistory, declaredIdentity, documentMetadataSchema } from './dec
 import { LIMITS } from './limits.js';
 import { logSpecSchema } from './log-rules.js';
 import { datasetObjectsSchema } from './object-rules.js';
+import { originRuleSchema } from './origin-rule.js';
 import { labelRuleSchema } from './placement-rules.js';
 import { digestSchema, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
 
@@ -54,8 +55,8 @@ export const datasetResidencySchema = z.strictObject({
   stay: z.array(jurisdictionSchema).min(1).max(64).optional(),
   /** In none of these. */
   deny: z.array(jurisdictionSchema).min(1).max(64).optional(),
-  /** Each record only in the jurisdiction where it was written. Not offered yet: refused when applied. */
-  origin: z.boolean().optional(),
+  /** Each record only in the area where it was written. `true` says no areas, and is refused when applied. */
+  origin: z.union([z.boolean(), originRuleSchema]).optional(),
 });
 
 /** What one copy may grow to. A write beyond is refused at the site where it is made. */

@@ -23,6 +23,7 @@ export * from './log-rules.js';
 export * from './needed-datasets.js';
 export * from './object-rules.js';
 export * from './observed.js';
+export * from './origin-rule.js';
 export * from './parse.js';
 export * from './placement-rules.js';
 export * from './placement.js';

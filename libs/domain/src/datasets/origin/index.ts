@@ -1,0 +1,3 @@
+export * from './areas.js';
+export * from './given.js';
+export * from './redact.js';
