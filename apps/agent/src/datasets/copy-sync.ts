@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bus } from '@skerry/bus';
 import {
-  parseAcross,
   pullAnswerSchema,
   recordsAnswerSchema,
   SITE,
@@ -9,14 +7,14 @@ import {
   type RecordsAnswer,
 } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
+import { askHub } from './ask-hub.js';
 import type { Copy } from './copy.js';
+import { Errands, pauseForGood, pauseForNow, type Step } from './errands.js';
 import { Repeated } from './repeated.js';
 
 const ANSWER_MS = 3_000;
-const RETRY_MS = 250;
-const RETRY_MAX_MS = 2_000;
-/** What the hub refuses for good is offered again this often: its rules, or a clock, may change. */
-const REFUSED_MS = 30_000;
+const OFFER = { subject: SITE.records, schema: recordsAnswerSchema, timeoutMs: ANSWER_MS };
+const PULL = { subject: SITE.pull, schema: pullAnswerSchema, timeoutMs: ANSWER_MS };
 
 export interface CopySyncOptions {
   /** Whether the hub has not been heard for a while: then nothing is tried. */
@@ -30,7 +28,7 @@ export interface CopySyncOptions {
 
 /** One copy's way up and down. One batch is on its way at a time in each direction; what is written meanwhile goes with the next. */
 export class CopySync {
-  private readonly ended = new AbortController();
+  private readonly errands: Errands;
   private readonly sending = new Repeated(async () => await this.sendAll());
   private readonly pulling = new Repeated(async () => await this.pullAll());
   private head = 0;
@@ -41,7 +39,9 @@ export class CopySync {
     private readonly bus: Bus,
     private readonly copy: Copy,
     private readonly options: CopySyncOptions,
-  ) {}
+  ) {
+    this.errands = new Errands(options.silent);
+  }
 
   get incarnation(): number {
     return this.copy.rule.incarnation;
@@ -53,7 +53,7 @@ export class CopySync {
   }
 
   stop(): void {
-    this.ended.abort();
+    this.errands.stop();
   }
 
   /** Where the hub is with this copy. */
@@ -108,94 +108,74 @@ export class CopySync {
 
   private async sendAll(): Promise<void> {
     let failed = false;
-    for (let pause = RETRY_MS; this.goesOn() && this.copy.unsent > 0;) {
-      const { records, upTo } = this.copy.unsentRecords();
-      try {
+    await this.errands.each(
+      () => this.copy.unsent > 0,
+      async (pause) => {
+        const { records, upTo } = this.copy.unsentRecords();
         const answer = records.length === 0 ? OK : await this.offer(records);
-        if (answer.ok) {
-          await this.copy.sent(upTo);
-          if (failed) this.options.greet();
-          [failed, pause] = [false, RETRY_MS];
-          continue;
-        }
-        await this.heedRefusal(answer, pause);
-      } catch (error) {
+        if (!answer.ok) return await this.heedRefusal(answer, pause);
+        await this.copy.sent(upTo);
+        if (failed) this.options.greet();
+        failed = false;
+        return 'went';
+      },
+      (error, pause) => {
         this.options.log.debug('the hub did not take records', { reason: reason(error) });
         failed = true;
-        await this.rest(pause);
-      }
-      pause = Math.min(pause * 2, RETRY_MAX_MS);
-    }
+        return pause;
+      },
+    );
   }
 
   private async offer(records: object[]): Promise<RecordsAnswer> {
     const { project, name, incarnation } = this.copy.rule;
     const [, store] = this.copy.origin.split('.');
-    const body = { project, name, incarnation, store, records };
-    const answer = await this.bus.request(SITE.records, body, { timeoutMs: ANSWER_MS });
-    const parsed = parseAcross(recordsAnswerSchema, answer.json());
-    if (!parsed.ok) throw new Error('an answer that is none');
-    return parsed.value;
+    return await askHub(this.bus, OFFER, { project, name, incarnation, store, records });
   }
 
-  private async heedRefusal(answer: Extract<RecordsAnswer, { ok: false }>, pause: number): Promise<void> {
-    const { code, reason: why, retryAfterMs } = answer;
-    if (code === 'unavailable') {
-      // The rule may be another by now.
-      if (pause >= RETRY_MAX_MS) this.options.greet();
-      return await this.rest(Math.max(retryAfterMs, pause));
-    }
+  private async heedRefusal(answer: Extract<RecordsAnswer, { ok: false }>, pause: number): Promise<Step> {
     const { project, name } = this.copy.rule;
-    this.copy.trouble = `the hub does not take writes to ${project}/${name}: ${why}`.slice(0, 200);
-    if (code === 'ahead') return await this.rest(Math.max(retryAfterMs, pause));
-    this.options.log.error('the hub refuses records', {
-      alarm: 'records-refused',
-      project,
-      name,
-      reason: why,
-    });
-    this.options.greet();
-    await this.rest(REFUSED_MS);
+    const { code, reason: why, retryAfterMs } = answer;
+    if (code !== 'unavailable')
+      this.copy.trouble = `the hub does not take writes to ${project}/${name}: ${why}`.slice(0, 200);
+    switch (code) {
+      case 'unavailable':
+        await this.errands.rest(pauseForNow(answer, pause, this.options.greet));
+        break;
+      case 'ahead':
+        await this.errands.rest(Math.max(retryAfterMs, pause));
+        break;
+      case 'refused':
+        await this.errands.rest(pauseForGood('records', { project, name, reason: why }, this.options));
+        break;
+    }
+    return 'later';
   }
 
   private async pullAll(): Promise<void> {
-    for (let pause = RETRY_MS; this.goesOn() && this.copy.cursor < this.head;) {
-      try {
-        if (!(await this.pullPage())) return;
-        pause = RETRY_MS;
-      } catch (error) {
+    await this.errands.each(
+      () => this.copy.cursor < this.head,
+      async () => await this.pullPage(),
+      (error, pause) => {
         this.options.log.debug('a copy was not read', { reason: reason(error) });
-        await this.rest(pause);
-        pause = Math.min(pause * 2, RETRY_MAX_MS);
-      }
-    }
+        return pause;
+      },
+    );
   }
 
-  /** False when the hub does not give it to this site. */
-  private async pullPage(): Promise<boolean> {
+  /** `over`: the hub does not give it to this site, or has no more. */
+  private async pullPage(): Promise<Step> {
     const { project, name, incarnation } = this.copy.rule;
     const after = this.copy.cursor;
-    const body = { project, name, incarnation, after };
-    const answer = await this.bus.request(SITE.pull, body, { timeoutMs: ANSWER_MS });
-    const parsed = parseAcross(pullAnswerSchema, answer.json());
-    if (!parsed.ok) throw new Error('an answer that is none');
-    if (!parsed.value.ok) {
+    const answer = await askHub(this.bus, PULL, { project, name, incarnation, after });
+    if (!answer.ok) {
       this.options.greet();
-      return false;
+      return 'over';
     }
-    const { records, upTo } = parsed.value;
+    const { records, upTo } = answer;
     await this.copy.take(records, { after, upTo });
     this.noteWhole();
-    return upTo > after;
-  }
-
-  /** While the hub is away nothing is tried; when it is heard again, who looks for it begins anew. */
-  private goesOn(): boolean {
-    return !this.ended.signal.aborted && !this.options.silent();
-  }
-
-  private async rest(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.ended.signal }).catch(() => undefined);
+    return upTo > after ? 'went' : 'over';
   }
 }
 

@@ -1,16 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bus } from '@skerry/bus';
 import type { ChunkRef, Manifest } from '@skerry/contracts';
 import type { Kept } from '../datasets/copies.js';
+import { Errands, REFUSED_MS } from '../datasets/errands.js';
 import { Repeated } from '../datasets/repeated.js';
 import { reason, type Log } from '../log.js';
 import { Courier, inWindow, NotNow } from './courier.js';
 import type { Objects } from './objects.js';
-
-const RETRY_MS = 250;
-const RETRY_MAX_MS = 2_000;
-/** What the hub refuses for good is offered again this seldom. */
-const REFUSED_MS = 30_000;
 
 export interface ObjectLineOptions {
   objects: Objects;
@@ -25,7 +20,7 @@ export interface ObjectLineOptions {
  */
 export class ObjectLine {
   private readonly courier: Courier;
-  private readonly ended = new AbortController();
+  private readonly errands: Errands;
   /** Keys to look at, on their way up and down; those that somebody reads come first. */
   private readonly up = new Set<string>();
   private readonly down = new Set<string>();
@@ -41,6 +36,7 @@ export class ObjectLine {
     private readonly options: ObjectLineOptions,
   ) {
     this.courier = new Courier(bus, () => kept.copy.rule);
+    this.errands = new Errands(options.silent);
   }
 
   /** Whether this is the line of this copy, and not of one of the same name before. */
@@ -82,7 +78,7 @@ export class ObjectLine {
   }
 
   async stop(): Promise<void> {
-    this.ended.abort();
+    this.errands.stop();
     this.courier.stop();
     await this.sending.settled();
     await this.fetching.settled();
@@ -90,16 +86,11 @@ export class ObjectLine {
 
   /** Does one thing after the other until nothing is left; what fails is tried again, later and later. */
   private async until(next: () => Promise<boolean>): Promise<void> {
-    for (let pause = RETRY_MS; this.goesOn();) {
-      try {
-        if (!(await next())) return;
-        pause = RETRY_MS;
-      } catch (error) {
-        if (this.ended.signal.aborted) return;
-        await this.rest(this.pauseAfter(error, pause));
-        pause = Math.min(pause * 2, RETRY_MAX_MS);
-      }
-    }
+    await this.errands.each(
+      () => true,
+      async () => ((await next()) ? 'went' : 'over'),
+      (error, pause) => this.pauseAfter(error, pause),
+    );
   }
 
   /** How long to wait after a failure; what people have to know is said. */
@@ -225,14 +216,6 @@ export class ObjectLine {
     await marks.setWhole(key, manifest);
     log.info('an object is here', { dataset: this.dataset, key, bytes: manifest.size });
     if (before !== undefined) objects.sweep();
-  }
-
-  private goesOn(): boolean {
-    return !this.ended.signal.aborted && !this.options.silent();
-  }
-
-  private async rest(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.ended.signal }).catch(() => undefined);
   }
 }
 

@@ -1,23 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bus } from '@skerry/bus';
 import {
   entriesAnswerSchema,
   entryPageSchema,
-  parseAcross,
   SITE,
   type EntriesAnswer,
   type EntryDelivery,
   type LogItem,
 } from '@skerry/contracts';
 import { reason, type Log } from '../../log.js';
+import { askHub } from '../ask-hub.js';
+import { Errands, pauseForGood, pauseForNow, type Step } from '../errands.js';
 import { Repeated } from '../repeated.js';
-import type { EntryLog, Heard } from './entry-log.js';
+import type { EntryLog } from './entry-log.js';
 
 const ANSWER_MS = 3_000;
-const RETRY_MS = 250;
-const RETRY_MAX_MS = 2_000;
-/** What the hub refuses for good is offered again this often: its rules may change. */
-const REFUSED_MS = 30_000;
+const OFFER = { subject: SITE.entries, schema: entriesAnswerSchema, timeoutMs: ANSWER_MS };
+const PULL = { subject: SITE.entryPull, schema: entryPageSchema, timeoutMs: ANSWER_MS };
 
 export interface EntrySyncOptions {
   /** Whether the hub has not been heard for a while: then nothing is tried. */
@@ -32,7 +30,7 @@ export interface EntrySyncOptions {
  * batches in its order, so what is written last comes last; other logs and other sites have their turn between any two.
  */
 export class EntrySync {
-  private readonly ended = new AbortController();
+  private readonly errands: Errands;
   private readonly sending = new Repeated(async () => await this.sendAll());
   private readonly pulling = new Repeated(async () => await this.pullAll());
   private head = 0;
@@ -43,14 +41,16 @@ export class EntrySync {
     private readonly bus: Bus,
     private readonly entries: EntryLog,
     private readonly options: EntrySyncOptions,
-  ) {}
+  ) {
+    this.errands = new Errands(options.silent);
+  }
 
   get incarnation(): number {
     return this.entries.rule.incarnation;
   }
 
   stop(): void {
-    this.ended.abort();
+    this.errands.stop();
   }
 
   /** Where the hub is with this log. */
@@ -85,92 +85,66 @@ export class EntrySync {
   }
 
   private async sendAll(): Promise<void> {
-    for (let pause = RETRY_MS; this.goesOn() && this.entries.unsent > 0;) {
-      try {
+    await this.errands.each(
+      () => this.entries.unsent > 0,
+      async (pause) => {
         const answer = await this.offer();
-        if (answer.ok || (answer.code === 'behind' && answer.stored !== undefined)) {
-          await this.entries.hubHas(answer.stored ?? 0);
-          if (answer.ok) pause = RETRY_MS;
-          else await this.rest(pause);
-          continue;
-        }
-        await this.heedRefusal(answer, pause);
-      } catch (error) {
+        if (!answer.ok && (answer.code !== 'behind' || answer.stored === undefined))
+          return await this.heedRefusal(answer, pause);
+        await this.entries.hubHas(answer.stored ?? 0);
+        if (answer.ok) return 'went';
+        await this.errands.rest(pause);
+        return 'again';
+      },
+      (error, pause) => {
         this.options.log.debug('the hub did not take entries', { reason: reason(error) });
-        await this.rest(pause);
-      }
-      pause = Math.min(pause * 2, RETRY_MAX_MS);
-    }
+        return pause;
+      },
+    );
   }
 
   private async offer(): Promise<EntriesAnswer> {
     const { project, name, incarnation } = this.entries.rule;
     const [, store] = this.entries.origin.split('.');
-    const body = { project, name, incarnation, store, ...(await this.entries.unsentEntries()) };
-    const answer = await this.bus.request(SITE.entries, body, { timeoutMs: ANSWER_MS });
-    const parsed = parseAcross(entriesAnswerSchema, answer.json());
-    if (!parsed.ok) throw new Error('an answer that is none');
-    return parsed.value;
+    const unsent = await this.entries.unsentEntries();
+    return await askHub(this.bus, OFFER, { project, name, incarnation, store, ...unsent });
   }
 
-  private async heedRefusal(answer: Extract<EntriesAnswer, { ok: false }>, pause: number): Promise<void> {
-    const { code, reason: why, retryAfterMs } = answer;
-    if (code !== 'refused') {
-      // The rule may be another by now.
-      if (pause >= RETRY_MAX_MS) this.options.greet();
-      return await this.rest(Math.max(retryAfterMs, pause));
-    }
-    const { project, name } = this.entries.rule;
-    this.entries.trouble = `the hub does not take entries of ${project}/${name}: ${why}`.slice(0, 200);
-    this.options.log.error('the hub refuses entries', {
-      alarm: 'entries-refused',
-      project,
-      name,
-      reason: why,
-    });
-    this.options.greet();
-    await this.rest(REFUSED_MS);
+  private async heedRefusal(answer: Extract<EntriesAnswer, { ok: false }>, pause: number): Promise<Step> {
+    if (answer.code === 'refused') {
+      const { project, name } = this.entries.rule;
+      const why = answer.reason;
+      this.entries.trouble = `the hub does not take entries of ${project}/${name}: ${why}`.slice(0, 200);
+      await this.errands.rest(pauseForGood('entries', { project, name, reason: why }, this.options));
+    } else await this.errands.rest(pauseForNow(answer, pause, this.options.greet));
+    return 'later';
   }
 
   private async pullAll(): Promise<void> {
-    for (let pause = RETRY_MS; this.goesOn() && this.entries.position < this.head;) {
-      try {
-        const heard = await this.pullPage();
-        if (heard === 'no') return;
-        if (heard === 'taken') pause = RETRY_MS;
-        // Own entries go up first: there is no room for others before.
-        else await this.rest(RETRY_MS);
-      } catch (error) {
+    await this.errands.each(
+      () => this.entries.position < this.head,
+      async (pause) => await this.pullPage(pause),
+      (error, pause) => {
         this.options.log.debug('a log was not read', { reason: reason(error) });
-        await this.rest(pause);
-        pause = Math.min(pause * 2, RETRY_MAX_MS);
-      }
-    }
+        return pause;
+      },
+    );
   }
 
-  /** `no`: the hub does not give it to this site, or has no more. */
-  private async pullPage(): Promise<Heard | 'no'> {
+  /** `over`: the hub does not give it to this site, or has no more. */
+  private async pullPage(pause: number): Promise<Step> {
     const { project, name, incarnation } = this.entries.rule;
     const after = this.entries.position;
-    const body = { project, name, incarnation, after };
-    const answer = await this.bus.request(SITE.entryPull, body, { timeoutMs: ANSWER_MS });
-    const parsed = parseAcross(entryPageSchema, answer.json());
-    if (!parsed.ok) throw new Error('an answer that is none');
-    if (!parsed.value.ok) {
+    const answer = await askHub(this.bus, PULL, { project, name, incarnation, after });
+    if (!answer.ok) {
       this.options.greet();
-      return 'no';
+      return 'over';
     }
-    const { items, upTo } = parsed.value;
-    if (upTo <= after) return 'no';
-    return await this.entries.take(items, { after, upTo });
-  }
-
-  /** While the hub is away nothing is tried; when it is heard again, who looks for it begins anew. */
-  private goesOn(): boolean {
-    return !this.ended.signal.aborted && !this.options.silent();
-  }
-
-  private async rest(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.ended.signal }).catch(() => undefined);
+    const { items, upTo } = answer;
+    if (upTo <= after) return 'over';
+    if ((await this.entries.take(items, { after, upTo })) === 'taken') return 'went';
+    // Own entries go up first: there is no room for others before.
+    await this.errands.rest(pause);
+    return 'again';
   }
 }
