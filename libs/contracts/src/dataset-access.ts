@@ -64,6 +64,14 @@ export const datasetOperationSchema = z.discriminatedUnion('verb', [
 ]);
 export type DatasetOperation = z.infer<typeof datasetOperationSchema>;
 
+/** What of a key's value in another area may be known. */
+const entryElsewhereSchema = z.strictObject({
+  area: z.string(),
+  value: z.string().optional(),
+  values: z.array(z.string()).optional(),
+  at: instantSchema.optional(),
+});
+
 /** What a key holds: one of value, values, number and elements, by the dataset's rule. */
 export const datasetEntrySchema = z.strictObject({
   key: z.string(),
@@ -77,6 +85,10 @@ export const datasetEntrySchema = z.strictObject({
   context: z.string().optional(),
   /** When it was written, by the clock that all sites keep together. */
   at: instantSchema.optional(),
+  /** With `residency.origin`: the area whose value it is. Without a value: only other areas have one. */
+  area: z.string().optional(),
+  /** What may be known here of the values of other areas: to be read only. */
+  elsewhere: z.array(entryElsewhereSchema).optional(),
 });
 export type DatasetEntry = z.infer<typeof datasetEntrySchema>;
 

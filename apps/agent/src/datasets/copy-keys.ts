@@ -94,18 +94,8 @@ export class CopyKeys {
    * The first keys in their order after one, at most `limit`. Looks at every key once and sorts few: ordering a million would hold
    * up everything else for seconds.
    */
-  firstAfter({ after, limit, accepts }: FirstKeys): string[] {
-    let found: string[] = [];
-    let bound: string | undefined;
-    const sorted = () => found.toSorted((a, b) => (a < b ? -1 : 1)).slice(0, limit);
-    for (const key of this.texts.keys()) {
-      if (key <= after || (bound !== undefined && key >= bound) || !accepts(key)) continue;
-      found.push(key);
-      if (found.length < limit * 2) continue;
-      found = sorted();
-      bound = found.at(-1);
-    }
-    return sorted();
+  firstAfter(asked: FirstKeys): string[] {
+    return firstKeys(this.texts.keys(), asked);
   }
 
   private packed({ state, own }: HeldKey): string {
@@ -155,6 +145,21 @@ export interface FirstKeys {
   after: string;
   limit: number;
   accepts: (key: string) => boolean;
+}
+
+/** See `CopyKeys.firstAfter`. */
+export function firstKeys(keys: Iterable<string>, { after, limit, accepts }: FirstKeys): string[] {
+  let found: string[] = [];
+  let bound: string | undefined;
+  const sorted = () => found.toSorted((a, b) => (a < b ? -1 : 1)).slice(0, limit);
+  for (const key of keys) {
+    if (key <= after || (bound !== undefined && key >= bound) || !accepts(key)) continue;
+    found.push(key);
+    if (found.length < limit * 2) continue;
+    found = sorted();
+    bound = found.at(-1);
+  }
+  return sorted();
 }
 
 function bytesOf(key: string, text: string): number {

@@ -81,9 +81,9 @@ export class CopySync {
   }
 
   /** Something came down. */
-  hear({ records, after, upTo }: Delivery): void {
+  hear({ records, after, upTo, elsewhere }: Delivery): void {
     this.head = Math.max(this.head, upTo);
-    this.copy.take(records, { after, upTo }).then(
+    this.copy.take(records, { after, upTo, elsewhere }).then(
       (taken) => (taken === 'gap' ? this.pull() : this.noteWhole()),
       (error: unknown) => {
         this.options.log.warn('records were not taken', { reason: reason(error) });
@@ -172,8 +172,8 @@ export class CopySync {
       this.options.greet();
       return 'over';
     }
-    const { records, upTo } = answer;
-    await this.copy.take(records, { after, upTo });
+    const { records, upTo, elsewhere } = answer;
+    await this.copy.take(records, { after, upTo, elsewhere });
     this.noteWhole();
     return upTo > after ? 'went' : 'over';
   }

@@ -1,12 +1,12 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
-  LIMITS,
   Refusal,
   type Copy as CopyRule,
   type CopyState,
   type DatasetRecord,
-  type OwnRecord,
+  type Delivery,
+  type ElsewhereRecord,
   type Stamp,
 } from '@skerry/contracts';
 import {
@@ -15,7 +15,6 @@ import {
   laterStamp,
   mergeStates,
   nextStamp,
-  ownState,
   showState,
   stampOf,
   writeState,
@@ -26,8 +25,10 @@ import { syncFolder } from '../files/atomic-file.js';
 import { CopyKeys } from './copy-keys.js';
 import { CopyLog } from './copy-log.js';
 import { notHere, refuseTooMuch } from './copy-refusals.js';
+import { Elsewhere } from './elsewhere.js';
 import { GroupCommit } from './group-commit.js';
 import {
+  elsewhereLine,
   headSchema,
   isSame,
   keyLine,
@@ -37,6 +38,7 @@ import {
   type Line,
   type Marks,
 } from './kept-lines.js';
+import { unsentRecords } from './unsent-records.js';
 import { Waiting } from './waiting.js';
 
 /** The file is written anew when it is so much larger than what is in it. */
@@ -47,6 +49,7 @@ const MARKS_MS = 1_000;
 /** What a batch changes, seen by no reader before it is on the disk. */
 interface Draft extends Marks {
   keys: Map<string, HeldKey>;
+  elsewhere: ElsewhereRecord[];
   clock: Stamp;
   durable: boolean;
   /** Marks are written though no key is. */
@@ -70,9 +73,14 @@ export interface CopyOptions {
  */
 export class Copy {
   private readonly keys = new CopyKeys();
+  /** What may be known here of records of other areas. */
+  readonly elsewhere = new Elsewhere();
   private readonly waiting = new Waiting();
   private readonly queue = new GroupCommit<Draft>({
-    begin: () => ({ ...this.marks, keys: new Map(), clock: this.clock, durable: false, kept: false }),
+    begin: () => {
+      const nothing = { keys: new Map(), elsewhere: [], durable: false, kept: false };
+      return { ...this.marks, ...nothing, clock: this.clock };
+    },
     commit: async (draft) => await this.commit(draft),
     rest: async () => await this.tidy(),
   });
@@ -152,11 +160,12 @@ export class Copy {
 
   /** Other limits or another time to live; what records are made of stays. */
   async change(rule: CopyRule): Promise<void> {
-    if (rule.generation <= this.known.generation) return;
+    const { generation, area } = this.known;
+    if (rule.generation <= generation && rule.area === area) return;
     this.known = rule;
     this.stale = true;
-    // Done by who writes, when nothing else is being written.
-    await this.job(() => undefined);
+    // Done by who writes, when nothing else is being written. An agent of before knew nothing of areas, and left out what is elsewhere.
+    await this.job((draft) => void (draft.cursor = rule.area === area ? draft.cursor : 0));
   }
 
   show(key: string): Shown | undefined {
@@ -180,7 +189,7 @@ export class Copy {
   /** Takes what the hub has, which follows what lay there up to `after`. */
   async take(
     records: readonly DatasetRecord[],
-    { after, upTo }: { after: number; upTo: number },
+    { after, upTo, elsewhere = [] }: Pick<Delivery, 'after' | 'upTo' | 'elsewhere'>,
   ): Promise<Taken> {
     let taken: Taken = 'taken';
     await this.job((draft) => {
@@ -189,32 +198,15 @@ export class Copy {
         return;
       }
       for (const record of records) this.merge(draft, record);
+      for (const record of elsewhere) draft.elsewhere.push(record);
       draft.cursor = Math.max(draft.cursor, upTo);
     });
     return taken;
   }
 
   /** What the hub has not got, oldest first, as much as one message holds. */
-  unsentRecords(): { records: OwnRecord[]; upTo: number } {
-    const records: OwnRecord[] = [];
-    let upTo = 0;
-    let bytes = 0;
-    for (const [key, write] of this.waiting.entries()) {
-      const held = this.keys.get(key);
-      const state = held && ownState(held.state, this.origin);
-      if (state !== undefined) {
-        bytes += Buffer.byteLength(JSON.stringify(state)) + key.length * 3;
-        if (
-          records.length === LIMITS.recordsPerMessage ||
-          (records.length > 0 && bytes > LIMITS.recordsBytes)
-        )
-          break;
-        records.push({ key, write, state });
-      }
-      // Another's word is newer: nobody needs to hear the own one any more.
-      upTo = write;
-    }
-    return { records, upTo };
+  unsentRecords(): ReturnType<typeof unsentRecords> {
+    return unsentRecords(this.waiting, this.keys, this.origin);
   }
 
   /** The hub has every write up to this one. */
@@ -243,6 +235,7 @@ export class Copy {
 
   /** Forgets what has run out, and old deletions. */
   async sweep(nowMs: number): Promise<void> {
+    await this.elsewhere.sweep({ ttlMs: this.known.ttlMs, nowMs });
     for await (const [key, held] of this.keys.slowly()) {
       if (this.closed) return;
       if (this.waiting.has(key) || !isDroppable(held.state, this.known.ttlMs, nowMs)) continue;
@@ -278,6 +271,7 @@ export class Copy {
 
   private async commit(draft: Draft): Promise<void> {
     const lines = [...draft.keys].map(([key, held]) => keyLine(key, held));
+    for (const record of draft.elsewhere) lines.push(elsewhereLine(record));
     if (lines.length > 0 || draft.kept) lines.push(marksOf(draft));
     else this.marksTimer ??= setTimeout(() => void this.keepMarks(), MARKS_MS).unref();
     try {
@@ -291,7 +285,8 @@ export class Copy {
 
   /** Old lines of keys that have newer ones are left out once they are most of the file. */
   private async tidy(): Promise<void> {
-    if (!this.stale && this.log.bytes <= 2 * this.keys.bytes + SLACK_BYTES) return;
+    const needed = this.keys.bytes + this.elsewhere.bytes;
+    if (!this.stale && this.log.bytes <= 2 * needed + SLACK_BYTES) return;
     await this.rewrite().catch((error: unknown) => this.failed(error));
   }
 
@@ -311,11 +306,13 @@ export class Copy {
       this.keys.set(key, held);
       if (held.own > marks.writes) this.waiting.add(key, held.own, nowMs);
     }
+    this.elsewhere.take(draft.elsewhere);
     const { cursor, writes, sent } = draft;
     this.marks = { cursor, writes, sent };
     this.clock = draft.clock;
     if (draft.durable) this.trouble = undefined;
-    if (draft.keys.size > 0) this.options.onChange([...draft.keys.keys()]);
+    const changed = [...draft.keys.keys(), ...draft.elsewhere.map(({ key }) => key)];
+    if (changed.length > 0) this.options.onChange(changed);
   }
 
   private apply(draft: Draft, key: string, asked: Write): void {
@@ -361,6 +358,7 @@ export class Copy {
       this.marks = { cursor, writes, sent };
       return;
     }
+    if (line[0] === 'e') return this.elsewhere.take([{ area: line[1], key: line[2], state: line[3] }]);
     const [, key, own, state] = line;
     this.keys.set(key, { state, own });
     const at = stampOf(state);
@@ -391,6 +389,7 @@ export class Copy {
     const lines = function* (copy: Copy): Generator<Line> {
       yield copy.head();
       for (const [key, held] of copy.keys.all()) yield keyLine(key, held);
+      yield* copy.elsewhere.lines();
       yield marksOf(copy.marks);
     };
     await this.log.replace(lines(this));

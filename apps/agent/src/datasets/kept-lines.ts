@@ -1,4 +1,10 @@
-import { copySchema, datasetKeySchema, recordStateSchema, type RecordState } from '@skerry/contracts';
+import {
+  copySchema,
+  datasetKeySchema,
+  recordStateSchema,
+  type ElsewhereRecord,
+  type RecordState,
+} from '@skerry/contracts';
 import { z } from 'zod';
 
 /** What lies in the file of a copy. The first line says what it is. */
@@ -12,7 +18,9 @@ export const headSchema = z.strictObject({
 const stateLine = z.tuple([z.literal('k'), datasetKeySchema, z.number().int().min(0), recordStateSchema]);
 /** Up to where the hub's stream was read, how often this store has written, and up to which write the hub has it. */
 const marksLine = z.tuple([z.literal('m'), z.number().int(), z.number().int(), z.number().int()]);
-const lineSchema = z.union([stateLine, marksLine, headSchema]);
+/** What may be known here of a key in another area. */
+const elsewhereLineSchema = z.tuple([z.literal('e'), z.string(), datasetKeySchema, recordStateSchema]);
+const lineSchema = z.union([stateLine, marksLine, elsewhereLineSchema, headSchema]);
 export type Line = z.infer<typeof lineSchema>;
 
 /** One key as a copy holds it. */
@@ -50,6 +58,11 @@ function isKeyLine(value: unknown): value is z.infer<typeof stateLine> {
 }
 
 export const keyLine = (key: string, { state, own }: HeldKey): Line => ['k', key, own, state];
+export const elsewhereLine = ({
+  area,
+  key,
+  state,
+}: Pick<ElsewhereRecord, 'area' | 'key' | 'state'>): Line => ['e', area, key, state];
 export const marksOf = ({ cursor, writes, sent }: Marks): Line => ['m', cursor, writes, sent];
 
 /** Of two values one is taken as it is; under the other rules something new is made, which may say the same. */

@@ -10,6 +10,8 @@ import {
 import { digestRangeOf, type Seen, type Shown, type Write } from '@skerry/domain';
 import { z } from 'zod';
 import type { Copies, Kept } from './copies.js';
+import type { FirstKeys } from './copy-keys.js';
+import type { ShownElsewhere } from './elsewhere.js';
 
 /** Bytes of a page of a list. */
 const PAGE_BYTES = 512 * 1024;
@@ -54,7 +56,7 @@ function list(kept: Kept, asked: Extract<DatasetOperation, { verb: 'list' }>): D
   let bytes = 0;
   let { after = '' } = asked;
   for (;;) {
-    const keys = kept.copy.held.firstAfter({ after, limit: limit + 1, accepts });
+    const keys = firstAfter(kept, { after, limit: limit + 1, accepts });
     for (const key of keys) {
       const entry = conflicting === true ? conflictOf(kept, key) : entryOf(kept, key);
       const last = entries.at(-1);
@@ -96,7 +98,34 @@ function present(kept: Kept, key: string): DatasetEntry {
 
 function entryOf(kept: Kept, key: string): DatasetEntry | undefined {
   const shown = kept.copy.show(key);
-  return shown && { key, ...told(shown) };
+  const { area, ttlMs } = kept.copy.rule;
+  if (area === undefined) return shown && { key, ...told(shown) };
+  const elsewhere = kept.copy.elsewhere.show(key, { ttlMs, nowMs: Date.now() }).map(toldOf);
+  if (shown === undefined && elsewhere.length === 0) return undefined;
+  return {
+    key,
+    area,
+    ...(shown === undefined ? {} : told(shown)),
+    ...(elsewhere.length === 0 ? {} : { elsewhere }),
+  };
+}
+
+/** The first keys in their order after one, of what is held and of what is known of other areas. */
+function firstAfter({ copy }: Kept, asked: FirstKeys): string[] {
+  const own = copy.held.firstAfter(asked);
+  const others = copy.elsewhere.firstAfter(asked);
+  if (others.length === 0) return own;
+  return [...new Set([...own, ...others])].toSorted((a, b) => (a < b ? -1 : 1)).slice(0, asked.limit);
+}
+
+/** Without a context: nobody here writes over it. */
+function toldOf({ area, shown: { value, values, at } }: ShownElsewhere) {
+  return {
+    area,
+    ...(value === undefined ? {} : { value }),
+    ...(values === undefined ? {} : { values }),
+    ...(at === undefined ? {} : { at: new Date(at[0]).toISOString() }),
+  };
 }
 
 /** A key with several values, and who wrote each; undefined for any other. */
