@@ -38,6 +38,7 @@ const BUCKET_NOUNS: Readonly<Record<Exclude<BucketName, 'leases' | 'identities'>
   datasets: 'Dataset',
   copies: 'CopySet',
   copyAudit: 'CopyAudit',
+  dataKeys: 'DataKey',
   siteSpecs: 'Site',
   policies: 'Quota',
   outcomes: 'Outcome',

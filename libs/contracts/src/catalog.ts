@@ -39,6 +39,7 @@ import { manifestSchema } from './object-rules.js';
 import * as records from './dataset-records.js';
 import { copyAuditSchema, datasetProofSchema } from './copy-audit.js';
 import { copySetSchema } from './copy-set.js';
+import { dataKeySchema } from './dataset-sealing.js';
 import { datasetDocumentSchema, datasetSchema } from './dataset.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
 import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
@@ -87,6 +88,7 @@ export const CATALOG = {
   CopySet: copySetSchema,
   CutOffAnswer: rpc.cutOffAnswerSchema,
   CutOffRequest: rpc.cutOffRequestSchema,
+  DataKey: dataKeySchema,
   Dataset: datasetSchema,
   DatasetDocument: datasetDocumentSchema,
   DatasetLag: access.datasetLagSchema,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { originSchema, storeSchema } from './dataset-records.js';
+import { originSchema } from './dataset-records.js';
 import { LIMITS } from './limits.js';
 import { edgeRuleSchema, logFlowSchema } from './log-rules.js';
-import { count, millis, nameSchema, positiveCount } from './primitives.js';
+import { count, millis, nameSchema, positiveCount, storeSchema } from './primitives.js';
 
 const at = z.number().int().min(0).max(8.64e15);
 const textSchema = z.string().max(LIMITS.datasetValueBytes);

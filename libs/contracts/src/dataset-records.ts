@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { refusedAccessFields } from './refused-access.js';
-import { conflictRuleSchema, datasetLimitsSchema } from './dataset.js';
+import { conflictRuleSchema, datasetLimitsSchema, datasetResidencySchema } from './dataset.js';
+import {
+  encryptionSchema,
+  sealedSchema,
+  sealingNewsSchema,
+  sealingRequestSchema,
+} from './dataset-sealing.js';
 import { LIMITS } from './limits.js';
 import { copyObjectsSchema } from './object-rules.js';
-import { count, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
+import { count, jurisdictionSchema, millis, nameSchema, positiveCount, storeSchema } from './primitives.js';
 
-/**
- * Who wrote a record: `<site>.<store>`, where the store is 64 random bits that a node draws with its empty disk. A lost disk
- * so never speaks again under its old name.
- */
-export const storeSchema = z.string().regex(/^[0-9a-f]{16}$/);
+/** Who wrote a record: `<site>.<store>`. */
 export const originSchema = z.string().regex(/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?\.[0-9a-f]{16}$/);
 /** A moment of the hybrid logical clock: milliseconds since 1970, and a count within them. */
 export const stampSchema = z.tuple([
@@ -81,6 +83,8 @@ export const ownRecordSchema = z.strictObject({
   /** Which of its writes it was. */
   write: numberSchema,
   state: recordStateSchema,
+  /** The whole state, of an encrypted dataset: `state` says then only what is known of it without the key. */
+  sealed: sealedSchema.optional(),
 });
 export type OwnRecord = z.infer<typeof ownRecordSchema>;
 /** The same as the hub keeps it and gives it on: who wrote it is the hub's word, from the account that it came through. */
@@ -108,6 +112,9 @@ export const copySchema = z.strictObject({
   limits: datasetLimitsSchema,
   /** Its values are manifests of objects. */
   objects: copyObjectsSchema.optional(),
+  /** Its records leave this node sealed; then also where they may be, for who wraps keys for others. */
+  encryption: encryptionSchema.optional(),
+  residency: datasetResidencySchema.optional(),
   /** With `residency.origin`: the area that this site is in. What is written here stays there. */
   area: jurisdictionSchema.optional(),
 });
@@ -144,6 +151,8 @@ export const copiesRequestSchema = z.strictObject({
   held: z.array(heldCopySchema).max(LIMITS.copiesPerSite),
   /** What was refused to workloads at this node since it said so last. */
   refused: z.array(refusedHereSchema).max(LIMITS.refusalsPerGreeting).optional(),
+  /** Only from a node that can seal: others are given no copy of an encrypted dataset. */
+  sealing: sealingRequestSchema.optional(),
 });
 export type CopiesRequest = z.infer<typeof copiesRequestSchema>;
 export const copyNewsSchema = z.strictObject({
@@ -156,6 +165,7 @@ export const copyNewsSchema = z.strictObject({
       stored: count.optional(),
       /** What it holds differs from what other sites hold at the same place: read everything again. */
       again: z.boolean().optional(),
+      sealing: sealingNewsSchema.optional(),
     }),
   ),
   /** Copies that it has to forget, with `ifSent` only when the hub has every write of it. What is in neither list stays as it is. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { encryptionSchema } from './dataset-sealing.js';
 import { declaredHistory, declaredIdentity, documentMetadataSchema } from './declared.js';
 import { LIMITS } from './limits.js';
 import { logSpecSchema } from './log-rules.js';
@@ -78,6 +79,11 @@ export const datasetSpecSchema = z.strictObject({
   home: nameSchema.optional(),
   copies: copiesSchema.default(copiesSchema.parse({})),
   residency: datasetResidencySchema.optional(),
+  /**
+   * `at: site`: records leave a site sealed, with keys that only sites have which may have a copy; so the hub may carry what
+   * residency lets it not read. Default: none, in clear. With `type: keyvalue`.
+   */
+  encryption: encryptionSchema.optional(),
   /** A value is gone so long after it was written; without, never. With `newest` and `single-writer`. */
   ttlMs: millis(1_000, 10 * 365 * 86_400_000).optional(),
   limits: datasetLimitsSchema.default(datasetLimitsSchema.parse({})),

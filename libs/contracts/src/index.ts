@@ -9,6 +9,7 @@ export * from './dataset-log.js';
 export * from './dataset-log-access.js';
 export * from './dataset-objects.js';
 export * from './dataset-records.js';
+export * from './dataset-sealing.js';
 export * from './desired.js';
 export * from './errors.js';
 export * from './event.js';

@@ -115,6 +115,13 @@ export const LIMITS = {
   recordsBytes: 512 * 1024,
   /** Bytes of all that is known of one key. */
   stateBytes: 128 * 1024,
+  /** Of encrypted datasets: characters of what is sealed, keys of one, nodes that have a key. */
+  sealedChars: 768 * 1024,
+  dataKeysPerDataset: 64,
+  holdersPerDataKey: 1_500,
+  /** Nodes that keys are wrapped for in one message, and keys that one names. */
+  wrapsPerMessage: 64,
+  offersPerMessage: 64,
   /** Keys in one page of a list; elements of a set that one write adds or removes; stores that write one key. */
   datasetKeysPerPage: 1_000,
   elementsPerWrite: 256,

@@ -9,6 +9,12 @@ export const nameSchema = z
   .max(LIMITS.nameChars, `at most ${LIMITS.nameChars} characters (limit nameChars)`)
   .regex(NAME, 'lower-case letters, digits and "-", beginning and ending with a letter or digit');
 
+/**
+ * A node among those that write datasets: 64 random bits that it draws with its empty disk. A lost disk so never speaks again
+ * under its old name.
+ */
+export const storeSchema = z.string().regex(/^[0-9a-f]{16}$/);
+
 /** A moment as RFC 3339 in UTC, with milliseconds. */
 export const instantSchema = z.iso.datetime({ precision: 3 });
 

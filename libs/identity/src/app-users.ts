@@ -112,7 +112,7 @@ const SCHEDULER: Duties = {
 };
 
 const REPLICATOR: Duties = {
-  owns: ['copies', 'copyAudit', 'DL', 'REP', 'LOGS', 'CHUNKS'],
+  owns: ['copies', 'copyAudit', 'dataKeys', 'DL', 'REP', 'LOGS', 'CHUNKS'],
   // Identities and policies for what each site is to know of who may act there: hashes and public keys alone.
   follows: [
     ...(['placements', 'workloads', 'datasets', 'siteSpecs', 'siteStates', 'OBSERVED'] as const),
