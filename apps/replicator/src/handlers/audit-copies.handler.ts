@@ -52,10 +52,13 @@ export class AuditCopies {
     this.audit.note(ref, site.name, (audit) => withRefusals(audit, [refusal]));
   }
 
-  private given({ name, jurisdictions }: Site, ref: DatasetRef): void {
+  private given(site: Site, ref: DatasetRef): void {
+    const { name, jurisdictions } = site;
     const dataset = this.copies.current(ref);
     if (dataset === undefined) return;
-    const rule = ruleOfCopies(dataset.spec).slice(0, RULE_CHARS);
+    const area = this.copies.areaOf(dataset, site);
+    const here = area === undefined ? '' : `of area ${area}: `;
+    const rule = `${here}${ruleOfCopies(dataset.spec)}`.slice(0, RULE_CHARS);
     const { incarnation } = dataset;
     const event = { at: new Date().toISOString(), what: 'given' as const, incarnation, rule, jurisdictions };
     this.audit.note(dataset, name, (audit) => withCopyEvent(audit, event));

@@ -131,7 +131,8 @@ export class GiveCopies {
       return message.reply({ ok: false, reason: 'this site has no copy of it' } satisfies PullAnswer);
     }
     const page = await this.records.page(dataset, parsed.value.after);
-    message.reply({ ok: true, ...page } satisfies PullAnswer);
+    const given = this.copies.givenTo(dataset, site, page.records);
+    message.reply({ ok: true, ...page, ...given } satisfies PullAnswer);
   }
 
   private async newsFor(site: Site, { store, held }: CopiesRequest): Promise<CopyNews> {
@@ -165,14 +166,17 @@ export class GiveCopies {
 
   private async newsOf(dataset: Dataset, site: Site, origin?: string) {
     const stored = origin === undefined ? {} : { stored: await this.records.newestOf(dataset, origin) };
-    return { copy: copyOf(dataset, site.name), head: await this.records.head(dataset), ...stored };
+    const area = this.copies.areaOf(dataset, site);
+    const copy = { ...copyOf(dataset, site.name), ...(area === undefined ? {} : { area }) };
+    return { copy, head: await this.records.head(dataset), ...stored };
   }
 
   /** Whether a site that has everything shows something else than another at the same place. Values that run out do so by each one's clock. */
   private differs(site: Site, dataset: Dataset, own: CopiesRequest['held'][number]): boolean {
     const { cursor, digest, unsent } = own;
     if (digest === undefined || unsent > 0 || dataset.spec.ttlMs !== undefined) return false;
-    const key = workloadKey(dataset.project, dataset.name);
+    // Each area has its own records.
+    const key = `${workloadKey(dataset.project, dataset.name)} ${this.copies.areaOf(dataset, site) ?? ''}`;
     const known = this.standings.get(key);
     if (known?.cursor !== cursor) {
       if (known === undefined || cursor > known.cursor)

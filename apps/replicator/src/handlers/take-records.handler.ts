@@ -117,7 +117,7 @@ export class TakeRecords {
     const taken: OwnRecord[] = [];
     for (const record of records) {
       const by = { origin, site: site.name, nowMs: Date.now(), known: (o: string) => known.get(o) ?? 0 };
-      const judgement = judgeRecord(record, by, copy);
+      const judgement = this.copies.judgeArea(dataset, site, record) ?? judgeRecord(record, by, copy);
       switch (judgement.verdict) {
         case 'take':
           taken.push(record);
@@ -156,9 +156,15 @@ export class TakeRecords {
     const current = this.copies.current(dataset);
     if (current === undefined) return;
     const { project, name, incarnation } = current;
-    const delivery: Delivery = { project, name, incarnation, ...news };
-    const body = Buffer.from(JSON.stringify(delivery));
-    for (const site of this.copies.sitesOf(current)) this.bus.say(HUB.recordDelivery(site.account), body);
+    // Sites of one area get the same; without areas, all do.
+    const bodies = new Map<string | undefined, Buffer>();
+    for (const site of this.copies.sitesOf(current)) {
+      const area = this.copies.areaOf(current, site);
+      const given = () => this.copies.givenTo(current, site, news.records);
+      const body = bodies.get(area) ?? bodyOf({ project, name, incarnation, ...news, ...given() });
+      bodies.set(area, body);
+      this.bus.say(HUB.recordDelivery(site.account), body);
+    }
   }
 
   private tailOf(dataset: Dataset, head: number): void {
@@ -177,6 +183,8 @@ export class TakeRecords {
     return ok;
   }
 }
+
+const bodyOf = (delivery: Delivery) => Buffer.from(JSON.stringify(delivery));
 
 function refused(reason: string): RecordsAnswer {
   return { ok: false, code: 'refused', retryAfterMs: 0, reason: reason.slice(0, 300) };

@@ -7,10 +7,22 @@ import {
   type CopyObjects,
   type Dataset,
   type DatasetObjects,
+  type DatasetRecord,
   type DatasetSpec,
+  type OwnRecord,
   type Site,
 } from '@skerry/contracts';
-import { copyAt, copyMayBe, isChosen } from '@skerry/domain';
+import {
+  areaAt,
+  copyAt,
+  copyMayBe,
+  givenIn,
+  isChosen,
+  judgeArea,
+  originOf,
+  type GivenRecords,
+  type Judgement,
+} from '@skerry/domain';
 import { CopySetsStore } from './copy-sets.store.js';
 import { WantedStore } from './wanted.store.js';
 
@@ -102,6 +114,36 @@ export class CopiesStore {
   /** Whether a rule forbids that it is there, whatever is chosen. */
   isBarred(dataset: Dataset, site: Site): boolean {
     return !copyMayBe(dataset.spec, site).ok;
+  }
+
+  /** With `residency.origin`: the area that a site is in. */
+  areaOf({ spec }: Dataset, site: Site | undefined): string | undefined {
+    const rule = originOf(spec.residency);
+    const found = rule === undefined || site === undefined ? undefined : areaAt(rule, site);
+    return found?.ok === true ? found.area : undefined;
+  }
+
+  /** What of its records a site with a copy may be given: all; with `residency.origin` what that leaves of them. */
+  givenTo(dataset: Dataset, site: Site, records: DatasetRecord[]): GivenRecords {
+    const rule = originOf(dataset.spec.residency);
+    if (rule === undefined) return { records };
+    const area = this.areaOf(dataset, site);
+    if (area === undefined) return { records: [] };
+    return givenIn(rule, area, { records, areaOf: (origin) => this.areaOfStore(dataset, origin) });
+  }
+
+  /** Refuses what a site may not say of other areas; undefined: nothing to refuse. */
+  judgeArea(dataset: Dataset, site: Site, record: OwnRecord): Judgement | undefined {
+    const area = this.areaOf(dataset, site);
+    return area === undefined
+      ? undefined
+      : judgeArea(record, area, (origin) => this.areaOfStore(dataset, origin));
+  }
+
+  /** Where a site is never changes, and one that was removed is still known. */
+  private areaOfStore(dataset: Dataset, origin: string): string | undefined {
+    const [site = ''] = origin.split('.');
+    return this.areaOf(dataset, this.wanted.site(site));
   }
 
   /** Datasets of which a site has a copy. */

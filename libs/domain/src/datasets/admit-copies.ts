@@ -3,6 +3,7 @@ import { labelHolds, ruleInWords } from '../placement/label-match.js';
 import { mayReside } from '../placement/checks/residency.js';
 import { isChosen } from './choose-copies.js';
 import { siteFacts } from '../placement/site-facts.js';
+import { areaAt, originInWords, originOf } from './origin/areas.js';
 
 /** Whether a site shall have a copy, or why not. */
 export type CopyChoice = { ok: true } | { ok: false; why: string };
@@ -31,6 +32,10 @@ export function copyMayBe({ residency, copies }: CopyRules, site: Site): CopyCho
     const has = site.jurisdictions.join(', ') || 'no jurisdiction';
     return { ok: false, why: `residency: ${residencyInWords(residency)}; the site is in ${has}` };
   }
+  const rule = originOf(residency);
+  const area = rule && areaAt(rule, site);
+  if (area?.ok === false)
+    return { ok: false, why: `residency: ${residencyInWords(residency)}; the site is ${area.why}` };
   if (site.membership !== 'joined' && site.membership !== 'leaving')
     return { ok: false, why: `the site is ${site.membership}` };
   if (copies.sites !== undefined && !copies.sites.includes(site.name))
@@ -72,14 +77,15 @@ function chosenInWords({ at, min, max }: DatasetSpec['copies'], where: readonly 
 export function residencyInWords(residency: DatasetSpec['residency']): string {
   const stay = residency?.stay === undefined ? [] : [`stays in ${residency.stay.join(', ')}`];
   const deny = residency?.deny === undefined ? [] : [`not in ${residency.deny.join(', ')}`];
-  return [...stay, ...deny].join(', ') || 'no residency rule';
+  const rule = originOf(residency);
+  const origin = rule === undefined ? [] : [originInWords(rule)];
+  return [...stay, ...deny, ...origin].join(', ') || 'no residency rule';
 }
 
 /** As a rule of places; undefined: anywhere. */
 export function wallOf(residency: DatasetSpec['residency']) {
-  if (residency?.stay === undefined && residency?.deny === undefined) return undefined;
-  return {
-    ...(residency.stay === undefined ? {} : { allow: residency.stay }),
-    ...(residency.deny === undefined ? {} : { deny: residency.deny }),
-  };
+  const allow = residency?.stay ?? originOf(residency)?.among;
+  const deny = residency?.deny;
+  if (allow === undefined && deny === undefined) return undefined;
+  return { ...(allow === undefined ? {} : { allow }), ...(deny === undefined ? {} : { deny }) };
 }
