@@ -1,6 +1,7 @@
 import type { Dataset, DatasetSpec, Issue, Site } from '@skerry/contracts';
 import { copyMayBe, mayRest } from '../datasets/admit-copies.js';
 import { isChosen } from '../datasets/choose-copies.js';
+import { encryptionIssues, isSealed } from './encryption-rules.js';
 import { logIssues } from './log-rules.js';
 import { objectIssues } from './object-rules.js';
 import type { AdmissionState } from './types.js';
@@ -22,6 +23,7 @@ export function datasetIssues(
       sites.map(({ name }) => name),
     ),
     ...fixed(spec, present?.spec),
+    ...encryptionIssues(spec, present?.spec),
     ...residencyIssues(spec, state.hubJurisdictions),
     ...copyIssues(spec, sites),
   ];
@@ -81,9 +83,10 @@ function fixed(spec: DatasetSpec, before: DatasetSpec | undefined): Issue[] {
   });
 }
 
-/** The hub is a place too: it keeps records, in clear. */
-function residencyIssues({ residency }: DatasetSpec, hub: readonly string[] | undefined): Issue[] {
+/** The hub is a place too: it keeps records, in clear unless they are encrypted. */
+function residencyIssues(spec: DatasetSpec, hub: readonly string[] | undefined): Issue[] {
   const issues: Issue[] = [];
+  const { residency } = spec;
   const denied = residency?.stay?.filter((j) => residency.deny?.includes(j)) ?? [];
   if (denied.length > 0)
     issues.push({
@@ -92,17 +95,19 @@ function residencyIssues({ residency }: DatasetSpec, hub: readonly string[] | un
       value: denied.join(', '),
       allowed: 'jurisdictions that are not in stay',
     });
-  if (!mayRest(residency, hub))
+  if (!isSealed(spec) && !mayRest(residency, hub))
     issues.push({
       path: 'spec.residency',
       problem: `the hub keeps every record in clear, and ${hub === undefined ? 'nobody has said where it is' : `it is in ${hub.join(', ')}`}`,
       allowed:
         hub === undefined
-          ? 'once SKERRY_HUB_JURISDICTIONS of policy says where all servers of the hub are'
-          : `rules that let records rest in ${hub.join(', ')}; ciphertext at the hub is not yet offered`,
+          ? `once SKERRY_HUB_JURISDICTIONS of policy says where all servers of the hub are; or ${SEALED}`
+          : `rules that let records rest in ${hub.join(', ')}; or ${SEALED}`,
     });
   return issues;
 }
+
+const SEALED = 'spec.encryption: {at: site}, with type: keyvalue, so that the hub has ciphertext alone';
 
 function copyIssues(spec: DatasetSpec, sites: readonly Site[]): Issue[] {
   const issues: Issue[] = [];

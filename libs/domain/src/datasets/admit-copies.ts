@@ -56,13 +56,15 @@ export function mayRest(
 }
 
 /** Both rules of a dataset, as people read them. */
-export function ruleOfCopies({ residency, copies }: DatasetSpec): string {
+export function ruleOfCopies({ residency, copies, encryption }: DatasetSpec): string {
   const where = [
     ...(copies.sites === undefined ? [] : [`at ${copies.sites.join(', ')}`]),
     ...copies.match.map(ruleInWords),
   ];
   const all = where.length === 0 ? 'copies everywhere' : `copies ${where.join(', ')}`;
-  return `${residencyInWords(residency)}; ${isChosen(copies) ? chosenInWords(copies, where) : all}`;
+  const sealed =
+    encryption === undefined ? '' : '; elsewhere, as at the hub and in backups, ciphertext alone';
+  return `${residencyInWords(residency)}; ${isChosen(copies) ? chosenInWords(copies, where) : all}${sealed}`;
 }
 
 function chosenInWords({ at, min, max }: DatasetSpec['copies'], where: readonly string[]): string {

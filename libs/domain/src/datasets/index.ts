@@ -8,5 +8,6 @@ export * from './digest.js';
 export * from './judge-record.js';
 export * from './logs/index.js';
 export * from './origin/index.js';
+export * from './sealing/index.js';
 export type { Author, Seen, Shown, Write } from './rule.js';
 export * from './states.js';

@@ -1,5 +1,6 @@
 import { LIMITS, type Copy, type OwnRecord } from '@skerry/contracts';
 import { aheadBy } from './clock.js';
+import { sealingProblem } from './sealing/bare-state.js';
 import { claimsOf, stampOf } from './states.js';
 
 /** What the hub says to a record of a store. `wait`: it knows of writes that are not here yet. */
@@ -14,10 +15,13 @@ export type Judgement =
  * moment that is not yet there: who could name a write that is to come, or a time to come, would suppress what others write.
  */
 export function judgeRecord(
-  { key, write, state }: OwnRecord,
+  record: OwnRecord,
   by: { origin: string; site: string; nowMs: number; known: (origin: string) => number },
-  copy: Pick<Copy, 'conflicts' | 'home' | 'limits'>,
+  copy: Pick<Copy, 'conflicts' | 'home' | 'limits' | 'encryption'>,
 ): Judgement {
+  const { key, write, state } = record;
+  const inClear = sealingProblem(record, copy.encryption);
+  if (inClear !== undefined) return refuse(inClear);
   if (state.rule !== copy.conflicts)
     return refuse(`${key}: a record of ${state.rule}, not of ${copy.conflicts}`);
   if (copy.conflicts === 'single-writer' && by.site !== copy.home)
