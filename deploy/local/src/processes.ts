@@ -76,7 +76,8 @@ function serviceSettings(
           .map(({ leaf }) => `tls://${reachable}:${leaf}`)
           .join(','),
         // For trying out: this machine counts as a hub in the EU, unless somebody says where it is.
-        SKERRY_HUB_JURISDICTIONS: process.env['SKERRY_HUB_JURISDICTIONS'] ?? 'eu',
+        SKERRY_HUB_JURISDICTIONS:
+          programs.env['SKERRY_HUB_JURISDICTIONS'] ?? process.env['SKERRY_HUB_JURISDICTIONS'] ?? 'eu',
         SKERRY_RENEW_URL: `https://${reachable}:${cloud.ports.join}`,
       };
     case 'api':

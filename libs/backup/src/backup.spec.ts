@@ -254,11 +254,14 @@ describe('a backup of a hub', () => {
     async () => {
       await found();
       const datasets = bus.bucket<unknown>(BUCKETS.datasets, (value) => value);
-      for (const name of ['cart', 'law', 'old']) await datasets.put(`shop.${name}`, dataset(name), 0);
+      for (const name of ['cart', 'law', 'lore', 'old']) await datasets.put(`shop.${name}`, dataset(name), 0);
       for (const name of ['cart', 'law', 'old', 'cart-2'])
         await bus.publish(recordSubject({ project: 'shop', name }, 'one.0000000000000001', 'k'), { name });
       const all = await createBackup(bus, store, { ...CONTROL, datasets: 'all' });
-      expect(all).toMatchObject({ datasets: ['shop/cart'], leftOut: [{ dataset: 'shop/law' }] });
+      expect(all).toMatchObject({
+        datasets: ['shop/cart'],
+        leftOut: [{ dataset: 'shop/law' }, { dataset: 'shop/lore' }],
+      });
       const inEu = { ...CONTROL, jurisdictions: ['eu'] };
       expect((await createBackup(bus, store, { ...inEu, datasets: 'all' })).datasets).toEqual([
         'shop/cart',
@@ -267,6 +270,11 @@ describe('a backup of a hub', () => {
       await expect(createBackup(bus, store, { ...CONTROL, datasets: ['shop/law'] })).rejects.toMatchObject({
         lines: [expect.stringContaining('shop/law: it has a residency rule')],
       });
+      await expect(createBackup(bus, store, { ...inEu, datasets: ['shop/lore'] })).rejects.toMatchObject({
+        lines: ['shop/lore: what is written in us stays there, and backups are kept in eu'],
+      });
+      const inBoth = { ...CONTROL, jurisdictions: ['eu', 'us'], datasets: ['shop/lore'] };
+      expect(await createBackup(bus, store, inBoth)).toMatchObject({ datasets: ['shop/lore'] });
       await expect(createBackup(bus, store, { ...inEu, datasets: ['shop/none'] })).rejects.toThrow(
         'shop/none',
       );
@@ -278,7 +286,11 @@ describe('a backup of a hub', () => {
 
 function dataset(name: string): object {
   const at = '2026-01-01T00:00:00.000Z';
-  const residency = name === 'law' ? { residency: { stay: ['eu'] } } : {};
+  const rules: Readonly<Record<string, object>> = {
+    law: { stay: ['eu'] },
+    lore: { origin: { among: ['eu', 'us'] } },
+  };
+  const residency = name in rules ? { residency: rules[name] } : {};
   return {
     kind: 'Dataset',
     project: 'shop',

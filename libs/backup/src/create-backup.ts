@@ -185,9 +185,13 @@ async function datasetsAt(bus: Bus): Promise<Map<string, Dataset>> {
 
 function whyNotHere({ spec: { residency } }: Dataset, jurisdictions: readonly string[]): string | undefined {
   if (residency === undefined) return undefined;
-  const { stay, deny = [], origin } = residency;
+  const { stay, deny = [], origin = false } = residency;
   if (origin === true) return 'each record stays where it was written';
   if (jurisdictions.length === 0) return 'it has a residency rule, and where backups are kept is not said';
+  // The records of every area are in a backup.
+  const abroad = origin === false ? [] : origin.among.filter((area) => !jurisdictions.includes(area));
+  if (abroad.length > 0)
+    return `what is written in ${abroad.join(', ')} stays there, and backups are kept in ${jurisdictions.join(', ')}`;
   if (stay !== undefined && !jurisdictions.some((j) => stay.includes(j)))
     return `it stays in ${stay.join(', ')}, and backups are kept in ${jurisdictions.join(', ')}`;
   const denied = jurisdictions.filter((j) => deny.includes(j));

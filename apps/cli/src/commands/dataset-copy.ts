@@ -80,8 +80,10 @@ async function* pages(session: Session, dataset: Dataset, at: AtSite): AsyncGene
     const from = after === undefined ? {} : { after };
     const answer = await ask(session, { verb: 'list', ...refOf(dataset), ...from, limit: PAGE }, at);
     if (!('entries' in answer)) throw new CommandFailed(EXIT.failed, 'the site answered something else');
-    // What was seen of others means nothing elsewhere.
-    yield answer.entries.map(({ context: _context, ...entry }) => entry);
+    // What was seen of others means nothing in another dataset, and what other areas hold is not what this one does.
+    yield answer.entries.flatMap(({ context: _context, elsewhere: _elsewhere, area: _area, ...entry }) =>
+      Object.keys(entry).length > 1 ? [entry] : [],
+    );
     after = answer.next;
     if (session.signal.aborted) throw new CommandFailed(EXIT.interrupted, 'not copied to its end');
   } while (after !== undefined);

@@ -3,6 +3,7 @@ import type { Dataset, DatasetEntry, DatasetWhere } from '@skerry/contracts';
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { keyOf } from '../names.js';
 import { plain } from '../output/terminal.js';
+import { copiesByArea } from './dataset-areas.js';
 import { ask, find, refOf, textOf } from './datasets.js';
 import type { Session } from './session.js';
 
@@ -57,7 +58,10 @@ export async function verifyDataset(
   if (!atRest)
     throw failed(dataset, `${keyOf(dataset)}: still being written to, nothing to compare yet`, EXIT.timedOut);
   if (!same) throw failed(dataset, `${keyOf(dataset)}: the copies differ`, EXIT.failed);
-  terminal.say(`${keyOf(dataset)}: ${copies.length} copies hold the same`);
+  const areas = copiesByArea(dataset, copies).length;
+  terminal.say(
+    `${keyOf(dataset)}: ${copies.length} copies hold the same${areas > 1 ? ', each what was written in its area' : ''}`,
+  );
   terminal.next(`skerry data lag ${keyOf(dataset)}`);
 }
 
@@ -67,7 +71,7 @@ async function compare(session: Session, dataset: Dataset, withinMs: number): Pr
   for (;;) {
     const { copies } = await session.client.datasetWhere(dataset.project, dataset.name);
     const states = copies.flatMap(({ state }) => (state === undefined ? [] : [state]));
-    const same = new Set(states.map(({ digest }) => digest)).size <= 1;
+    const same = copiesByArea(dataset, copies).every((group) => digestsOf(group).size <= 1);
     const settled = states.every(({ unsent }) => unsent === 0);
     const all = states.length === copies.length;
     if (all && same && settled) return { atRest: true, same, copies };
@@ -82,8 +86,27 @@ async function compare(session: Session, dataset: Dataset, withinMs: number): Pr
   }
 }
 
-/** Which keys differ: those of the ranges whose digests do, read at a site of each kind. */
+function digestsOf(copies: DatasetWhere['copies']): Set<string> {
+  return new Set(copies.flatMap(({ state }) => (state === undefined ? [] : [state.digest])));
+}
+
+/** Which keys differ among copies that should hold the same. */
 async function differing(
+  session: Session,
+  dataset: Dataset,
+  copies: DatasetWhere['copies'],
+): Promise<{ differences: Difference[]; more: boolean }> {
+  const found: { differences: Difference[]; more: boolean } = { differences: [], more: false };
+  for (const group of copiesByArea(dataset, copies)) {
+    const { differences, more } = await differingIn(session, dataset, group);
+    found.differences.push(...differences);
+    found.more ||= more;
+  }
+  return found;
+}
+
+/** Those of the ranges whose digests differ, read at a site of each kind. */
+async function differingIn(
   session: Session,
   dataset: Dataset,
   copies: DatasetWhere['copies'],

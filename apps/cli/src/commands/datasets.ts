@@ -2,6 +2,7 @@ import type { Dataset, DatasetAnswer, DatasetEntry, DatasetOperation, DatasetWhe
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { keyOf } from '../names.js';
 import { plain } from '../output/terminal.js';
+import { areaOf, elsewhereText, staysIn } from './dataset-areas.js';
 import type { Session } from './session.js';
 
 /** At which site. */
@@ -27,7 +28,7 @@ export async function listDatasets(
       keyOf(d),
       d.spec.type,
       d.spec.home === undefined ? d.spec.conflicts : `${d.spec.conflicts} (${d.spec.home})`,
-      d.spec.residency?.stay?.join(', ') ?? 'anywhere',
+      staysIn(d),
       d.spec.copies.at,
       String(d.generation),
     ]),
@@ -151,7 +152,7 @@ function showWhere({ dataset, rule, copies, without }: DatasetWhere, { terminal 
     ['SITE', 'IN', 'KEYS', 'DIGEST', 'UNSENT', 'SINCE', 'TROUBLE'],
     copies.map(({ site, jurisdictions, state, problem }) => [
       site,
-      jurisdictions.join(', ') || '-',
+      [...jurisdictions, ...areaNote(dataset, jurisdictions)].join(', ') || '-',
       state === undefined ? '?' : String(state.keys),
       state?.digest ?? '?',
       state === undefined ? '?' : String(state.unsent),
@@ -165,6 +166,11 @@ function showWhere({ dataset, rule, copies, without }: DatasetWhere, { terminal 
     ['NOT AT', 'WHY'],
     without.map(({ site, why }) => [site, plain(why)]),
   );
+}
+
+function areaNote(dataset: Dataset, jurisdictions: string[]): string[] {
+  const area = areaOf(dataset, { jurisdictions });
+  return area === undefined ? [] : [`holds what is written in ${area}`];
 }
 
 /** The dataset that a text names: `project/name`, or a name used once. */
@@ -216,8 +222,12 @@ function entryIn(answer: DatasetAnswer): DatasetEntry {
   throw new CommandFailed(EXIT.failed, 'the site answered something else');
 }
 
-/** What a key holds, on one line. */
-export function textOf({ value, values, number, elements }: DatasetEntry): string {
+/** What a key holds, on one line; behind it what other areas let be known of it. */
+export function textOf(entry: DatasetEntry): string {
+  return [ownText(entry), ...elsewhereText(entry)].join('  ');
+}
+
+function ownText({ value, values, number, elements }: DatasetEntry): string {
   if (value !== undefined) return plain(value);
   if (number !== undefined) return String(number);
   if (elements !== undefined) return plain(elements.join(', '));
