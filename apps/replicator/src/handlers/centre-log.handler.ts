@@ -97,7 +97,7 @@ export class CentreLog {
 
   /** The newest, oldest of them first. */
   private async newest(dataset: Dataset, { site, limit }: TailOperation): Promise<Tailed> {
-    const { sequence: head } = await this.entries.headOf(dataset);
+    const { sequence: head } = await this.entries.head(dataset);
     const only = site === undefined ? {} : { site };
     let items: LogItem[] = [];
     for (const span of SPANS) {

@@ -86,7 +86,7 @@ export class GiveEntries {
   private async newsFor(site: Site, { store, held }: LogsRequest): Promise<LogNews> {
     const logs = await Promise.all(
       this.logs.ofSite(site).map(async (dataset) => {
-        const { sequence: head } = await this.entries.headOf(dataset);
+        const { sequence: head } = await this.entries.head(dataset);
         const log = logRuleOf(dataset);
         if (store === undefined) return { log, head };
         return { log, head, stored: await this.entries.newestOf(dataset, `${site.name}.${store}`) };

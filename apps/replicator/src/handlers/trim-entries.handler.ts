@@ -59,7 +59,7 @@ export class TrimEntries {
   private async one(dataset: Dataset): Promise<void> {
     const { bytes } = dataset.spec.limits;
     const { ttlMs } = dataset.spec;
-    const { totalBytes } = await this.entries.headOf(dataset);
+    const { totalBytes } = await this.entries.head(dataset);
     const last = this.looked.get(dataset) ?? { totalBytes: 0, at: 0 };
     const aged = ttlMs !== undefined && performance.now() - last.at >= EVERY_MS - SLACK_MS;
     if (!aged && totalBytes - last.totalBytes < bytes / SHARE) return;
@@ -69,8 +69,8 @@ export class TrimEntries {
     await this.takeEntries.inTurn(dataset, async () => {
       const before = await this.entries.seek(
         dataset,
-        ({ batch, storedAt }) =>
-          storedAt >= oldest && (batch === undefined || batch.totalBytes > totalBytes - bytes),
+        ({ value, storedAt }) =>
+          storedAt >= oldest && (value === undefined || value.totalBytes > totalBytes - bytes),
       );
       if (before > 0) await this.entries.trim(dataset, before);
     });

@@ -1,0 +1,205 @@
+import type { Bus, StoredMessage } from '@skerry/bus';
+import { JETSTREAM_API, LIMITS, parse, workloadKey, type DatasetRef } from '@skerry/contracts';
+import type { JsonLog } from '@skerry/service';
+import { z } from 'zod';
+
+const READ_MS = 5_000;
+/** What the server answers who asks for one message. */
+const foundSchema = z.looseObject({
+  error: z.looseObject({ code: z.number(), description: z.string().default('') }).optional(),
+  message: z.looseObject({ seq: z.number(), data: z.string().default(''), time: z.string() }).optional(),
+});
+const NOT_FOUND = 404;
+
+/** What is written to a dataset. */
+interface Written extends DatasetRef {
+  origin: string;
+}
+
+/** What lies in a stream. */
+export interface FencedKind<T extends Written, Head> {
+  stream: string;
+  /** Subject of the epochs: who writes there last is the one that may write. */
+  epochs: string;
+  schema: z.ZodType<T>;
+  /** Subjects of a dataset, or of one origin in it. */
+  filter: (ref: DatasetRef, origin?: string) => string;
+  /** The number that an origin gave what it wrote. */
+  numberOf: (value: T) => number;
+  /** What is remembered of the newest message of a dataset; `newest` undefined: there is none of this incarnation. */
+  headOf: (sequence: number, newest: T | undefined) => Head;
+}
+
+/** A message as it lies in the stream; `value` undefined: it is not what it should be. */
+export interface Lying<T> {
+  sequence: number;
+  /** ms since 1970. */
+  storedAt: number;
+  value: T | undefined;
+}
+
+/** What lies after a sequence. */
+export interface StreamPage<I> {
+  items: I[];
+  upTo: number;
+  more: boolean;
+}
+
+/** Where a page begins and ends; `limit`: it ends with the message that reaches so many items. */
+export interface PageRange {
+  filter: string;
+  after: number;
+  /** Sequence of the newest message of `filter`. */
+  head: number;
+  limit?: number;
+}
+
+/**
+ * A stream of what is written to datasets, written by the active instance alone: each write is conditional on the epoch that it
+ * began with, so that a former one that stood still writes nothing any more, and what is remembered here of the stream is true.
+ */
+export abstract class FencedStore<T extends Written, Head> {
+  private epoch: number | undefined;
+  /** By dataset. */
+  private readonly heads = new Map<string, Head>();
+  /** By dataset and origin, the newest number. */
+  private readonly newest = new Map<string, number>();
+
+  protected constructor(
+    protected readonly bus: Bus,
+    private readonly kind: FencedKind<T, Head>,
+    private readonly log: JsonLog,
+  ) {}
+
+  async begin(): Promise<void> {
+    this.forget();
+    const { sequence } = await this.bus.publish(this.kind.epochs, { at: new Date().toISOString() });
+    this.epoch = sequence;
+  }
+
+  end(): void {
+    this.epoch = undefined;
+    this.forget();
+  }
+
+  /** Writes under the epoch's condition. Throws when this instance is not the active one. */
+  protected async write<R>(
+    publish: (expect: { sequence: number; subject: string }) => Promise<R>,
+  ): Promise<R> {
+    if (this.epoch === undefined) throw new Error('not active');
+    try {
+      return await publish({ sequence: this.epoch, subject: this.kind.epochs });
+    } catch (error) {
+      // Whether it was stored is not known: look again.
+      this.forget();
+      throw error;
+    }
+  }
+
+  /** This was written, as the newest of its dataset. */
+  protected wrote(ref: DatasetRef, head: Head, { origin, number }: { origin: string; number: number }): void {
+    const place = `${keyOf(ref)} ${origin}`;
+    this.heads.set(keyOf(ref), head);
+    this.newest.set(place, Math.max(number, this.newest.get(place) ?? 0));
+  }
+
+  /** The newest message of a dataset. */
+  async head(ref: DatasetRef): Promise<Head> {
+    const known = this.heads.get(keyOf(ref));
+    if (known !== undefined) return known;
+    const last = await this.last(this.kind.filter(ref));
+    const head = this.kind.headOf(last?.sequence ?? 0, ofThis(ref, last));
+    if (this.epoch !== undefined) this.heads.set(keyOf(ref), head);
+    return head;
+  }
+
+  /** The newest number of an origin in a dataset; 0 when there is none. */
+  async newestOf(ref: DatasetRef, origin: string): Promise<number> {
+    const place = `${keyOf(ref)} ${origin}`;
+    const known = this.newest.get(place);
+    if (known !== undefined) return known;
+    const newest = ofThis(ref, await this.last(this.kind.filter(ref, origin)));
+    const number = newest === undefined ? 0 : this.kind.numberOf(newest);
+    if (this.epoch !== undefined) this.newest.set(place, number);
+    return number;
+  }
+
+  /** What lies after a sequence, as much as goes into a message (limit `recordsBytes`). */
+  protected async pageOf<I>(
+    ref: DatasetRef,
+    { filter, after, head, limit = Number.POSITIVE_INFINITY }: PageRange,
+    itemsOf: (value: T) => I[],
+  ): Promise<StreamPage<I>> {
+    const page: StreamPage<I> = { items: [], upTo: Math.max(head, after), more: false };
+    if (head <= after) return page;
+    page.upTo = after;
+    let bytes = 0;
+    let full: () => void = () => undefined;
+    const filled = new Promise<void>((resolve) => (full = resolve));
+    const take = (m: StoredMessage) => {
+      bytes += m.data.length;
+      const isFull = bytes > LIMITS.recordsBytes || page.items.length >= limit;
+      if (page.more || (page.items.length > 0 && isFull)) {
+        page.more = true;
+        return full();
+      }
+      page.upTo = m.sequence;
+      const value = this.read(m.json(), m.sequence);
+      if (value?.incarnation === ref.incarnation) page.items.push(...itemsOf(value));
+    };
+    const following = await this.bus.follow(this.kind.stream, take, { from: after + 1, filters: [filter] });
+    try {
+      await Promise.race([filled, following.reached(head, READ_MS)]);
+    } finally {
+      await following.drain();
+    }
+    if (!page.more) page.upTo = Math.max(page.upTo, head);
+    return page;
+  }
+
+  /** Deletes all of a dataset. */
+  async drop(ref: DatasetRef): Promise<void> {
+    await this.bus.purge(this.kind.stream, this.kind.filter(ref));
+    for (const map of [this.heads, this.newest])
+      for (const key of map.keys())
+        if (key.startsWith(`${workloadKey(ref.project, ref.name)} `)) map.delete(key);
+  }
+
+  /** The newest message below a subject. */
+  protected async last(filter: string): Promise<Lying<T> | undefined> {
+    return await this.get({ last_by_subj: filter });
+  }
+
+  /** One message, as the stream's leader has it. */
+  protected async get(which: object): Promise<Lying<T> | undefined> {
+    const { stream } = this.kind;
+    const answer = await this.bus.request(JETSTREAM_API.messageGet(stream), which);
+    const { error, message } = foundSchema.parse(answer.json());
+    if (error?.code === NOT_FOUND) return undefined;
+    if (error !== undefined || message === undefined)
+      throw new Error(`read ${stream}: ${error?.description ?? 'no message'}`);
+    const json: unknown = JSON.parse(Buffer.from(message.data, 'base64').toString('utf8'));
+    const value = this.read(json, message.seq);
+    return { sequence: message.seq, storedAt: Date.parse(message.time), value };
+  }
+
+  private read(value: unknown, sequence: number): T | undefined {
+    const parsed = parse(this.kind.schema, value);
+    if (parsed.ok) return parsed.value;
+    this.log.error(`what lies in ${this.kind.stream} at ${sequence} is not what should be there`);
+    return undefined;
+  }
+
+  private forget(): void {
+    this.heads.clear();
+    this.newest.clear();
+  }
+}
+
+function ofThis<T extends Written>(ref: DatasetRef, lying: Lying<T> | undefined): T | undefined {
+  return lying?.value?.incarnation === ref.incarnation ? lying.value : undefined;
+}
+
+function keyOf({ project, name, incarnation }: DatasetRef): string {
+  return `${workloadKey(project, name)} ${incarnation}`;
+}
