@@ -1,9 +1,11 @@
 import type { Dataset, DatasetSpec, Issue, Site } from '@skerry/contracts';
 import { copyMayBe, mayRest } from '../datasets/admit-copies.js';
 import { isChosen } from '../datasets/choose-copies.js';
+import { originOf } from '../datasets/origin/areas.js';
 import { encryptionIssues, isSealed } from './encryption-rules.js';
 import { logIssues } from './log-rules.js';
 import { objectIssues } from './object-rules.js';
+import { originIssues } from './origin-rules.js';
 import type { AdmissionState } from './types.js';
 
 /** Everything that speaks against a dataset as it is asked for. */
@@ -15,7 +17,7 @@ export function datasetIssues(
   const { spec } = dataset;
   const sites = [...state.sites()].filter((site) => site.membership !== 'removed');
   return [
-    ...notOffered(spec),
+    ...originIssues(spec, present?.spec, state.hubJurisdictions),
     ...pairs(spec),
     ...logIssues(spec, present?.spec),
     ...objectIssues(
@@ -32,18 +34,6 @@ export function datasetIssues(
 /** Whether what is wrong is about the law alone. */
 export function isResidencyIssue({ path }: Issue): boolean {
   return path.includes('spec.residency') || path.endsWith('(residency)');
-}
-
-function notOffered({ residency }: DatasetSpec): Issue[] {
-  const issues: Issue[] = [];
-  if (residency?.origin === true)
-    issues.push({
-      path: 'spec.residency.origin',
-      problem: 'not yet offered: records would go to every copy',
-      value: 'true',
-      allowed: 'stay and deny, which hold for all records alike; or one dataset for each jurisdiction',
-    });
-  return issues;
 }
 
 function pairs({ type, copies, conflicts, home, ttlMs }: DatasetSpec): Issue[] {
@@ -95,7 +85,9 @@ function residencyIssues(spec: DatasetSpec, hub: readonly string[] | undefined):
       value: denied.join(', '),
       allowed: 'jurisdictions that are not in stay',
     });
-  if (!isSealed(spec) && !mayRest(residency, hub))
+  // With origin alone it has to be in every area, which is said there.
+  const byOrigin = originOf(residency) !== undefined && residency?.stay === undefined;
+  if (!byOrigin && !isSealed(spec) && !mayRest(residency, hub))
     issues.push({
       path: 'spec.residency',
       problem: `the hub keeps every record in clear, and ${hub === undefined ? 'nobody has said where it is' : `it is in ${hub.join(', ')}`}`,

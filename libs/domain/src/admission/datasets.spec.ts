@@ -158,7 +158,7 @@ describe('datasets in an apply', () => {
       copies: { at: 'matching', sites: ['us', 'atlantis'] },
     });
     expect(problems(new Desk(['us']).apply([wrong]))).toEqual([
-      'dataset d: spec.residency.origin: not yet offered: records would go to every copy',
+      'dataset d: spec.residency.origin: says no areas',
       'dataset d: spec.home: not allowed',
       'dataset d: spec.ttlMs: not allowed',
       'dataset d: spec.conflicts: not allowed',
