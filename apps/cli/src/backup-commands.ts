@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
+import type { PruneFlags } from './commands/backup-prune.js';
 import type { CreateFlags, RestoreFlags, StoreFlags } from './commands/backup.js';
-import { several, wholeNumber } from './option-values.js';
+import { moment, several, wholeNumber } from './option-values.js';
 import type { ActHere, GlobalOptions } from './program.js';
 
 /** `skerry backup …`: speaks to the hub's servers alone, so that it works when no service does. */
@@ -27,6 +28,12 @@ export function addBackupCommands(program: Command, run: ActHere): void {
     .description('read a backup back and check every bit of it')
     .addOption(id())
     .action((o: StoreFlags) => run(async (t) => (await of()).verifyOne(t, o)));
+  withStore(backup.command('prune'), '--from', 'where they are')
+    .description('remove old backups, and what no other needs; without --yes it only says which')
+    .option('--keep <n>', 'so many of the newest stay', wholeNumber(1, 100_000))
+    .option('--older-than <time>', 'only what was made before: so long ago, such as 90d, or a moment', moment)
+    .option('--yes', 'remove them')
+    .action((o: PruneFlags) => run(async (t) => (await import('./commands/backup-prune.js')).pruneAll(t, o)));
   withHub(withStore(backup.command('restore'), '--from', 'where it is'))
     .description('put a backup into a hub that has nothing; services have to be stopped')
     .addOption(id())

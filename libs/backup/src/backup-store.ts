@@ -80,6 +80,17 @@ export class BackupStore {
     await this.target.put(name, this.sealing.seal(name, Buffer.from(JSON.stringify(manifest))));
   }
 
+  /** A backup is there no more; its chunks stay. */
+  async remove(id: string): Promise<void> {
+    await this.target.remove(`${BACKUPS}${id}`);
+  }
+
+  /** Where all chunks lie but those that are named. */
+  async chunksBeside(needed: ReadonlySet<string>): Promise<string[]> {
+    const paths = new Set([...needed].map(pathOf));
+    return (await this.target.list(CHUNKS)).filter((path) => !paths.has(path));
+  }
+
   /** Stores a chunk unless it is there; its name, and the bytes that it took. */
   async add(entries: readonly StoredEntry[]): Promise<{ name: string; addedBytes: number }> {
     this.known ??= new Set(await this.target.list(CHUNKS));

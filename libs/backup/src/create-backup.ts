@@ -9,6 +9,7 @@ import type { Manifest, NounPart } from './manifest.js';
 import { NOUNS, type Noun } from './nouns.js';
 import { readStream } from './read-stream.js';
 import { BackupTrouble } from './trouble.js';
+import { inTurn } from './turns.js';
 
 export interface CreateOptions {
   /** Also what happened: events, decisions and their inputs, dead letters, sites' journals. */
@@ -33,6 +34,10 @@ const termSchema = z.looseObject({
  * that it names: what the backup holds never names something newer than it has. Changes nothing at the hub.
  */
 export async function createBackup(bus: Bus, store: BackupStore, options: CreateOptions): Promise<Manifest> {
+  return await inTurn(store.target, 'making', async () => await create(bus, store, options));
+}
+
+async function create(bus: Bus, store: BackupStore, options: CreateOptions): Promise<Manifest> {
   const began = (options.now ?? (() => new Date()))();
   const choice = await chooseDatasets(bus, options);
   const making = new Making(bus, store, options, choice.datasets);

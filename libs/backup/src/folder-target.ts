@@ -37,6 +37,13 @@ export class FolderTarget implements Target {
     return await readFile(this.path(name)).catch(orNothing);
   }
 
+  async remove(name: string): Promise<void> {
+    const path = this.path(name);
+    await rm(path, { force: true });
+    // What is removed after this one is never gone before it.
+    await syncFolder(dirname(path)).catch(orNothing);
+  }
+
   async list(prefix: string): Promise<string[]> {
     const folder = this.path(prefix);
     const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(orNothing);

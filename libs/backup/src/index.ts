@@ -3,6 +3,7 @@ export { createBackup, type CreateOptions } from './create-backup.js';
 export type { Manifest, NounPart } from './manifest.js';
 export { NOUNS } from './nouns.js';
 export { openTarget } from './open-target.js';
+export { pruneBackups, type Pruned, type PruneOptions } from './prune-backups.js';
 export { restoreBackup, type Restored, type RestoreOptions } from './restore-backup.js';
 export { makeKeyText, parseKeyText } from './sealing.js';
 export type { Target } from './target.js';

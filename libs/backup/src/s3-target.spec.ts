@@ -62,6 +62,10 @@ class StandIn {
       this.blobs.set(name, body);
       return { status: 200, content: '' };
     }
+    if (request.method === 'DELETE') {
+      this.blobs.delete(name);
+      return { status: 204, content: '' };
+    }
     if (url.searchParams.get('list-type') === '2')
       return { status: 200, content: this.page(url.searchParams) };
     const blob = this.blobs.get(name);

@@ -61,6 +61,10 @@ export class S3Target implements Target {
     return found === null ? undefined : new Uint8Array(found);
   }
 
+  async remove(name: string): Promise<void> {
+    await this.tried(`remove ${name}`, async () => await this.client.deleteObject(this.prefix + name));
+  }
+
   async list(prefix: string): Promise<string[]> {
     // The delimiter is asked for and not sent: all names below the prefix come, a thousand in each answer.
     const found = await this.tried(

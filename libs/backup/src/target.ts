@@ -5,6 +5,8 @@ export interface Target {
   put(name: string, bytes: Uint8Array): Promise<void>;
   /** Undefined when there is none. */
   get(name: string): Promise<Uint8Array | undefined>;
+  /** Done when there is none any more, also when there was none. */
+  remove(name: string): Promise<void>;
   /** Names of all blobs that begin with `prefix`, which ends with `/`. */
   list(prefix: string): Promise<string[]>;
 }

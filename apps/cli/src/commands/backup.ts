@@ -142,8 +142,9 @@ export async function restoreOne(
       'Start the services now. Sites come back by themselves and what they run goes on. What was changed',
     );
     terminal.say(
-      'after the backup is as it was then; what sites run and the hub does not know stays, and doctor names it.',
+      'after the backup is as it was then. What sites run and this hub does not know goes on, and they propose it',
     );
+    terminal.say('to the hub: "skerry site report SITE" names it, and what became of it.');
   });
   terminal.next(
     'systemctl start skerry.target   (on one machine: npm start)',
@@ -171,7 +172,7 @@ export async function makeKey(terminal: Terminal, file: string): Promise<void> {
 }
 
 /** What the next command needs to mean the same backups. */
-function sameStore(place: string, { keyFile }: StoreFlags): string {
+export function sameStore(place: string, { keyFile }: StoreFlags): string {
   return keyFile === undefined ? `--from ${place}` : `--from ${place} --key-file ${keyFile}`;
 }
 
@@ -179,7 +180,7 @@ function identityOf({ identity }: { identity?: string }): { identity?: string } 
   return identity === undefined ? {} : { identity };
 }
 
-function placeOf({ to, from }: StoreFlags): string {
+export function placeOf({ to, from }: StoreFlags): string {
   const place = to ?? from;
   if (place !== undefined && place !== '') return place;
   throw new CommandFailed(
@@ -190,7 +191,7 @@ function placeOf({ to, from }: StoreFlags): string {
 }
 
 /** What it is busy with shows when it takes long; what a person can mend is said as such. */
-async function shown<T>(
+export async function shown<T>(
   terminal: Terminal,
   work: (onProgress: (line: string) => void) => Promise<T>,
 ): Promise<T> {
