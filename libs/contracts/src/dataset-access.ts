@@ -1,12 +1,18 @@
 import { z } from 'zod';
+import {
+  copyPlaceFields,
+  datasetNameFields,
+  siteAnswerOf,
+  siteRequestOf,
+  sitesWithoutSchema,
+} from './copy-access.js';
 import { chosenCopySchema } from './copy-set.js';
 import { datasetSchema } from './dataset.js';
 import { datasetKeySchema, elementSchema } from './dataset-records.js';
-import { errorCodeSchema, issueSchema } from './errors.js';
 import { LIMITS } from './limits.js';
 import { count, instantSchema, nameSchema } from './primitives.js';
 
-const ref = { project: nameSchema, name: nameSchema };
+const ref = datasetNameFields;
 const elementsSchema = z.array(elementSchema).min(1).max(LIMITS.elementsPerWrite);
 /** What a reader of `keep-both` had seen; given back with a write, that takes the place of what was seen. */
 const contextSchema = z.string().max(16_384);
@@ -127,21 +133,9 @@ export const datasetAnswerSchema = z.union([
 export type DatasetAnswer = z.infer<typeof datasetAnswerSchema>;
 
 /** `dl.req.dataset`: api asks a site; the site answers on `rpc.answer.<id>`. */
-export const siteDatasetRequestSchema = z.strictObject({
-  id: z.string().regex(/^[0-9a-f]{16,32}$/),
-  operation: datasetOperationSchema,
-});
+export const siteDatasetRequestSchema = siteRequestOf(datasetOperationSchema);
 export type SiteDatasetRequest = z.infer<typeof siteDatasetRequestSchema>;
-export const siteDatasetAnswerSchema = z.discriminatedUnion('ok', [
-  z.strictObject({ ok: z.literal(true), answer: datasetAnswerSchema }),
-  z.strictObject({
-    ok: z.literal(false),
-    code: errorCodeSchema,
-    title: z.string(),
-    issues: z.array(issueSchema),
-    hint: z.string().optional(),
-  }),
-]);
+export const siteDatasetAnswerSchema = siteAnswerOf(datasetAnswerSchema);
 export type SiteDatasetAnswer = z.infer<typeof siteDatasetAnswerSchema>;
 
 /** Where the copies of a dataset are, and by which rule. */
@@ -151,8 +145,7 @@ export const datasetWhereSchema = z.strictObject({
   rule: z.string(),
   copies: z.array(
     z.strictObject({
-      site: nameSchema,
-      jurisdictions: z.array(z.string()),
+      ...copyPlaceFields,
       /** Where copies are chosen: why this one was. */
       chosen: chosenCopySchema.optional(),
       /** Absent: the site does not answer, or has not got it yet. */
@@ -160,8 +153,7 @@ export const datasetWhereSchema = z.strictObject({
       problem: z.string().optional(),
     }),
   ),
-  /** Sites without one, and why. */
-  without: z.array(z.strictObject({ site: nameSchema, why: z.string() })),
+  without: sitesWithoutSchema,
 });
 export type DatasetWhere = z.infer<typeof datasetWhereSchema>;
 

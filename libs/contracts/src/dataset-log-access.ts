@@ -1,11 +1,11 @@
 import { z } from 'zod';
+import { datasetNameFields, siteAnswerOf, siteRequestOf } from './copy-access.js';
 import { copyStateSchema } from './dataset-access.js';
 import { logItemSchema } from './dataset-log.js';
-import { errorCodeSchema, issueSchema } from './errors.js';
 import { LIMITS } from './limits.js';
 import { nameSchema } from './primitives.js';
 
-const ref = { project: nameSchema, name: nameSchema };
+const ref = datasetNameFields;
 
 /** What can be asked of a log: of a site's by a workload at its agent, of that and of the centre's by people through the api. */
 export const logOperationSchema = z.discriminatedUnion('verb', [
@@ -48,21 +48,9 @@ export type LogAnswer = z.infer<typeof logAnswerSchema>;
 export type Tailed = Extract<LogAnswer, { items: unknown }>;
 
 /** `dl.req.log`: api asks a site; the site answers on `rpc.answer.<id>`. */
-export const siteLogRequestSchema = z.strictObject({
-  id: z.string().regex(/^[0-9a-f]{16,32}$/),
-  operation: logOperationSchema,
-});
+export const siteLogRequestSchema = siteRequestOf(logOperationSchema);
 export type SiteLogRequest = z.infer<typeof siteLogRequestSchema>;
-export const siteLogAnswerSchema = z.discriminatedUnion('ok', [
-  z.strictObject({ ok: z.literal(true), answer: logAnswerSchema }),
-  z.strictObject({
-    ok: z.literal(false),
-    code: errorCodeSchema,
-    title: z.string(),
-    issues: z.array(issueSchema),
-    hint: z.string().optional(),
-  }),
-]);
+export const siteLogAnswerSchema = siteAnswerOf(logAnswerSchema);
 export type SiteLogAnswer = z.infer<typeof siteLogAnswerSchema>;
 
 /** What api asks of the replicator, which has the centre's logs. `id` makes an append safe to ask for again. */

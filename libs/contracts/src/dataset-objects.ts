@@ -1,13 +1,19 @@
 import { z } from 'zod';
+import {
+  copyPlaceFields,
+  datasetNameFields,
+  siteAnswerOf,
+  siteRequestOf,
+  sitesWithoutSchema,
+} from './copy-access.js';
 import { datasetKeySchema } from './dataset-records.js';
-import { errorCodeSchema, issueSchema } from './errors.js';
 import { LIMITS } from './limits.js';
 import { chunkRefSchema, contentTypeSchema } from './object-rules.js';
 import { count, digestSchema, instantSchema, nameSchema, positiveCount } from './primitives.js';
 
 /** What crosses of objects: chunks between sites and the hub, and what people ask of a site's objects. */
 
-const datasetRef = { project: nameSchema, name: nameSchema, incarnation: positiveCount };
+const datasetRef = { ...datasetNameFields, incarnation: positiveCount };
 export const datasetRefSchema = z.strictObject(datasetRef);
 export type DatasetRef = z.infer<typeof datasetRefSchema>;
 
@@ -56,7 +62,7 @@ export const chunksWantedSchema = z.strictObject({
 });
 export type ChunksWanted = z.infer<typeof chunksWantedSchema>;
 
-const ref = { project: nameSchema, name: nameSchema };
+const ref = datasetNameFields;
 const pieceSchema = z
   .string()
   .max(Math.ceil(LIMITS.objectPieceBytes / 3) * 4)
@@ -133,21 +139,9 @@ export const objectAnswerSchema = z.union([
 export type ObjectAnswer = z.infer<typeof objectAnswerSchema>;
 
 /** `dl.req.object`: api asks a site; it answers on `rpc.answer.<id>`. */
-export const siteObjectRequestSchema = z.strictObject({
-  id: z.string().regex(/^[0-9a-f]{16,32}$/),
-  operation: objectOperationSchema,
-});
+export const siteObjectRequestSchema = siteRequestOf(objectOperationSchema);
 export type SiteObjectRequest = z.infer<typeof siteObjectRequestSchema>;
-export const siteObjectAnswerSchema = z.discriminatedUnion('ok', [
-  z.strictObject({ ok: z.literal(true), answer: objectAnswerSchema }),
-  z.strictObject({
-    ok: z.literal(false),
-    code: errorCodeSchema,
-    title: z.string(),
-    issues: z.array(issueSchema),
-    hint: z.string().optional(),
-  }),
-]);
+export const siteObjectAnswerSchema = siteAnswerOf(objectAnswerSchema);
 export type SiteObjectAnswer = z.infer<typeof siteObjectAnswerSchema>;
 
 /** Where an object is: at each site with a copy of its dataset. */
@@ -156,12 +150,11 @@ export const objectWhereSchema = z.strictObject({
   rule: z.string(),
   copies: z.array(
     z.strictObject({
-      site: nameSchema,
-      jurisdictions: z.array(z.string()),
+      ...copyPlaceFields,
       object: objectEntrySchema.optional(),
       problem: z.string().optional(),
     }),
   ),
-  without: z.array(z.strictObject({ site: nameSchema, why: z.string() })),
+  without: sitesWithoutSchema,
 });
 export type ObjectWhere = z.infer<typeof objectWhereSchema>;

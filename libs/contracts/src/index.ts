@@ -1,6 +1,7 @@
 export * from './access.js';
 export * from './api.js';
 export * from './command.js';
+export * from './copy-access.js';
 export * from './copy-audit.js';
 export * from './copy-set.js';
 export * from './dataset.js';
