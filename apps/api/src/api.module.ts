@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DatasetsController, DatasetsHearing } from './datasets.controller.js';
 import { ApplyDocuments } from './handlers/apply-documents.js';
+import { AskCopies } from './handlers/ask-copies.js';
 import { AskDatasets } from './handlers/ask-datasets.js';
 import { AskLogs } from './handlers/ask-logs.js';
 import { AskObjects } from './handlers/ask-objects.js';
@@ -65,6 +66,7 @@ import { WorkloadsController } from './workloads.controller.js';
     Streams,
     AskHub,
     AskQuotas,
+    AskCopies,
     AskDatasets,
     ProveDataset,
     AskLogs,
