@@ -2,7 +2,7 @@ import { converge } from './dataset-cut.js';
 import { measureLag } from './dataset-lag.js';
 import { openMillion } from './dataset-million.js';
 import { manyDatasets } from './dataset-thousand.js';
-import type { Report } from './report.js';
+import type { PartContext as Context, Parts } from './run-parts.js';
 
 /** How much is measured. */
 export interface Sizes {
@@ -18,17 +18,10 @@ export interface Sizes {
   datasets: number;
 }
 
-export interface PartContext {
-  report: Report;
-  sizes: Sizes;
-  /** Progress, for people. */
-  say: (line: string) => void;
-  /** Path of the server's program. */
-  natsServer: string;
-}
+export type PartContext = Context<Sizes>;
 
 /** The parts of the benchmark, each with a cloud of its own. */
-export const PARTS: Readonly<Record<string, (context: PartContext) => Promise<void>>> = {
+export const PARTS: Parts<Sizes> = {
   lag: measureLag,
   cut: converge,
   million: openMillion,

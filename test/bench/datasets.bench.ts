@@ -1,16 +1,12 @@
 // Datasets between sites: how far writes lag, how fast many go, what a silent cut leaves, and what a large copy takes.
 import { parseArgs } from 'node:util';
-import { ensureNatsServer } from '@skerry/nats-server';
 import { copyTaskSchema, doCopyTask } from './dataset-million.js';
 import { PARTS, type Sizes } from './dataset-parts.js';
-import { endOnSignals } from './failover-ends.js';
-import { Report } from './report.js';
+import { PART_OPTIONS, runParts } from './run-parts.js';
 
 const { values } = parseArgs({
   options: {
-    json: { type: 'boolean', default: false },
-    part: { type: 'string', multiple: true },
-    quick: { type: 'boolean', default: false },
+    ...PART_OPTIONS,
     /** Set for the process that the part `million` starts. */
     'copy-task': { type: 'string' },
     folder: { type: 'string' },
@@ -41,28 +37,4 @@ const QUICK: Sizes = {
   datasets: 100,
 };
 
-const wanted = values.part ?? Object.keys(PARTS);
-const unknown = wanted.find((name) => !(name in PARTS));
-if (unknown !== undefined) {
-  process.stderr.write(`there is no part ${unknown}; there are: ${Object.keys(PARTS).join(', ')}\n`);
-  process.exit(2);
-}
-const sizes = values.quick ? QUICK : FULL;
-
-endOnSignals();
-const report = new Report(values.json);
-const nats = await ensureNatsServer();
-report.machine(nats.version);
-let failed = 0;
-for (const name of wanted) {
-  const beganAt = performance.now();
-  const say = (line: string) =>
-    process.stderr.write(`[${name} ${Math.round((performance.now() - beganAt) / 1_000)} s] ${line}\n`);
-  try {
-    await PARTS[name]?.({ report, sizes, say, natsServer: nats.path });
-  } catch (error) {
-    failed += 1;
-    say(`failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  }
-}
-process.exit(failed === 0 ? 0 : 1);
+await runParts(PARTS, values.quick ? QUICK : FULL, values);

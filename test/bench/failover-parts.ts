@@ -4,7 +4,7 @@ import { loseSites } from './failover-loss.js';
 import { loseNodes } from './failover-nodes.js';
 import { rebootOffline } from './failover-reboot.js';
 import { manySites } from './failover-scale.js';
-import type { Report } from './report.js';
+import type { PartContext as Context, Parts } from './run-parts.js';
 
 /** How much is measured. */
 export interface Sizes {
@@ -22,15 +22,10 @@ export interface Sizes {
   simulatedSites: number;
 }
 
-export interface PartContext {
-  report: Report;
-  sizes: Sizes;
-  /** Progress, for people. */
-  say: (line: string) => void;
-}
+export type PartContext = Context<Sizes>;
 
 /** The parts of the benchmark, each with a cloud of its own. */
-export const PARTS: Readonly<Record<string, (context: PartContext) => Promise<void>>> = {
+export const PARTS: Parts<Sizes> = {
   sites: loseSites,
   nodes: loseNodes,
   reboot: rebootOffline,
