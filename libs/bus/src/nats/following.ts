@@ -80,7 +80,8 @@ export class NatsFollowing implements Following {
   ): Promise<NatsFollowing> {
     const following = new NatsFollowing(link, api, stream, handler, options);
     try {
-      await retried(() => following.open(), { signal: following.ended.signal, forMs: STREAM_WAIT_MS });
+      const open = async () => await following.open(await api.stream(stream));
+      await retried(open, { signal: following.ended.signal, forMs: STREAM_WAIT_MS });
     } catch (error) {
       following.stop();
       throw error;
@@ -124,10 +125,10 @@ export class NatsFollowing implements Following {
     let timeoutMs = MAKE_AGAIN_MS;
     const open = async () => {
       // Not a failure of what comes after: an election takes seconds, and then there is no time to lose.
-      await this.streamAnswers();
+      const info = await this.whenLed();
       const within = timeoutMs;
       timeoutMs = Math.min(LONGER * timeoutMs, MAKE_AGAIN_MAX_MS);
-      await this.open(within);
+      await this.open(info, within);
     };
     await retried(open, {
       signal,
@@ -144,22 +145,23 @@ export class NatsFollowing implements Following {
     if (there === undefined && name === this.name) this.restart();
   }
 
-  /** Resolves when the stream has a leader, or does not within `ELECTED_MS`. */
-  private async streamAnswers(): Promise<void> {
+  /** The stream as soon as it has a leader; `TimedOut` when it has none within `ELECTED_MS`. */
+  private async whenLed(): Promise<StreamInfo | undefined> {
     const { signal } = this.ended;
     const until = performance.now() + ELECTED_MS;
-    while (!signal.aborted && performance.now() < until) {
-      const answers = this.api.stream(this.stream, LOOK_TIMEOUT_MS).then(
-        () => true,
-        (error: unknown) => !(error instanceof TimedOut),
-      );
-      if (await answers) return;
+    for (;;) {
+      try {
+        return await this.api.stream(this.stream, LOOK_TIMEOUT_MS);
+      } catch (error) {
+        const leaderless = error instanceof TimedOut && performance.now() < until;
+        if (!leaderless || signal.aborted) throw error;
+      }
       await pause(realClock, LEADERLESS_MS, signal);
     }
   }
 
-  private async open(timeoutMs?: number): Promise<void> {
-    const info = await this.api.stream(this.stream, this.started ? LOOK_TIMEOUT_MS : undefined);
+  /** Makes the consumer, on the stream as it was seen just now. */
+  private async open(info: StreamInfo | undefined, timeoutMs?: number): Promise<void> {
     if (info === undefined) throw new Unavailable(`follow ${this.stream}: there is no such stream`);
     await this.progress.idle();
     if (this.ended.signal.aborted) return;
