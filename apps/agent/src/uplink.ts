@@ -10,6 +10,7 @@ import { Downlink } from './desired/downlink.js';
 import { answerObjectRequests } from './objects/object-requests.js';
 import { ObjectSync } from './objects/object-sync.js';
 import { Uploads } from './objects/uploads.js';
+import { Sealing } from './sealing/sealing.js';
 import { LocalSite } from './local/local-site.js';
 import { LogRequests } from './logs/log-requests.js';
 import { reason } from './log.js';
@@ -148,13 +149,26 @@ export class Uplink {
     const { copies, log } = agent;
     const { ready, refusals } = agent;
     const silentMs = () => agent.silence.silentMs;
-    const sync = new DatasetSync(bus, { copies, ready, refusals, silentMs, log });
+    const sealing = this.sealing();
+    const sync = new DatasetSync(bus, { copies, ready, refusals, sealing, silentMs, log });
     sync.start();
-    const asked = answerDatasetRequests(bus, { copies, log, acting: () => this.command?.acting === true });
+    const asked = answerDatasetRequests(bus, {
+      copies,
+      sealing,
+      log,
+      acting: () => this.command?.acting === true,
+    });
     this.answers.push(
       async () => await asked.drain(),
       async () => await sync.stop(),
     );
+  }
+
+  /** What is encrypted of them leaves this node sealed. */
+  private sealing(): Sealing {
+    const { copies, log, site, places } = this.agent;
+    const { datasets: folder, userSeed: seed } = places;
+    return new Sealing({ folder, seed, site: site.site, store: () => copies.store, log });
   }
 
   /** The same of logs. */

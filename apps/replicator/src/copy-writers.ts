@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AuditCopies } from './handlers/audit-copies.handler.js';
 import { ChooseCopies } from './handlers/choose-copies.handler.js';
 import { GiveCopies } from './handlers/give-copies.handler.js';
+import { KeepKeys } from './handlers/keep-keys.handler.js';
 
 /** What chooses where copies are, gives them, and writes that down: each tells the others what it hears. */
 @Injectable()
@@ -10,12 +11,15 @@ export class CopyWriters {
     private readonly choose: ChooseCopies,
     private readonly give: GiveCopies,
     private readonly audit: AuditCopies,
+    private readonly keys: KeepKeys,
   ) {}
 
   async start(): Promise<void> {
     this.audit.start();
     this.give.onTold((site, news) => this.audit.told(site, news));
+    this.keys.start((site) => this.give.ask(site));
     this.give.onHeld(async (site, request) => {
+      await this.keys.heard(site, request);
       this.audit.heard(site, request);
       await this.choose.heard(site, request);
     });
@@ -26,6 +30,7 @@ export class CopyWriters {
   async stop(): Promise<void> {
     await this.choose.stop();
     this.give.stop();
+    this.keys.stop();
     await this.audit.stop();
   }
 }

@@ -6,6 +6,7 @@ import { ChunksController } from './chunks.controller.js';
 import { CopiesController } from './copies.controller.js';
 import { CopyWriters } from './copy-writers.js';
 import { DatasetWriters } from './dataset-writers.js';
+import { KeysController } from './keys.controller.js';
 import { DatasetsController } from './datasets.controller.js';
 import { AnswerDigest } from './handlers/answer-digest.handler.js';
 import { Bury } from './handlers/bury.handler.js';
@@ -17,6 +18,7 @@ import { DeliverAccess } from './handlers/deliver-access.handler.js';
 import { Deliver } from './handlers/deliver.handler.js';
 import { GiveCopies } from './handlers/give-copies.handler.js';
 import { GiveEntries } from './handlers/give-entries.handler.js';
+import { KeepKeys } from './handlers/keep-keys.handler.js';
 import { HearReports } from './handlers/hear-reports.handler.js';
 import { GuardDownlink } from './handlers/guard-downlink.handler.js';
 import { SweepChunks } from './handlers/sweep-chunks.handler.js';
@@ -34,6 +36,7 @@ import { CopyAuditStore } from './stores/copy-audit.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
 import { CopyUsersStore } from './stores/copy-users.store.js';
 import { CopiesStore } from './stores/copies.store.js';
+import { DataKeysStore } from './stores/data-keys.store.js';
 import { DeliveredStore } from './stores/delivered.store.js';
 import { DownlinkStore } from './stores/downlink.store.js';
 import { DurablesStore } from './stores/durables.store.js';
@@ -61,6 +64,9 @@ const DATASETS = [DatasetWriters, CopiesStore, RecordsStore, GiveCopies, TakeRec
 /** What chooses where copies are, and writes down where they were. */
 const CHOICE = [CopyWriters, ChooseCopies, CopySetsStore, CopyUsersStore, AuditCopies, CopyAuditStore];
 
+/** What carries keys of encrypted datasets. */
+const KEYS = [KeepKeys, DataKeysStore];
+
 /** What carries chunks of objects. */
 const OBJECTS = [ChunkWriters, ChunksStore, CarryChunks, SweepChunks];
 
@@ -77,7 +83,14 @@ const LOGS = [
 ];
 
 @Module({
-  controllers: [ReplicatorController, DatasetsController, CopiesController, ChunksController, LogsController],
-  providers: [Active, Writers, ...HANDLERS, ...STORES, ...DATASETS, ...CHOICE, ...OBJECTS, ...LOGS],
+  controllers: [
+    ReplicatorController,
+    DatasetsController,
+    CopiesController,
+    KeysController,
+    ChunksController,
+    LogsController,
+  ],
+  providers: [Active, Writers, ...HANDLERS, ...STORES, ...DATASETS, ...CHOICE, ...KEYS, ...OBJECTS, ...LOGS],
 })
 export class ReplicatorModule {}

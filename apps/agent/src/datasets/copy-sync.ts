@@ -5,9 +5,13 @@ import {
   SITE,
   type Delivery,
   type RecordsAnswer,
+  type DatasetRecord,
+  type OwnRecord,
+  type SealingNews,
 } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
 import { askHub } from './ask-hub.js';
+import type { CopySealing } from '../sealing/copy-sealing.js';
 import type { Copy } from './copy.js';
 import { Errands, pauseForGood, pauseForNow, type Step } from './errands.js';
 import { Repeated } from './repeated.js';
@@ -23,6 +27,8 @@ export interface CopySyncOptions {
   greet: () => void;
   /** It has everything that the hub said there is. */
   whole?: () => unknown;
+  /** Of an encrypted dataset: what leaves is sealed, and what comes is opened. */
+  sealing?: CopySealing | undefined;
   log: Log;
 }
 
@@ -49,7 +55,8 @@ export class CopySync {
 
   /** By how many sequences of the hub's stream; undefined: the hub has not said where it is. */
   get behind(): number | undefined {
-    return this.told ? Math.max(0, this.head - this.copy.cursor) : undefined;
+    const missed = this.options.sealing?.missed === true ? 1 : 0;
+    return this.told ? Math.max(missed, this.head - this.copy.cursor) : undefined;
   }
 
   stop(): void {
@@ -61,14 +68,17 @@ export class CopySync {
     head,
     stored,
     again,
+    sealing,
   }: {
     head: number;
     stored: number | undefined;
     again: boolean;
+    sealing?: SealingNews | undefined;
   }): Promise<void> {
+    const opened = sealing !== undefined && (await this.options.sealing?.heard(sealing)) === true;
     if (stored !== undefined && !this.sending.runs) await this.copy.sendAgain(stored);
     // A stream that ends before what was read of it is another one.
-    if (again || head < this.copy.cursor) {
+    if (again || (opened && this.copy.cursor > 0) || head < this.copy.cursor) {
       const { project, name } = this.copy.rule;
       this.options.log.warn('a copy is read again from its beginning', { project, name, head, again });
       await this.copy.readAgain();
@@ -83,7 +93,7 @@ export class CopySync {
   /** Something came down. */
   hear({ records, after, upTo, elsewhere }: Delivery): void {
     this.head = Math.max(this.head, upTo);
-    this.copy.take(records, { after, upTo, elsewhere }).then(
+    this.copy.take(this.opened(records), { after, upTo, elsewhere }).then(
       (taken) => (taken === 'gap' ? this.pull() : this.noteWhole()),
       (error: unknown) => {
         this.options.log.warn('records were not taken', { reason: reason(error) });
@@ -112,7 +122,10 @@ export class CopySync {
       () => this.copy.unsent > 0,
       async (pause) => {
         const { records, upTo } = this.copy.unsentRecords();
-        const answer = records.length === 0 ? OK : await this.offer(records);
+        const leaving = this.sealed(records);
+        // Goes on when the hub says that there is a key.
+        if (leaving === undefined) return 'over';
+        const answer = leaving.length === 0 ? OK : await this.offer(leaving);
         if (!answer.ok) return await this.heedRefusal(answer, pause);
         await this.copy.sent(upTo);
         if (failed) this.options.greet();
@@ -125,6 +138,15 @@ export class CopySync {
         return pause;
       },
     );
+  }
+
+  private sealed(records: OwnRecord[]): OwnRecord[] | undefined {
+    const { sealing } = this.options;
+    return sealing === undefined ? records : sealing.seal(records);
+  }
+
+  private opened(records: DatasetRecord[]): DatasetRecord[] {
+    return this.options.sealing?.open(records) ?? records;
   }
 
   private async offer(records: object[]): Promise<RecordsAnswer> {
@@ -173,7 +195,7 @@ export class CopySync {
       return 'over';
     }
     const { records, upTo, elsewhere } = answer;
-    await this.copy.take(records, { after, upTo, elsewhere });
+    await this.copy.take(this.opened(records), { after, upTo, elsewhere });
     this.noteWhole();
     return upTo > after ? 'went' : 'over';
   }

@@ -2,13 +2,15 @@ import type { Bus, Subscription } from '@skerry/bus';
 import { siteDatasetRequestSchema } from '@skerry/contracts';
 import type { Log } from '../log.js';
 import type { Copies } from './copies.js';
-import { operate } from './operate.js';
+import { operateForPeople } from '../sealing/ask-by-people.js';
+import type { Sealing } from '../sealing/sealing.js';
 import { answerSiteRequests } from './site-requests.js';
 
 const READS = new Set(['list', 'get', 'watch', 'state']);
 
 export interface DatasetRequestsOptions {
   copies: Copies;
+  sealing: Sealing;
   /** Whether this agent speaks for the site. */
   acting: () => boolean;
   log: Log;
@@ -17,12 +19,12 @@ export interface DatasetRequestsOptions {
 /** Answers what people ask of the site's copies. A write is done once, however often its request comes. */
 export function answerDatasetRequests(
   bus: Bus,
-  { copies, acting, log }: DatasetRequestsOptions,
+  { copies, sealing, acting, log }: DatasetRequestsOptions,
 ): Subscription {
   return answerSiteRequests(bus, {
     about: 'dataset',
     schema: siteDatasetRequestSchema,
-    operate: async (operation) => await operate(copies, operation),
+    operate: async (operation) => await operateForPeople(copies, operation, sealing),
     once: ({ verb }) => !READS.has(verb),
     acting,
     log,

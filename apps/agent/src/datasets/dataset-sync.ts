@@ -7,11 +7,14 @@ import {
   SITE,
   type Copy as CopyRule,
   type Delivery,
+  type SealingNews,
 } from '@skerry/contracts';
 import type { z } from 'zod';
 import type { Log } from '../log.js';
+import type { Sealing } from '../sealing/sealing.js';
 import { askHub } from './ask-hub.js';
 import type { Copies } from './copies.js';
+import type { Copy } from './copy.js';
 import { CopySync } from './copy-sync.js';
 import { InStep } from './in-step.js';
 import type { ReadyCopies } from './ready-copies.js';
@@ -20,11 +23,15 @@ import type { RefusalsHere } from './refused-here.js';
 const ANSWER_MS = 2_000;
 /** What was refused here is told so long after, with what was refused meanwhile. */
 const TELL_MS = 2_000;
+/** The hub is asked again this often while keys are waited for; it says so when there are any. */
+const LACKING_MS = 3_000;
 
 export interface DatasetSyncOptions {
   copies: Copies;
   ready: Pick<ReadyCopies, 'measuredBy' | 'isWhole'>;
   refusals?: RefusalsHere;
+  /** Without it no copy of an encrypted dataset is kept here. */
+  sealing?: Sealing;
   /** ms since the hub was heard. */
   silentMs: () => number;
   log: Log;
@@ -36,11 +43,12 @@ interface WantedCopy {
   head: number;
   stored: number | undefined;
   again: boolean;
+  sealing: SealingNews | undefined;
 }
 
 const newsSchema = copyNewsSchema.transform(({ copies, gone }) => ({
-  wanted: copies.map(({ copy: rule, head, stored, again }): WantedCopy => {
-    return { rule, head, stored, again: again === true };
+  wanted: copies.map(({ copy: rule, head, stored, again, sealing }): WantedCopy => {
+    return { rule, head, stored, again: again === true, sealing };
   }),
   gone,
 }));
@@ -55,6 +63,7 @@ const QUESTION = { subject: SITE.copies, schema: newsSchema, timeoutMs: ANSWER_M
 export class DatasetSync {
   private readonly inStep: InStep<WantedCopy, GoneCopy, Delivery>;
   private telling: NodeJS.Timeout | undefined;
+  private lacking: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly bus: Bus,
@@ -70,7 +79,7 @@ export class DatasetSync {
         greet: async () => await this.greet(),
         keys: () => copies.all().map(([key]) => key),
         kept: (key) => copies.get(key)?.copy,
-        want: async (rule: CopyRule) => await copies.want(rule),
+        want: async (rule: CopyRule) => await this.want(rule),
         forget: async (key, gone: GoneCopy) => await this.forget(key, gone),
         way: (key) => this.wayOf(key),
         probes: true,
@@ -87,11 +96,15 @@ export class DatasetSync {
     ready.measuredBy((key) => this.inStep.behind(key));
     copies.onWrite((key) => this.inStep.send(key));
     this.inStep.start();
+    this.lacking = setInterval(() => {
+      if (this.options.sealing?.lacks === true) this.inStep.greet();
+    }, LACKING_MS).unref();
   }
 
   async stop(): Promise<void> {
     this.options.refusals?.onNoted(() => undefined);
     clearTimeout(this.telling);
+    clearInterval(this.lacking);
     this.options.copies.onWrite(() => undefined);
     await this.inStep.stop();
   }
@@ -108,14 +121,17 @@ export class DatasetSync {
       const { project, name, incarnation, generation } = copy.rule;
       const { cursor, unsent } = copy;
       const at = { project, name, incarnation, generation, cursor, unsent };
-      return unsent > 0 ? at : { ...at, digest: copy.root };
+      // Of an encrypted one the digest would tell who guesses what is in it.
+      return unsent > 0 || copy.rule.encryption !== undefined ? at : { ...at, digest: copy.root };
     });
     const { store } = copies;
     const refused = refusals?.take() ?? [];
+    const sealing = await this.options.sealing?.request();
     const body = copiesRequestSchema.parse({
       ...(store === undefined ? {} : { store }),
       held: held.slice(0, LIMITS.copiesPerSite),
       ...(refused.length === 0 ? {} : { refused }),
+      ...(sealing === undefined ? {} : { sealing }),
     });
     try {
       return await askHub(this.bus, QUESTION, body);
@@ -125,18 +141,28 @@ export class DatasetSync {
     }
   }
 
+  private async want(rule: CopyRule): Promise<Copy> {
+    const copy = await this.options.copies.want(rule);
+    if (rule.encryption !== undefined) await this.options.sealing?.of(rule, () => this.inStep.greet());
+    return copy;
+  }
+
   private async forget(key: string, { ifSent }: GoneCopy): Promise<boolean> {
-    const { copies } = this.options;
-    if (ifSent === true) return await copies.giveUp(key);
-    await copies.forget(key);
-    return true;
+    const { copies, sealing } = this.options;
+    const gone = ifSent === true ? await copies.giveUp(key) : await copies.forget(key).then(() => true);
+    if (gone) await sealing?.forget(key);
+    return gone;
   }
 
   private wayOf(key: string): CopySync | undefined {
     const kept = this.options.copies.get(key);
     if (kept === undefined) return undefined;
+    const sealing = this.options.sealing?.get(key);
+    // Nothing of it leaves before it can be sealed.
+    if (kept.copy.rule.encryption !== undefined && sealing === undefined) return undefined;
     return new CopySync(this.bus, kept.copy, {
       log: this.options.log,
+      sealing,
       silent: () => this.inStep.silent,
       greet: () => this.inStep.greet(),
       // That it is whole may be what others wait for.

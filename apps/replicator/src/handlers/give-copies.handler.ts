@@ -18,6 +18,7 @@ import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { KeepKeys } from './keep-keys.handler.js';
 
 /** Questions of one site: every copy page by page after a long absence, then so many a second. */
 const QUESTIONS = { perSecond: 100, burst: 5_000 };
@@ -45,6 +46,7 @@ export class GiveCopies {
     private readonly wanted: WantedStore,
     private readonly copies: CopiesStore,
     private readonly records: RecordsStore,
+    private readonly keys: KeepKeys,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -77,9 +79,9 @@ export class GiveCopies {
     const gone = { project: after.project, name: after.name, incarnation: before?.incarnation ?? 0 };
     const isNew = before === undefined || before.incarnation !== after.incarnation;
     if (before !== undefined && (after.removed || isNew)) await this.records.drop(after);
+    if (before !== undefined && (after.removed || isNew)) await this.keys.drop(after);
     for (const site of this.wanted.allSites()) {
-      if (this.copies.mayHave(after, site))
-        this.say(site, { copies: [await this.newsOf(after, site)], gone: [] });
+      if (this.copies.mayHave(after, site)) await this.give(after, site);
       else if (before !== undefined && this.copies.isOver(site, gone))
         this.say(site, { copies: [], gone: [gone] });
     }
@@ -93,9 +95,15 @@ export class GiveCopies {
     for (const { site: name } of after.copies) {
       const site = this.wanted.site(name);
       if (site !== undefined && !had.delete(name) && this.copies.mayHave(dataset, site))
-        this.say(site, { copies: [await this.newsOf(dataset, site)], gone: [] });
+        await this.give(dataset, site);
     }
     for (const name of had) this.ask(name);
+  }
+
+  /** Tells a site of its copy; one that is encrypted only when it asks and says that it can seal. */
+  private async give(dataset: Dataset, site: Site): Promise<void> {
+    const copies = dataset.spec.encryption === undefined ? [await this.newsOf(dataset, site)] : [];
+    this.say(site, { copies, gone: [] });
   }
 
   /** Has a site say how its copies stand. */
@@ -135,14 +143,19 @@ export class GiveCopies {
     message.reply({ ok: true, ...page, ...given } satisfies PullAnswer);
   }
 
-  private async newsFor(site: Site, { store, held }: CopiesRequest): Promise<CopyNews> {
-    const mine = this.copies.ofSite(site);
+  private async newsFor(site: Site, { store, held, sealing }: CopiesRequest): Promise<CopyNews> {
+    const mine = this.copies
+      .ofSite(site)
+      .filter(({ spec }) => spec.encryption === undefined || sealing !== undefined);
     // Only what is known to be over: that nothing is known of it never means that it has to go.
     const gone = held.filter((h) => this.copies.isOver(site, h));
     const copies = await Promise.all(
       mine.map(async (dataset) => {
         const origin = store === undefined ? undefined : `${site.name}.${store}`;
-        const news = await this.newsOf(dataset, site, origin);
+        const news = {
+          ...(await this.newsOf(dataset, site, origin)),
+          ...(dataset.spec.encryption && { sealing: this.keys.newsOf(dataset, site, store) }),
+        };
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
         const again = own !== undefined && this.differs(site, dataset, own);
         return again ? { ...news, again } : news;

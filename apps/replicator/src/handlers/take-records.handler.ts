@@ -18,6 +18,7 @@ import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { KeepKeys } from './keep-keys.handler.js';
 
 /** Records of one site: a backlog at once, then so many a second. */
 const RECORDS = { perSecond: 5_000, burst: 50_000 };
@@ -43,6 +44,7 @@ export class TakeRecords {
     private readonly wanted: WantedStore,
     private readonly copies: CopiesStore,
     private readonly records: RecordsStore,
+    private readonly keys: KeepKeys,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -120,6 +122,9 @@ export class TakeRecords {
       const judgement = this.copies.judgeArea(dataset, site, record) ?? judgeRecord(record, by, copy);
       switch (judgement.verdict) {
         case 'take':
+          // A site that has the key may be none that may read what is written now.
+          if (record.sealed !== undefined && !this.keys.maySeal(dataset, record.sealed.key))
+            return { taken, answer: later(RETRY_MS, 'nothing more is sealed with this key') };
           taken.push(record);
           continue;
         case 'wait':

@@ -176,6 +176,10 @@ export function copyOf({ project, name, incarnation, generation, spec }: Dataset
     ...(spec.home === undefined ? {} : { home: spec.home }),
     ...(spec.ttlMs === undefined ? {} : { ttlMs: spec.ttlMs }),
     limits: spec.limits,
+    ...(spec.encryption && {
+      encryption: spec.encryption,
+      ...(spec.residency && { residency: spec.residency }),
+    }),
     ...(spec.type === 'objects' ? { objects: objectsAt(objectsOf(spec), site) } : {}),
   };
 }

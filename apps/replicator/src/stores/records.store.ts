@@ -95,6 +95,6 @@ function stored(ref: DatasetRef, origin: string, record: Omit<DatasetRecord, 'or
   return { kind: 'Record', project, name, incarnation, origin, ...record };
 }
 
-function withoutRef({ origin, key, write, state }: StoredRecord): DatasetRecord {
-  return { origin, key, write, state };
+function withoutRef({ origin, key, write, state, sealed }: StoredRecord): DatasetRecord {
+  return { origin, key, write, state, ...(sealed && { sealed }) };
 }
