@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
-import { SITE, type DatasetWhere } from '@skerry/contracts';
+import type { DatasetWhere } from '@skerry/contracts';
 import { clientOf } from '@skerry/local';
-import { z } from 'zod';
 import { LeafAttacker } from '../bus/leaf-attacker.js';
 import { workloadsWithData } from './dataset-workloads.suite.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { convergenceSuite } from './dataset-convergence.suite.js';
+import { DatasetKeys } from './dataset-keys.js';
 import { logsSuite } from './dataset-logs.suite.js';
+import { residencySuite } from './dataset-residency.suite.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
 import { keyvalueSuite } from './keyvalue.suite.js';
 import { describeObjects, OBJECTS } from './objects.suite.js';
@@ -21,14 +23,8 @@ import { httpService } from './workloads.js';
 import { withClock } from './wrong-clock.js';
 
 const SITES = ['one', 'two', 'far'];
-const CONVERGED_MS = 10_000;
-/** Writes on each side of a cut. */
-const WRITES = 200;
-const SHARED_KEYS = 20;
-const KILLED_WRITES = 200;
 const FAR_AHEAD_MS = 2_000;
 const FAR_DISK_MIB = 64;
-const parsedEntry = z.looseObject({ entry: z.looseObject({ number: z.number() }) });
 
 const maybe = mayMakeNamespaces() ? describe : describe.skip;
 
@@ -38,6 +34,7 @@ maybe('datasets at three sites, one of them abroad', () => {
   let farDisk: SmallDisk;
   let under: CloudUnderTest;
   let client: SkerryClient;
+  const keys = new DatasetKeys(callAt);
   beforeAll(async () => {
     lab = await SiteLab.make();
     const sites = SITES.map((name) => plainSite(name, name === 'far' ? { jurisdictions: ['us'] } : {}));
@@ -75,14 +72,14 @@ maybe('datasets at three sites, one of them abroad', () => {
   }, 60_000);
 
   it('what is written at one is read at the others', async () => {
-    await at('one').put('cart', 'k', 'from one');
-    for (const site of ['two', 'far']) await until(site, 'cart', 'k', { value: 'from one' });
-    await at('far').put('cart', 'k', 'from far');
-    for (const site of ['one', 'two']) await until(site, 'cart', 'k', { value: 'from far' });
+    await keys.at('one').put('cart', 'k', 'from one');
+    for (const site of ['two', 'far']) await keys.until(site, 'cart', 'k', { value: 'from one' });
+    await keys.at('far').put('cart', 'k', 'from far');
+    for (const site of ['one', 'two']) await keys.until(site, 'cart', 'k', { value: 'from far' });
     await client.askDataset({ verb: 'delete', project: 'test', name: 'cart', key: 'k' }, { site: 'two' });
     const gone = await eventually(
       async () => {
-        const answer = await at('one').get('cart', 'k');
+        const answer = await keys.at('one').get('cart', 'k');
         return answer.status === 404 ? answer.body : undefined;
       },
       { withinMs: 5_000, what: 'the key is gone at one' },
@@ -104,7 +101,7 @@ maybe('datasets at three sites, one of them abroad', () => {
       'two',
     );
     expect(put).toMatchObject({ code: 0, stdout: expect.stringContaining('blue, red') });
-    await until('one', 'tags', 'colours', { elements: ['blue', 'red'] });
+    await keys.until('one', 'tags', 'colours', { elements: ['blue', 'red'] });
     const got = await skerry('data', 'get', 'tags', 'colours', '--at', 'far', '--json');
     expect(JSON.parse(got.stdout)).toMatchObject({ key: 'colours', elements: ['blue', 'red'] });
     const where = await skerry('data', 'where', 'law');
@@ -141,132 +138,19 @@ maybe('datasets at three sites, one of them abroad', () => {
       expect(refused).toContain(reason);
   });
 
-  it('conflicting writes on both sides of a cut converge, and none that was acknowledged is lost', async () => {
-    lab.cut('two');
-    const both = await Promise.all(['one', 'two'].map(async (site) => await writeMany(site)));
-    expect(both.map(({ acknowledged }) => acknowledged)).toEqual([WRITES, WRITES]);
-    // Cut off, it knows what was written there and nothing of the other side.
-    expect((await at('two').get('hits', 'all')).body).toMatchObject({ entry: { number: WRITES } });
-    lab.heal('two');
-    const healedAt = performance.now();
-    await eventually(async () => ((await sameEverywhere()) ? true : undefined), {
-      withinMs: CONVERGED_MS,
-      what: 'the same digests everywhere',
-    });
-    expect(performance.now() - healedAt).toBeLessThan(CONVERGED_MS);
-    for (const site of SITES) {
-      expect((await at(site).get('hits', 'all')).body).toMatchObject({ entry: { number: 2 * WRITES } });
-      expect((await at(site).get('tags', 'seen')).body).toMatchObject({
-        entry: { elements: ['one', 'two'] },
-      });
-      const notes = (await at(site).get('notes', 'who')).body;
-      expect(notes).toMatchObject({ entry: { values: expect.arrayContaining(['one', 'two']) } });
-      for (const own of ['one', 'two'])
-        expect((await at(site).get('cart', `${own}-${WRITES - 1}`)).body).toMatchObject({
-          entry: { value: `${WRITES - 1}` },
-        });
-    }
-  }, 60_000);
+  convergenceSuite(() => ({ client, lab, kill, call: callAt, sites: SITES }));
 
-  it('goes on where it was after agent, replicator and both servers are killed with writes under way', async () => {
-    const before = (await at('one').get('hits', 'killed')).status;
-    expect(before).toBe(404);
-    let acknowledged = 0;
-    const counting = (async () => {
-      for (let n = 0; n < KILLED_WRITES; n += 1) {
-        if (n === 20) kill('agent-one');
-        if (n === 40) kill('replicator');
-        if (n === 60) kill('leaf-one');
-        if (n === 80) kill('hub');
-        // An endpoint that is away has acknowledged nothing; whether it counted is then not known, so nothing is tried again.
-        const done = await at('one')
-          .post('hits', 'killed', { count: 1 })
-          .then(() => true)
-          .catch(() => false);
-        if (done) acknowledged += 1;
-        else await new Promise((go) => setTimeout(go, 50));
-      }
-    })();
-    await counting;
-    expect(acknowledged).toBeGreaterThan(KILLED_WRITES / 4);
-    await eventually(async () => ((await sameEverywhere()) ? true : undefined), {
-      withinMs: 20_000,
-      what: 'the same digests everywhere',
-    });
-    for (const site of SITES) {
-      const { body } = await at(site).get('hits', 'killed');
-      const { entry } = parsedEntry.parse(body);
-      expect(entry.number).toBeGreaterThanOrEqual(acknowledged);
-      expect(entry.number).toBeLessThanOrEqual(KILLED_WRITES);
-    }
-  }, 60_000);
-
-  it('nothing leaves for a site outside of the rule, whatever it asks with all that it has', async () => {
-    await at('one').put('law', 'secret', 'never-abroad');
-    await until('two', 'law', 'secret', { value: 'never-abroad' });
-    const thief = await thiefOf('far');
-    try {
-      for (const subject of ['>', 'dl.>', 'rep.>', 'rpc.>', 'ing.>', '$JS.>', '$KV.>', '_INBOX.>'])
-        thief.subscribe(subject);
-      const law = { project: 'test', name: 'law', incarnation: 1 };
-      const store = '00000000000000ff';
-      const forged = { rule: 'newest', at: [Date.now(), 0], by: `one.${store}`, value: 'forged' };
-      const { account } = JSON.parse(
-        await readFile(join(under.cloud.paths.site('one'), 'site.json'), 'utf8'),
-      );
-      const asks: [string, object][] = [
-        [SITE.pull, { ...law, after: 0 }],
-        [SITE.copies, { store, held: [] }],
-        [SITE.records, { ...law, store, records: [{ key: 'secret', write: 1, state: forged }] }],
-        [`rpc.${account}.pull`, { ...law, after: 0 }],
-        [
-          `dl.${account}.records`,
-          {
-            ...law,
-            after: 0,
-            upTo: 9,
-            records: [{ origin: forged.by, key: 'secret', write: 9, state: forged }],
-          },
-        ],
-        [
-          `dl.${account}.req.dataset`,
-          { id: '0123456789abcdef', operation: { verb: 'list', project: 'test', name: 'law' } },
-        ],
-        [
-          'rep.test.law.one.00000000000000ff.k',
-          { kind: 'Record', origin: forged.by, ...law, key: 'secret', write: 9, state: forged },
-        ],
-        ['$JS.API.STREAM.MSG.GET.REP', { last_by_subj: 'rep.test.law.>' }],
-        [
-          '$JS.API.CONSUMER.CREATE.REP',
-          { stream_name: 'REP', config: { deliver_subject: 'dl.x', filter_subject: 'rep.>' } },
-        ],
-      ];
-      for (const [at, [subject, body]] of asks.entries())
-        thief.publish(subject, JSON.stringify(body), `_INBOX.thief.${at}`);
-      // The thief hears what it may: answers that say no, and news of what it has a copy of.
-      await thief.wait(/_INBOX\.thief\.0[^]*this site has no copy of it/);
-      await thief.wait(/_INBOX\.thief\.2[^]*this site has no copy of it/);
-      await at('one').put('law', 'secret', 'never-abroad either');
-      await at('one').put('cart', 'marker', 'everyone-may-know');
-      await thief.wait(/everyone-may-know/);
-      expect(thief.text()).not.toContain('never-abroad');
-      expect(thief.text()).not.toContain('"law"');
-    } finally {
-      thief.close();
-    }
-    await until('two', 'law', 'secret', { value: 'never-abroad either' });
-    expect((await at('far').get('law', 'secret')).status).toBe(404);
-    const kept = await readdir(join(under.cloud.paths.site('far'), 'state', 'datasets'));
-    expect(kept.filter((file) => file.includes('law'))).toEqual([]);
-  }, 30_000);
+  residencySuite(() => ({ under, call: callAt, thiefOf }));
 
   it('a dataset that is removed is gone everywhere, and made again it is empty', async () => {
     await client.removeDataset('test', 'law');
-    await eventually(async () => ((await at('two').get('law', 'secret')).status === 404 ? true : undefined), {
-      withinMs: 5_000,
-      what: 'it is gone at two',
-    });
+    await eventually(
+      async () => ((await keys.at('two').get('law', 'secret')).status === 404 ? true : undefined),
+      {
+        withinMs: 5_000,
+        what: 'it is gone at two',
+      },
+    );
     const spec = { type: 'keyvalue', residency: { stay: ['eu'] } };
     await client.apply({ documents: [{ ...everywhere('law', 'newest'), spec }] });
     await copiesAt('law', ['one', 'two']);
@@ -308,21 +192,6 @@ maybe('datasets at three sites, one of them abroad', () => {
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
   }
 
-  /** What a replica at a site sees, by the endpoint of its agent: also when the site is cut off. */
-  function at(site: string) {
-    const call = async (path: string, init?: RequestInit) => await callAt(site, path, init);
-    return {
-      get: async (name: string, key: string) => await call(`${name}/${key}`),
-      put: async (name: string, key: string, value: string) => {
-        expect(await call(`${name}/${key}`, { method: 'PUT', body: value })).toMatchObject({ status: 200 });
-      },
-      post: async (name: string, key: string, change: object) => {
-        const answer = await call(`${name}/${key}`, { method: 'POST', body: JSON.stringify(change) });
-        expect(answer).toMatchObject({ status: 200 });
-      },
-    };
-  }
-
   async function callAt(site: string, path: string, init: RequestInit = {}) {
     const response = await fetchAt(site, path, init);
     const body: unknown = await response.json();
@@ -333,32 +202,6 @@ maybe('datasets at three sites, one of them abroad', () => {
     const { url, token } = await doorOf(site);
     const headers = { authorization: `Bearer ${token}` };
     return await fetch(`${url}/v1/data/${path}`, { ...init, headers });
-  }
-
-  async function writeMany(site: string): Promise<{ acknowledged: number }> {
-    let acknowledged = 0;
-    await at(site).post('tags', 'seen', { add: [site] });
-    await at(site).put('notes', 'who', site);
-    for (let n = 0; n < WRITES; n += 20)
-      await Promise.all(
-        Array.from({ length: 20 }, async (_, i) => {
-          await at(site).put('cart', `shared-${(n + i) % SHARED_KEYS}`, `${site} ${n + i}`);
-          await at(site).put('cart', `${site}-${n + i}`, String(n + i));
-          await at(site).post('hits', 'all', { count: 1 });
-          acknowledged += 1;
-        }),
-      );
-    return { acknowledged };
-  }
-
-  async function sameEverywhere(): Promise<boolean> {
-    const all = await Promise.all(['cart', 'hits', 'tags', 'notes'].map(async (name) => await where(name)));
-    return all.every(({ copies }) => {
-      const digests = new Set(copies.map(({ state }) => state?.digest));
-      return (
-        copies.length === SITES.length && digests.size === 1 && copies.every((c) => c.state?.unsent === 0)
-      );
-    });
   }
 
   async function copiesAt(name: string, sites: readonly string[]): Promise<void> {
@@ -373,17 +216,6 @@ maybe('datasets at three sites, one of them abroad', () => {
 
   const where = async (name: string): Promise<DatasetWhere> => await client.datasetWhere('test', name);
   const skerry = async (...args: string[]) => await runSkerry(under, args);
-
-  async function until(site: string, name: string, key: string, entry: object): Promise<void> {
-    let last: unknown;
-    await eventually(
-      async () => {
-        last = (await at(site).get(name, key)).body;
-        return JSON.stringify(last).includes(JSON.stringify(entry).slice(1, -1)) ? true : undefined;
-      },
-      { withinMs: 5_000, what: () => `${name}/${key} at ${site}, which is ${JSON.stringify(last)}` },
-    );
-  }
 
   async function doorOf(site: string): Promise<{ url: string; token: string }> {
     const state = join(under.cloud.paths.site(site), 'state');
