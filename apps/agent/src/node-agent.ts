@@ -26,6 +26,7 @@ import type { Cgroups } from './process/cgroups.js';
 import type { Objects } from './objects/objects.js';
 import type { ReplicaRunner } from './replicas/replica-runner.js';
 import type { Supervisor } from './replicas/supervisor.js';
+import type { FirmAllotments } from './singletons/firm-allotments.js';
 import type { ReportCounter } from './reports/report-counter.js';
 import type { Reporter } from './reports/reporter.js';
 import type { LogSource } from './logs/log-reader.js';
@@ -102,6 +103,10 @@ export class NodeAgent {
   }
   get counter(): ReportCounter {
     return this.parts.counter;
+  /** Which singletons this node may begin. */
+  get firm(): FirmAllotments {
+    return this.parts.firm;
+  }
   }
   /** Whether something may run here at most once anywhere. */
   get holdsSingletons(): boolean {
@@ -257,7 +262,7 @@ export class NodeAgent {
   }
 
   private followBook(): void {
-    const { book, roster, supervisor, counter, store } = this.parts;
+    const { book, roster, supervisor, counter, store, firm } = this.parts;
     let several = roster.several;
     roster.onChange(() => {
       if (several || !roster.several) return;
@@ -277,6 +282,7 @@ export class NodeAgent {
       const object = store.get(key)?.object;
       if (allotment?.tombstone !== undefined) this.letGo(key);
       else if (allotment !== undefined) supervisor.allotted(key);
+      firm.heard(key);
       else if (before?.tombstone !== undefined && object?.kind === 'Tombstone') {
         // All nodes have said that nothing is left.
         this.acknowledge(key);
@@ -328,6 +334,7 @@ export class NodeAgent {
     this.parts.singletons.close();
     this.silence.stop();
     supervisor.close();
+    this.parts.firm.close();
     reporter.close();
     health.close();
     const settled = this.parts.ready.close();

@@ -37,6 +37,7 @@ import { ReplicaStore } from './replicas/replica-store.js';
 import { Supervisor, type Report } from './replicas/supervisor.js';
 import { ReportCounter } from './reports/report-counter.js';
 import { Reporter } from './reports/reporter.js';
+import { FirmAllotments } from './singletons/firm-allotments.js';
 import { Singletons } from './singletons/singletons.js';
 import type { Folders, SiteFile } from './site-file.js';
 import { makeTracing } from './tracing.js';
@@ -77,7 +78,12 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
   singletons.serve(runner);
   const callerOf = (token: string) => runner.byToken(token)?.workload.assignment;
   for (const answers of replicaAnswers(datasets, callerOf)) endpoint.also(answers);
-  const share = { several: () => roster.several, of: (key: string) => book.get(key) };
+  const firm = new FirmAllotments(book, log, (key) => supervisor.allotted(key));
+  const share = {
+    several: () => roster.several,
+    of: (key: string) => book.get(key),
+    mayBegin: (key: string) => firm.mayBegin(key),
+  };
   const supervisor = new Supervisor({ hub: silence, store, runner, admission, place, share, log });
   // What a node tells its site's controller has an order there: its number needs no disk, which may be full.
   let told = Date.now();
@@ -108,6 +114,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     logs,
     silence,
     singletons,
+    firm,
     ...datasets,
   };
 }

@@ -96,3 +96,5 @@ export const sitePulseSchema = z.strictObject({
   lease: z.strictObject({ agoMs: count, losses: count }).optional(),
 });
 export type SitePulse = z.infer<typeof sitePulseSchema>;
+  /** Sequence in bucket `allotments`: the lease is for nodes that act on all up to there; absent: for all. */
+  allotted: count.optional(),

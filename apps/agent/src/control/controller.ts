@@ -259,7 +259,8 @@ export class Controller implements SiteSummary {
     const next = nextAllotment(object, { ...parts, reports: this.reports.of(key) });
     // What stands too: its assignment may have come here after this controller began.
     this.ledger.set(key, eachNeedOf(object), next.slots);
-    if (!fresh && current.turn === next.turn && sameSlots(current, next)) return;
+    const lies = !this.options.agent.book.isOfDisk(key);
+    if (!fresh && lies && current.turn === next.turn && sameSlots(current, next)) return;
     this.write(key, next);
   }
 

@@ -26,13 +26,14 @@ export type AllotmentValue = Allotment | SiteEpoch;
  * which it starts without a server. What is not in the bucket any more is forgotten only when it says so.
  */
 export class AllotmentBook {
-  private readonly book = new Map<string, { allotment: Allotment; revision: number }>();
+  private readonly book = new Map<string, { allotment: Allotment; revision: number; isOfDisk?: true }>();
   private readonly limiter = new Limiter(WRITES_AT_ONCE);
   private readonly writes = new Map<string, Promise<void>>();
   private changed: (key: string, before: Allotment | undefined) => void = () => undefined;
   private epoch: (epoch: SiteEpoch) => void = () => undefined;
   private following: Following | undefined;
   private newest = 0;
+  private epochAt = 0;
 
   private constructor(
     private readonly folder: string,
@@ -55,8 +56,20 @@ export class AllotmentBook {
     return this.book.get(key)?.revision ?? 0;
   }
 
+  /** Whether it is known from the disk and was never heard: a server that lies behind this node has lost it. */
+  isOfDisk(key: string): boolean {
+    return this.book.get(key)?.isOfDisk === true;
+  }
+
   keys(): string[] {
     return [...this.book.keys()];
+  }
+
+  /** Sequence in the bucket of the newest that still lies there, of all that are known here. */
+  get standing(): number {
+    let newest = this.epochAt;
+    for (const { revision } of this.book.values()) newest = Math.max(newest, revision);
+    return newest;
   }
 
   /** Sequence in the bucket of the newest that was taken in here. */
@@ -82,6 +95,7 @@ export class AllotmentBook {
       onRestart: () => {
         // Another bucket under the old name: what is known stays, and whatever it says is newer.
         this.newest = 0;
+        this.epochAt = 0;
         for (const entry of this.book.values()) entry.revision = 0;
       },
     });
@@ -119,6 +133,7 @@ export class AllotmentBook {
       case 'put':
         if (change.value.kind === 'Allotment') return this.take(change.value, change.revision);
         this.newest = Math.max(this.newest, change.revision);
+        this.epochAt = change.revision;
         return this.epoch(change.value);
     }
   }
@@ -153,8 +168,10 @@ export class AllotmentBook {
 
   private async load(file: string): Promise<void> {
     const parsed = parse(allotmentSchema, await readJson(join(this.folder, file)).catch(() => undefined));
-    if (parsed.ok) this.book.set(file.slice(0, -'.json'.length), { allotment: parsed.value, revision: 0 });
-    else this.log.error('an allotment on the disk was damaged: it comes again', { file });
+    if (parsed.ok) {
+      const entry = { allotment: parsed.value, revision: 0, isOfDisk: true as const };
+      this.book.set(file.slice(0, -'.json'.length), entry);
+    } else this.log.error('an allotment on the disk was damaged: it comes again', { file });
   }
 }
 

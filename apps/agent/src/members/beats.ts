@@ -26,7 +26,7 @@ export interface BeatsOptions {
   /** What is said of this node. */
   state: () => Pick<NodeBeat, 'reported' | 'seen' | 'applied' | 'held' | 'running' | 'troubles'>;
   /** What this node says as the controller; undefined when it is not. */
-  pulse: () => Pick<SitePulse, 'epoch' | 'hubAgoMs' | 'lease'> | undefined;
+  pulse: () => Pick<SitePulse, 'epoch' | 'hubAgoMs' | 'lease' | 'allotted'> | undefined;
   /** The controller has heard what was sent at this moment (monotonic ms), at which the hub had been heard so long ago. */
   onAnswer: (sentAt: number, pulse: SitePulse) => void;
 }

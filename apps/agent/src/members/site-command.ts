@@ -158,6 +158,7 @@ export class SiteCommand {
     await bus.ensureBucket(SITE_BUCKETS.seen);
     await bus.ensureBucket(BUCKETS.leases);
     await agent.book.follow(bus);
+    agent.firm.use(bus);
     // Anew, to where the controller hears it.
     agent.reporter.use(bus, agent.supervisor.keys());
     this.localDigest = new DigestExchange(bus, {
@@ -220,11 +221,15 @@ export class SiteCommand {
           epoch: control.epoch,
           ...(voice?.hubAgoMs === undefined ? {} : { hubAgoMs: voice.hubAgoMs }),
           ...leaseTold(agent.silence.lease),
+          allotted: agent.book.standing,
         };
       },
-      onAnswer: (sentAt, { hubAgoMs, lease }) => {
+      onAnswer: (sentAt, { hubAgoMs, lease, allotted = 0 }) => {
         if (this.acting) return;
-        const grant = lease && { sentAtMs: sentAt - lease.agoMs, losses: lease.losses };
+        // Who is behind may act on what was taken from it, long ago by now.
+        const isBehind = agent.book.applied < allotted;
+        const grant =
+          lease && !isBehind ? { sentAtMs: sentAt - lease.agoMs, losses: lease.losses } : undefined;
         if (hubAgoMs !== undefined) agent.hubAnswered(sentAt - hubAgoMs, grant);
       },
     });

@@ -43,6 +43,8 @@ export interface Share {
   /** The site has several nodes: nothing begins here that was not allotted. */
   several(): boolean;
   of(key: string): Allotment | undefined;
+  /** Whether this node may begin a singleton that it was given; if not yet, `allotted` says when that is another. */
+  mayBegin(key: string): boolean;
 }
 
 /** What this node is to report of a workload; number and time are added when it is sent. */
@@ -80,6 +82,9 @@ export class Supervisor {
         [...w.replicas.values()].map(async (record) => await this.adopt(w, record)),
       ),
     );
+    // What was thought to run may have ended, and may not be this node's any more.
+    if (this.options.share.several())
+      for (const [key, held] of entries) this.settleWanted(this.of(key), held);
     for (const workload of this.workloads.values()) this.touch(workload);
   }
 
@@ -235,13 +240,20 @@ export class Supervisor {
     workload.slots =
       allotment === undefined
         ? new Set(workload.replicas.keys())
-        : new Set(slotsOn(node, allotment, isSingle(object)));
+        : this.begun(workload, slotsOn(node, allotment, isSingle(object)), isSingle(object));
     workload.othersTurn = allotment?.turn !== undefined && allotment.turn !== node;
     workload.countFrom = allotment?.movedAtMs ?? 0;
     workload.moves = allotment?.moves ?? 0;
     this.assign(workload, accepted);
     const fallback = accepted === object ? undefined : accepted;
     if (fallback?.version !== held?.fallback?.version) this.keep(workload, fallback);
+  }
+
+  /** Which of these slots run here or may begin: a singleton waits until it is certain that it was given to this node. */
+  private begun({ key, replicas }: Workload, slots: readonly number[], single: boolean): Set<number> {
+    const runs = [...replicas.values()].some((r) => isUp(r) && r.phase !== 'stopping');
+    const waits = single && slots.length > 0 && !runs && !this.options.share.mayBegin(key);
+    return new Set(waits ? [] : slots);
   }
 
   private admit(workload: Workload, assignment: Assignment, fallback: Assignment | undefined): void {

@@ -8,6 +8,11 @@ import { CUT_OFF_MS } from './timings.js';
  * the site's own monotonic clock. An owner that is not covered any more (`mayOwn`) is stopped, early enough to have ended when
  * the lease has; an agent that starts has no lease but one that it wrote down under the same boot of its machine. What an agent
  * that is dead or stands still does not stop is killed by its keeper, which counts by the machine's uptime.
+ * **Between the nodes of a site.** Its controller passes the lease on, to nodes that act on all that it knows of allotments: who
+ * returns may be behind. A singleton is taken from a node in one write of the site's bucket and given to another in the next,
+ * once the first one has said, after it knew of the first write, that it has ended, or its lease must be over. And a node begins
+ * what it was given only when the site's server says so still after longer than it can forget (`SERVER_MEMORY`): a server that
+ * has lost its last second may name an earlier owner, and who comes between has then never begun. So epochs rise too.
  * **At the centre.** One instance of inventory gives leases, by a lease of its own; it gives none to a site that it has
  * declared lost. With the loss it writes for how long before no lease was given (`SiteState.silentMs`), counted by its
  * monotonic clock from the last lease that it gave, and from when it took over when that is later: an earlier instance
@@ -19,6 +24,8 @@ import { CUT_OFF_MS } from './timings.js';
  * owner, else the site gets a tombstone.
  *
  * **A site that is forced out** gets no lease from then on: the scheduler sees it as lost since it heard of that, for as long.
+ *
+ * **Assumed** of a site's server: what it said a second ago that it stored it has on its disk.
  *
  * **Assumed** of clocks: the monotonic clocks of the site, of inventory and of the scheduler run at rates that differ by
  * less than an eighth, and go on while a process is stopped. Nothing is assumed of what time it is anywhere, but that a

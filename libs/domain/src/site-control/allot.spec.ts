@@ -103,6 +103,25 @@ describe('giving replicas to nodes', () => {
     expect(slotsOn('a', before, true)).toEqual([]);
   });
 
+  it('takes a singleton away in one decision and gives it in the next: until then it may begin where it was', () => {
+    for (const standing of ['draining', 'lost', 'removed'] as const) {
+      const given = { nodes: { a: standing, b: 'ready' as const }, replicas: 1, single: true };
+      const first = ask({ ...given, before: { slots: ['a'] }, hasEnded: () => true });
+      expect(first).toMatchObject({ slots: [''], leaving: new Map([[0, 'a']]), missing: 0 });
+      const before = { slots: first.slots, leaving: { '0': 'a' } };
+      expect(ask({ ...given, before, hasEnded: () => true }).slots).toEqual(['b']);
+    }
+  });
+
+  it('does not end a singleton on a draining node while nothing else has room for it', () => {
+    const nodes = { a: 'draining', b: 'ready' } as const;
+    const given = { nodes, replicas: 1, single: true, before: { slots: ['a'] }, hasEnded: () => false };
+    const full = ask({ ...given, rooms: [node('a'), node('b', 50)] });
+    expect(full).toMatchObject({ slots: ['a'], missing: 0 });
+    expect(full.leaving.size).toBe(0);
+    expect(ask(given)).toMatchObject({ slots: [''], leaving: new Map([[0, 'a']]) });
+  });
+
   it('gives a singleton that nobody is known to have to nobody while a silent node may run it', () => {
     const given = { replicas: 1, single: true, nodes: { a: 'lost', b: 'ready' } as const };
     const before = { slots: [''] };

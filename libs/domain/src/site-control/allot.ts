@@ -68,11 +68,13 @@ export function allot(request: AllotRequest): Allotted {
       waits = true;
       continue;
     }
-    if (request.single && from !== undefined && !request.hasEnded(from)) {
-      leaving.set(slot, from);
+    const to = homeFor(request, need, counts);
+    if (request.single && from !== undefined && !mayGive(request, slot, from)) {
+      // Nothing else has room for it: it is not ended for that.
+      if (to === undefined && has(request, slot, from)) give(slots, counts, slot, from);
+      else leaving.set(slot, from);
       continue;
     }
-    const to = homeFor(request, need, counts);
     if (to !== undefined) {
       give(slots, counts, slot, to);
       if (!request.single && from !== undefined && request.nodes.get(from) === 'draining')
@@ -84,6 +86,19 @@ export function allot(request: AllotRequest): Allotted {
   }
   if (missing === 0) return { slots, leaving, missing, waits };
   return { slots, leaving, missing, waits, misfit: misfitOf(request, need, missing, counts) };
+}
+
+/**
+ * Whether a singleton may be given to another node: it is written down that the one before has to end it, and it has. Until
+ * that is written it may begin it at any moment.
+ */
+function mayGive({ before, hasEnded }: AllotRequest, slot: number, from: string): boolean {
+  return before?.leaving?.[slot] === from && before.slots[slot] !== from && hasEnded(from);
+}
+
+/** Whether a node that is to be emptied has a slot still. */
+function has({ before, nodes }: AllotRequest, slot: number, node: string): boolean {
+  return before?.slots[slot] === node && nodes.get(node) === 'draining';
 }
 
 function give(slots: string[], counts: Map<string, number>, slot: number, node: string): void {

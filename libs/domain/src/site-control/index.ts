@@ -5,4 +5,11 @@ export { beginNodes, hearingOf, tickNodes, type NodeHearing, type NodesHeard } f
 export { turnOf, type SlotState } from './rollout-turn.js';
 export { capacityOfNodes } from './site-capacity.js';
 export { countedNodes, siteStanding } from './site-standing.js';
-export { leaseOf, leaseOverAt, NODE_TIMINGS, SINGLETON_LEASE, type NodeTimings } from './timings.js';
+export {
+  leaseOf,
+  leaseOverAt,
+  NODE_TIMINGS,
+  SERVER_MEMORY,
+  SINGLETON_LEASE,
+  type NodeTimings,
+} from './timings.js';

@@ -52,6 +52,16 @@ export const SINGLETON_LEASE = {
   perTerm: 1_000_000,
 } as const;
 
+/**
+ * What a site's server has said that it stored it may lose when it ends, if that was within the last second: until then not
+ * all of it need be on its disk. So a node begins a singleton that it was given only when the server says so still after
+ * `firmAfterMs` of the node's clock: what it says then it cannot forget any more, and nobody else can have been given it.
+ */
+export const SERVER_MEMORY = {
+  forgetsMs: 1_000,
+  firmAfterMs: 1_000 * (1 + SINGLETON_LEASE.clockShare),
+} as const;
+
 /** Of a lease that counts from `sentAtMs`: when a singleton has to begin to stop, when its keeper kills it, and when it may not run any more. */
 export function leaseOf(sentAtMs: number): { stopAtMs: number; killAtMs: number; untilMs: number } {
   const { leaseMs, graceMs, marginMs, keeperLooksMs } = SINGLETON_LEASE;
