@@ -43,7 +43,9 @@ export const allotmentSchema = z.strictObject({
   change: requestIdSchema.optional(),
   /** Node of each slot; an empty text for a slot that has none now. */
   slots: z.array(z.union([nameSchema, z.literal('')])).max(LIMITS.replicasPerAssignment),
-  /** Nodes that keep a replica of a slot until the one that takes its place is healthy, by slot. */
+  /** Whether at most one of it may run anywhere; absent: not known. */
+  single: z.boolean().optional(),
+  /** Nodes that keep a replica of a slot until the one that takes its place is healthy, by slot; of a singleton: that has to end it. */
   leaving: z.record(z.string().regex(/^\d{1,4}$/), nameSchema).optional(),
   /** The only node that may exchange running replicas for newer ones now; absent: any. */
   turn: nameSchema.optional(),
@@ -94,7 +96,7 @@ export const sitePulseSchema = z.strictObject({
   hubAgoMs: count.optional(),
   /** The newest lease that the hub gave: how long ago its ping was sent, and how often the site had been lost. */
   lease: z.strictObject({ agoMs: count, losses: count }).optional(),
-});
-export type SitePulse = z.infer<typeof sitePulseSchema>;
   /** Sequence in bucket `allotments`: the lease is for nodes that act on all up to there; absent: for all. */
   allotted: count.optional(),
+});
+export type SitePulse = z.infer<typeof sitePulseSchema>;

@@ -15,7 +15,7 @@ import type { Beats } from '../members/beats.js';
 import type { NodeAgent } from '../node-agent.js';
 import type { Report } from '../replicas/supervisor.js';
 import { Reporter } from '../reports/reporter.js';
-import { nextAllotment } from './next-allotment.js';
+import { lastAllotment, nextAllotment } from './next-allotment.js';
 import { Refusals } from './refusals.js';
 import { SiteNodes } from './site-nodes.js';
 import { isGone, SiteReports, type Decided } from './site-reports.js';
@@ -306,10 +306,7 @@ export class Controller implements SiteSummary {
     if (current === undefined) return void this.waiting.delete(key);
     this.waiting.add(key);
     if (current.tombstone === undefined || compareVersions(current.version, tombstone.version) < 0) {
-      const { project, name, version } = tombstone;
-      const moves = current.moves === undefined ? {} : { moves: current.moves };
-      const gone = { kind: 'Allotment' as const, project, name, version, slots: [], ...moves };
-      return this.write(key, { ...gone, tombstone, epoch: this.fence });
+      return this.write(key, lastAllotment(tombstone, current, this.fence));
     }
     this.clear(key, tombstone).catch((error: unknown) =>
       this.options.agent.log.debug('a removed workload was not cleared', { key, reason: reason(error) }),

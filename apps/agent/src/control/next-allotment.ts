@@ -1,4 +1,4 @@
-import type { Allotment, Assignment } from '@skerry/contracts';
+import type { Allotment, Assignment, Tombstone } from '@skerry/contracts';
 import { turnOf, type Allotted } from '@skerry/domain';
 import { isSingle, ownerOf, sameTemplate, slotStates, type NodeReports } from './site-state.js';
 
@@ -37,10 +37,30 @@ export function nextAllotment(object: Assignment, parts: AllotmentParts): Allotm
     name: object.name,
     ...wanted,
     slots,
+    single: isSingle(object),
     ...(still.length === 0 ? {} : { leaving: Object.fromEntries(still) }),
     ...(turn === undefined ? {} : { turn }),
     ...(movedAtMs === undefined ? {} : { movedAtMs }),
     ...(moves === 0 ? {} : { moves }),
     epoch: parts.epoch,
+  };
+}
+
+/** What is written of a workload that was removed: who had what there was one of has to end it yet. */
+export function lastAllotment(tombstone: Tombstone, current: Allotment, epoch: number): Allotment {
+  const { project, name, version } = tombstone;
+  const { single, moves } = current;
+  const owner = single === true ? ownerOf(current) : undefined;
+  return {
+    kind: 'Allotment',
+    project,
+    name,
+    version,
+    slots: [],
+    ...(single === undefined ? {} : { single }),
+    ...(owner === undefined || owner === '' ? {} : { leaving: { '0': owner } }),
+    ...(moves === undefined ? {} : { moves }),
+    tombstone,
+    epoch,
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Conflict, MemoryBus, MemoryServer } from '@skerry/bus';
-import { observedSchema, SITE_BUCKETS, type Observed } from '@skerry/contracts';
-import { assignment } from '../site-under-test.suite.js';
+import { observedSchema, SITE_BUCKETS, tombstoneSchema, type Observed } from '@skerry/contracts';
+import { assignment, tombstone } from '../site-under-test.suite.js';
 import { SiteReports } from './site-reports.js';
 
 const AT = '2026-01-01T00:00:00.000Z';
@@ -97,6 +97,30 @@ describe('what nodes reported', () => {
     expect(told(0)).toBeUndefined();
     nodes.known = false;
     expect(told(1)).toBeUndefined();
+    await known.stop();
+    await bus.close();
+  });
+
+  it('of a removed workload waits for a lost node only where what there is one of may run on it still', async () => {
+    const { bus, known, nodes } = await site({ 'n1.shop.web': reportOf('web', 'running') });
+    nodes.names = ['n1', 'n2'];
+    nodes.lost = () => new Set(['n1', 'n2']);
+    nodes.hasApplied = () => false;
+    nodes.leaseIsOver = () => false;
+    nodes.leaseLeftMs = () => 60_000;
+    const told = (key: string, last: { single?: boolean; leaving?: Record<string, string> }) => {
+      const object = tombstoneSchema.parse(tombstone(key.slice('shop.'.length), VERSION));
+      const { project, name, version } = object;
+      const allotment = { kind: 'Allotment' as const, project, name, version, slots: [], epoch: 1, ...last };
+      const decided = { allotment: { ...allotment, tombstone: object }, revision: 1, refusal: undefined };
+      return known.ofTombstone(key, object, decided)?.state;
+    };
+    expect(told('shop.web', { single: false })).toBe('absent');
+    expect(told('shop.web', { single: true })).toBe('accepted');
+    expect(told('shop.other', { single: true })).toBe('absent');
+    expect(told('shop.other', { single: true, leaving: { '0': 'n2' } })).toBe('accepted');
+    // By a controller that did not say so.
+    expect(told('shop.other', {})).toBe('accepted');
     await known.stop();
     await bus.close();
   });

@@ -14,7 +14,7 @@ import {
 import { hasEnded, mergeReplicas, mergeRuns } from '@skerry/domain';
 import type { Report } from '../replicas/supervisor.js';
 import type { SiteNodes } from './site-nodes.js';
-import type { NodeReports } from './site-state.js';
+import { mayRunOnLost, type NodeReports } from './site-state.js';
 
 /** What was decided of a workload. */
 export interface Decided {
@@ -110,7 +110,7 @@ export class SiteReports {
   ofTombstone(key: string, object: Tombstone, { allotment, revision }: Decided): Report | undefined {
     if (!this.nodes.known) return undefined;
     const reports = this.of(key);
-    const lost = this.endedAt(key, this.nodes.lost(reports.keys()));
+    const lost = this.endedAt(key, allotment);
     const told =
       allotment === undefined ||
       this.nodes.names.every((name) => lost.has(name) || this.nodes.hasApplied(name, revision));
@@ -123,9 +123,13 @@ export class SiteReports {
     };
   }
 
-  /** Of lost nodes those on which nothing can run any more: a singleton goes on until its lease has run out. */
-  private endedAt(key: string, lost: ReadonlySet<string>): Set<string> {
-    const waits = [...lost].filter((node) => !this.nodes.leaseIsOver(node));
+  /** Of lost nodes those on which nothing of it can run any more: a singleton goes on until its lease has run out. */
+  private endedAt(key: string, allotment: Allotment | undefined): Set<string> {
+    const reports = this.of(key);
+    const lost = this.nodes.lost(reports.keys());
+    const waits = [...lost].filter(
+      (node) => !this.nodes.leaseIsOver(node) && mayRunOnLost(node, allotment, reports.get(node)),
+    );
     if (waits.length > 0) {
       const soonest = Math.min(...waits.map((node) => this.nodes.leaseLeftMs(node)));
       clearTimeout(this.waiting.get(key));

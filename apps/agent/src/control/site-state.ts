@@ -113,5 +113,19 @@ export function finishedOf(
 
 /** Of a singleton: who has it, or had it last. */
 export function ownerOf({ slots, leaving }: Allotment): string | undefined {
-  return slots[0] === '' ? leaving?.['0'] : slots[0];
+  const [owner = ''] = slots;
+  return owner === '' ? leaving?.['0'] : owner;
+}
+
+/**
+ * Whether something may run on a lost node, of what was removed, for as long as a lease lasts: a singleton, where it was given
+ * to that node or was reported by it. Of anything else what a lost node ran counts as gone.
+ */
+export function mayRunOnLost(
+  node: string,
+  allotment: Allotment | undefined,
+  report: Observed | undefined,
+): boolean {
+  if (allotment?.single === undefined) return true;
+  return allotment.single && (ownerOf(allotment) === node || (report?.replicas.some(isUp) ?? false));
 }
