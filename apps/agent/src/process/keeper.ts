@@ -29,7 +29,8 @@ const COMMAND = [
 /**
  * Beside a singleton's command: ends all of it when its deadline has passed and nobody renewed it, since its agent is
  * dead or stands still. No signal to the group ends the watch before, but KILL; nor does a wait that fails keep it from
- * ending what runs. What has left the group for a session of its own is found by the cgroup, where there is one.
+ * ending what runs. What has left the group for a session of its own is found by the cgroup, and where there is none by the
+ * mark in its environment, where this machine's grep reads that.
  */
 const WATCH = [
   '(',
@@ -41,12 +42,18 @@ const WATCH = [
   '  for round in 1 2 3 4 5 6 7 8 9 10; do',
   '    while read -r pid; do kill -KILL "$pid"; done <"$cgroup/cgroup.procs"',
   '  done',
+  // The keeper and this watch have the mark too; they go with the group.
+  '  read -r watch _ </proc/self/stat',
+  '  for found in $(command -p grep -lF "$mark" /proc/[0-9]*/environ 2>/dev/null); do',
+  '    pid=${found#/proc/}; pid=${pid%/environ}',
+  '    [ "$pid" = "$$" ] || [ "$pid" = "$watch" ] || kill -KILL "$pid"',
+  '  done',
   '  kill -KILL 0',
   ') </dev/null >/dev/null 2>&1 3>&- &',
 ].join('\n');
 
 const KEEPER = [
-  'exit_file=$1; deadline_file=$2; cgroup=$3; command=$4; shift 4',
+  'exit_file=$1; deadline_file=$2; cgroup=$3; mark=$4; command=$5; shift 5',
   'if [ -n "$deadline_file" ]; then',
   WATCH,
   'watch=$!; fi',
@@ -73,6 +80,8 @@ export interface KeeperOptions {
   exitFile: string;
   /** Of a singleton: the file that says until when it may run. */
   deadlineFile?: string | undefined;
+  /** What is in the environment of all that it starts, and nowhere else. */
+  mark: string;
   /** A folder of its cgroup, where it has one. */
   cgroup?: string | undefined;
   /** Open file descriptors for standard output and error. */
@@ -103,6 +112,7 @@ export async function keep(options: KeeperOptions): Promise<Kept> {
       options.exitFile,
       options.deadlineFile ?? '',
       options.cgroup ?? '',
+      options.mark,
       COMMAND,
       ...options.argv,
     ],

@@ -11,7 +11,7 @@ import { cgroupV2 } from './cgroup-v2.js';
 import { Cgroups } from './cgroups.js';
 import { NEVER_STARTED } from './keeper.js';
 import { ProcessDriver } from './process-driver.js';
-import { groupMembers } from './process-group.js';
+import { markOf, StartedBy } from './started-by.js';
 import { workFolder } from './work-folder.js';
 
 const ID = 'shop.lead.s1.0';
@@ -84,8 +84,34 @@ describe('a process that owns something', () => {
     const ended = new Promise((resolve) => driver.onEnded((_id, { code }) => resolve(code)));
     await start('exit 7');
     expect(await ended).toBe(7);
-    expect([running(), live && groupMembers(live)]).toEqual([[], []]);
+    expect([running(), live && new StartedBy(live, markOf(dir, ID)).members()]).toEqual([[], []]);
     expect(await readFile(workFolder(dir, ID).log('stderr'), 'utf8')).toBe('');
+  });
+
+  /** Starts a child that leaves its session, is let go by its parent and does not listen to TERM; says its number. */
+  const LEAVES = `${process.execPath} -e '
+    const { spawn } = require("node:child_process");
+    const options = { detached: true, stdio: "ignore" };
+    const child = spawn("/bin/sh", ["-c", "trap : TERM; while :; do sleep 1; done"], options);
+    child.unref(); require("node:fs").writeFileSync("left", String(child.pid));'`;
+
+  it('is stopped with what it started in sessions of their own, where there are no cgroups, and with nothing else', async () => {
+    // Of a replica of the same name, in another cloud on this machine.
+    const env = { ...process.env, SKERRY_MARK: markOf('/elsewhere', ID) };
+    const other = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore', env });
+    await start(`${LEAVES}; exec sleep 1000`);
+    const left = Number(await has('left'));
+    await driver.stop(ID, live, { signal: 'SIGTERM', graceMs: 5_000 });
+    expect([running(), alive(left), alive(other.pid ?? 0)]).toEqual([[], false, true]);
+    other.kill('SIGKILL');
+  });
+
+  it('is ended by its keeper with what it started in sessions of their own', async () => {
+    await start(`${LEAVES}; exec sleep 1000`);
+    const left = Number(await has('left'));
+    await writeFile(deadlineFile(), '1\n');
+    await eventually('all is ended', () => running().length === 0 && !alive(left));
+    expect(live?.cgroups).toEqual([]);
   });
 
   it('is ended with what it started in sessions of their own, where it has a cgroup', async () => {

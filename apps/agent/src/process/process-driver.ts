@@ -14,7 +14,8 @@ import type { Live } from '../drivers/live.js';
 import { reason } from '../log.js';
 import type { Cgroups } from './cgroups.js';
 import { keep, NEVER_STARTED, type Kept } from './keeper.js';
-import { groupMembers, isRunning, signalAll, signalGroup } from './process-group.js';
+import { MARK, markOf, StartedBy } from './started-by.js';
+import { isRunning, signalAll, signalGroup } from './process-group.js';
 import { isAlive } from './process-identity.js';
 import { openLog, prepareFolder, workFolder } from './work-folder.js';
 
@@ -56,7 +57,7 @@ export class ProcessDriver implements Driver {
       const live: Live = { main: kept.main, keeper: kept.keeper, cgroups };
       await commit(live);
       // The agent may have stood still since it decided, for longer than a lease lasts.
-      if (!launch.mayBegin()) return await this.holdBack(kept, live);
+      if (!launch.mayBegin()) return await this.holdBack(launch.id, kept, live);
       this.watched.set(launch.id, { live, own: true });
       kept.go();
       kept.onExit(() => this.keeperEnded(launch.id, live));
@@ -83,14 +84,17 @@ export class ProcessDriver implements Driver {
   async stop(id: string, live: Live | undefined, stop: Run['stop']): Promise<void> {
     this.watched.delete(id);
     if (live === undefined) return;
+    const started = this.startedBy(id, live);
+    const apart = started.apart();
     signalGroup(live, stop.signal);
+    signalAll(apart, stop.signal);
     await until(() => !isAlive(live.main), stop.graceMs);
     if (!isAlive(live.main)) await until(() => !isAlive(live.keeper), KEEPER_MS);
-    await this.killLeftovers(live);
+    await this.killLeftovers(live, started);
   }
 
   async release(id: string, live: Live | undefined): Promise<void> {
-    if (live !== undefined) await this.killLeftovers(live);
+    if (live !== undefined) await this.killLeftovers(live, this.startedBy(id, live));
     await rm(workFolder(this.options.workRoot, id).base, { recursive: true, force: true });
   }
 
@@ -106,12 +110,14 @@ export class ProcessDriver implements Driver {
 
   private async toTheGate(launch: Launch, cgroup: string | undefined): Promise<Kept> {
     const folder = workFolder(this.options.workRoot, launch.id);
+    const mark = markOf(this.options.workRoot, launch.id);
     const cwd = await prepareFolder(folder, launch.run);
     const [stdout, stderr] = [await openLog(folder, 'stdout'), await openLog(folder, 'stderr')];
     try {
       return await keep({
         argv: launch.run.command ?? [],
-        env: launch.env,
+        env: { ...launch.env, [MARK]: mark },
+        mark: `${MARK}=${mark}`,
         cwd,
         exitFile: folder.exit,
         deadlineFile: launch.deadlineFile,
@@ -125,10 +131,14 @@ export class ProcessDriver implements Driver {
     }
   }
 
-  private async holdBack(kept: Kept, live: Live): Promise<Started> {
+  private async holdBack(id: string, kept: Kept, live: Live): Promise<Started> {
     kept.abandon();
-    await this.killLeftovers(live);
+    await this.killLeftovers(live, this.startedBy(id, live));
     return HELD_BACK;
+  }
+
+  private startedBy(id: string, live: Live): StartedBy {
+    return new StartedBy(live, markOf(this.options.workRoot, id));
   }
 
   private keeperEnded(id: string, live: Live): void {
@@ -164,15 +174,15 @@ export class ProcessDriver implements Driver {
     const text = await readFile(workFolder(this.options.workRoot, id).exit, 'utf8').catch(() => '');
     const code = /^\d{1,3}\n$/.test(text) ? Number(text) : undefined;
     const outOfMemory = this.options.cgroups.ranOutOfMemory(live.cgroups);
-    await this.killLeftovers(live);
+    await this.killLeftovers(live, this.startedBy(id, live));
     const note = outOfMemory ? 'killed by the kernel: over its memory limit' : noteOf(code);
     return { ...(code === undefined ? {} : { code }), ...(note === undefined ? {} : { note }) };
   }
 
   /** The command and what it started first: the keeper then collects it, and no dead process is left to nobody. */
-  private async killLeftovers(live: Live): Promise<void> {
+  private async killLeftovers(live: Live, started: StartedBy): Promise<void> {
     const { cgroups } = this.options;
-    const left = () => [...groupMembers(live), ...cgroups.members(live.cgroups)];
+    const left = () => [...started.members(), ...cgroups.members(live.cgroups)];
     await until(() => {
       const members = left();
       signalAll(members, 'SIGKILL');

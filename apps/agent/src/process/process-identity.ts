@@ -13,6 +13,7 @@ export interface ProcessStat {
   state: string;
   parent: number;
   group: number;
+  session: number;
   startTicks: number;
 }
 
@@ -29,10 +30,10 @@ export function processStat(pid: number): ProcessStat | undefined {
   const text = readText(`/proc/${pid}/stat`);
   // The name in brackets may itself hold blanks and brackets: fields begin after the last one.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, parent, group] = fields ?? [];
+  const [state, parent, group, session] = fields ?? [];
   const startTicks = Number(fields?.[19]);
   if (state === undefined || !Number.isFinite(startTicks)) return undefined;
-  return { state, parent: Number(parent), group: Number(group), startTicks };
+  return { state, parent: Number(parent), group: Number(group), session: Number(session), startTicks };
 }
 
 /** Its identity, while it runs. */
