@@ -21,6 +21,11 @@ export const LIMITS = {
   replaceAfterMinMs: 3_000,
   /** Shortest `onSiteLoss.orphan.stopAfterMs`: the hub is asked every 5 s, and again when an answer was lost. */
   orphanStopAfterMinMs: 10_000,
+  /**
+   * Days from when a change was made at a site that was cut off, until it becomes a command on its return: an older one is
+   * refused, taken back there and named in the site's report. Outcomes are kept for less, see `refuseDecided` of the domain.
+   */
+  proposalDays: 7,
   argvItems: 256,
   argvItemChars: 4_096,
   envEntries: 256,

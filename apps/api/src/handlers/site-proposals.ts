@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
 import {
+  isHeldProposal,
+  LIMITS,
   operationSchema,
   parse,
   proposalRequestSchema,
@@ -22,8 +24,7 @@ import { FleetStore } from '../stores/fleet.store.js';
 import { TokensStore } from '../stores/tokens.store.js';
 import { SendCommand } from './send-command.js';
 
-/** A change that waited longer for its site's return is not made any more; outcomes are kept for less, see `refuseDecided`. */
-const MAX_AGE_MS = 7 * 24 * 60 * 60_000;
+const DAY_MS = 24 * 60 * 60_000;
 const SUBJECT_CHARS = 128;
 const RETRY_MS = 500;
 /** What may go well when it is asked for again. */
@@ -99,13 +100,17 @@ export class SiteProposals {
     const madeMs = Date.parse(request.at);
     if (madeMs >= Date.parse(token.expiresAt))
       throw new Refusal('unauthorized', 'the token had expired when it was made');
-    if (Date.now() - madeMs > MAX_AGE_MS)
-      throw new Refusal('unauthorized', `it was made at ${request.at}, too long ago`, {
-        hint: 'ask again if it is still wanted',
-      });
+    if (Date.now() - madeMs > LIMITS.proposalDays * DAY_MS)
+      throw new Refusal('unauthorized', tooOld(request.at), { hint: 'ask again if it is still wanted' });
     return token;
   }
 }
+/** What the site's report says of it, on one line. */
+function tooOld(at: string): string {
+  const days = LIMITS.proposalDays;
+  return `it was made at ${at}, too long ago: after ${days} days no change of a site becomes a command (limit proposalDays); ask again if it is still wanted`;
+}
+
 
 function commandOf({ request, after, unknown, bases }: ProposalRequest, operation: Operation): CommandBody {
   const decided: Decided = {
