@@ -50,7 +50,12 @@ export class ChangesBook {
     await bus.ensureBucket(SITE_BUCKETS.overrides);
     const bucket = bus.bucket(SITE_BUCKETS.overrides, (value) => valueSchema.parse(value));
     const book = new ChangesBook(bucket, options);
-    book.following = await bucket.follow(async (change) => await book.hear(change));
+    book.following = await bucket.follow(async (change) => await book.hear(change), {
+      // Its server has lost something: what it says is true, also where that is older.
+      onRestart: () => {
+        for (const held of book.held.values()) held.revision = 0;
+      },
+    });
     await book.following.caughtUp;
     await book.forgetOthers();
     return book;
