@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
 import {
-  isHeldProposal,
   LIMITS,
   operationSchema,
   parse,
