@@ -2,15 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NodePhase, NodeRule, SiteStanding } from '@skerry/contracts';
-import {
-  alive,
-  assignment,
-  end,
-  eventually,
-  HubStandIn,
-  SiteUnderTest,
-  tombstone,
-} from './site-under-test.suite.js';
+import { HubStandIn } from './hub-stand-in.suite.js';
+import { alive, assignment, end, eventually, SiteUnderTest, tombstone } from './site-under-test.suite.js';
 
 describe('an agent at its site', () => {
   let site: SiteUnderTest;

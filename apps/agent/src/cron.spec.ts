@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { assignment, end, eventually, HubStandIn, SiteUnderTest } from './site-under-test.suite.js';
+import { HubStandIn } from './hub-stand-in.suite.js';
+import { assignment, end, eventually, SiteUnderTest } from './site-under-test.suite.js';
 
 /** Writes a line for each run into a file beside the site's folder. */
 const noting = (file: string, more = '') => ({

@@ -15,15 +15,8 @@ import {
 } from '@skerry/identity';
 import { SITE } from '@skerry/contracts';
 import { findNatsServer } from '@skerry/nats-server';
-import {
-  agentBundle,
-  alive,
-  assignment,
-  end,
-  eventually,
-  HubStandIn,
-  SiteUnderTest,
-} from './site-under-test.suite.js';
+import { HubStandIn } from './hub-stand-in.suite.js';
+import { agentBundle, alive, assignment, end, eventually, SiteUnderTest } from './site-under-test.suite.js';
 
 const leafPid = (site: SiteUnderTest): number | undefined => {
   const path = join(site.dir, 'state', 'leaf-server.json');

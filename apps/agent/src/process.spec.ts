@@ -3,15 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Cgroups } from './process/cgroups.js';
-import {
-  alive,
-  assignment,
-  end,
-  eventually,
-  HubStandIn,
-  SiteUnderTest,
-  tombstone,
-} from './site-under-test.suite.js';
+import { HubStandIn } from './hub-stand-in.suite.js';
+import { alive, assignment, end, eventually, SiteUnderTest, tombstone } from './site-under-test.suite.js';
 
 const NODE = process.execPath;
 /** A small HTTP server on $PORT that answers 200 while its file `sick` is not there. */

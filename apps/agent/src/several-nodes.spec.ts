@@ -13,15 +13,8 @@ import {
   type Observed,
 } from '@skerry/contracts';
 import { allotmentBucket } from './members/allotment-book.js';
-import {
-  alive,
-  assignment,
-  end,
-  eventually,
-  HubStandIn,
-  SiteUnderTest,
-  tombstone,
-} from './site-under-test.suite.js';
+import { HubStandIn } from './hub-stand-in.suite.js';
+import { alive, assignment, end, eventually, SiteUnderTest, tombstone } from './site-under-test.suite.js';
 
 /** Until then what a removed node may have run is not told as gone: counted from when the last controller began. */
 const LEASE_OVER_MS = 30_000;

@@ -22,7 +22,8 @@ import {
 } from '@skerry/contracts';
 import { accessFor } from '@skerry/domain';
 import { makeApiToken, signSiteRequest } from '@skerry/identity';
-import { alive, assignment, end, eventually, HubStandIn, SiteUnderTest } from '../site-under-test.suite.js';
+import { HubStandIn } from '../hub-stand-in.suite.js';
+import { alive, assignment, end, eventually, SiteUnderTest } from '../site-under-test.suite.js';
 
 const DAY_MS = 86_400_000;
 const token = (role: Role) =>

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { logPageSchema, SITE, type LogLine } from '@skerry/contracts';
-import { assignment, eventually, HubStandIn, QUIET, SiteUnderTest } from '../site-under-test.suite.js';
+import { HubStandIn } from '../hub-stand-in.suite.js';
+import { assignment, eventually, QUIET, SiteUnderTest } from '../site-under-test.suite.js';
 import { LogKeeper } from './log-keeper.js';
 import { ends, MAX_LINE_CHARS, since, tail } from './log-reader.js';
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { leaseOf, SINGLETON_LEASE } from '@skerry/domain';
 import { folders } from '../site-file.js';
-import { alive, assignment, end, eventually, HubStandIn, SiteUnderTest } from '../site-under-test.suite.js';
+import { HubStandIn } from '../hub-stand-in.suite.js';
+import { alive, assignment, end, eventually, SiteUnderTest } from '../site-under-test.suite.js';
 
 describe('a singleton', () => {
   let site: SiteUnderTest;
