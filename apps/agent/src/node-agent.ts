@@ -101,12 +101,12 @@ export class NodeAgent {
   get book(): AllotmentBook {
     return this.parts.book;
   }
-  get counter(): ReportCounter {
-    return this.parts.counter;
   /** Which singletons this node may begin. */
   get firm(): FirmAllotments {
     return this.parts.firm;
   }
+  get counter(): ReportCounter {
+    return this.parts.counter;
   }
   /** Whether something may run here at most once anywhere. */
   get holdsSingletons(): boolean {
@@ -280,9 +280,9 @@ export class NodeAgent {
     book.onChange((key, before) => {
       const allotment = book.get(key);
       const object = store.get(key)?.object;
+      firm.heard(key);
       if (allotment?.tombstone !== undefined) this.letGo(key);
       else if (allotment !== undefined) supervisor.allotted(key);
-      firm.heard(key);
       else if (before?.tombstone !== undefined && object?.kind === 'Tombstone') {
         // All nodes have said that nothing is left.
         this.acknowledge(key);
@@ -332,9 +332,9 @@ export class NodeAgent {
     this.closing = true;
     logs.stop();
     this.parts.singletons.close();
+    this.parts.firm.close();
     this.silence.stop();
     supervisor.close();
-    this.parts.firm.close();
     reporter.close();
     health.close();
     const settled = this.parts.ready.close();
