@@ -13,11 +13,12 @@ import {
   type DigestRequest,
   type Site,
 } from '@skerry/contracts';
-import { fullBucket, repair, take, type Bucketful, type Held } from '@skerry/domain';
+import { repair, type Held } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { SiteStores } from '../stores/site-stores.js';
 import { WantedStore } from '../stores/wanted.store.js';
 import { Bury } from './bury.handler.js';
+import { SiteQuotas } from './site-quotas.js';
 
 /** Pages of one digest; more workloads than these hold no site has. */
 const MAX_PAGES = 50;
@@ -45,7 +46,8 @@ export class AnswerDigest {
   private readonly digests = new Map<string, Digest>();
   /** Sites that were asked because they were silent, and when they may be asked again. */
   private readonly asked = new Map<string, { next: number; waitMs: number }>();
-  private readonly turns = new Map<string, Bucketful>();
+  /** A site that asks all the time is answered at the pace that an honest one needs. */
+  private readonly quotas = new SiteQuotas(PAGES);
   private timer: NodeJS.Timeout | undefined;
   private active = false;
   private onSequence: (site: string, sequence: number) => void = () => undefined;
@@ -98,21 +100,13 @@ export class AnswerDigest {
   async handle(message: PlainMessage): Promise<void> {
     const site = this.wanted.ofAccount(message.subject.split('.')[1]);
     if (!this.active || message.reply === undefined || site === undefined) return;
-    if (!this.wanted.mayReceive(site.name) || !this.hasTurn(site.name)) return;
+    if (!this.wanted.mayReceive(site.name) || !this.quotas.take(site.name)) return;
     const parsed = parseAcross(digestRequestSchema, message.json());
     if (!parsed.ok || parsed.value.site !== site.name) {
       this.log.warn(`digest of site ${site.name} is none`);
       return;
     }
     message.reply(await this.page(site, parsed.value));
-  }
-
-  /** A site that asks all the time is answered at the pace that an honest one needs. */
-  private hasTurn(site: string): boolean {
-    const now = performance.now();
-    const { ok, bucket } = take(this.turns.get(site) ?? fullBucket(PAGES, now), PAGES, 1, now);
-    this.turns.set(site, bucket);
-    return ok;
   }
 
   private async page(site: Site, request: DigestRequest): Promise<DigestAnswer> {

@@ -19,11 +19,12 @@ import {
   type DatasetRef,
   type Site,
 } from '@skerry/contracts';
-import { fullBucket, take, unpackList, type Bucketful } from '@skerry/domain';
+import { unpackList } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { ChunksStore, digestOf } from '../stores/chunks.store.js';
 import { CopiesStore, objectsOf } from '../stores/copies.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { SiteQuotas } from './site-quotas.js';
 
 /** Messages about chunks of one site: about 64 MiB a second, and a burst. */
 const TURNS = { perSecond: 400, burst: 2_000 };
@@ -45,7 +46,7 @@ const NOTHING = new Uint8Array(0);
 export class CarryChunks {
   private active = false;
   private under = 0;
-  private readonly turns = new Map<string, Bucketful>();
+  private readonly quotas = new SiteQuotas(TURNS);
   /** By dataset, when a chunk came last or was asked for. */
   private readonly moved = new Map<string, number>();
 
@@ -176,7 +177,7 @@ export class CarryChunks {
   ): Promise<void> {
     const site = this.wanted.ofAccount(message.subject.split('.')[1]);
     if (!this.active || message.reply === undefined || site === undefined) return;
-    if (!this.wanted.mayReceive(site.name) || !this.hasTurn(site.name) || this.under >= AT_ONCE)
+    if (!this.wanted.mayReceive(site.name) || !this.quotas.take(site.name) || this.under >= AT_ONCE)
       return message.reply(sayable(message, later('too much at once')));
     this.under += 1;
     try {
@@ -187,13 +188,6 @@ export class CarryChunks {
     } finally {
       this.under -= 1;
     }
-  }
-
-  private hasTurn(site: string): boolean {
-    const now = performance.now();
-    const { ok, bucket } = take(this.turns.get(site) ?? fullBucket(TURNS, now), TURNS, 1, now);
-    this.turns.set(site, bucket);
-    return ok;
   }
 }
 

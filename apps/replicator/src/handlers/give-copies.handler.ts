@@ -13,12 +13,12 @@ import {
   type PullAnswer,
   type Site,
 } from '@skerry/contracts';
-import { fullBucket, take, type Bucketful } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 import { KeepKeys } from './keep-keys.handler.js';
+import { SiteQuotas } from './site-quotas.js';
 
 /** Questions of one site: every copy page by page after a long absence, then so many a second. */
 const QUESTIONS = { perSecond: 100, burst: 5_000 };
@@ -40,7 +40,7 @@ export class GiveCopies {
   private held: (site: Site, request: CopiesRequest) => Promise<void> = () => Promise.resolve();
   private told: (site: Site, news: CopyNews) => void = () => undefined;
   private readonly standings = new Map<string, Standing>();
-  private readonly turns = new Map<string, Bucketful>();
+  private readonly quotas = new SiteQuotas(QUESTIONS);
 
   constructor(
     private readonly wanted: WantedStore,
@@ -207,10 +207,7 @@ export class GiveCopies {
   private asker(message: PlainMessage): Site | undefined {
     const site = this.wanted.ofAccount(message.subject.split('.')[1]);
     if (!this.active || site === undefined || !this.wanted.mayReceive(site.name)) return undefined;
-    const now = performance.now();
-    const { ok, bucket } = take(this.turns.get(site.name) ?? fullBucket(QUESTIONS, now), QUESTIONS, 1, now);
-    this.turns.set(site.name, bucket);
-    return ok ? site : undefined;
+    return this.quotas.take(site.name) ? site : undefined;
   }
 
   private say(site: Site, news: CopyNews): void {

@@ -11,11 +11,11 @@ import {
   type LogsRequest,
   type Site,
 } from '@skerry/contracts';
-import { fullBucket, take, type Bucketful } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { EntriesStore } from '../stores/entries.store.js';
 import { logOf, logRuleOf, LogsStore } from '../stores/logs.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { SiteQuotas } from './site-quotas.js';
 
 /** Questions of one site: every log page by page after a long absence, then so many a second. */
 const QUESTIONS = { perSecond: 100, burst: 5_000 };
@@ -26,7 +26,7 @@ const ASK: LogNews = { logs: [], gone: [] };
 @Injectable()
 export class GiveEntries {
   private active = false;
-  private readonly turns = new Map<string, Bucketful>();
+  private readonly quotas = new SiteQuotas(QUESTIONS);
 
   constructor(
     private readonly wanted: WantedStore,
@@ -100,10 +100,7 @@ export class GiveEntries {
   private asker(message: PlainMessage): Site | undefined {
     const site = this.wanted.ofAccount(message.subject.split('.')[1]);
     if (!this.active || site === undefined || !this.wanted.mayReceive(site.name)) return undefined;
-    const now = performance.now();
-    const { ok, bucket } = take(this.turns.get(site.name) ?? fullBucket(QUESTIONS, now), QUESTIONS, 1, now);
-    this.turns.set(site.name, bucket);
-    return ok ? site : undefined;
+    return this.quotas.take(site.name) ? site : undefined;
   }
 
   private say(site: Site): void {

@@ -15,18 +15,20 @@ import {
   type Site,
   type StoredEntries,
 } from '@skerry/contracts';
-import { fullBucket, itemsOf, judgeEntries, take, type Bucketful } from '@skerry/domain';
+import { itemsOf, judgeEntries } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { EntriesStore, type Batch } from '../stores/entries.store.js';
 import { logOf, LogsStore } from '../stores/logs.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { Lanes } from './lanes.js';
+import { later, refused } from './not-taken.js';
+import { SiteQuotas } from './site-quotas.js';
+import { Tails } from './tails.js';
 import { Waiters } from './waiters.js';
 
 /** Entries of one site: a backlog at once, then so many a second. */
 const ENTRIES = { perSecond: 5_000, burst: 50_000 };
 const RETRY_MS = 250;
-/** Where a log is, is said again so long after it changed: who missed the last delivery learns of it. */
-const TAIL_MS = [1_000, 4_000, 15_000] as const;
 /** The store of the centre's own entries; no node draws it. */
 const CENTRE_STORE = CENTRE_ORIGIN.split('.')[1];
 
@@ -38,9 +40,9 @@ const CENTRE_STORE = CENTRE_ORIGIN.split('.')[1];
 @Injectable()
 export class TakeEntries {
   private active = false;
-  private readonly lanes = new Map<string, Promise<unknown>>();
-  private readonly quotas = new Map<string, Bucketful>();
-  private readonly tails = new Map<string, NodeJS.Timeout[]>();
+  private readonly lanes = new Lanes();
+  private readonly quotas = new SiteQuotas(ENTRIES);
+  private readonly tails = new Tails();
   readonly waiters = new Waiters();
   private stored: (dataset: Dataset) => void = () => undefined;
 
@@ -63,10 +65,9 @@ export class TakeEntries {
 
   async stop(): Promise<void> {
     this.active = false;
-    for (const timers of this.tails.values()) for (const timer of timers) clearTimeout(timer);
-    this.tails.clear();
+    this.tails.end();
     this.waiters.end();
-    await Promise.allSettled(this.lanes.values());
+    await this.lanes.settled();
   }
 
   async handle(message: PlainMessage): Promise<void> {
@@ -97,20 +98,11 @@ export class TakeEntries {
 
   /** Runs one thing after the other for each log. */
   async inTurn<T>(dataset: Pick<Dataset, 'project' | 'name'>, run: () => Promise<T>): Promise<T> {
-    const key = workloadKey(dataset.project, dataset.name);
-    const before = this.lanes.get(key) ?? Promise.resolve();
-    const mine = before.then(run);
-    const lane = mine.catch(() => undefined);
-    this.lanes.set(key, lane);
-    try {
-      return await mine;
-    } finally {
-      if (this.lanes.get(key) === lane) this.lanes.delete(key);
-    }
+    return await this.lanes.run(workloadKey(dataset.project, dataset.name), run);
   }
 
   private async fromSite(site: Site, request: EntriesRequest): Promise<EntriesAnswer> {
-    if (!this.hasTurn(site.name, request.entries.length))
+    if (!this.quotas.take(site.name, request.entries.length))
       return later(1_000, 'too many entries of this site');
     const dataset = this.logs.allowed(site, request);
     if (dataset === undefined) {
@@ -165,8 +157,9 @@ export class TakeEntries {
     const { project, name, incarnation } = dataset;
     const stored: StoredEntries = { kind: 'Entries', project, name, incarnation, ...batch, totalBytes: 0 };
     this.deliver(dataset, { after, upTo, items: itemsOf(stored) });
-    this.tailOf(dataset, upTo);
-    this.waiters.wake(workloadKey(project, name));
+    const key = workloadKey(project, name);
+    this.tails.follow(key, () => this.deliver(dataset, { after: upTo, upTo, items: [] }));
+    this.waiters.wake(key);
     this.stored(dataset);
   }
 
@@ -178,28 +171,4 @@ export class TakeEntries {
     const body = Buffer.from(JSON.stringify(delivery));
     for (const site of this.logs.sitesOf(current)) this.bus.say(HUB.entryDelivery(site.account), body);
   }
-
-  private tailOf(dataset: Dataset, head: number): void {
-    const key = workloadKey(dataset.project, dataset.name);
-    for (const timer of this.tails.get(key) ?? []) clearTimeout(timer);
-    const timers = TAIL_MS.map((ms) =>
-      setTimeout(() => this.deliver(dataset, { after: head, upTo: head, items: [] }), ms).unref(),
-    );
-    this.tails.set(key, timers);
-  }
-
-  private hasTurn(site: string, entries: number): boolean {
-    const now = performance.now();
-    const { ok, bucket } = take(this.quotas.get(site) ?? fullBucket(ENTRIES, now), ENTRIES, entries, now);
-    this.quotas.set(site, bucket);
-    return ok;
-  }
-}
-
-function refused(reason: string): EntriesAnswer {
-  return { ok: false, code: 'refused', retryAfterMs: 0, reason: reason.slice(0, 300) };
-}
-
-function later(retryAfterMs: number, reason: string): EntriesAnswer {
-  return { ok: false, code: 'unavailable', retryAfterMs, reason: reason.slice(0, 300) };
 }

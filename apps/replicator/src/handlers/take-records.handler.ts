@@ -13,21 +13,20 @@ import {
   type RecordsRequest,
   type Site,
 } from '@skerry/contracts';
-import { fullBucket, judgeRecord, take, type Bucketful } from '@skerry/domain';
+import { judgeRecord } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 import { KeepKeys } from './keep-keys.handler.js';
+import { Lanes } from './lanes.js';
+import { later, refused } from './not-taken.js';
+import { SiteQuotas } from './site-quotas.js';
+import { Tails } from './tails.js';
 
 /** Records of one site: a backlog at once, then so many a second. */
 const RECORDS = { perSecond: 5_000, burst: 50_000 };
 const RETRY_MS = 250;
-/** Where a dataset is, is said again so long after it changed: who missed the last delivery learns of it. */
-const TAIL_MS = [1_000, 4_000, 15_000] as const;
-
-/** The most that is asked of a stream at once is one batch for each dataset. */
-type Lane = Promise<unknown>;
 
 /**
  * Takes in what sites write to datasets: judged, stored under the site's own name, and given on at once to every site with a copy.
@@ -36,9 +35,10 @@ type Lane = Promise<unknown>;
 @Injectable()
 export class TakeRecords {
   private active = false;
-  private readonly lanes = new Map<string, Lane>();
-  private readonly quotas = new Map<string, Bucketful>();
-  private readonly tails = new Map<string, NodeJS.Timeout[]>();
+  /** The most that is asked of a stream at once is one batch for each dataset. */
+  private readonly lanes = new Lanes();
+  private readonly quotas = new SiteQuotas(RECORDS);
+  private readonly tails = new Tails();
 
   constructor(
     private readonly wanted: WantedStore,
@@ -55,9 +55,8 @@ export class TakeRecords {
 
   async stop(): Promise<void> {
     this.active = false;
-    for (const timers of this.tails.values()) for (const timer of timers) clearTimeout(timer);
-    this.tails.clear();
-    await Promise.allSettled(this.lanes.values());
+    this.tails.end();
+    await this.lanes.settled();
   }
 
   async handle(message: PlainMessage): Promise<void> {
@@ -74,25 +73,19 @@ export class TakeRecords {
   /** Batches of one dataset one after the other: each delivery says what it follows. */
   private async inTurn(site: Site, request: RecordsRequest): Promise<RecordsAnswer> {
     const key = workloadKey(request.project, request.name);
-    const before = this.lanes.get(key) ?? Promise.resolve();
-    const mine = before.then(async () => await this.store(site, request));
-    const lane = mine.catch(() => undefined);
-    this.lanes.set(key, lane);
     try {
-      return await mine;
+      return await this.lanes.run(key, async () => await this.store(site, request));
     } catch (error) {
       this.log.warn(
         `records of ${request.project}/${request.name} from site ${site.name} were not stored`,
         error,
       );
       return later(RETRY_MS, 'the hub could not store them');
-    } finally {
-      if (this.lanes.get(key) === lane) this.lanes.delete(key);
     }
   }
 
   private async store(site: Site, request: RecordsRequest): Promise<RecordsAnswer> {
-    if (!this.hasTurn(site.name, request.records.length))
+    if (!this.quotas.take(site.name, request.records.length))
       return later(1_000, 'too many records of this site');
     const dataset = this.copies.allowed(site, request, 'write');
     if (dataset === undefined) {
@@ -154,7 +147,8 @@ export class TakeRecords {
     const after = await this.records.head(dataset);
     const upTo = await this.records.append(dataset, origin, records);
     this.deliver(dataset, { after, upTo, records: records.map((record) => ({ origin, ...record })) });
-    this.tailOf(dataset, upTo);
+    const key = workloadKey(dataset.project, dataset.name);
+    this.tails.follow(key, () => this.deliver(dataset, { after: upTo, upTo, records: [] }));
   }
 
   private deliver(dataset: Dataset, news: Pick<Delivery, 'after' | 'upTo' | 'records'>): void {
@@ -171,33 +165,9 @@ export class TakeRecords {
       this.bus.say(HUB.recordDelivery(site.account), body);
     }
   }
-
-  private tailOf(dataset: Dataset, head: number): void {
-    const key = workloadKey(dataset.project, dataset.name);
-    for (const timer of this.tails.get(key) ?? []) clearTimeout(timer);
-    const timers = TAIL_MS.map((ms) =>
-      setTimeout(() => this.deliver(dataset, { after: head, upTo: head, records: [] }), ms).unref(),
-    );
-    this.tails.set(key, timers);
-  }
-
-  private hasTurn(site: string, records: number): boolean {
-    const now = performance.now();
-    const { ok, bucket } = take(this.quotas.get(site) ?? fullBucket(RECORDS, now), RECORDS, records, now);
-    this.quotas.set(site, bucket);
-    return ok;
-  }
 }
 
 const bodyOf = (delivery: Delivery) => Buffer.from(JSON.stringify(delivery));
-
-function refused(reason: string): RecordsAnswer {
-  return { ok: false, code: 'refused', retryAfterMs: 0, reason: reason.slice(0, 300) };
-}
-
-function later(retryAfterMs: number, reason: string): RecordsAnswer {
-  return { ok: false, code: 'unavailable', retryAfterMs, reason: reason.slice(0, 300) };
-}
 
 function ahead(aheadMs: number): RecordsAnswer {
   const reason = `the clock of the site is ${Math.ceil(aheadMs / 1_000)} s further ahead than is tolerated`;
