@@ -10,6 +10,7 @@ import { workloadsWithData } from './dataset-workloads.suite.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { convergenceSuite } from './dataset-convergence.suite.js';
 import { DatasetKeys } from './dataset-keys.js';
+import { originSuite } from './dataset-origin.suite.js';
 import { logsSuite } from './dataset-logs.suite.js';
 import { residencySuite } from './dataset-residency.suite.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
@@ -42,7 +43,7 @@ maybe('datasets at three sites, one of them abroad', () => {
     farDisk = await SmallDisk.mount(join(home, 'sites', 'far', 'state', 'datasets'), FAR_DISK_MIB);
     const siteProcess: typeof lab.siteProcess = (site, spec) =>
       lab.siteProcess(site, spec.name === 'agent-far' ? withClock(spec, FAR_AHEAD_MS) : spec);
-    const env = { SKERRY_SWEEP_EVERY_MS: '1000' };
+    const env = { SKERRY_SWEEP_EVERY_MS: '1000', SKERRY_HUB_JURISDICTIONS: 'eu,us' };
     under = await startCloud({ home, sites, siteProcess, listen: lab.hubAddress, env });
     client = await clientOf(under.cloud);
     await eventually(
@@ -117,7 +118,7 @@ maybe('datasets at three sites, one of them abroad', () => {
       conflicts: 'counter',
       home: 'one',
       ttlMs: 5_000,
-      residency: { stay: ['us'], origin: true },
+      residency: { stay: ['jp'], origin: true },
       copies: { at: 'matching', sites: ['one', 'nowhere'] },
     };
     const wrong = { ...everywhere('wrong', 'newest'), spec };
@@ -141,6 +142,8 @@ maybe('datasets at three sites, one of them abroad', () => {
   convergenceSuite(() => ({ client, lab, kill, call: callAt, sites: SITES }));
 
   residencySuite(() => ({ under, call: callAt, thiefOf }));
+
+  originSuite(() => ({ under, client, call: callAt, skerry, make: makeDataset, thiefOf }));
 
   it('a dataset that is removed is gone everywhere, and made again it is empty', async () => {
     await client.removeDataset('test', 'law');
