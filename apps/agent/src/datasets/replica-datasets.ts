@@ -1,7 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import {
   datasetOperationSchema,
-  ERROR_STATUS,
   LIMITS,
   parse,
   Refusal,
@@ -13,12 +12,12 @@ import {
 import { z } from 'zod';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
 import type { Copies } from './copies.js';
-import { refusalOf } from './refusal-of.js';
 import { operate } from './operate.js';
 import type { RefusalsHere } from './refused-here.js';
+import { answerReplica, textOf } from './replica-answers.js';
 
 const PATH = /^\/v1\/data\/([^/?]+)(?:\/([^/?]+))?(?:\?(.*))?$/;
-const BODY_BYTES = LIMITS.datasetValueBytes;
+const BODY = { maxBytes: LIMITS.datasetValueBytes, limit: 'datasetValueBytes', what: 'values' };
 const WRITES: ReadonlySet<string> = new Set(['put', 'count', 'change', 'delete']);
 /** The access itself was refused, and not what was written. */
 const REFUSED: ReadonlySet<string> = new Set(['forbidden', 'conflict', 'residency']);
@@ -41,7 +40,7 @@ export function replicaDatasets(
   return (request, response, token) => {
     const match = PATH.exec(request.url ?? '');
     if (match === null) return false;
-    answer(request, match, async (operation) => {
+    const run = async (operation: object) => {
       const caller = token === '' ? undefined : callerOf(token);
       if (caller === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
       const asked = parsed({ project: caller.project, ...operation });
@@ -49,13 +48,8 @@ export function replicaDatasets(
         refuseReader(caller, asked);
         return await operate(copies, asked);
       });
-    }).then(
-      (body) => send(response, 200, body),
-      (error: unknown) => {
-        const { ok: _ok, ...problem } = refusalOf(error);
-        send(response, ERROR_STATUS[problem.code], problem);
-      },
-    );
+    };
+    answerReplica(response, async () => await answer(request, match, run));
     return true;
   };
 
@@ -107,9 +101,9 @@ async function answer(
     case 'DELETE':
       return await run({ ...at, verb: 'delete', ...context });
     case 'PUT':
-      return await run({ ...at, verb: 'put', value: await textOf(request), ...context });
+      return await run({ ...at, verb: 'put', value: await textOf(request, BODY), ...context });
     case 'POST':
-      return await run({ ...at, ...changed(await textOf(request)) });
+      return await run({ ...at, ...changed(await textOf(request, BODY)) });
     default:
       throw noSuch(request);
   }
@@ -156,32 +150,6 @@ function decoded(part: string): string {
   }
 }
 
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    const part = Buffer.from(chunk);
-    bytes += part.length;
-    if (bytes > BODY_BYTES)
-      throw new Refusal('too-large', 'the body is larger than any value', {
-        hint: `at most ${BODY_BYTES} bytes (limit datasetValueBytes)`,
-      });
-    chunks.push(part);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
-  } catch {
-    throw new Refusal('malformed', 'values are UTF-8 text', {
-      hint: 'bytes of another kind are not yet offered; encode them',
-    });
-  }
-}
-
 function noSuch(request: IncomingMessage): Refusal {
   return new Refusal('not-found', `${request.method ?? ''} is not answered here`);
-}
-
-function send(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  response.end(JSON.stringify(body));
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { contentTypeSchema, datasetKeySchema, ERROR_STATUS, LIMITS, Refusal } from '@skerry/contracts';
-import { refusalOf } from '../datasets/refusal-of.js';
+import { contentTypeSchema, datasetKeySchema, LIMITS, Refusal } from '@skerry/contracts';
+import { sendJson, sendProblem } from '../datasets/replica-answers.js';
 import { refuseReader, type Caller } from '../datasets/replica-datasets.js';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
 import { datasetKeyOf, type Objects } from './objects.js';
@@ -66,8 +66,7 @@ async function put({ objects, dataset, key, request, response }: Asked): Promise
       hint: `printable ASCII, at most ${LIMITS.contentTypeChars} characters (limit contentTypeChars)`,
     });
   const object = await objects.put(dataset, key, request, { contentType: type.data });
-  response.writeHead(200, JSON_HEADERS);
-  response.end(JSON.stringify({ object }));
+  sendJson(response, { object });
 }
 
 async function get({ objects, dataset, key, request, response }: Asked): Promise<void> {
@@ -109,9 +108,7 @@ async function head({ objects, dataset, key, response }: Asked): Promise<void> {
 function refuse(response: ServerResponse, error: unknown): void {
   // Too late to say anything: who reads sees that it is not all.
   if (response.headersSent) return void response.destroy();
-  const { ok: _ok, ...problem } = refusalOf(error);
-  response.writeHead(ERROR_STATUS[problem.code], { ...JSON_HEADERS, connection: 'close' });
-  response.end(JSON.stringify(problem));
+  sendProblem(response, error, { close: true });
 }
 
 function keyIn(part: string): string {
@@ -123,5 +120,3 @@ function keyIn(part: string): string {
     });
   }
 }
-
-const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' };

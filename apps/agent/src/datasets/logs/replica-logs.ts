@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { LIMITS, logOperationSchema, parse, Refusal, type LogAnswer } from '@skerry/contracts';
 import type { FurtherAnswers } from '../../singletons/replica-endpoint.js';
+import { answerReplica, textOf } from '../replica-answers.js';
 import type { EntryLogs } from './entry-logs.js';
 import { operateLog } from './operate-log.js';
-import { answerReplica, textOf } from './replica-answers.js';
 
 const PATH = /^\/v1\/logs\/([^/?]+)(?:\?(.*))?$/;
 
@@ -50,10 +50,10 @@ async function operationOf(request: IncomingMessage, query: URLSearchParams): Pr
     throw new Refusal('not-found', `${request.method ?? ''} is not answered here`, {
       hint: 'a log is read with GET and appended to with POST',
     });
-  const body = await textOf(request, BODY_BYTES);
+  const body = await textOf(request, BODY);
   const values = query.has('lines') ? body.split('\n').filter((line) => line !== '') : [body];
   return { verb: 'append', values };
 }
 
 /** As much as one message between people and a site holds. */
-const BODY_BYTES = LIMITS.recordsBytes;
+const BODY = { maxBytes: LIMITS.recordsBytes, limit: 'recordsBytes', what: 'entries' };

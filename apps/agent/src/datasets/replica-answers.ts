@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ERROR_STATUS, Refusal } from '@skerry/contracts';
+import { refusalOf } from './refusal-of.js';
+
+const HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+
+/** Answers a replica with what is done, or with what went wrong as problem details. */
+export function answerReplica(response: ServerResponse, run: () => Promise<object>): void {
+  run().then(
+    (body) => sendJson(response, body),
+    (error: unknown) => sendProblem(response, error),
+  );
+}
+
+export function sendJson(response: ServerResponse, body: object): void {
+  response.writeHead(200, HEADERS);
+  response.end(JSON.stringify(body));
+}
+
+/** Says what went wrong; with `close`, on a connection whose request was not read to its end. */
+export function sendProblem(response: ServerResponse, error: unknown, { close = false } = {}): void {
+  const { ok: _ok, ...problem } = refusalOf(error);
+  response.writeHead(ERROR_STATUS[problem.code], close ? { ...HEADERS, connection: 'close' } : HEADERS);
+  response.end(JSON.stringify(problem));
+}
+
+/** A body as text; throws a `Refusal` for more than `maxBytes`, and for what is not UTF-8. `what` is in it: 'values'. */
+export async function textOf(
+  request: IncomingMessage,
+  { maxBytes, limit, what }: { maxBytes: number; limit: string; what: string },
+): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    const part = Buffer.from(chunk);
+    bytes += part.length;
+    if (bytes > maxBytes)
+      throw new Refusal('too-large', 'the body is too large', {
+        hint: `at most ${maxBytes} bytes (limit ${limit})`,
+      });
+    chunks.push(part);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new Refusal('malformed', `${what} are UTF-8 text`, {
+      hint: 'bytes of another kind are not yet offered; encode them',
+    });
+  }
+}
