@@ -31,6 +31,9 @@ const REPLACED_OF_NODE = {
 /** Modules that read what only a machine knows, by `node:fs`. */
 const READS_THE_KERNEL = ['apps/agent/src/singletons/lease-deadline.ts'];
 
+/** Where names are drawn by chance that have to be the same when a seed is played again. */
+const DRAWS_NAMES = '/apps/agent/src/datasets/';
+
 const DECORATED = /@(Injectable|Controller|Module)\(/;
 
 /**
@@ -65,6 +68,9 @@ export async function bundleSimulation(outfile, mutation) {
             READS_THE_KERNEL.some((file) => importer.endsWith(file))
               ? { path: join(STAND_INS, 'fs.ts') }
               : undefined,
+          );
+          of.onResolve({ filter: /^node:crypto$/ }, ({ importer }) =>
+            importer.includes(DRAWS_NAMES) ? { path: join(STAND_INS, 'crypto.ts') } : undefined,
           );
           of.onResolve({ filter: /^[^./]/ }, ({ path }) =>
             path.startsWith('@skerry/') || path === '.' ? undefined : { path, external: true },

@@ -58,6 +58,11 @@ export class Faults {
     private readonly options: FaultOptions,
   ) {}
 
+  /** Whether servers may lose what they had said was stored. */
+  get forgetful(): boolean {
+    return this.options.forgetful;
+  }
+
   /** Something breaks now. */
   strike(): void {
     const { random } = this;

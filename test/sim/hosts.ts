@@ -7,7 +7,12 @@ export interface Host {
   machine: Machine;
   /** A connection to the site's own server. */
   connect: () => Bus;
+  /** What replicas on the machine can ask its agent. */
+  readonly answers: Answers[];
 }
+
+/** Answers a request of a replica, as far as it knows it. */
+export type Answers = (request: object, response: object, token: string) => boolean;
 
 const hosts = new WeakMap<SimProcess, Host>();
 

@@ -10,6 +10,8 @@ export interface Physical {
   readonly version: string;
   /** What tells one generation's processes from another's. */
   readonly mark: string | undefined;
+  /** What it shows its agent. */
+  readonly token: string | undefined;
   readonly cpuMillicores: number;
   readonly startedAt: number;
   /** `stopping`: it was told to end and runs still. */
@@ -101,6 +103,7 @@ export class Machine {
       slot: Number(env['SKERRY_SLOT']),
       version: env['SKERRY_VERSION'] ?? '',
       mark: env['MARK'],
+      token: env['SKERRY_AGENT_TOKEN'],
       cpuMillicores: resources.cpuMillicores,
       startedAt: this.at.timeline.now,
       state: 'up',

@@ -10,7 +10,7 @@ import {
 import { EPOCH_MS, type Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
 
-const PROJECT = 'shop';
+export const PROJECT = 'shop';
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 const AT = new Date(EPOCH_MS).toISOString();
 const AGAIN_MS = 500;
@@ -101,9 +101,9 @@ export class People {
     });
   }
 
-  /** A new workload of a kind that chance decides. */
-  async add(name: string): Promise<void> {
-    await this.change(`${PROJECT}.${name}`, () => this.invent(name));
+  /** A new workload of a kind that chance decides; `dressed` adds what else it has. */
+  async add(name: string, dressed: (workload: Workload) => Workload = (w) => w): Promise<void> {
+    await this.change(`${PROJECT}.${name}`, () => dressed(this.invent(name)));
   }
 
   /** Changes something of a workload: how many, what runs, where it may, or whether at all. */

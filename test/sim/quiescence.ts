@@ -20,7 +20,8 @@ function unrestOf(key: string, cloud: Cloud, people: People, invariants: Invaria
   if (workload === undefined || placement === undefined) return [`${key} is not placed`];
   const { generation } = placement.version;
   if (generation < accepted) return [`${key}: generation ${accepted} was accepted, ${generation} is placed`];
-  if (placement.shares.some((s) => s.until !== undefined)) return [`${key} is being handed over`];
+  const stays = workload.spec.data !== undefined && placement.state === 'unplaceable';
+  if (!stays && placement.shares.some((s) => s.until !== undefined)) return [`${key} is being handed over`];
   const problems = cloud.sites.flatMap((site) => {
     const share = placement.shares.find((s) => s.site === site.name)?.replicas ?? 0;
     return unrestAt(site, workload, share, { cloud, invariants });
@@ -58,7 +59,9 @@ function unrestAt(
 function stuck(workload: Workload, cloud: Cloud, invariants: Invariants): string[] {
   const { project, name, spec, stopped, removed } = workload;
   const placement = invariants.placements.get(`${project}.${name}`);
-  if (stopped || removed || placement === undefined || spec.type === 'daemon') return [];
+  // Where a workload's datasets may be is looked at with these.
+  const elsewhere = spec.type === 'daemon' || spec.data !== undefined;
+  if (stopped || removed || placement === undefined || elsewhere) return [];
   const wanted = typeof spec.placement.replicas === 'number' ? spec.placement.replicas : 1;
   const placed = placement.shares.reduce((sum, s) => sum + s.replicas, 0);
   if (placed >= wanted) return [];

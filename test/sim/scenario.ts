@@ -1,5 +1,6 @@
 import { Random, replaceGlobals, Timeline, Transcript } from '@skerry/sim';
 import { Cloud } from './cloud.js';
+import { DatasetLife } from './dataset-life.js';
 import { Faults } from './faults.js';
 import { Invariants, type Broken } from './invariants.js';
 import type { Watcher } from './machine.js';
@@ -60,7 +61,10 @@ export async function runSeed(seed: number): Promise<Outcome> {
   const invariants = new Invariants(cloud, people, fail);
   for (const site of cloud.sites) if (site.several) watchNodes(cloud, site, fail);
   watchers.push((machine, replica, what) => invariants.replica(machine, replica, what));
-  const ran = new Run({ cloud, people, invariants, random: random.fork('run') }, () => broken !== undefined);
+  const ran = new Run(
+    { cloud, people, invariants, fail, random: random.fork('run') },
+    () => broken !== undefined,
+  );
   const unrested = await ran.whole().catch((error: unknown) => {
     fail({ invariant: 'no crash', detail: inWords(error) });
     return [];
@@ -92,7 +96,13 @@ function severalOf(random: Random): number {
 /** The course of one seed. */
 class Run {
   constructor(
-    private readonly at: { cloud: Cloud; people: People; invariants: Invariants; random: Random },
+    private readonly at: {
+      cloud: Cloud;
+      people: People;
+      invariants: Invariants;
+      fail: (broken: Broken) => void;
+      random: Random;
+    },
     private readonly isOver: () => boolean,
   ) {}
 
@@ -107,6 +117,8 @@ class Run {
     await this.pass(BEGIN_MS);
     const nudge = () => this.asPeople(() => people.alter(random.pick(people.keys())));
     const faults = new Faults(cloud, random.fork('faults'), { forgetful: random.chance(0.2), nudge });
+    const ofDatasets = { random: random.fork('datasets'), forgetful: faults.forgetful, fail: this.at.fail };
+    const datasets = DatasetLife.drawn(cloud, people, ofDatasets);
     const until = timeline.now + random.between(8_000, 30_000);
     const pause = random.between(500, 6_000);
     while (timeline.now < until && !this.isOver()) {
@@ -116,7 +128,8 @@ class Run {
     }
     if (this.isOver()) return [];
     faults.heal();
-    return await this.rest();
+    datasets?.end();
+    return await this.rest(datasets);
   }
 
   private people(): void {
@@ -150,7 +163,7 @@ class Run {
     }
   }
 
-  private async rest(): Promise<string[]> {
+  private async rest(datasets: DatasetLife | undefined): Promise<string[]> {
     const { cloud, people, invariants } = this.at;
     const { timeline } = cloud;
     const deadline = timeline.now + REST_MS;
@@ -158,10 +171,13 @@ class Run {
     for (;;) {
       await this.pass(LOOK_MS);
       if (this.isOver()) return [];
-      const left = unrest(cloud, people, invariants);
+      const left = [...unrest(cloud, people, invariants), ...(datasets?.unrest() ?? [])];
       if (left.length > 0) restingSince = undefined;
       else restingSince ??= timeline.now;
-      if (restingSince !== undefined && timeline.now - restingSince >= STAYS_MS) return [];
+      if (restingSince !== undefined && timeline.now - restingSince >= STAYS_MS) {
+        datasets?.judge();
+        return [];
+      }
       if (timeline.now > deadline) return left;
     }
   }

@@ -1,6 +1,6 @@
 import { NodeAgent, siteFileSchema, Uplink } from '@skerry/agent';
 import { Link, WiredBus, type Random, type SimProcess, type SimServer, type Timeline } from '@skerry/sim';
-import { setHost } from './hosts.js';
+import { setHost, type Answers } from './hosts.js';
 import type { Machine } from './machine.js';
 
 const ON_THE_SPOT = { delayMs: 0.05, jitterMs: 0.3 };
@@ -26,6 +26,10 @@ export interface NodeAround {
 /** A node of a site: its machine, the agent that runs there when one does, and its way to the site's server. */
 export class SimNode {
   agentProcess: SimProcess | undefined;
+  /** It has started. */
+  agent: NodeAgent | undefined;
+  /** What it answers replicas. */
+  answers: Answers[] = [];
   private link: Link | undefined;
   private starting: (() => void) | undefined;
   private cutOff = false;
@@ -103,6 +107,7 @@ export class SimNode {
     this.starting?.();
     this.agentProcess?.kill();
     this.agentProcess = undefined;
+    this.agent = undefined;
   }
 
   private startAgent(afterMs: number): void {
@@ -111,7 +116,9 @@ export class SimNode {
       this.starting = undefined;
       const process = this.around.makeProcess(`agent ${this.name}`);
       this.agentProcess = process;
-      setHost(process, { machine: this.machine, connect: () => this.connect(process) });
+      this.answers = [];
+      const { machine, answers } = this;
+      setHost(process, { machine, answers, connect: () => this.connect(process) });
       this.timeline.after(0, process, () => void this.runAgent(process));
     });
   }
@@ -119,6 +126,7 @@ export class SimNode {
   private async runAgent(process: SimProcess): Promise<void> {
     try {
       const agent = await NodeAgent.start(this.folder, { log: this.log(process) });
+      if (this.agentProcess === process) this.agent = agent;
       const uplink = new Uplink(agent);
       void uplink;
     } catch (error) {

@@ -34,6 +34,11 @@ export class SimSite {
     return this.parts.leaf.link;
   }
 
+  /** From now on what is new in datasets comes down too. */
+  carryDatasets(): void {
+    this.parts.leaf.carryDatasets();
+  }
+
   get nodes(): readonly SimNode[] {
     return this.parts.nodes;
   }

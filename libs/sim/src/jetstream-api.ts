@@ -1,4 +1,4 @@
-import type { MemoryServer } from '@skerry/bus';
+import { matches, type MemoryServer } from '@skerry/bus';
 import { JETSTREAM_API } from '@skerry/contracts';
 
 /** Durable consumers by name, on the stream that they belong to. */
@@ -9,6 +9,7 @@ const EVERYTHING = `${JETSTREAM_API.streamInfo('').split('.').slice(0, 2).join('
 
 const NOT_FOUND = { error: { code: 404, err_code: 10_059, description: 'stream not found' } };
 const NO_CONSUMER = { error: { code: 404, err_code: 10_014, description: 'consumer not found' } };
+const NO_MESSAGE = { error: { code: 404, err_code: 10_037, description: 'no message found' } };
 const NS_PER_S = 1_000_000_000;
 
 /** Whether a stream has a durable of this name that was made by the server's own API. */
@@ -41,6 +42,8 @@ function answerTo(server: MemoryServer, path: readonly string[], body: Record<st
       if (!server.streams.has(name)) return NOT_FOUND;
       server.deleteStream(name);
       return { success: true };
+    case 'STREAM.MSG':
+      return lastMessage(server, more, body);
     case 'CONSUMER.DURABLE':
       return addDurable(server, more, last);
     case 'CONSUMER.INFO':
@@ -68,6 +71,17 @@ function create(server: MemoryServer, name: string, body: Record<string, unknown
   const stream = server.streams.get(name);
   if (isNew && stream !== undefined) stream.lastSequence = Math.max(0, numberIn(body, 'first_seq', 1) - 1);
   return { config: { name } };
+}
+
+/** The newest message below a subject. */
+function lastMessage(server: MemoryServer, stream: string, body: Record<string, unknown>): object {
+  const there = server.streams.get(stream);
+  if (there === undefined) return NOT_FOUND;
+  const filter = String(body['last_by_subj']);
+  const m = there.newestOfEach((subject) => matches(filter, subject)).at(-1);
+  if (m === undefined) return NO_MESSAGE;
+  const data = Buffer.from(m.bytes).toString('base64');
+  return { message: { subject: m.subject, seq: m.sequence, data } };
 }
 
 function addDurable(server: MemoryServer, stream: string, durable: string): object {

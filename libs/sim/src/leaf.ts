@@ -42,6 +42,13 @@ export class Leaf {
     link.onState((open) => this.turn(open));
   }
 
+  /** From now on what is new in datasets crosses too. */
+  carryDatasets(): void {
+    const { account, server, hub } = this.at;
+    this.cross(HUB.recordDelivery(account), 'down', [hub, server], () => SITE.recordDelivery);
+    this.cross(HUB.copyNews(account), 'down', [hub, server], () => SITE.copyNews);
+  }
+
   private cross(
     filter: string,
     way: 'up' | 'down',

@@ -19,6 +19,16 @@ class PlainSignal {
   }
 }
 
+/** In place of `AbortSignal.any`. */
+export function anySignal(signals: readonly PlainSignal[]): PlainSignal {
+  const any = new PlainSignal();
+  for (const signal of signals) {
+    if (signal.aborted) any.abort();
+    else signal.addEventListener('abort', () => any.abort());
+  }
+  return any;
+}
+
 /** In place of `AbortController`: the same promises, at a tenth of the cost. */
 export class PlainAbortController {
   readonly signal = new PlainSignal();

@@ -1,4 +1,4 @@
-import { PlainAbortController } from './plain-abort.js';
+import { anySignal, PlainAbortController } from './plain-abort.js';
 import type { SimProcess } from './sim-process.js';
 import type { Timeline } from './timeline.js';
 
@@ -90,6 +90,7 @@ function replace(): void {
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
+  Object.defineProperty(AbortSignal, 'any', { value: anySignal, configurable: true, writable: true });
   Math.random = () => turn().random.next();
   process.hrtime.bigint = () => BigInt(Math.round(turn().machineMs * 1e6));
   process.uptime = () => turn().uptimeMs / 1_000;

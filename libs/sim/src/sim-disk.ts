@@ -4,6 +4,8 @@ import type { Random } from './random.js';
 interface Inode {
   text: string;
   durable: string;
+  /** What is added to it in pieces may be there in part. */
+  tears?: boolean;
 }
 
 /** How an error of the file system is told from others. */
@@ -27,7 +29,11 @@ export class SimDisk {
   /** Nothing more can be written. */
   full = false;
 
-  constructor(private readonly random: Random) {}
+  private readonly tearing: Random;
+
+  constructor(private readonly random: Random) {
+    this.tearing = random.fork('tearing');
+  }
 
   read(path: string): string {
     const inode = this.names.get(path);
@@ -57,6 +63,24 @@ export class SimDisk {
     if (inode === undefined) throw new DiskError('ENOENT', path);
     if (this.full) throw new DiskError('ENOSPC', path);
     inode.text += text;
+  }
+
+  /** As `write` to an open file: how much of it was taken. A disk that is full takes a last piece now and then. */
+  write(path: string, text: string): number {
+    const inode = this.names.get(path);
+    if (inode === undefined) throw new DiskError('ENOENT', path);
+    const length = this.full ? this.tearing.whole(0, text.length >> 1) : text.length;
+    if (length === 0 && text !== '') throw new DiskError('ENOSPC', path);
+    inode.text += text.slice(0, length);
+    inode.tears = true;
+    return length;
+  }
+
+  /** Cuts a file off behind so many characters. */
+  truncate(path: string, length: number): void {
+    const inode = this.names.get(path);
+    if (inode === undefined) throw new DiskError('ENOENT', path);
+    inode.text = inode.text.slice(0, length);
   }
 
   /** Makes a file's text last, or the names in a folder. */
@@ -110,11 +134,17 @@ export class SimDisk {
     for (const [name, inode] of this.durableNames) if (!keeps(folderOf(name))) after.set(name, inode);
     for (const [name, inode] of this.names) if (keeps(folderOf(name))) after.set(name, inode);
     for (const inode of new Set(after.values())) {
-      if (inode.text !== inode.durable && !this.random.chance(0.3)) inode.text = inode.durable;
+      if (inode.text !== inode.durable && !this.random.chance(0.3)) inode.text = this.left(inode);
       inode.durable = inode.text;
     }
     this.names = after;
     this.durableNames = new Map(after);
+  }
+
+  /** What was added in pieces may have reached the disk up to somewhere. */
+  private left({ text, durable, tears = false }: Inode): string {
+    if (!tears || !text.startsWith(durable) || !this.tearing.chance(0.5)) return durable;
+    return text.slice(0, this.tearing.whole(durable.length, text.length));
   }
 }
 

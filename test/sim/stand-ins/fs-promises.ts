@@ -57,10 +57,22 @@ export const lstat = stat;
 export async function open(path: string, flags: string | number = 'r') {
   await later((disk) => {
     if (flags === 'w' || flags === 'wx') disk.create(path, flags);
+    else if (flags === 'a' || flags === 'a+') disk.create(path, 'a');
     else if (!disk.has(path)) throw new DiskError('ENOENT', path);
   });
   return {
     writeFile: (text: string) => later((disk) => disk.append(path, text)),
+    // A character of the simulated disk is a byte, whatever it means.
+    write: (bytes: Uint8Array, from = 0) =>
+      later((disk) => ({
+        bytesWritten: disk.write(path, Buffer.from(bytes.subarray(from)).toString('latin1')),
+      })),
+    read: (buffer: Buffer, offset: number, length: number, position: number) =>
+      later((disk) => ({
+        bytesRead: buffer.write(disk.read(path).slice(position, position + length), offset, 'latin1'),
+      })),
+    stat: () => later((disk) => ({ size: disk.read(path).length })),
+    truncate: (length: number) => later((disk) => disk.truncate(path, length)),
     sync: () => later((disk) => disk.sync(path), SYNC_TAKES_MS),
     datasync: () => later((disk) => disk.sync(path), SYNC_TAKES_MS),
     close: () => Promise.resolve(),

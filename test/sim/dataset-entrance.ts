@@ -1,0 +1,115 @@
+import { HUB, siteDatasetAnswerSchema, type DatasetAnswer, type DatasetOperation } from '@skerry/contracts';
+import type { Timeline } from '@skerry/sim';
+import type { Cloud } from './cloud.js';
+import type { SimNode } from './sim-node.js';
+import type { SimSite } from './sim-site.js';
+
+/** What came of an operation: an answer, or a refusal in words. */
+export type Told = { ok: true; answer: DatasetAnswer } | { ok: false; why: string };
+
+/** An operation on one dataset, as it is asked for. */
+export type Asked = Extract<DatasetOperation, { verb: 'get' | 'put' | 'delete' | 'count' | 'change' }>;
+
+/** Whoever asks gives up after this long. */
+const PATIENCE_MS = 10_000;
+const ON_THE_SPOT_MS = 0.1;
+const OK = 200;
+
+/** Asks as a workload does: with the token of a replica, at the endpoint of the node where that runs. Undefined: no answer came. */
+export function askAgent(
+  timeline: Timeline,
+  { agentProcess, answers }: SimNode,
+  { token, asked }: { token: string; asked: Asked },
+): Promise<Told | undefined> {
+  return new Promise((resolve) => {
+    if (agentProcess === undefined) return resolve(undefined);
+    const giveUp = timeline.after(PATIENCE_MS, timeline.world, () => resolve(undefined));
+    const answered = (status: number, text: string) =>
+      timeline.after(ON_THE_SPOT_MS, timeline.world, () => {
+        giveUp();
+        const body: unknown = JSON.parse(text);
+        resolve(status === OK ? { ok: true, answer: answerIn(body) } : { ok: false, why: text });
+      });
+    timeline.after(ON_THE_SPOT_MS, agentProcess, () => {
+      const request = requestOf(asked);
+      answers.some((answer) => answer(request, responseTo(answered), token));
+    });
+  });
+}
+
+/** Asks as people do: through the hub, by the way that api takes. Undefined: no answer came. */
+export function askSite(
+  cloud: Cloud,
+  site: SimSite,
+  id: string,
+  operation: Asked,
+): Promise<Told | undefined> {
+  const { timeline, people } = cloud;
+  const { account } = site.spec;
+  return new Promise((resolve) => {
+    let done = false;
+    const end = (told: Told | undefined) => {
+      if (done) return;
+      done = true;
+      giveUp();
+      void hears.drain();
+      // Whoever waits for it goes on in a process that nothing stops.
+      timeline.after(0, timeline.world, () => resolve(told));
+    };
+    const giveUp = timeline.after(PATIENCE_MS, timeline.world, () => end(undefined));
+    const hears = people.listen(HUB.answer(account, id), (m) => {
+      const { ok, ...rest } = siteDatasetAnswerSchema.parse(m.json());
+      end(ok && 'answer' in rest ? { ok, answer: rest.answer } : { ok: false, why: JSON.stringify(rest) });
+    });
+    people.say(HUB.request(account, 'dataset'), { id, operation });
+  });
+}
+
+function answerIn(body: unknown): DatasetAnswer {
+  const parsed = siteDatasetAnswerSchema.parse({ ok: true, answer: body });
+  if (!parsed.ok) throw new Error('an answer that is none');
+  return parsed.answer;
+}
+
+/** As much of a request over HTTP as the endpoint looks at. */
+function requestOf(asked: Asked) {
+  const context = 'context' in asked ? asked.context : undefined;
+  const body = bodyOf(asked);
+  return {
+    url: `/v1/data/${asked.name}/${asked.key}`,
+    method: METHODS[asked.verb],
+    headers: context === undefined ? {} : { 'skerry-context': context },
+    // The endpoint reads it as a stream.
+    async *[Symbol.asyncIterator]() {
+      await Promise.resolve();
+      if (body !== undefined) yield Buffer.from(body);
+    },
+  };
+}
+
+const METHODS = { get: 'GET', put: 'PUT', delete: 'DELETE', count: 'POST', change: 'POST' } as const;
+
+function bodyOf(asked: Asked): string | undefined {
+  switch (asked.verb) {
+    case 'put':
+      return asked.value;
+    case 'count':
+      return JSON.stringify({ count: asked.by });
+    case 'change':
+      return JSON.stringify({ add: asked.add, remove: asked.remove });
+    default:
+      return undefined;
+  }
+}
+
+function responseTo(answered: (status: number, text: string) => void) {
+  let status = 0;
+  return {
+    writeHead(code: number) {
+      status = code;
+    },
+    end(text: string) {
+      answered(status, text);
+    },
+  };
+}

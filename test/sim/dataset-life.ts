@@ -1,0 +1,290 @@
+import { matches } from '@skerry/bus';
+import {
+  BUCKETS,
+  bucketStream,
+  bucketSubject,
+  copySetSchema,
+  deliverySchema,
+  HUB,
+  storedRecordSchema,
+  STREAMS,
+  type Dataset,
+  type Delivery,
+  type RecordState,
+} from '@skerry/contracts';
+import { isChosen, mergeStates, showState, StateDigest } from '@skerry/domain';
+import type { Random } from '@skerry/sim';
+import type { Cloud } from './cloud.js';
+import { wrongWith, type Counted, type Entry } from './dataset-accounts.js';
+import { DatasetOwner } from './dataset-owner.js';
+import { DatasetWriters } from './dataset-writers.js';
+import type { Broken } from './invariants.js';
+import { PROJECT, type People } from './people.js';
+import type { SimNode } from './sim-node.js';
+
+/** Datasets are part of so many seeds. */
+const SHARE = 0.2;
+/** Between two changes of what people want of them. */
+const CHANGES_MS = [1_500, 9_000] as const;
+/** What was under way when a rule came to hold may still arrive: connections stall for up to 15 s before they break. */
+const UNDER_WAY_MS = 20_000;
+/** Until a site that may have a copy again has heard that it may. */
+const HEARD_MS = 30_000;
+/** What is said of a copy at most, of each dataset at each site, in one look at what has come to rest. */
+const QUIET_MESSAGES = 6;
+
+export interface DatasetOptions {
+  random: Random;
+  /** Servers may lose the last second that they had said was stored. */
+  forgetful: boolean;
+  fail: (broken: Broken) => void;
+}
+
+/** Datasets of one seed: who wants them, who writes to them, and what has to hold of them. Undefined in most seeds. */
+export class DatasetLife {
+  private readonly owner: DatasetOwner;
+  private readonly writers: DatasetWriters;
+  private living = true;
+  private messages = 0;
+  private messagesBefore = 0;
+
+  private constructor(
+    private readonly cloud: Cloud,
+    private readonly people: People,
+    private readonly options: DatasetOptions,
+  ) {
+    const { random, forgetful } = options;
+    this.owner = new DatasetOwner(cloud, random.fork('owner'), forgetful);
+    this.writers = new DatasetWriters(cloud, this.owner, random.fork('writers'));
+  }
+
+  static drawn(cloud: Cloud, people: People, options: DatasetOptions): DatasetLife | undefined {
+    if (!options.random.chance(SHARE)) return undefined;
+    const life = new DatasetLife(cloud, people, options);
+    life.begin();
+    return life;
+  }
+
+  /** People change nothing more, and nobody writes. */
+  end(): void {
+    this.living = false;
+    this.writers.end();
+  }
+
+  /** What is not as it is wanted. */
+  unrest(): string[] {
+    const { owner, writers, cloud } = this;
+    if (!owner.rests || !writers.rests) return ['people have begun something with datasets'];
+    const problems = owner.names.flatMap((name) => this.unrestOf(name));
+    const said = this.messages - this.messagesBefore;
+    this.messagesBefore = this.messages;
+    if (problems.length > 0 || said <= QUIET_MESSAGES * cloud.sites.length * owner.names.length)
+      return problems;
+    return [`${said} messages about copies for nothing, at ${cloud.sites.length} sites`];
+  }
+
+  /** Looks at what was stored in the end, once everything rests. */
+  judge(): void {
+    for (const name of this.owner.names) {
+      const dataset = this.owner.current(name);
+      if (dataset === undefined || dataset.removed) continue;
+      const states = this.statesOf(dataset);
+      const entries = (this.writers.entries.get(name) ?? []).filter((e) => e.refused === undefined);
+      for (const key of new Set([...states.keys(), ...entries.map((e) => e.key)])) {
+        const state = states.get(key);
+        const final = state === undefined ? {} : (showState(state, { nowMs: 0 }) ?? {});
+        const counted = entries.flatMap((e) => (e.key === key ? this.counted(dataset, e) : []));
+        const wrong = wrongWith(dataset.spec.conflicts, counted, final);
+        if (wrong !== undefined) this.fail('stored', `${name}/${key} (${dataset.spec.conflicts}) ${wrong}`);
+      }
+    }
+  }
+
+  private begin(): void {
+    const { cloud, owner, options } = this;
+    for (const site of cloud.sites) site.carryDatasets();
+    this.watch();
+    for (const name of owner.names) this.asPeople(() => owner.make(name), options.random.between(0, 4_000));
+    this.useSome();
+    this.writers.begin();
+    this.changeLater();
+  }
+
+  /** Workloads that say they use a dataset. */
+  private useSome(): void {
+    const { owner, people, options } = this;
+    const { random } = options;
+    for (const dataset of owner.names) {
+      if (!random.chance(0.5)) continue;
+      const data = [{ dataset, access: 'read' as const }];
+      const act = () => people.add(`uses-${dataset}`, (w) => ({ ...w, spec: { ...w.spec, data } }));
+      this.asPeople(act, random.between(0, 4_000));
+    }
+  }
+
+  private changeLater(): void {
+    const { owner, options, cloud } = this;
+    const { random } = options;
+    cloud.timeline.after(random.between(...CHANGES_MS), cloud.timeline.world, () => {
+      if (!this.living) return;
+      const name = random.pick(owner.names);
+      const used = this.people.keys().includes(`${PROJECT}.uses-${name}`);
+      const removed = owner.current(name)?.removed === true;
+      if (removed) this.asPeople(() => owner.make(name));
+      else if (used || options.forgetful || random.chance(0.7)) this.asPeople(() => owner.alter(name));
+      else this.asPeople(() => owner.remove(name));
+      this.changeLater();
+    });
+  }
+
+  private asPeople(act: () => Promise<void>, afterMs = 0): void {
+    const { timeline, peopleProcess } = this.cloud;
+    timeline.after(afterMs, peopleProcess, () => void act());
+  }
+
+  /** How much a write counts in the end; none of another incarnation does. */
+  private counted(dataset: Dataset, entry: Entry): Counted[] {
+    const { name, incarnation } = dataset;
+    if (entry.incarnation !== undefined && entry.incarnation !== incarnation) return [];
+    const stored = entry.ackMs !== undefined && entry.incarnation !== undefined;
+    // What a site had not passed on when it had to forget its copy is gone.
+    const fromMs = entry.startMs - HEARD_MS;
+    return [{ ...entry, sure: stored && !this.owner.wasBarred(name, entry.site, { fromMs, incarnation }) }];
+  }
+
+  private unrestOf(name: string): string[] {
+    const { cloud } = this;
+    const dataset = this.owner.current(name);
+    if (dataset === undefined) return [`dataset ${name} is not there`];
+    const chosen = this.chosen(dataset);
+    const root = this.rootOf(dataset);
+    const whole = (node: SimNode) => this.unrestAt(node, dataset, root);
+    const problems = cloud.sites.flatMap((site) => {
+      const wanted = !isChosen(dataset.spec.copies) || chosen?.has(site.name) === true;
+      const may = !dataset.removed && wanted && !this.owner.bars(dataset, site.name);
+      if (may) return site.nodes.flatMap(whole);
+      return site.nodes.flatMap((node) => this.leftAt(node, name));
+    });
+    return [...problems, ...this.unchosen(dataset, chosen)];
+  }
+
+  private unrestAt(node: SimNode, { name, incarnation, generation }: Dataset, root: string): string[] {
+    const copy = node.agent?.copies.get(`${PROJECT}.${name}`)?.copy;
+    if (copy === undefined) return [`${node.name} has no copy of ${name}`];
+    if (copy.rule.incarnation !== incarnation || copy.rule.generation !== generation)
+      return [`${node.name} has ${name} of generation ${copy.rule.generation}, not ${generation}`];
+    if (copy.unsent > 0)
+      return [`${node.name} has ${copy.unsent} writes to ${name} that the hub has not got`];
+    return copy.root === root ? [] : [`${node.name} shows another ${name} than the hub`];
+  }
+
+  /** Of a copy that may not be there, in memory or on the disk. */
+  private leftAt(node: SimNode, name: string): string[] {
+    const { disk } = node.machine;
+    const folder = `/sites/${node.machine.site}/state/datasets`;
+    const files = disk.isFolder(folder) ? disk.list(folder) : [];
+    const left = files.filter((file) => file.startsWith(`${PROJECT}.${name}.`));
+    const held = node.agent?.copies.get(`${PROJECT}.${name}`) !== undefined;
+    return left.length === 0 && !held ? [] : [`${node.name} still has a copy of ${name}: ${left.join()}`];
+  }
+
+  /** As many copies as are wanted, as far as there are sites for them. */
+  private unchosen(dataset: Dataset, chosen: ReadonlySet<string> | undefined): string[] {
+    const { spec, name, removed } = dataset;
+    if (removed || !isChosen(spec.copies)) return [];
+    if (chosen === undefined) return [`copies of ${name} are not chosen`];
+    const possible = this.cloud.sites.filter((site) => !this.owner.bars(dataset, site.name)).length;
+    const { min = 1, max = Infinity } = spec.copies;
+    if (chosen.size < Math.min(min, possible)) return [`${name} has ${chosen.size} copies, not ${min}`];
+    // Of what is used there may be more: a copy there stays.
+    const used = this.people.keys().includes(`${PROJECT}.uses-${name}`);
+    return chosen.size > max && !used ? [`${name} has ${chosen.size} copies, more than ${max}`] : [];
+  }
+
+  private chosen({ name, incarnation }: Dataset): ReadonlySet<string> | undefined {
+    const m = this.cloud.hub.memory.streams
+      .get(bucketStream(BUCKETS.copies.name))
+      ?.newest(bucketSubject(BUCKETS.copies.name, `${PROJECT}.${name}`));
+    const set = m === undefined ? undefined : copySetSchema.parse(jsonOf(m.bytes));
+    return set?.incarnation === incarnation ? new Set(set.copies.map(({ site }) => site)) : undefined;
+  }
+
+  /** What the hub has of a dataset: all that stores have said, made one. */
+  private statesOf({ name, incarnation }: Dataset): Map<string, RecordState> {
+    const states = new Map<string, RecordState>();
+    const stream = this.cloud.hub.memory.streams.get(STREAMS.REP.name);
+    for (const m of stream?.newestOfEach((subject) => matches(`rep.${PROJECT}.${name}.>`, subject)) ?? []) {
+      const record = storedRecordSchema.parse(jsonOf(m.bytes));
+      if (record.incarnation !== incarnation) continue;
+      const before = states.get(record.key);
+      states.set(record.key, before === undefined ? record.state : mergeStates(before, record.state));
+    }
+    return states;
+  }
+
+  private rootOf(dataset: Dataset): string {
+    const digest = new StateDigest();
+    for (const [key, state] of this.statesOf(dataset)) digest.change(key, undefined, state);
+    return digest.root();
+  }
+
+  /** What may not happen at any moment. */
+  private watch(): void {
+    const { memory } = this.cloud.hub;
+    const hears = (filter: string, act: (subject: string, data: Uint8Array) => void) =>
+      memory.hear({ filter, queue: undefined, here: () => true, hear: (m) => act(m.subject, m.data) });
+    const count = () => void (this.messages += 1);
+    for (const filter of [HUB.copies, HUB.records, HUB.pull, HUB.copyNews('*')]) hears(filter, count);
+    hears(HUB.recordDelivery('*'), (subject, data) => {
+      count();
+      this.given(subject, deliverySchema.parse(jsonOf(data)));
+    });
+    let heard: object | undefined;
+    const attach = () => {
+      const stream = memory.streams.get(STREAMS.REP.name);
+      if (stream === undefined || stream === heard) return;
+      heard = stream;
+      stream.onStored((m) => m.subject.startsWith('rep.') && this.taken(m.bytes));
+    };
+    memory.onStreams(attach);
+    attach();
+  }
+
+  /** Nothing goes to a site that may have no copy. */
+  private given(subject: string, { name, incarnation, records }: Delivery): void {
+    const site = this.cloud.sites.find(({ spec }) => subject === HUB.recordDelivery(spec.account));
+    if (site === undefined || records.length === 0) return;
+    const never = this.owner.isNeverAllowed(name, site.name, incarnation);
+    if (!never && !this.isBarredForLong(name, site.name)) return;
+    this.fail('copies', `records of ${name} are given to ${site.name}, which may have no copy`);
+  }
+
+  /** Nothing is taken from one. */
+  private taken(bytes: Uint8Array): void {
+    const { name, origin, incarnation, key } = storedRecordSchema.parse(jsonOf(bytes));
+    const [site = ''] = origin.split('.');
+    this.cloud.say('REP', `${name}/${key} of ${incarnation} from ${origin}`);
+    if (this.isBarredForLong(name, site))
+      this.fail('copies', `a record of ${name} is taken from ${site}, which may have no copy`);
+    const { spec } = this.owner.current(name) ?? {};
+    if (
+      spec?.home !== undefined &&
+      spec.home !== site &&
+      this.owner.current(name)?.incarnation === incarnation
+    )
+      this.fail('copies', `a record of ${name} is taken from ${site}, and only ${spec.home} writes it`);
+  }
+
+  private isBarredForLong(name: string, site: string): boolean {
+    const { now } = this.cloud.timeline;
+    return this.owner.wasBarredThroughout(name, site, { fromMs: now - UNDER_WAY_MS, toMs: now });
+  }
+
+  private fail(invariant: string, detail: string): void {
+    this.options.fail({ invariant, detail });
+  }
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder().decode(bytes));
+}

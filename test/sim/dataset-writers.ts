@@ -1,0 +1,199 @@
+import type { DatasetEntry } from '@skerry/contracts';
+import type { Random } from '@skerry/sim';
+import type { Cloud } from './cloud.js';
+import type { Entry } from './dataset-accounts.js';
+import { askAgent, askSite, type Asked, type Told } from './dataset-entrance.js';
+import type { DatasetOwner } from './dataset-owner.js';
+import { PROJECT } from './people.js';
+import type { SimNode } from './sim-node.js';
+import type { SimSite } from './sim-site.js';
+
+/** Keys that are written to at a time, and for how long: what became of a key is looked at in the end. */
+const KEYS = 2;
+const KEY_MS = 3_000;
+/** Share of the acknowledgements after which the power fails before anybody else can have heard of the write. */
+const DARK_SHARE = 0.02;
+const DARK_MS = [200, 8_000] as const;
+/** Between two writes anywhere. */
+const PAUSE_MS = [20, 500] as const;
+/** Share of the writes that are made by a workload, where one runs. */
+const BY_WORKLOAD = 0.7;
+const READS_FIRST = 0.6;
+
+/** Where a writer writes. `node` is known of a workload alone. */
+interface Place {
+  site: SimSite;
+  node: SimNode | undefined;
+  ask: (asked: Asked) => Promise<Told | undefined>;
+}
+
+/** Writers at all sites, workloads and people, who remember what they were told. */
+export class DatasetWriters {
+  /** By dataset, all that was written, whatever became of it. */
+  readonly entries = new Map<string, Entry[]>();
+  private count = 0;
+  private stopped = false;
+  private busy = 0;
+
+  constructor(
+    private readonly cloud: Cloud,
+    private readonly owner: DatasetOwner,
+    private readonly random: Random,
+  ) {}
+
+  /** Writes that were begun, and of which nothing is known yet, are none. */
+  get rests(): boolean {
+    return this.busy === 0;
+  }
+
+  begin(): void {
+    if (this.stopped) return;
+    const { timeline } = this.cloud;
+    timeline.after(this.random.between(...PAUSE_MS), timeline.world, () => {
+      void this.write();
+      this.begin();
+    });
+  }
+
+  /** Nothing more is written. */
+  end(): void {
+    this.stopped = true;
+  }
+
+  private async write(): Promise<void> {
+    const { random, owner } = this;
+    const name = random.pick(owner.names);
+    const key = `k${Math.floor(this.cloud.timeline.now / KEY_MS)}-${random.whole(1, KEYS)}`;
+    const place = this.place();
+    const dataset = owner.current(name);
+    if (dataset === undefined) return;
+    this.busy += 1;
+    const copies = this.copiesAt(place, name);
+    const entry = await this.begun(place, { name, key, rule: dataset.spec.conflicts });
+    if (entry !== undefined) {
+      const { told, ...rest } = entry;
+      this.note(name, rest.entry, { told, place, copies });
+    }
+    this.busy -= 1;
+  }
+
+  /** Sends a write off, and remembers it before anything is known of it. */
+  private async begun(
+    { site, ask }: Place,
+    { name, key, rule }: { name: string; key: string; rule: string },
+  ): Promise<{ entry: Entry; told: Told | undefined } | undefined> {
+    const { random } = this;
+    const at = { project: PROJECT, name, key };
+    const reads =
+      rule === 'keep-both' ? random.chance(0.8) : rule !== 'counter' && random.chance(READS_FIRST);
+    const before = reads ? await ask({ verb: 'get', ...at }) : undefined;
+    if (reads && (before === undefined || isNoCopy(before))) return undefined;
+    const seen = before?.ok === true && 'entry' in before.answer ? before.answer.entry : undefined;
+    const asked = this.draw(rule, at, seen);
+    const entry: Entry = {
+      key,
+      site: site.name,
+      verb: asked.verb,
+      value: asked.verb === 'put' ? asked.value : asked.verb === 'change' ? elementIn(asked) : '',
+      by: asked.verb === 'count' ? asked.by : 0,
+      removes: asked.verb === 'change' && asked.remove !== undefined,
+      startMs: this.cloud.timeline.now,
+      ...(reads ? { read: readIn(seen) } : {}),
+    };
+    const mine = this.entries.get(name) ?? [];
+    this.entries.set(name, mine);
+    mine.push(entry);
+    return { entry, told: await ask(asked) };
+  }
+
+  private draw(
+    rule: string,
+    at: { project: string; name: string; key: string },
+    seen: DatasetEntry | undefined,
+  ): Exclude<Asked, { verb: 'get' }> {
+    const { random } = this;
+    this.count += 1;
+    const value = `v${this.count}`;
+    const context = seen?.context === undefined ? {} : { context: seen.context };
+    switch (rule) {
+      case 'counter':
+        return { verb: 'count', ...at, by: random.whole(-40, 60) || 1 };
+      case 'set': {
+        const [element] = seen?.elements ?? [];
+        if (element !== undefined && random.chance(0.5)) return { verb: 'change', ...at, remove: [element] };
+        return { verb: 'change', ...at, add: [value] };
+      }
+      default:
+        // A deletion without a context is of all that is there, which a reader cannot know.
+        if (random.chance(0.15) && (rule !== 'keep-both' || seen !== undefined))
+          return { verb: 'delete', ...at, ...context };
+        return { verb: 'put', ...at, value, ...context };
+    }
+  }
+
+  private note(
+    name: string,
+    entry: Entry,
+    {
+      told,
+      place,
+      copies,
+    }: { told: Told | undefined; place: Place; copies: readonly (object | undefined)[] },
+  ): void {
+    const what = `${entry.verb} ${name}/${entry.key} ${entry.value || entry.by}`;
+    if (told === undefined) return this.cloud.say(`writer at ${entry.site}`, `${what}: no answer`);
+    if (!told.ok) {
+      entry.refused = told.why;
+      return this.cloud.say(`writer at ${entry.site}`, `${what}: ${told.why.slice(0, 120)}`);
+    }
+    entry.ackMs = this.cloud.timeline.now;
+    const after = this.copiesAt(place, name);
+    const kept = after.length === copies.length && after.every((copy, i) => copy === copies[i]);
+    const [incarnation, ...others] = new Set(after.map((copy) => copy?.rule.incarnation));
+    if (kept && incarnation !== undefined && others.length === 0) entry.incarnation = incarnation;
+    entry.same = kept && after.length === 1;
+    const read = entry.read === undefined ? '' : `, having read ${entry.read.join() || 'nothing'}`;
+    const where = place.node === undefined ? 'through the hub' : `by a workload on ${place.node.name}`;
+    this.cloud.say(`writer at ${entry.site}`, `${what}: stored, ${where}${read}`);
+    const { random } = this;
+    if (!this.stopped && random.chance(DARK_SHARE)) place.site.losePower(random.between(...DARK_MS), 0);
+  }
+
+  /** The copies that a write there may go to. */
+  private copiesAt({ site, node }: Place, name: string) {
+    const nodes = node === undefined ? site.nodes : [node];
+    return nodes.map(({ agent }) => agent?.copies.get(`${PROJECT}.${name}`)?.copy);
+  }
+
+  private place(): Place {
+    const { cloud, random } = this;
+    const site = random.pick(cloud.sites);
+    const replicas = site.nodes.flatMap((node) =>
+      [...node.machine.replicas.values()].flatMap(({ token }) =>
+        token === undefined ? [] : [{ node, token }],
+      ),
+    );
+    if (replicas.length > 0 && random.chance(BY_WORKLOAD)) {
+      const { node, token } = random.pick(replicas);
+      return { site, node, ask: async (asked) => await askAgent(cloud.timeline, node, { token, asked }) };
+    }
+    const ask = async (asked: Asked) => {
+      this.count += 1;
+      return await askSite(cloud, site, this.count.toString(16).padStart(16, '0'), asked);
+    };
+    return { site, node: undefined, ask };
+  }
+}
+
+function elementIn({ add, remove }: Extract<Asked, { verb: 'change' }>): string {
+  return add?.[0] ?? remove?.[0] ?? '';
+}
+
+function readIn(seen: DatasetEntry | undefined): string[] {
+  return seen?.values ?? seen?.elements ?? (seen?.value === undefined ? [] : [seen.value]);
+}
+
+/** As against a key that shows nothing. */
+function isNoCopy(told: Told): boolean {
+  return !told.ok && !told.why.includes('has no key');
+}
