@@ -16,6 +16,7 @@ import { residencySuite } from './dataset-residency.suite.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
 import { keyvalueSuite } from './keyvalue.suite.js';
 import { describeObjects, OBJECTS } from './objects.suite.js';
+import { sealingSuite } from './dataset-sealing.suite.js';
 import { SiteLab } from './site-lab.js';
 import { runSkerry } from './skerry-command.js';
 import { SmallDisk } from './small-disk.js';
@@ -142,6 +143,8 @@ maybe('datasets at three sites, one of them abroad', () => {
   convergenceSuite(() => ({ client, lab, kill, call: callAt, sites: SITES }));
 
   residencySuite(() => ({ under, call: callAt, thiefOf }));
+
+  sealingSuite(() => ({ under, client, call: callAt, skerry, thiefOf }));
 
   originSuite(() => ({ under, client, call: callAt, skerry, make: makeDataset, thiefOf }));
 

@@ -36,7 +36,7 @@ import { CopyAuditStore } from './stores/copy-audit.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
 import { CopyUsersStore } from './stores/copy-users.store.js';
 import { CopiesStore } from './stores/copies.store.js';
-import { DataKeysStore } from './stores/data-keys.store.js';
+import { WrappedKeysStore } from './stores/wrapped-keys.store.js';
 import { DeliveredStore } from './stores/delivered.store.js';
 import { DownlinkStore } from './stores/downlink.store.js';
 import { DurablesStore } from './stores/durables.store.js';
@@ -65,7 +65,7 @@ const DATASETS = [DatasetWriters, CopiesStore, RecordsStore, GiveCopies, TakeRec
 const CHOICE = [CopyWriters, ChooseCopies, CopySetsStore, CopyUsersStore, AuditCopies, CopyAuditStore];
 
 /** What carries keys of encrypted datasets. */
-const KEYS = [KeepKeys, DataKeysStore];
+const KEYS = [KeepKeys, WrappedKeysStore];
 
 /** What carries chunks of objects. */
 const OBJECTS = [ChunkWriters, ChunksStore, CarryChunks, SweepChunks];

@@ -13,7 +13,7 @@ import {
 import { isKeyOver, keyAreaOf, mayHoldKey, takesKey, withWraps } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
 import { CopiesStore } from '../stores/copies.store.js';
-import { DataKeysStore } from '../stores/data-keys.store.js';
+import { WrappedKeysStore } from '../stores/wrapped-keys.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 
 /** Sites that are asked at once to wrap for one that lacks keys, and how seldom one is asked again. */
@@ -43,7 +43,7 @@ export class KeepKeys {
   constructor(
     private readonly wanted: WantedStore,
     private readonly copies: CopiesStore,
-    private readonly keys: DataKeysStore,
+    private readonly keys: WrappedKeysStore,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 

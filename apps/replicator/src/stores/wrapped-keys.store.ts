@@ -10,7 +10,7 @@ type Ref = Pick<Dataset, 'project' | 'name' | 'incarnation'>;
  * Followed by every instance, written by the active one.
  */
 @Injectable()
-export class DataKeysStore {
+export class WrappedKeysStore {
   private readonly bucket: Bucket<DataKey>;
   /** By dataset (`<project>.<name>`), its keys by id. */
   private readonly known = new Map<string, Map<string, Known>>();
