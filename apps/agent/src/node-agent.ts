@@ -46,6 +46,8 @@ export class NodeAgent {
   private superseded: (change: Override) => void = () => undefined;
   /** What is wrong with what the site keeps of itself; told by what keeps it. */
   localTrouble: () => string | undefined = () => undefined;
+  /** Hears of workloads that are held here and that the hub does not know. */
+  unknownAtHub: (keys: readonly string[]) => void = () => undefined;
 
   private constructor(
     readonly dir: string,

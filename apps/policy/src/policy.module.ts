@@ -26,6 +26,7 @@ import { OutcomesStore } from './stores/outcomes.store.js';
 import { QuotasStore } from './stores/quotas.store.js';
 import { SitesStore } from './stores/sites.store.js';
 import { WorkloadsStore } from './stores/workloads.store.js';
+import { Warrants } from './warrants.js';
 
 const HANDLERS = [
   AdmitHandler,
@@ -55,6 +56,6 @@ const SITES = [ClaimsKeeper, Credentials, SiteAccounts, identityProvider, system
 
 @Module({
   controllers: [PolicyController],
-  providers: [...HANDLERS, ...STORES, ...SITES, Bootstrap, Gazetteer],
+  providers: [...HANDLERS, ...STORES, ...SITES, Bootstrap, Gazetteer, Warrants],
 })
 export class PolicyModule {}

@@ -41,6 +41,7 @@ import { copyAuditSchema, datasetProofSchema } from './copy-audit.js';
 import { copySetSchema } from './copy-set.js';
 import { dataKeySchema } from './dataset-sealing.js';
 import { datasetDocumentSchema, datasetSchema } from './dataset.js';
+import { heldProposalSchema } from './held-proposal.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
 import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
 import { journalBatchSchema, journalEntrySchema, siteReportSchema } from './journal.js';
@@ -108,6 +109,7 @@ export const CATALOG = {
   EntryPull: logs.entryPullSchema,
   Event: eventSchema,
   Heartbeat: heartbeatSchema,
+  HeldProposal: heldProposalSchema,
   HistoryBlob: historyBlobSchema,
   HubHealth: rpc.hubHealthSchema,
   HubHealthRequest: rpc.hubHealthRequestSchema,

@@ -4,6 +4,7 @@ import { LIMITS } from './limits.js';
 import { issueSchema, errorCodeSchema } from './errors.js';
 import { count, instantSchema, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
 import { quotaLimitsSchema } from './policy.js';
+import { recoveredSchema, warrantSchema } from './recovered.js';
 import { nodeRuleSchema, siteDescriptionSchema } from './site.js';
 import { workloadDocumentSchema } from './workload.js';
 
@@ -61,6 +62,14 @@ export const commandBodySchema = z.discriminatedUnion('verb', [
   z.strictObject({ verb: z.literal('workload.stop'), ...workloadRef, decided: decidedSchema.optional() }),
   z.strictObject({ verb: z.literal('workload.start'), ...workloadRef, decided: decidedSchema.optional() }),
   z.strictObject({ verb: z.literal('workload.remove'), ...workloadRef }),
+  /** A site holds it and the hub does not know it. The warrant says that it was admitted here once, at this generation. */
+  z.strictObject({
+    verb: z.literal('workload.recover'),
+    document: workloadDocumentSchema,
+    generation: positiveCount,
+    warrant: warrantSchema,
+    at: recoveredSchema.shape.from.element,
+  }),
   /** Its records go with it, everywhere. */
   z.strictObject({ verb: z.literal('dataset.remove'), ...workloadRef }),
   z.strictObject({ verb: z.literal('site.add'), site: siteDescriptionSchema }),

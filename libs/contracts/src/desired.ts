@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { accessSchema } from './access.js';
 import { LIMITS } from './limits.js';
-import { count, instantSchema, millis, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
 import { datasetUsesSchema } from './needed-datasets.js';
+import { count, instantSchema, millis, nameSchema, positiveCount, requestIdSchema } from './primitives.js';
+import { warrantSchema } from './recovered.js';
 import { versionSchema } from './version.js';
 import {
   cronSchema,
@@ -37,6 +38,14 @@ export const assignmentSchema = z.strictObject({
   /** Of a singleton: how many losses of this site (`SiteState.losses`) the decision knew of; absent: none. A lease that knows of more does not cover it. */
   losses: count.optional(),
   requestId: requestIdSchema,
+  /** What else its workload says: a hub restored from an older backup learns of it from here. Absent: an older hub's. */
+  declared: z
+    .strictObject({
+      /** JSON of `labels`, `placement` and `daemon`, as text: a site has no use for it, and one of before loses nothing of it. */
+      rest: z.string().max(LIMITS.documentBytes),
+      warrant: warrantSchema,
+    })
+    .optional(),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
 

@@ -46,6 +46,7 @@ const assignment = {
   losses: 2,
   epoch: 3,
   requestId,
+  declared: { rest: '{"labels":{},"placement":{}}', warrant: 'w'.repeat(43) },
 } satisfies z.input<typeof assignmentSchema>;
 
 const room = { cpuMillicores: 4_000, memoryMiB: 8_192, diskMiB: 1_024, gpus: 1, gpuModel: 'NVIDIA-A100' };

@@ -4,6 +4,7 @@ import { LIMITS } from './limits.js';
 import { digestSchema, gpuModelSchema, millis, positiveCount } from './primitives.js';
 import { datasetUsesSchema } from './needed-datasets.js';
 import { demandPointSchema, placementRulesSchema } from './placement-rules.js';
+import { recoveredSchema, warrantSchema } from './recovered.js';
 
 const DAY_MS = 86_400_000;
 const argvSchema = z.array(z.string().min(1).max(LIMITS.argvItemChars)).min(1).max(LIMITS.argvItems);
@@ -230,5 +231,9 @@ export const workloadSchema = z.strictObject({
   /** Stopped by an operator: nothing runs, the spec stays. */
   stopped: z.boolean(),
   ...declaredHistory,
+  /** Learned again from sites that held it: it is younger than the backup that the hub was restored from. */
+  recovered: recoveredSchema.optional(),
+  /** What proves later that policy admitted exactly this; absent: an older policy did. */
+  warrant: warrantSchema.optional(),
 });
 export type Workload = z.infer<typeof workloadSchema>;

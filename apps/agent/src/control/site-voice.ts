@@ -59,6 +59,7 @@ export class SiteVoice {
       store: agent.store,
       lastSequence: options.lastSequence,
       take: async (object, traceparent) => await agent.take(object, traceparent),
+      onUnknown: (keys) => agent.unknownAtHub(keys),
       log: agent.log,
     });
     const voice = new SiteVoice(digest, agent.log);

@@ -32,6 +32,8 @@ export interface DigestOptions {
   store: DesiredStore;
   lastSequence: () => number;
   take: (object: Desired, traceparent: string | undefined) => Promise<void>;
+  /** Hears of workloads (`<project>.<name>`) that are held here and that the hub does not know, after each exchange. */
+  onUnknown?: (keys: readonly string[]) => void;
   log: Log;
 }
 
@@ -75,7 +77,7 @@ export class DigestExchange {
     );
     if (first === undefined) return undefined;
     const which = `${first.replace('.', '/')}${rest.length === 0 ? '' : ` and ${rest.length} more`}`;
-    return `the hub does not know ${which}, which goes on here: apply it again at the hub, or stop it here`;
+    return `the hub does not know ${which}, which goes on here and is proposed to it`;
   }
 
   /** Of an assignment of the hub's; what is applied again there comes with another. */
@@ -100,6 +102,7 @@ export class DigestExchange {
       this.unknown = new Map(answer.unknown.map((key) => [key, this.heldVersion(key) ?? '']));
       if (!answer.more) break;
     }
+    if (this.unknown.size > 0) this.options.onUnknown?.([...this.unknown.keys()]);
     if (repaired > 0) this.options.log.info('repaired by digest', { objects: repaired });
     return { repaired };
   }

@@ -1,11 +1,18 @@
 import type { Bus } from '@skerry/bus';
-import { SITE_JOURNALS, SITE_STREAMS, workloadKey, type SiteWorkload } from '@skerry/contracts';
+import {
+  SITE_JOURNALS,
+  SITE_STREAMS,
+  workloadKey,
+  type Assignment,
+  type SiteWorkload,
+} from '@skerry/contracts';
 import type { SiteCommand } from '../members/site-command.js';
 import type { NodeAgent } from '../node-agent.js';
 import type { Report } from '../replicas/supervisor.js';
 import { hubObjectOf } from '../desired/held-object.js';
 import { Absence } from './absence.js';
 import { BegunHere } from './begun-here.js';
+import { BringBack } from './bring-back.js';
 import { ChangesBook } from './changes-book.js';
 import { Journal } from './journal.js';
 import { JournalUplink } from './journal-uplink.js';
@@ -90,6 +97,16 @@ export class LocalSite {
     });
     this.proposals = proposals;
     this.ends.push(() => proposals.close());
+    const brought = new BringBack({
+      site: agent.site.site,
+      bus,
+      journal,
+      acting,
+      log,
+      held: (key) => heldOf(agent, key),
+    });
+    this.ends.push(() => brought.close());
+    agent.unknownAtHub = (keys) => brought.propose(keys);
     const begun = new BegunHere({ book, acting, compare: options.onDecided, log });
     this.ends.push(() => begun.close());
     this.watchSite(command);
@@ -144,6 +161,13 @@ export class LocalSite {
     });
     return book;
   }
+}
+
+/** What the hub gave of a workload that is still wanted here. */
+function heldOf(agent: NodeAgent, key: string): Assignment | undefined {
+  const held = agent.store.get(key);
+  const object = held && hubObjectOf(held);
+  return object?.kind === 'Assignment' ? object : undefined;
 }
 
 /** Whether a change puts in place what the hub wants anyhow. */

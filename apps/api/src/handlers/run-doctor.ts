@@ -35,7 +35,7 @@ const SITE_REMEDY =
 /** How an agent begins to say that the hub, restored from a backup, knows less than it. */
 const UNKNOWN = 'the hub does not know ';
 const UNKNOWN_REMEDY =
-  'apply its document again: what runs is taken over as it is; or stop it there with `skerry --site`';
+  '`skerry site report` of the site says what becomes of it; refused, apply its document again (what runs is taken over as it is), or stop it there with `skerry --site`';
 const MIN_FREE_BYTES = 1024 ** 3;
 
 /** Looks at everything an operator would look at first. Never throws: what cannot be looked at is a failed check. */

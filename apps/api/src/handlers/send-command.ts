@@ -92,6 +92,8 @@ function subjectOf(body: CommandBody): string {
       if (!first || more.length > 0 || (body.datasets ?? []).length > 0) return commandSubject(body.verb);
       return commandSubject(body.verb, first.metadata.project, first.metadata.name);
     }
+    case 'workload.recover':
+      return commandSubject(body.verb, body.document.metadata.project, body.document.metadata.name);
     case 'workload.scale':
     case 'workload.stop':
     case 'workload.start':

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
 import {
+  isHeldProposal,
   LIMITS,
   operationSchema,
   parse,
@@ -21,19 +22,12 @@ import type { Caller } from '../http/caller.js';
 import { requestTrace } from '../http/request-trace.js';
 import { FleetStore } from '../stores/fleet.store.js';
 import { TokensStore } from '../stores/tokens.store.js';
+import { HeldProposals, PASSING, refusedOutcome } from './held-proposals.js';
 import { SendCommand } from './send-command.js';
 
 const DAY_MS = 24 * 60 * 60_000;
 const SUBJECT_CHARS = 128;
 const RETRY_MS = 500;
-/** What may go well when it is asked for again. */
-const PASSING: ReadonlySet<string> = new Set([
-  'unavailable',
-  'timeout',
-  'throttled',
-  'storage-full',
-  'internal',
-]);
 
 /**
  * Makes commands of what people changed at a site that was cut off. Who that was is proven by their signature, not by what
@@ -45,21 +39,27 @@ const PASSING: ReadonlySet<string> = new Set([
  */
 @Injectable()
 export class SiteProposals {
+  private readonly held: HeldProposals;
+
   constructor(
     @Inject(TokensStore) private readonly tokens: TokensStore,
     @Inject(SendCommand) private readonly commands: SendCommand,
     @Inject(FleetStore) private readonly fleet: FleetStore,
-  ) {}
+  ) {
+    this.held = new HeldProposals(commands);
+  }
 
   async handle(message: Message): Promise<ProposalAnswer> {
-    const parsed = parse(proposalRequestSchema, message.json());
+    const said = message.json();
+    if (isHeldProposal(said)) return await this.held.handle(said);
+    const parsed = parse(proposalRequestSchema, said);
     if (!parsed.ok) throw new Refusal('malformed', 'not a local change of a site', { issues: parsed.issues });
     try {
       return await this.decide(parsed.value);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (PASSING.has(error.code)) return { state: 'waiting', retryAfterMs: RETRY_MS };
-      return { state: 'decided', outcome: outcomeOf(parsed.value, error) };
+      return { state: 'decided', outcome: refusedOutcome(parsed.value.request.id, error) };
     }
   }
 
@@ -104,12 +104,12 @@ export class SiteProposals {
     return token;
   }
 }
+
 /** What the site's report says of it, on one line. */
 function tooOld(at: string): string {
   const days = LIMITS.proposalDays;
   return `it was made at ${at}, too long ago: after ${days} days no change of a site becomes a command (limit proposalDays); ask again if it is still wanted`;
 }
-
 
 function commandOf({ request, after, unknown, bases }: ProposalRequest, operation: Operation): CommandBody {
   const decided: Decided = {
@@ -167,20 +167,6 @@ function unchanged({ request }: ProposalRequest): CommandOutcome {
     requestId: request.id,
     verb: 'site.change',
     changes: [],
-    decidedAt: new Date().toISOString(),
-  };
-}
-
-function outcomeOf({ request }: ProposalRequest, { code, message, details }: Refusal): CommandOutcome {
-  return {
-    kind: 'Outcome',
-    ok: false,
-    requestId: request.id,
-    verb: 'site.change',
-    code,
-    title: message,
-    issues: details.issues ?? [],
-    ...(details.hint === undefined ? {} : { hint: details.hint }),
     decidedAt: new Date().toISOString(),
   };
 }

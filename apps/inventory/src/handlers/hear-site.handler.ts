@@ -3,11 +3,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { TimedOut, Unavailable, type Body, type Bus, type Message } from '@skerry/bus';
 import {
   heartbeatSchema,
+  heldProposalSchema,
+  isHeldProposal,
   liveHeartbeatSubject,
   parseAcross,
   proposalRequestSchema,
   Refusal,
   RPC,
+  type Parsed,
   type ProposalAnswer,
   type PingAnswer,
   type RetiredRequest,
@@ -88,18 +91,19 @@ export class HearSite {
     return (await this.bus.request(RPC.retired, request)).data;
   }
 
-  /** Passes on a local change of a site, and what became of it. Only api knows who may have made it. */
+  /**
+   * Passes on a local change of a site, or what it holds and the hub does not know, and what became of it. Only api knows who may
+   * have made a change.
+   */
   async proposal(message: Message): Promise<Body> {
     const site = this.count(message);
     if (site === undefined) return WAIT;
-    const parsed = parseAcross(proposalRequestSchema, message.json());
-    if (!parsed.ok) throw new Refusal('malformed', 'not a local change', { issues: parsed.issues });
-    const { value } = parsed;
-    if (value.site !== site.name || value.request.site !== site.name) {
-      throw new Refusal('forbidden', `a change of ${value.site}, sent by ${site.name}`);
+    const value = proposalOf(message);
+    if (value.site !== site.name || value.from !== site.name) {
+      throw new Refusal('forbidden', `a change of ${value.from}, sent by ${site.name}`);
     }
     try {
-      return (await this.bus.request(RPC.proposal, value, { timeoutMs: PROPOSAL_MS })).data;
+      return (await this.bus.request(RPC.proposal, value.body, { timeoutMs: PROPOSAL_MS })).data;
     } catch (error) {
       // Whether it was decided is known when it is asked for again.
       if (error instanceof TimedOut || error instanceof Unavailable) return WAIT;
@@ -115,4 +119,20 @@ export class HearSite {
     if (verdict.kind === 'cut-off') void this.cutOff.handle(site, verdict.reason);
     return verdict.kind === 'take' ? site : undefined;
   }
+}
+
+/** The site that sends it, and the one that it is about. */
+function proposalOf(message: Message): { body: Body; site: string; from: string } {
+  const said = message.json();
+  if (isHeldProposal(said)) {
+    const { held, site } = known(parseAcross(heldProposalSchema, said));
+    return { body: { site, held }, site, from: held.site };
+  }
+  const body = known(parseAcross(proposalRequestSchema, said));
+  return { body, site: body.site, from: body.request.site };
+}
+
+function known<T>(parsed: Parsed<T>): T {
+  if (parsed.ok) return parsed.value;
+  throw new Refusal('malformed', 'not a local change', { issues: parsed.issues });
 }

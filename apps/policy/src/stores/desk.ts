@@ -4,8 +4,10 @@ import {
   workloadKey,
   type CommandBody,
   type Dataset,
+  type DatasetDocument,
   type Site,
   type Workload,
+  type WorkloadDocument,
   type WorkloadSpec,
 } from '@skerry/contracts';
 import { partnerOf, type AdmissionState, type AdmissionTools, type Writes } from '@skerry/domain';
@@ -19,7 +21,6 @@ import { WorkloadsStore, type Held } from './workloads.store.js';
 /** Affinities are followed this far, over this many workloads. */
 const PARTNER_STEPS = 4;
 const PARTNERS_MAX = 256;
-const NOBODY: ReadonlyMap<string, Held<Workload>> = new Map();
 
 type Ruled = { metadata: { project: string }; spec: WorkloadSpec };
 
@@ -42,7 +43,11 @@ export class Desk {
     @Inject(DatasetsStore) private readonly datasets: DatasetsStore,
     @Inject(Gazetteer) gazetteer: Gazetteer,
   ) {
-    this.tools = { digest: specDigest, locate: (group, most) => gazetteer.locate(group, most) };
+    this.tools = {
+      digest: specDigest,
+      locate: (group, most) => gazetteer.locate(group, most),
+      warranted: (workload, warrant) => workloads.wasAdmitted(workload, warrant),
+    };
   }
 
   async papersFor(body: CommandBody): Promise<Papers> {
@@ -53,7 +58,7 @@ export class Desk {
       siteName === undefined ? undefined : this.sites.read(siteName),
       project === undefined ? undefined : this.quotas.read(project),
     ]);
-    const partners = body.verb === 'workload.apply' ? await this.partnersOf(body.documents, keys) : NOBODY;
+    const partners = await this.partnersOf(documentsOf(body), keys);
     return {
       state: {
         ...this.stateOf(new Map([...partners, ...workloads]), datasets, site),
@@ -130,19 +135,15 @@ interface Subject {
 
 function subjectOf(body: CommandBody): Subject {
   switch (body.verb) {
-    case 'workload.apply': {
-      const keys = body.documents.map(({ metadata }) => workloadKey(metadata.project, metadata.name));
-      const asked = (body.datasets ?? []).map(({ metadata: m }) => workloadKey(m.project, m.name));
-      const used = body.documents.flatMap(({ metadata: m, spec }) =>
-        (spec.data ?? []).map(({ dataset }) => workloadKey(m.project, dataset)),
-      );
-      return { keys: [...new Set(keys)], datasetKeys: [...new Set([...asked, ...used])] };
-    }
+    case 'workload.apply':
+      return keysOf(body.documents, body.datasets ?? []);
     case 'workload.scale':
     case 'workload.stop':
     case 'workload.start':
     case 'workload.remove':
       return { keys: [workloadKey(body.project, body.name)] };
+    case 'workload.recover':
+      return keysOf([body.document], []);
     case 'dataset.remove':
       return { keys: [], datasetKeys: [workloadKey(body.project, body.name)] };
     case 'site.add':
@@ -161,6 +162,22 @@ function subjectOf(body: CommandBody): Subject {
     default:
       return body satisfies never;
   }
+}
+
+/** Of workloads, and of the datasets that are asked for or used with them. */
+function keysOf(documents: readonly WorkloadDocument[], datasets: readonly DatasetDocument[]): Subject {
+  const keys = documents.map(({ metadata }) => workloadKey(metadata.project, metadata.name));
+  const asked = datasets.map(({ metadata: m }) => workloadKey(m.project, m.name));
+  const used = documents.flatMap(({ metadata: m, spec }) =>
+    (spec.data ?? []).map(({ dataset }) => workloadKey(m.project, dataset)),
+  );
+  return { keys: [...new Set(keys)], datasetKeys: [...new Set([...asked, ...used])] };
+}
+
+/** What a command says of workloads in full. */
+function documentsOf(body: CommandBody): readonly WorkloadDocument[] {
+  if (body.verb === 'workload.apply') return body.documents;
+  return body.verb === 'workload.recover' ? [body.document] : [];
 }
 
 function changeOf(before: Site | undefined, after: Site): SiteChange {

@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bucket, Bus, Headers } from '@skerry/bus';
 import { BUCKETS, storedAs, workloadKey, workloadSchema, type Workload } from '@skerry/contracts';
+import type { Warranted } from '@skerry/domain';
 import { BUS } from '@skerry/service';
+import { Warrants } from '../warrants.js';
 
 /** A noun with the revision it was read at. */
 export interface Held<T> {
@@ -14,7 +16,10 @@ export interface Held<T> {
 export class WorkloadsStore {
   private readonly bucket: Bucket<Workload>;
 
-  constructor(@Inject(BUS) bus: Bus) {
+  constructor(
+    @Inject(BUS) bus: Bus,
+    @Inject(Warrants) private readonly warrants: Warrants,
+  ) {
     this.bucket = bus.bucket(BUCKETS.workloads, storedAs(workloadSchema));
   }
 
@@ -24,13 +29,22 @@ export class WorkloadsStore {
     return new Map(entries.flatMap((entry) => (entry ? [[entry.key, entry]] : [])));
   }
 
-  /** Commits all or none, each conditional on the revision in `read` (0: the key was not there). Throws `Conflict`. */
+  /** Whether policy admitted exactly this once. */
+  wasAdmitted(workload: Warranted, warrant: string): boolean {
+    return this.warrants.holds(workload, warrant);
+  }
+
+  /**
+   * Commits all or none, with a warrant each, and each conditional on the revision in `read` (0: the key was not there). Throws
+   * `Conflict`.
+   */
   async commit(
     workloads: readonly Workload[],
     read: ReadonlyMap<string, Held<Workload>>,
     headers: Headers,
   ): Promise<void> {
-    const writes = workloads.map((value) => {
+    const writes = workloads.map((workload) => {
+      const value = { ...workload, warrant: this.warrants.of(workload) };
       const key = workloadKey(value.project, value.name);
       return { key, value, revision: read.get(key)?.revision ?? 0, headers };
     });

@@ -9,6 +9,7 @@ import { AgendaStore } from '../stores/agenda.store.js';
 import { DecisionLogStore } from '../stores/decision-log.store.js';
 import { keyOf } from '../stores/workloads.store.js';
 import { World } from '../stores/world.js';
+import { asItRuns, gathersUntil } from './as-it-runs.js';
 import { changeOf } from './change-of.js';
 import type { PlanItem } from './plan-of.js';
 import { Trial } from './trial.js';
@@ -130,7 +131,10 @@ export class PlaceWorkloads {
     const known = this.world.workloads.get(key);
     if (!known) return;
     const now = this.world.clock.now();
-    const input = { ...this.inputFor(known.workload, now, fence), ...(given ? { given } : {}) };
+    const placed = this.inputFor(known.workload, now, fence);
+    const gathering = gathersUntil(placed);
+    if (gathering > now) return this.agenda.at(key, gathering);
+    const input = given ? { ...placed, given } : asItRuns(placed);
     let next: Placement | undefined;
     try {
       next = nextPlacement(input);
@@ -146,6 +150,8 @@ export class PlaceWorkloads {
     this.world.replaces(input.previous, next);
     if (this.world.settle(key, true)) this.agenda.mayHelp();
     for (const victim of this.world.giveWay(next)) this.agenda.soon(victim);
+    // As it runs it lacks some: the rest is chosen once that is committed.
+    if (!given && input.given && next.state === 'partial') this.passedOver.add(key);
     // Those that want to be near to it or apart from it.
     for (const other of this.world.workloads.mindful(key)) this.agenda.soon(other);
     const fresh = input.previous?.version.generation !== next.version.generation;

@@ -9,6 +9,7 @@ import {
   admitSiteRecall,
   admitSiteRemove,
 } from './sites.js';
+import { admitRecover } from './recover.js';
 import { refuseRole } from './roles.js';
 import type { Admission, AdmissionRequest, AdmissionState, AdmissionTools } from './types.js';
 import { admitRemove, admitScale, admitStop } from './workloads.js';
@@ -32,6 +33,8 @@ export function admit(request: AdmissionRequest, state: AdmissionState, tools: A
       return admitStop(body, false, request, state);
     case 'workload.remove':
       return admitRemove(body, request, state);
+    case 'workload.recover':
+      return admitRecover(body, request, state, tools);
     case 'dataset.remove':
       return admitDatasetRemove(body, request, state);
     case 'site.add':

@@ -24,7 +24,12 @@ export interface AdmissionTools {
   digest: (spec: WorkloadSpec | DatasetSpec | Readonly<Record<string, string>>) => string;
   /** Coordinates of a country or city. */
   locate: (group: UserGroup, most: number) => Located;
+  /** Whether policy admitted exactly this once. Absent: nothing that was is known. */
+  warranted?: (workload: Warranted, warrant: string) => boolean;
 }
+
+/** What a warrant is of. */
+export type Warranted = Pick<Workload, 'project' | 'name' | 'generation' | 'labels' | 'specDigest'>;
 
 /** What is known when a command is decided. Tombstones of removed workloads and sites are in it. */
 export interface AdmissionState {

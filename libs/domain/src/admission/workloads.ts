@@ -92,8 +92,10 @@ function commit(
       issues,
       hint: 'scale something down or ask an admin for a larger quota',
     });
+  // From here on it is somebody's here, and no longer as sites had it.
+  const { recovered: _recovered, ...rest } = next;
   const written: Workload = {
-    ...next,
+    ...rest,
     generation: known.generation + 1,
     updatedAt: request.now,
     requestId: request.command.requestId,

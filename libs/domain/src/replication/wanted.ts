@@ -32,7 +32,15 @@ function assignmentOf(placement: Placement, workload: Workload, share: Share): A
     ...orphanOf(workload),
     ...leaseOf(placement),
     requestId: placement.requestId,
+    ...declaredOf(workload),
   };
+}
+
+/** What an assignment does not need, and a hub that has forgotten the workload does. */
+function declaredOf({ labels, spec, warrant }: Workload): Pick<Assignment, 'declared'> {
+  if (warrant === undefined) return {};
+  const { daemon, placement } = spec;
+  return { declared: { rest: JSON.stringify({ labels, placement, daemon }), warrant } };
 }
 
 function orphanOf({ spec }: Workload): Pick<Assignment, 'orphan' | 'orphanStopAfterMs'> {

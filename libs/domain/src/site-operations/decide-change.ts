@@ -237,11 +237,12 @@ function assignmentOf(
 }
 
 /** What the hub says of an assignment beside its spec. */
-function carriedOver({ epoch, losses, orphanStopAfterMs }: Assignment): Partial<Assignment> {
+function carriedOver({ epoch, losses, orphanStopAfterMs, declared }: Assignment): Partial<Assignment> {
   return {
     ...(epoch === undefined ? {} : { epoch }),
     ...(losses === undefined ? {} : { losses }),
     ...(orphanStopAfterMs === undefined ? {} : { orphanStopAfterMs }),
+    ...(declared === undefined ? {} : { declared }),
   };
 }
 
