@@ -4,6 +4,7 @@ import { SITE, type LogItem } from '@skerry/contracts';
 import { spanOf } from '@skerry/domain';
 import type { LeafAttacker } from '../bus/leaf-attacker.js';
 import { eventually } from './cloud-under-test.js';
+import { untilRefused } from './refusals.js';
 import type { SiteLab } from './site-lab.js';
 
 /** What these cases need of the cloud that they share with others. */
@@ -150,6 +151,12 @@ export function logsSuite(shared: () => LogsUnderTest): void {
     await until('two', 'law-log', ['never-abroad', 'never-abroad either']);
     expect(JSON.stringify(await readCentre('law-log'))).not.toContain('forged');
     expect((await call('far', 'law-log')).status).toBe(404);
+    const why = /^(?:residency|copies): /;
+    await untilRefused(shared().client, 'law-log', [
+      { what: 'read', by: 'site far', why },
+      { what: 'write', by: 'site far', why },
+      { what: 'read', by: 'workload test/', why: /^no log test\/law-log at far/ },
+    ]);
   }, 30_000);
 
   async function call(site: string, path: string, init?: RequestInit) {

@@ -7,6 +7,7 @@ import type { SkerryClient } from '@skerry/client';
 import { chunkSubject, SITE, STREAMS, type ObjectWhere } from '@skerry/contracts';
 import type { LeafAttacker } from '../bus/leaf-attacker.js';
 import { eventually } from './cloud-under-test.js';
+import { untilRefused } from './refusals.js';
 
 /** What these cases need of the cloud that they share with others. */
 export interface ObjectsUnderTest {
@@ -113,6 +114,11 @@ export function describeObjects(under: ObjectsUnderTest): void {
       thief.close();
     }
     expect((await chunksAt('far')).size).toBe(0);
+    const why = /^(?:residency|copies): /;
+    await untilRefused(under.client(), 'models', [
+      { what: 'read', by: 'site far', why },
+      { what: 'write', by: 'site far', why },
+    ]);
   }, 30_000);
 
   it('what no file names any more is gone at the sites and at the hub', async () => {

@@ -137,9 +137,9 @@ function replicaAnswers(
   callerOf: (token: string) => Assignment | undefined,
 ) {
   return [
-    replicaObjects(objects, callerOf),
+    replicaObjects(objects, callerOf, refusals),
     replicaDatasets(copies, callerOf, refusals),
-    replicaLogs(entryLogs, (token) => callerOf(token)?.project),
+    replicaLogs(entryLogs, callerOf, refusals),
   ];
 }
 

@@ -12,6 +12,7 @@ import {
 import { z } from 'zod';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
 import type { Copies } from './copies.js';
+import { noting } from './noting.js';
 import { operate } from './operate.js';
 import type { RefusalsHere } from './refused-here.js';
 import { answerReplica, textOf } from './replica-answers.js';
@@ -19,8 +20,6 @@ import { answerReplica, textOf } from './replica-answers.js';
 const PATH = /^\/v1\/data\/([^/?]+)(?:\/([^/?]+))?(?:\?(.*))?$/;
 const BODY = { maxBytes: LIMITS.datasetValueBytes, limit: 'datasetValueBytes', what: 'values' };
 const WRITES: ReadonlySet<string> = new Set(['put', 'count', 'change', 'delete']);
-/** The access itself was refused, and not what was written. */
-const REFUSED: ReadonlySet<string> = new Set(['forbidden', 'conflict', 'residency']);
 const CONTEXT_HEADER = 'skerry-context';
 const changeSchema = z.union([
   z.strictObject({ count: z.number() }),
@@ -44,7 +43,10 @@ export function replicaDatasets(
       const caller = token === '' ? undefined : callerOf(token);
       if (caller === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
       const asked = parsed({ project: caller.project, ...operation });
-      return await noting(caller, asked, async () => {
+      const { project, name, verb } = asked;
+      const missing = () => copies.get(workloadKey(project, name)) === undefined;
+      const what = WRITES.has(verb) ? ('write' as const) : ('read' as const);
+      return await noting(refusals, { caller, name, what, missing }, async () => {
         refuseReader(caller, asked);
         return await operate(copies, asked);
       });
@@ -52,21 +54,6 @@ export function replicaDatasets(
     answerReplica(response, async () => await answer(request, match, run));
     return true;
   };
-
-  /** What a workload may not is told to the hub, for the record of the dataset. */
-  async function noting<T>(caller: Caller, asked: DatasetOperation, run: () => Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      const { project, name, verb } = asked;
-      const missing = copies.get(workloadKey(project, name)) === undefined;
-      if (error instanceof Refusal && (REFUSED.has(error.code) || missing)) {
-        const by = `workload ${caller.project}/${caller.name}`;
-        refusals?.note({ project, name, what: WRITES.has(verb) ? 'write' : 'read', by, why: error.message });
-      }
-      throw error;
-    }
-  }
 }
 
 /** Who asks: the workload that the replica is of. */

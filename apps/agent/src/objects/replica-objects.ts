@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { contentTypeSchema, datasetKeySchema, LIMITS, Refusal } from '@skerry/contracts';
+import { noting } from '../datasets/noting.js';
 import { sendJson, sendProblem } from '../datasets/replica-answers.js';
+import type { RefusalsHere } from '../datasets/refused-here.js';
 import { refuseReader, type Caller } from '../datasets/replica-datasets.js';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
 import { datasetKeyOf, type Objects } from './objects.js';
@@ -19,6 +21,7 @@ const PLAIN = 'application/octet-stream';
 export function replicaObjects(
   objects: Objects,
   callerOf: (token: string) => Caller | undefined,
+  refusals?: Pick<RefusalsHere, 'note'>,
 ): FurtherAnswers {
   let under = 0;
   return (request, response, token) => {
@@ -36,8 +39,12 @@ export function replicaObjects(
         throw new Refusal('throttled', 'too many transfers at once', {
           hint: `at most ${LIMITS.objectTransfers} at this node (limit objectTransfers)`,
         });
-      if (request.method === 'PUT') refuseReader(caller, { verb: 'put', name });
-      await answer({ objects, dataset, key: keyIn(key), request, response });
+      const what = request.method === 'PUT' ? ('write' as const) : ('read' as const);
+      // One that is not here is answered like other datasets.
+      await noting(refusals, { caller, name, what, missing: () => false }, async () => {
+        if (what === 'write') refuseReader(caller, { verb: 'put', name });
+        await answer({ objects, dataset, key: keyIn(key), request, response });
+      });
     })();
     done.catch((error: unknown) => refuse(response, error)).finally(() => (under -= 1));
     return true;

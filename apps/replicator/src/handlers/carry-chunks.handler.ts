@@ -88,8 +88,11 @@ export class CarryChunks {
       if (dataset === undefined) return later(NOBODY);
       const { bytes } = framed;
       const { digest } = parsed.value;
-      if (bytes.length < 1 || bytes.length > LIMITS.chunkBytes || digestOf(bytes) !== digest)
-        return refused('these bytes are not the chunk');
+      if (bytes.length < 1 || bytes.length > LIMITS.chunkBytes || digestOf(bytes) !== digest) {
+        const why = 'these bytes are not the chunk';
+        this.copies.refused(site, dataset, { what: 'write', why });
+        return refused(why);
+      }
       return await this.store(dataset, { digest, bytes: bytes.length }, bytes);
     });
   }
@@ -164,6 +167,7 @@ export class CarryChunks {
   private allowed(site: Site, ref: DatasetRef, what: 'read' | 'write'): Dataset | undefined {
     const dataset = this.copies.allowed(site, ref, what);
     if (dataset?.spec.type === 'objects') return dataset;
+    if (dataset !== undefined) this.copies.refused(site, ref, { what, why: 'it has no objects' });
     this.log.warn(
       `site ${site.name} asked about chunks of ${ref.project}/${ref.name}, of which it has no copy`,
     );

@@ -73,8 +73,11 @@ export class GiveEntries {
     const site = this.asker(message);
     if (site === undefined || message.reply === undefined) return;
     const parsed = parse(entryPullSchema, message.json());
-    const dataset = parsed.ok ? this.logs.allowed(site, parsed.value) : undefined;
-    if (!parsed.ok || dataset === undefined || logOf(dataset).flow === 'collect') {
+    const dataset = parsed.ok ? this.logs.allowed(site, parsed.value, 'read') : undefined;
+    const collected = dataset !== undefined && logOf(dataset).flow === 'collect';
+    if (collected)
+      this.logs.refused(site, dataset, { what: 'read', why: 'this log goes from the sites to the centre' });
+    if (!parsed.ok || dataset === undefined || collected) {
       const what = parsed.ok ? `${parsed.value.project}/${parsed.value.name}` : 'nothing that there is';
       this.log.warn(`site ${site.name} asked for entries of ${what}, of which it gets none`);
       return message.reply({ ok: false, reason: 'this site gets no entries of it' } satisfies EntryPage);

@@ -104,7 +104,7 @@ export class TakeEntries {
   private async fromSite(site: Site, request: EntriesRequest): Promise<EntriesAnswer> {
     if (!this.quotas.take(site.name, request.entries.length))
       return later(1_000, 'too many entries of this site');
-    const dataset = this.logs.allowed(site, request);
+    const dataset = this.logs.allowed(site, request, 'write');
     if (dataset === undefined) {
       this.log.warn(
         `site ${site.name} wrote to log ${request.project}/${request.name}, which it does not have`,
@@ -112,8 +112,11 @@ export class TakeEntries {
       // Not for good: the site learns what is so when it asks for its logs.
       return later(1_000, 'this site does not have this log');
     }
-    if (logOf(dataset).flow === 'broadcast' || request.store === CENTRE_STORE)
-      return refused('this log goes from the centre to the sites');
+    if (logOf(dataset).flow === 'broadcast' || request.store === CENTRE_STORE) {
+      const why = 'this log goes from the centre to the sites';
+      this.logs.refused(site, dataset, { what: 'write', why });
+      return refused(why);
+    }
     try {
       return await this.inTurn(dataset, async () => await this.judged(dataset, site, request));
     } catch (error) {
@@ -146,6 +149,7 @@ export class TakeEntries {
           stored,
         };
       case 'refuse':
+        this.logs.refused(site, dataset, { what: 'write', why: judgement.reason });
         this.log.error(`alarm: site ${site.name} wrote entries that are none: ${judgement.reason}`);
         return refused(judgement.reason);
     }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { logSpecSchema, type Dataset, type LogRule, type LogSpec, type Site } from '@skerry/contracts';
 import { copyAt } from '@skerry/domain';
-import { CopiesStore } from './copies.store.js';
+import { CopiesStore, type DatasetRef } from './copies.store.js';
 
 /** Datasets of `type: log`, and which site may have which. */
 @Injectable()
@@ -23,10 +23,20 @@ export class LogsStore {
     return this.all().find((d) => d.project === ref.project && d.name === ref.name && !d.removed);
   }
 
-  /** The log, when it is this one still, and the site may have it: the wall, asked anew with each message. */
-  allowed(site: Site, ref: { project: string; name: string; incarnation: number }): Dataset | undefined {
+  /**
+   * The log, when it is this one still, and the site may have it: the wall, asked anew with each message. What is refused is
+   * written down.
+   */
+  allowed(site: Site, ref: DatasetRef, what: 'read' | 'write'): Dataset | undefined {
     const dataset = this.current(ref);
-    return dataset !== undefined && mayHave(dataset, site) ? dataset : undefined;
+    if (dataset !== undefined && mayHave(dataset, site)) return dataset;
+    this.refused(site, ref, { what, why: this.copies.whyNot(ref, site) });
+    return undefined;
+  }
+
+  /** Writes down that something was refused to a site. */
+  refused(site: Site, ref: DatasetRef, refusal: { what: 'read' | 'write'; why: string }): void {
+    this.copies.refused(site, ref, refusal);
   }
 
   isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { LIMITS, logOperationSchema, parse, Refusal, type LogAnswer } from '@skerry/contracts';
+import { LIMITS, logOperationSchema, parse, Refusal, workloadKey, type LogAnswer } from '@skerry/contracts';
 import type { FurtherAnswers } from '../../singletons/replica-endpoint.js';
+import { noting } from '../noting.js';
+import type { RefusalsHere } from '../refused-here.js';
+import type { Caller } from '../replica-datasets.js';
 import { answerReplica, textOf } from '../replica-answers.js';
 import type { EntryLogs } from './entry-logs.js';
 import { operateLog } from './operate-log.js';
@@ -13,16 +16,22 @@ const PATH = /^\/v1\/logs\/([^/?]+)(?:\?(.*))?$/;
  */
 export function replicaLogs(
   logs: EntryLogs,
-  projectOf: (token: string) => string | undefined,
+  callerOf: (token: string) => Caller | undefined,
+  refusals?: Pick<RefusalsHere, 'note'>,
 ): FurtherAnswers {
   return (request, response, token) => {
     const match = PATH.exec(request.url ?? '');
     if (match === null) return false;
     const [, name = '', query] = match;
     answerReplica(response, async () => {
-      const project = token === '' ? undefined : projectOf(token);
-      if (project === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
-      return await asked(logs, request, { project, name, query: new URLSearchParams(query) });
+      const caller = token === '' ? undefined : callerOf(token);
+      if (caller === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
+      const { project } = caller;
+      const what = request.method === 'POST' ? ('write' as const) : ('read' as const);
+      const missing = () => logs.get(workloadKey(project, name)) === undefined;
+      return await noting(refusals, { caller, name, what, missing }, async () =>
+        asked(logs, request, { project, name, query: new URLSearchParams(query) }),
+      );
     });
     return true;
   };
