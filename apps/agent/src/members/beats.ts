@@ -50,7 +50,7 @@ export class Beats {
 
   start(): void {
     this.since = performance.now();
-    this.unlisten = this.bus.onConnection((connected) => connected && this.deafUntilNow());
+    this.unlisten = this.bus.onConnection((connected) => connected && this.reconnected());
     this.ends.push(this.bus.listen(LOCAL.beat, (m) => this.hear(json(m))));
     this.ends.push(this.bus.listen(LOCAL.pulse, (m) => this.hearPulse(json(m))));
     this.timer = setInterval(() => this.say(), NODE_TIMINGS.beatMs).unref();
@@ -101,6 +101,12 @@ export class Beats {
     const answered = [...this.nodes].filter(([name]) => !this.options.removed(name));
     const heard = Object.fromEntries(answered.map(([name, n]) => [name, `${n.incarnation}.${n.beat}`]));
     this.bus.say(LOCAL.pulse, { controller: node, heard, ...acting } satisfies SitePulse);
+  }
+
+  private reconnected(): void {
+    this.deafUntilNow();
+    // Its server may have lost who controlled last: the next one's epoch is then no higher.
+    this.newestPulse = undefined;
   }
 
   private deafUntilNow(): void {

@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { readJson, writeAtomic } from '../files/atomic-file.js';
 import { reason, type Log } from '../log.js';
 
+/** After the disk has not taken the list. */
+const KEEP_AGAIN_MS = 2_000;
+
 /** The members as a node remembers them, for a start without a server. */
 const fileSchema = z.strictObject({ several: z.boolean(), members: z.record(nameSchema, memberSchema) });
 
@@ -15,6 +18,8 @@ export class Roster {
   private readonly listeners = new Set<() => void>();
   private write: Promise<void> = Promise.resolve();
   private following: Following | undefined;
+  private again: NodeJS.Timeout | undefined;
+  private closed = false;
 
   private constructor(
     private readonly path: string,
@@ -74,6 +79,8 @@ export class Roster {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.again);
     await this.following?.drain();
     await this.write;
   }
@@ -84,12 +91,15 @@ export class Roster {
     for (const listener of this.listeners) listener();
   }
 
+  /** Until it is on the disk, since the next agent would think that it is alone, and run everything. */
   private keep(): void {
+    clearTimeout(this.again);
     this.write = this.write.then(async () => {
       const text = JSON.stringify({ several: this.isSeveral, members: Object.fromEntries(this.known) });
-      await writeAtomic(this.path, text).catch((error: unknown) =>
-        this.log.warn('the list of this site’s nodes was not written', { reason: reason(error) }),
-      );
+      await writeAtomic(this.path, text).catch((error: unknown) => {
+        this.log.warn('the list of this site’s nodes was not written', { reason: reason(error) });
+        if (!this.closed) this.again = setTimeout(() => this.keep(), KEEP_AGAIN_MS).unref();
+      });
     });
   }
 }
