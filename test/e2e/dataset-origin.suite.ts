@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
-import { SITE } from '@skerry/contracts';
+import { BUCKETS, dataKeySchema, SITE } from '@skerry/contracts';
 import type { LeafAttacker } from '../bus/leaf-attacker.js';
 import { eventually, type CloudUnderTest } from './cloud-under-test.js';
 import { DatasetKeys, type Call } from './dataset-keys.js';
@@ -87,6 +87,27 @@ export function originSuite(cloud: () => OriginCloud): void {
     expect((await keys().at('far').get('files', 'case')).status).toBe(404);
     expect((await keys().at('one').get('files', 'mark')).status).toBe(404);
     expect(await untilProof('files', 'which is not in us')).toContain('site far');
+  }, 30_000);
+
+  it('encrypted, an area has keys of its own, which no site of another is given', async () => {
+    const { make, under } = cloud();
+    await make('vaults', { encryption: { at: 'site' }, residency: { origin: { among: AMONG } } });
+    await keys().at('one').put('vaults', 'k', 'sealed in eu');
+    await keys().at('far').put('vaults', 'k', 'sealed in us');
+    await keys().until('two', 'vaults', 'k', { value: 'sealed in eu' });
+    const bucket = under.admin.bucket(BUCKETS.dataKeys, (value) => dataKeySchema.parse(value));
+    const made = await eventually(
+      async () => {
+        const names = (await bucket.keys()).filter((key) => key.startsWith('test.vaults.'));
+        const all = await Promise.all(names.map(async (key) => (await bucket.get(key))?.value));
+        const there = all.flatMap((key) => (key === undefined ? [] : [key]));
+        return there.flatMap(({ wraps }) => wraps).length >= 3 ? there : undefined;
+      },
+      { withinMs: 5_000, what: 'each area has made a key' },
+    );
+    const holders = made.flatMap(({ area, wraps }) => wraps.map(({ site }) => `${area}: ${site}`));
+    expect([...new Set(holders)].toSorted()).toEqual(['eu: one', 'eu: two', 'us: far']);
+    await keys().until('far', 'vaults', 'k', { value: 'sealed in us' });
   }, 30_000);
 
   const stateOf = (site: string) => join(cloud().under.cloud.paths.site(site), 'state', 'datasets');
