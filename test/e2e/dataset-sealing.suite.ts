@@ -92,6 +92,7 @@ export function sealingSuite(cloud: () => SealingCloud): void {
       await thief.wait(/_INBOX\.thief\.clear[^]*in clear, and the dataset is encrypted/);
       abroad.publish(SITE.pull, JSON.stringify({ ...vault, after: 0 }), '_INBOX.thief.pull');
       await abroad.wait(/_INBOX\.thief\.pull[^]*this site has no copy of it/);
+      expect(abroad.text()).not.toContain('sealed');
     } finally {
       thief.close();
       abroad.close();

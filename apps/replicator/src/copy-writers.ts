@@ -18,6 +18,7 @@ export class CopyWriters {
     this.audit.start();
     this.give.onTold((site, news) => this.audit.told(site, news));
     this.keys.start((site) => this.give.ask(site));
+    this.give.onSealed((dataset, site, store) => this.keys.newsOf(dataset, site, store));
     this.give.onHeld(async (site, request) => {
       await this.keys.heard(site, request);
       this.audit.heard(site, request);

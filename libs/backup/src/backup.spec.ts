@@ -2,7 +2,15 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Bus, Bucket } from '@skerry/bus';
-import { BUCKETS, bucketStream, EPOCH_KEY, JETSTREAM_API, recordSubject, STREAMS } from '@skerry/contracts';
+import {
+  BUCKETS,
+  bucketStream,
+  entriesSubject,
+  EPOCH_KEY,
+  JETSTREAM_API,
+  recordSubject,
+  STREAMS,
+} from '@skerry/contracts';
 import { createPrivateFile } from '@skerry/identity';
 import { BackupStore } from './backup-store.js';
 import { createBackup, type CreateOptions } from './create-backup.js';
@@ -10,6 +18,7 @@ import { FolderTarget } from './folder-target.js';
 import type { Manifest } from './manifest.js';
 import { NOUNS } from './nouns.js';
 import { OwnServer } from './own-server.suite.js';
+import { readLogAt } from './read-log.js';
 import { restoreBackup } from './restore-backup.js';
 import { makeKeyText, parseKeyText } from './sealing.js';
 import { verifyBackup } from './verify-backup.js';
@@ -250,22 +259,56 @@ describe('a backup of a hub', () => {
   );
 
   it(
+    'holds a log as it was at a time, also what the hub keeps no more',
+    async () => {
+      await found();
+      await bus.ensureStream(STREAMS.LOGS);
+      const datasets = bus.bucket<unknown>(BUCKETS.datasets, (value) => value);
+      const cart = { project: 'shop', name: 'cart' };
+      await datasets.put('shop.cart', dataset('cart'), 0);
+      const origin = 'one.0000000000000001';
+      const append = async (number: number, at: number) => {
+        const entries = [{ number, at, value: `entry ${number}` }];
+        const batch = { kind: 'Entries', ...cart, incarnation: 1, origin, from: number, upTo: number };
+        await bus.publish(entriesSubject(cart, origin), { ...batch, entries, totalBytes: number });
+      };
+      const began = Date.now();
+      await append(1, began - 2_000);
+      await createBackup(bus, store, { ...CONTROL, datasets: ['shop/cart'] });
+      await bus.request(`$JS.API.STREAM.PURGE.${STREAMS.LOGS.name}`, {});
+      await append(2, began - 1_000);
+      await append(3, began);
+      await createBackup(bus, store, { ...CONTROL, datasets: ['shop/cart'] });
+      const values = async (until: number) =>
+        (await readLogAt(store, cart, { until })).entries.map(({ value }) => value);
+      expect(await values(began - 1_000)).toEqual(['entry 1']);
+      expect(await values(began)).toEqual(['entry 1']);
+      const all = (await store.manifest(undefined)).parts.find(({ name }) => name === 'LOGS')?.readAt ?? '';
+      expect(await values(Date.parse(all))).toEqual(['entry 1', 'entry 2', 'entry 3']);
+      await expect(values(Date.now() + 60_000)).rejects.toThrow('reaches');
+    },
+    TEST_MS,
+  );
+
+  it(
     'holds what the chosen datasets hold, and nothing of those that may not rest there',
     async () => {
       await found();
       const datasets = bus.bucket<unknown>(BUCKETS.datasets, (value) => value);
-      for (const name of ['cart', 'law', 'lore', 'old']) await datasets.put(`shop.${name}`, dataset(name), 0);
+      for (const name of ['cart', 'law', 'lore', 'old', 'safe'])
+        await datasets.put(`shop.${name}`, dataset(name), 0);
       for (const name of ['cart', 'law', 'old', 'cart-2'])
         await bus.publish(recordSubject({ project: 'shop', name }, 'one.0000000000000001', 'k'), { name });
       const all = await createBackup(bus, store, { ...CONTROL, datasets: 'all' });
       expect(all).toMatchObject({
-        datasets: ['shop/cart'],
+        datasets: ['shop/cart', 'shop/safe'],
         leftOut: [{ dataset: 'shop/law' }, { dataset: 'shop/lore' }],
       });
       const inEu = { ...CONTROL, jurisdictions: ['eu'] };
       expect((await createBackup(bus, store, { ...inEu, datasets: 'all' })).datasets).toEqual([
         'shop/cart',
         'shop/law',
+        'shop/safe',
       ]);
       await expect(createBackup(bus, store, { ...CONTROL, datasets: ['shop/law'] })).rejects.toMatchObject({
         lines: [expect.stringContaining('shop/law: it has a residency rule')],
@@ -288,6 +331,7 @@ function dataset(name: string): object {
   const at = '2026-01-01T00:00:00.000Z';
   const rules: Readonly<Record<string, object>> = {
     law: { stay: ['eu'] },
+    safe: { stay: ['eu'] },
     lore: { origin: { among: ['eu', 'us'] } },
   };
   const residency = name in rules ? { residency: rules[name] } : {};
@@ -304,6 +348,7 @@ function dataset(name: string): object {
     requestId: 'request-1',
     commandSequence: 1,
     incarnation: 1,
-    spec: { type: 'keyvalue', ...residency },
+    // Ciphertext may rest anywhere.
+    spec: { type: 'keyvalue', ...residency, ...(name === 'safe' ? { encryption: { at: 'site' } } : {}) },
   };
 }

@@ -188,8 +188,12 @@ async function datasetsAt(bus: Bus): Promise<Map<string, Dataset>> {
   return there;
 }
 
-function whyNotHere({ spec: { residency } }: Dataset, jurisdictions: readonly string[]): string | undefined {
-  if (residency === undefined) return undefined;
+function whyNotHere(
+  { spec: { residency, encryption } }: Dataset,
+  jurisdictions: readonly string[],
+): string | undefined {
+  // Of an encrypted one only its sites have the keys: what is in a backup is ciphertext.
+  if (residency === undefined || encryption !== undefined) return undefined;
   const { stay, deny = [], origin = false } = residency;
   if (origin === true) return 'each record stays where it was written';
   if (jurisdictions.length === 0) return 'it has a residency rule, and where backups are kept is not said';

@@ -79,7 +79,10 @@ export class Ring {
     const { area } = this;
     if (this.drawn?.area !== area)
       this.drawn = {
-        ...{ project, name, incarnation, area },
+        project,
+        name,
+        incarnation,
+        area,
         id: randomBytes(16).toString('hex'),
         secret: randomBytes(SECRET_BYTES),
       };

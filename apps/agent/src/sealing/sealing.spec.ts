@@ -11,7 +11,7 @@ import {
   type Wanting,
 } from '@skerry/contracts';
 import { NKey, writeSeed } from '@skerry/identity';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { keyedDigest, openRecord, sealRecord, type HeldKey } from './record-box.js';
 import { Sealing } from './sealing.js';
 import { isSigned, isSignedWrap, rawOf, signedKey, unwrapKey, wrapKey } from './wrapped-key.js';

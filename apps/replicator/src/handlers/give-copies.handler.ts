@@ -11,13 +11,13 @@ import {
   type CopySet,
   type Dataset,
   type PullAnswer,
+  type SealingNews,
   type Site,
 } from '@skerry/contracts';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
-import { KeepKeys } from './keep-keys.handler.js';
 import { SiteQuotas } from './site-quotas.js';
 
 /** Questions of one site: every copy page by page after a long absence, then so many a second. */
@@ -30,6 +30,8 @@ interface Standing {
   site: string;
 }
 
+type KeysOf = (dataset: Dataset, site: Site, store: string | undefined) => SealingNews;
+
 /**
  * Says to each site which copies it shall have and forget, and gives what a copy lacks. Whether the site may have it is asked anew
  * with each message. Digests of sites that have everything are compared: two that differ read all again.
@@ -39,6 +41,7 @@ export class GiveCopies {
   private active = false;
   private held: (site: Site, request: CopiesRequest) => Promise<void> = () => Promise.resolve();
   private told: (site: Site, news: CopyNews) => void = () => undefined;
+  private keysOf: KeysOf = () => ({ keys: [], wanting: [] });
   private readonly standings = new Map<string, Standing>();
   private readonly quotas = new SiteQuotas(QUESTIONS);
 
@@ -46,7 +49,6 @@ export class GiveCopies {
     private readonly wanted: WantedStore,
     private readonly copies: CopiesStore,
     private readonly records: RecordsStore,
-    private readonly keys: KeepKeys,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -54,6 +56,11 @@ export class GiveCopies {
   /** Called with what a site says it holds, before it is answered. */
   onHeld(listener: (site: Site, request: CopiesRequest) => Promise<void>): void {
     this.held = listener;
+  }
+
+  /** What a node is told of the keys of an encrypted dataset. */
+  onSealed(keysOf: KeysOf): void {
+    this.keysOf = keysOf;
   }
 
   /** Called with what a site is told. */
@@ -79,7 +86,6 @@ export class GiveCopies {
     const gone = { project: after.project, name: after.name, incarnation: before?.incarnation ?? 0 };
     const isNew = before === undefined || before.incarnation !== after.incarnation;
     if (before !== undefined && (after.removed || isNew)) await this.records.drop(after);
-    if (before !== undefined && (after.removed || isNew)) await this.keys.drop(after);
     for (const site of this.wanted.allSites()) {
       if (this.copies.mayHave(after, site)) await this.give(after, site);
       else if (before !== undefined && this.copies.isOver(site, gone))
@@ -154,7 +160,7 @@ export class GiveCopies {
         const origin = store === undefined ? undefined : `${site.name}.${store}`;
         const news = {
           ...(await this.newsOf(dataset, site, origin)),
-          ...(dataset.spec.encryption && { sealing: this.keys.newsOf(dataset, site, store) }),
+          ...(dataset.spec.encryption && { sealing: this.keysOf(dataset, site, store) }),
         };
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
         const again = own !== undefined && this.differs(site, dataset, own);

@@ -85,15 +85,9 @@ export class KeepKeys {
     return { keys: told, wanting: this.wantingOf(dataset, site, { store, keys }) };
   }
 
-  /** Whether records of this dataset may be sealed with this key from now on. */
-  maySeal(dataset: Dataset, id: string): boolean {
-    const key = this.keys.get(dataset, id);
-    return key !== undefined && !isKeyOver(key, (name) => this.isBarred(dataset, name));
-  }
-
   /** Forgets the keys of a dataset that is no more, or is another. */
   async drop(dataset: Dataset): Promise<void> {
-    await this.keys.drop(dataset);
+    if (this.ask !== undefined) await this.keys.drop(dataset);
   }
 
   private meet({ name: site }: Site, store: string, key: SealingKey): void {
@@ -182,11 +176,6 @@ export class KeepKeys {
       mayHoldKey(dataset.spec.residency, area, site) &&
       this.copies.mayHave(dataset, site)
     );
-  }
-
-  private isBarred(dataset: Dataset, name: string): boolean {
-    const site = this.wanted.site(name);
-    return site === undefined || this.copies.isBarred(dataset, site);
   }
 }
 

@@ -18,7 +18,6 @@ import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
-import { KeepKeys } from './keep-keys.handler.js';
 import { Lanes } from './lanes.js';
 import { later, refused } from './not-taken.js';
 import { SiteQuotas } from './site-quotas.js';
@@ -44,7 +43,6 @@ export class TakeRecords {
     private readonly wanted: WantedStore,
     private readonly copies: CopiesStore,
     private readonly records: RecordsStore,
-    private readonly keys: KeepKeys,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -116,7 +114,7 @@ export class TakeRecords {
       switch (judgement.verdict) {
         case 'take':
           // A site that has the key may be none that may read what is written now.
-          if (record.sealed !== undefined && !this.keys.maySeal(dataset, record.sealed.key))
+          if (record.sealed !== undefined && !this.copies.maySeal(dataset, record.sealed.key))
             return { taken, answer: later(RETRY_MS, 'nothing more is sealed with this key') };
           taken.push(record);
           continue;

@@ -18,6 +18,7 @@ import {
   copyMayBe,
   givenIn,
   isChosen,
+  isKeyOver,
   judgeArea,
   originOf,
   type GivenRecords,
@@ -25,6 +26,7 @@ import {
 } from '@skerry/domain';
 import { CopySetsStore } from './copy-sets.store.js';
 import { WantedStore } from './wanted.store.js';
+import { WrappedKeysStore } from './wrapped-keys.store.js';
 
 /** Datasets as policy keeps them, and which site may have which: followed by every instance. */
 @Injectable()
@@ -35,6 +37,7 @@ export class CopiesStore {
   constructor(
     private readonly wanted: WantedStore,
     private readonly sets: CopySetsStore,
+    private readonly keys: WrappedKeysStore,
   ) {}
 
   /** Called with what each dataset was and is, from now on. */
@@ -114,6 +117,18 @@ export class CopiesStore {
   /** Whether a rule forbids that it is there, whatever is chosen. */
   isBarred(dataset: Dataset, site: Site): boolean {
     return !copyMayBe(dataset.spec, site).ok;
+  }
+
+  /** Whether no site has this key of a dataset that may not have the dataset any more: only then more is sealed with it. */
+  maySeal(dataset: Dataset, id: string): boolean {
+    const key = this.keys.get(dataset, id);
+    return key !== undefined && !isKeyOver(key, (name) => this.isStranger(dataset, name));
+  }
+
+  /** Whether a site of this name may have no copy, whatever is chosen, or is none. */
+  isStranger(dataset: Dataset, name: string): boolean {
+    const site = this.wanted.site(name);
+    return site === undefined || this.isBarred(dataset, site);
   }
 
   /** With `residency.origin`: the area that a site is in. */

@@ -13,18 +13,28 @@ const encryption = { at: 'site' as const };
 const full: RecordState = { rule: 'newest', at: [5, 0], by: ME, value: 'v' };
 const sealed = { key: 'ab'.repeat(16), box: 'AA' };
 const wrap = (site: string, store = '00000000000000aa'): Wrap => ({
-  ...{ site, store, ephemeral: 'e'.repeat(43), box: 'b'.repeat(80), by: 'eu' },
+  site,
+  store,
+  ephemeral: 'e'.repeat(43),
+  box: 'b'.repeat(80),
+  by: 'eu',
   identity: `U${'A'.repeat(55)}`,
   signature: 's'.repeat(86),
 });
 const ref = { project: 'p', name: 'd', incarnation: 1 };
 const keyOf = (id: string, sites: string[], atMs = MADE): DataKey => ({
-  ...{ kind: 'DataKey', ...ref, id, area: 'eu', madeBy: 'eu' },
+  kind: 'DataKey',
+  ...ref,
+  id,
+  area: 'eu',
+  madeBy: 'eu',
   madeAt: new Date(atMs).toISOString(),
   wraps: sites.map((site) => wrap(site)),
 });
 const offerOf = (sites: string[], more: Partial<OfferedKey> = {}): OfferedKey => ({
-  ...{ ...ref, id: 'ff'.repeat(16), area: 'eu' },
+  ...ref,
+  id: 'ff'.repeat(16),
+  area: 'eu',
   wraps: sites.map((site) => wrap(site)),
   ...more,
 });
@@ -32,7 +42,8 @@ const offerOf = (sites: string[], more: Partial<OfferedKey> = {}): OfferedKey =>
 describe('records of an encrypted dataset', () => {
   const judged = (record: object, copy: object = { encryption }) =>
     judgeRecord({ key: 'k', write: 5, state: bareState(full), ...record }, by, {
-      ...{ conflicts: 'newest', limits },
+      conflicts: 'newest',
+      limits,
       ...copy,
     });
 
