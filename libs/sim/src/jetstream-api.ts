@@ -81,7 +81,8 @@ function lastMessage(server: MemoryServer, stream: string, body: Record<string, 
   const m = there.newestOfEach((subject) => matches(filter, subject)).at(-1);
   if (m === undefined) return NO_MESSAGE;
   const data = Buffer.from(m.bytes).toString('base64');
-  return { message: { subject: m.subject, seq: m.sequence, data } };
+  const time = new Date(m.storedAt).toISOString();
+  return { message: { subject: m.subject, seq: m.sequence, data, time } };
 }
 
 function addDurable(server: MemoryServer, stream: string, durable: string): object {
