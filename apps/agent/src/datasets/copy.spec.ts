@@ -133,6 +133,18 @@ describe('a copy on the disk', () => {
     expect(copy.state()).toEqual(before);
   });
 
+  it('has nothing left to send when what was written twice at once is sent', async () => {
+    const copy = await open(rule());
+    await Promise.all(['a', 'b', 'a'].map(async (key, i) => await put(copy, key, `v${i}`)));
+    const { records, upTo } = copy.unsentRecords();
+    expect(records.map(({ key, write }) => [key, write])).toEqual([
+      ['b', 2],
+      ['a', 3],
+    ]);
+    await copy.sent(upTo);
+    expect(copy.unsent).toBe(0);
+  });
+
   it('sends its own part of a counter, and what the hub has lost once more', async () => {
     const copy = await open(rule({ conflicts: 'counter' }));
     await copy.write('hits', { verb: 'count', by: 3 });

@@ -333,6 +333,8 @@ export class Copy {
       keys: this.keys.count + draft.keys.size,
       bytes: this.keys.bytes,
     });
+    // At the end: writes wait in their order, also of a key that was written before in the same batch.
+    draft.keys.delete(key);
     draft.keys.set(key, { state: written.state, own: author.write });
     draft.writes = author.write;
     draft.clock = at;
