@@ -77,7 +77,7 @@ export class KeepKeys {
     const keys = this.keys.of(dataset).filter(({ area }) => mayHoldKey(residency, area, site));
     const told = keys.map((key) => {
       const wrap = wrapFor(key, site.name, store);
-      const over = isKeyOver(key, (name) => this.isBarred(dataset, name));
+      const over = isKeyOver(key, (name) => this.copies.isStranger(dataset, name));
       const { id, area, madeAt } = key;
       return { id, area, madeAt, ...(over ? { over } : {}), ...(wrap === undefined ? {} : { wrap }) };
     });
@@ -114,7 +114,7 @@ export class KeepKeys {
 
   private made(dataset: Dataset, site: Site, offer: OfferedKey): DataKey | undefined {
     const { project, name, incarnation, spec } = dataset;
-    const isBarred = (other: string) => this.isBarred(dataset, other);
+    const isBarred = (other: string) => this.copies.isStranger(dataset, other);
     const nowMs = Date.now();
     const isMine = offer.again === true || offer.area === keyAreaOf(spec.residency, site);
     if (!isMine || !takesKey(offer, site.name, { keys: this.keys.of(dataset), isBarred, nowMs }))
@@ -137,7 +137,7 @@ export class KeepKeys {
     const area = keyAreaOf(dataset.spec.residency, site);
     const mine = keys.filter((key) => wrapFor(key, site.name, store) !== undefined);
     const isNew = !mine.some(
-      (key) => key.area === area && !isKeyOver(key, (name) => this.isBarred(dataset, name)),
+      (key) => key.area === area && !isKeyOver(key, (name) => this.copies.isStranger(dataset, name)),
     );
     const wanting: Wanting[] = [];
     for (const node of this.others(site.name, store)) {
