@@ -18,6 +18,7 @@ import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { SaidAgain } from './said-again.js';
 import { SiteQuotas } from './site-quotas.js';
 
 /** Questions of one site: every copy page by page after a long absence, then so many a second. */
@@ -44,6 +45,7 @@ export class GiveCopies {
   private keysOf: KeysOf = () => ({ keys: [], wanting: [] });
   private readonly standings = new Map<string, Standing>();
   private readonly quotas = new SiteQuotas(QUESTIONS);
+  private readonly again = new SaidAgain();
 
   constructor(
     private readonly wanted: WantedStore,
@@ -71,21 +73,29 @@ export class GiveCopies {
   /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
   async start(): Promise<void> {
     this.active = true;
-    for (const site of this.wanted.allSites()) this.say(site, { copies: [], gone: [] });
+    for (const site of this.wanted.allSites()) this.ask(site.name);
     for (const dataset of this.copies.all()) if (dataset.removed) await this.records.drop(dataset);
   }
 
   stop(): void {
     this.active = false;
+    this.again.clear();
     this.standings.clear();
   }
 
   /** A dataset is another than it was: tells the sites that have it, and those that had it. */
   async changed(before: Dataset | undefined, after: Dataset): Promise<void> {
     if (!this.active || !isKept(after)) return;
-    const gone = { project: after.project, name: after.name, incarnation: before?.incarnation ?? 0 };
+    const tell = async () => await this.tell(before, after);
+    this.again.later(workloadKey(after.project, after.name), () => void tell().catch(() => undefined));
     const isNew = before === undefined || before.incarnation !== after.incarnation;
     if (before !== undefined && (after.removed || isNew)) await this.records.drop(after);
+    await tell();
+  }
+
+  private async tell(before: Dataset | undefined, after: Dataset): Promise<void> {
+    if (!this.active) return;
+    const gone = { project: after.project, name: after.name, incarnation: before?.incarnation ?? 0 };
     for (const site of this.wanted.allSites()) {
       if (this.copies.mayHave(after, site)) await this.give(after, site);
       else if (before !== undefined && this.copies.isOver(site, gone))
@@ -115,12 +125,14 @@ export class GiveCopies {
   /** Has a site say how its copies stand. */
   ask(name: string): void {
     const site = this.wanted.site(name);
-    if (this.active && site !== undefined) this.say(site, { copies: [], gone: [] });
+    if (!this.active || site === undefined) return;
+    this.say(site, { copies: [], gone: [] });
+    this.again.later(name, () => this.say(site, { copies: [], gone: [] }));
   }
 
   /** A site is another than it was: what it may have may be too. */
   siteChanged(site: Site): void {
-    if (this.active) this.say(site, { copies: [], gone: [] });
+    this.ask(site.name);
   }
 
   async greet(message: PlainMessage): Promise<void> {
@@ -128,6 +140,7 @@ export class GiveCopies {
     if (site === undefined || message.reply === undefined) return;
     const parsed = parse(copiesRequestSchema, message.json());
     if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which copies it holds`);
+    this.again.heard(site.name);
     await this.held(site, parsed.value);
     const news = await this.newsFor(site, parsed.value);
     this.told(site, news);
