@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import type { BackupLogFlags } from './commands/backup-log.js';
 import type { PruneFlags } from './commands/backup-prune.js';
 import type { CreateFlags, RestoreFlags, StoreFlags } from './commands/backup.js';
 import { moment, several, wholeNumber } from './option-values.js';
@@ -28,6 +29,16 @@ export function addBackupCommands(program: Command, run: ActHere): void {
     .description('read a backup back and check every bit of it')
     .addOption(id())
     .action((o: StoreFlags) => run(async (t) => (await of()).verifyOne(t, o)));
+  withStore(backup.command('log <dataset>'), '--from', 'where they are')
+    .description('a log (project/dataset) as it was at a time, put together of the backups; changes nothing')
+    .requiredOption(
+      '--until <time>',
+      'without what was written later: a moment, or so long ago, such as 2h',
+      moment,
+    )
+    .action((name: string, o: BackupLogFlags) =>
+      run(async (t) => (await import('./commands/backup-log.js')).readLog(t, name, o)),
+    );
   withStore(backup.command('prune'), '--from', 'where they are')
     .description('remove old backups, and what no other needs; without --yes it only says which')
     .option('--keep <n>', 'so many of the newest stay', wholeNumber(1, 100_000))

@@ -4,6 +4,7 @@ export type { Manifest, NounPart } from './manifest.js';
 export { NOUNS } from './nouns.js';
 export { openTarget } from './open-target.js';
 export { pruneBackups, type Pruned, type PruneOptions } from './prune-backups.js';
+export { readLogAt, type LogThen, type ReadLogOptions } from './read-log.js';
 export { restoreBackup, type Restored, type RestoreOptions } from './restore-backup.js';
 export { makeKeyText, parseKeyText } from './sealing.js';
 export type { Target } from './target.js';

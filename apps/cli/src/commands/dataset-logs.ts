@@ -138,8 +138,8 @@ class Reader {
   }
 }
 
-/** A gap says which of whose entries there are no more. */
-function jsonOf(item: LogItem): object {
+/** An entry for programs. A gap says which of whose entries there are no more. */
+export function jsonOf(item: LogItem): object {
   if ('gap' in item) {
     const [site, store] = item.gap.origin.split('.');
     return { gap: { site, store, from: item.gap.from, to: item.gap.to } };
@@ -148,7 +148,8 @@ function jsonOf(item: LogItem): object {
   return { site, store, number: item.number, at: new Date(item.at).toISOString(), value: item.value };
 }
 
-function textOf(item: LogItem, dim: (text: string) => string): string {
+/** An entry for people. */
+export function textOf(item: LogItem, dim: (text: string) => string): string {
   if ('gap' in item) {
     const { origin, from, to } = item.gap;
     const [site = ''] = origin.split('.');
