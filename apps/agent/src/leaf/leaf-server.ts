@@ -29,6 +29,7 @@ export class LeafServer {
   private running: ProcessIdentity | undefined;
   private startedAt = 0;
   private pauseMs = MIN_PAUSE_MS;
+  private noted = true;
   private timer: NodeJS.Timeout | undefined;
   private ending = false;
   private work: Promise<void> = Promise.resolve();
@@ -83,7 +84,8 @@ export class LeafServer {
   }
 
   private async check(): Promise<void> {
-    if (this.running !== undefined && isAlive(this.running)) return;
+    if (this.running !== undefined && isAlive(this.running))
+      return this.noted ? undefined : await this.note();
     const { log } = this.options;
     if (Date.now() - this.startedAt > STEADY_MS) this.pauseMs = MIN_PAUSE_MS;
     log.warn('the nats-server of this site ended: starting it again', { pauseMs: this.pauseMs });
@@ -114,9 +116,22 @@ export class LeafServer {
       child.unref();
       this.running = identify(child.pid ?? 0);
       this.startedAt = Date.now();
-      await writeAtomic(places.leafServer, JSON.stringify(this.running ?? null));
     } finally {
       await output.close();
+    }
+    await this.note();
+  }
+
+  /** Writes down which process it is. A full disk does not end it: without, the next agent would start a second one. */
+  private async note(): Promise<void> {
+    const { places, log } = this.options;
+    try {
+      await writeAtomic(places.leafServer, JSON.stringify(this.running ?? null));
+      this.noted = true;
+    } catch (error) {
+      if (this.noted)
+        log.warn('which process the nats-server of this site is was not written', { reason: reason(error) });
+      this.noted = false;
     }
   }
 

@@ -17,6 +17,8 @@ import { Limiter } from '../files/limiter.js';
 import { reason, type Log } from '../log.js';
 
 const WRITES_AT_ONCE = 4;
+/** After the disk has not taken one. */
+const KEEP_AGAIN_MS = 2_000;
 
 /** What lies in bucket `allotments`. */
 export type AllotmentValue = Allotment | SiteEpoch;
@@ -29,6 +31,8 @@ export class AllotmentBook {
   private readonly book = new Map<string, { allotment: Allotment; revision: number; isOfDisk?: true }>();
   private readonly limiter = new Limiter(WRITES_AT_ONCE);
   private readonly writes = new Map<string, Promise<void>>();
+  private readonly retries = new Map<string, NodeJS.Timeout>();
+  private closed = false;
   private changed: (key: string, before: Allotment | undefined) => void = () => undefined;
   private epoch: (epoch: SiteEpoch) => void = () => undefined;
   private following: Following | undefined;
@@ -119,6 +123,8 @@ export class AllotmentBook {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    for (const timer of this.retries.values()) clearTimeout(timer);
     await this.following?.drain();
     this.following = undefined;
     await Promise.all(this.writes.values());
@@ -152,11 +158,29 @@ export class AllotmentBook {
     const before = this.writes.get(key) ?? Promise.resolve();
     const mine = before
       .then(async () => await this.limiter.run(async () => await this.write(key)))
-      .catch((error: unknown) => this.log.warn('an allotment was not kept', { key, reason: reason(error) }))
+      .catch((error: unknown) => {
+        // One line for all that a full disk does not take.
+        if (this.retries.size === 0)
+          this.log.warn('an allotment was not kept', { key, reason: reason(error) });
+        this.again(key);
+      })
       .then(() => {
         if (this.writes.get(key) === mine) this.writes.delete(key);
       });
     this.writes.set(key, mine);
+  }
+
+  /** Until the disk takes it: by what lies there this node would begin without a server. */
+  private again(key: string): void {
+    if (this.closed) return;
+    clearTimeout(this.retries.get(key));
+    this.retries.set(
+      key,
+      setTimeout(() => {
+        this.retries.delete(key);
+        this.persist(key);
+      }, KEEP_AGAIN_MS).unref(),
+    );
   }
 
   private async write(key: string): Promise<void> {
