@@ -18,6 +18,7 @@ const REPLACED = {
   'apps/agent/src/otel-tracing.ts': 'otel-tracing.ts',
   'apps/agent/src/logs/log-keeper.ts': 'log-keeper.ts',
   'apps/agent/src/singletons/replica-endpoint.ts': 'replica-endpoint.ts',
+  'apps/policy/src/sites/site-accounts.ts': 'site-accounts.ts',
   'libs/bus/src/nats/nats-bus.ts': 'nats-bus.ts',
 };
 

@@ -1,21 +1,23 @@
 import type { Bus } from '@skerry/bus';
 import { BUCKETS, siteDescriptionSchema, siteSchema, STREAMS, type Site } from '@skerry/contracts';
 import { INVENTORY } from '@skerry/inventory';
+import { IDENTITY, POLICY, SYSTEM_BUS } from '@skerry/policy';
 import { REPLICATOR } from '@skerry/replicator';
 import { SCHEDULER } from '@skerry/scheduler';
 import { Leaf, Link, Random, SimDisk, SimServer, Timeline, Transcript, WiredBus } from '@skerry/sim';
 import type { SimProcess } from '@skerry/sim';
+import { Claims } from './claims.js';
 import { Machine, type Watcher } from './machine.js';
 import { SimNode, type NodeAround } from './sim-node.js';
 import { SimSite } from './sim-site.js';
-import { wireService } from './wire-service.js';
+import { wireService, type Surroundings } from './wire-service.js';
 
 /** What is simulated, drawn from the seed. */
 export interface Shape {
   sites: number;
   /** Share of the sites that have two or three nodes. */
   severalShare: number;
-  instances: { scheduler: number; replicator: number; inventory: number };
+  instances: { scheduler: number; replicator: number; inventory: number; policy: number };
 }
 export type ServiceName = keyof Shape['instances'];
 
@@ -40,6 +42,9 @@ export class Cloud {
   readonly hub: SimServer;
   readonly sites: SimSite[] = [];
   readonly instances: Instance[] = [];
+  /** Those of policy: what breaks them is drawn by itself. */
+  readonly policies: Instance[] = [];
+  readonly claims: Claims;
   readonly people: Bus;
   readonly peopleProcess: SimProcess;
   private term = 1;
@@ -52,6 +57,7 @@ export class Cloud {
     this.transcript = at.transcript;
     this.hub = new SimServer(timeline.process('hub'));
     this.hub.onDown(() => this.resetHubLinks());
+    this.claims = new Claims(this.hub);
     this.peopleProcess = timeline.process('people');
     const { bus, link } = this.joinHub(this.peopleProcess);
     this.people = bus;
@@ -63,7 +69,7 @@ export class Cloud {
     for (const stream of Object.values(STREAMS)) this.hub.memory.ensureStream(stream);
     for (const bucket of Object.values(BUCKETS)) this.hub.memory.ensureBucket(bucket);
     for (let i = 0; i < shape.sites; i++) this.addSite(`s${i}`, i, shape.severalShare);
-    for (const service of ['scheduler', 'replicator', 'inventory'] as const) {
+    for (const service of ['scheduler', 'replicator', 'inventory', 'policy'] as const) {
       for (let i = 0; i < shape.instances[service]; i++) this.addInstance(service, `${service}-${i}`);
     }
   }
@@ -113,12 +119,13 @@ export class Cloud {
   }
 
   private resetHubLinks(): void {
-    for (const { link } of this.instances) link.reset();
+    for (const { link } of [...this.instances, ...this.policies]) link.reset();
     for (const { leafLink } of this.sites) leafLink.reset();
   }
 
   private addInstance(service: ServiceName, name: string): void {
-    this.instances.push({ service, name, ...this.startInstance(service, name) });
+    const list = service === 'policy' ? this.policies : this.instances;
+    list.push({ service, name, ...this.startInstance(service, name) });
   }
 
   private startInstance(service: ServiceName, name: string): { process: SimProcess; link: Link } {
@@ -127,13 +134,7 @@ export class Cloud {
     const say = (line: string) => this.say(name, shortened(line));
     this.timeline.after(1, process, () => {
       const at = { bus, say, env: { SKERRY_HUB_TERM: String(this.term) } };
-      const started =
-        service === 'scheduler'
-          ? wireService(SCHEDULER, name, at)
-          : service === 'replicator'
-            ? wireService(REPLICATOR, name, at)
-            : wireService(INVENTORY, name, at);
-      started.then(
+      wire(service, name, at).then(
         () => this.say(name, 'hears everything'),
         (error: unknown) => this.say(name, `did not start: ${String(error)}`),
       );
@@ -236,6 +237,27 @@ export class Cloud {
   }
 }
 
+function wire(service: ServiceName, name: string, at: Surroundings): Promise<void> {
+  switch (service) {
+    case 'scheduler':
+      return wireService(SCHEDULER, name, at);
+    case 'replicator':
+      return wireService(REPLICATOR, name, at);
+    case 'inventory':
+      return wireService(INVENTORY, name, at);
+    case 'policy':
+      return wireService(POLICY, name, {
+        ...at,
+        env: { SKERRY_IDENTITY_DIR: '/identity', SKERRY_SYS_CREDS: '/policy-sys.creds' },
+        given: new Map<unknown, object>([
+          // Nobody joins or renews here.
+          [IDENTITY, { cloudSigning: { seed: () => new Uint8Array(32) } }],
+          [SYSTEM_BUS, at.bus],
+        ]),
+      });
+  }
+}
+
 function describe(name: string, account: string, random: Random): Site {
   const location = { lat: random.between(-60, 60), lon: random.between(-180, 180) };
   return siteSchema.parse({
@@ -251,7 +273,7 @@ function describe(name: string, account: string, random: Random): Site {
     cordoned: false,
     createdAt: AT,
     updatedAt: AT,
-    commandSequence: 1,
+    commandSequence: 0,
   });
 }
 

@@ -117,7 +117,7 @@ export class DatasetLife {
     for (const dataset of owner.names) {
       if (!random.chance(0.5)) continue;
       const data = [{ dataset, access: 'read' as const }];
-      const act = () => people.add(`uses-${dataset}`, (w) => ({ ...w, spec: { ...w.spec, data } }));
+      const act = () => people.add(`uses-${dataset}`, (spec) => ({ ...spec, data }));
       this.asPeople(act, random.between(0, 4_000));
     }
   }

@@ -169,8 +169,8 @@ export class DatasetWriters {
     const { cloud, random } = this;
     const site = random.pick(cloud.sites);
     const replicas = site.nodes.flatMap((node) =>
-      [...node.machine.replicas.values()].flatMap(({ token }) =>
-        token === undefined ? [] : [{ node, token }],
+      [...node.machine.replicas.values()].flatMap(({ key, token }) =>
+        token === undefined || !key.startsWith(`${PROJECT}.`) ? [] : [{ node, token }],
       ),
     );
     if (replicas.length > 0 && random.chance(BY_WORKLOAD)) {

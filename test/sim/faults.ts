@@ -2,6 +2,7 @@ import { parseHeld } from '@skerry/bus';
 import { BUCKETS, bucketStream, bucketSubject, SITE_STREAMS, STREAMS } from '@skerry/contracts';
 import type { Random, SimProcess, Way } from '@skerry/sim';
 import type { Cloud, Instance, ServiceName } from './cloud.js';
+import { Mends } from './mends.js';
 import type { SimNode } from './sim-node.js';
 import type { SimSite } from './sim-site.js';
 
@@ -39,6 +40,7 @@ const HEARD_BY: Readonly<Record<ServiceName, string>> = {
   scheduler: bucketStream(BUCKETS.workloads.name),
   replicator: bucketStream(BUCKETS.placements.name),
   inventory: STREAMS.OBSERVED.name,
+  policy: STREAMS.CMD.name,
 };
 
 export interface FaultOptions {
@@ -50,13 +52,15 @@ export interface FaultOptions {
 
 /** Breaks things, one fault after another, each mended after a while. */
 export class Faults {
-  private readonly mends = new Set<() => void>();
+  private readonly mends: Mends;
 
   constructor(
     private readonly cloud: Cloud,
     private readonly random: Random,
     private readonly options: FaultOptions,
-  ) {}
+  ) {
+    this.mends = new Mends(cloud.timeline);
+  }
 
   /** Whether servers may lose what they had said was stored. */
   get forgetful(): boolean {
@@ -119,7 +123,7 @@ export class Faults {
   /** Everything that is broken is mended. */
   heal(): void {
     this.cloud.say('world', 'everything is mended');
-    for (const mend of this.mends) mend();
+    this.mends.all();
     for (const { leafLink } of this.cloud.sites) leafLink.calm();
   }
 
@@ -130,13 +134,13 @@ export class Faults {
   private stall(site: SimSite, ways: readonly Way[], ms: number): void {
     this.cloud.say(site.name, `packets ${ways.join(' and ')} vanish`);
     site.leafLink.stall(...ways);
-    this.later(ms, () => this.mend(site));
+    this.mends.later(ms, () => this.mend(site));
   }
 
   private cut(site: SimSite, ms: number): void {
     this.cloud.say(site.name, 'is cut off');
     site.leafLink.cut();
-    this.later(ms, () => this.mend(site));
+    this.mends.later(ms, () => this.mend(site));
   }
 
   private mend(site: SimSite): void {
@@ -156,7 +160,7 @@ export class Faults {
     const how = ways.length === 0 ? 'is cut off from' : `packets ${ways.join(' and ')} vanish on the way to`;
     this.cloud.say(node.name, `${how} the site’s server`);
     node.cut(...ways);
-    this.later(ms, () => {
+    this.mends.later(ms, () => {
       this.cloud.say(node.name, 'its way to the site’s server is mended');
       node.heal();
     });
@@ -194,7 +198,7 @@ export class Faults {
     const ways = this.random.pick<readonly Way[]>([['up'], ['down'], ['up', 'down']]);
     this.cloud.say(name, `packets ${ways.join(' and ')} vanish`);
     link.stall(...ways);
-    this.later(this.random.between(500, 20_000), () => {
+    this.mends.later(this.random.between(500, 20_000), () => {
       this.cloud.say(name, 'its link is mended');
       link.heal();
     });
@@ -213,7 +217,7 @@ export class Faults {
       stop();
       this.cloud.say(name, 'what it says is held up');
       link.stall('up');
-      this.later(this.random.between(1_000, 9_000), () => {
+      this.mends.later(this.random.between(1_000, 9_000), () => {
         this.cloud.say(name, 'what it has said goes on');
         link.heal();
       });
@@ -259,7 +263,7 @@ export class Faults {
     if (process.stopped) return;
     this.cloud.say(process.name, 'is stopped');
     process.stop();
-    this.later(this.random.between(100, mostMs), () => {
+    this.mends.later(this.random.between(100, mostMs), () => {
       this.cloud.say(process.name, 'goes on');
       process.resume();
     });
@@ -271,25 +275,14 @@ export class Faults {
     const replica = this.random.pick(all);
     if (what === 'crash') return machine.crash(replica.pid);
     machine.setHealthy(replica, false);
-    this.later(this.random.between(1_000, 20_000), () => machine.setHealthy(replica, true));
+    this.mends.later(this.random.between(1_000, 20_000), () => machine.setHealthy(replica, true));
   }
 
   private fillDisk({ machine }: SimNode): void {
     this.cloud.say(machine.name, 'its disk is full');
     machine.disk.full = true;
-    this.later(this.random.between(1_000, 15_000), () => {
+    this.mends.later(this.random.between(1_000, 15_000), () => {
       machine.disk.full = false;
     });
-  }
-
-  private later(ms: number, mend: () => void): void {
-    const { timeline } = this.cloud;
-    const once = () => {
-      if (!this.mends.delete(once)) return;
-      cancel();
-      mend();
-    };
-    const cancel = timeline.after(ms, timeline.world, once);
-    this.mends.add(once);
   }
 }

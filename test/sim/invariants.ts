@@ -23,11 +23,9 @@ import {
 } from '@skerry/contracts';
 import { EPOCH_MS } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
+import { followStream, jsonOf, keyIn, type Stored, type Stream } from './follow-stream.js';
 import type { Machine, Physical } from './machine.js';
 import type { People } from './people.js';
-
-type Stream = NonNullable<ReturnType<Cloud['hub']['memory']['streams']['get']>>;
-type Stored = Parameters<Parameters<Stream['onStored']>[0]>[0];
 
 /** A rule that was broken. */
 export interface Broken {
@@ -70,7 +68,9 @@ export class Invariants {
     this.follow(STREAMS.DL.name, (m) => this.delivered(m));
     this.follow(STREAMS.OBSERVED.name, (m) => this.reported(m));
     this.follow(bucketStream(BUCKETS.siteStates.name), (m) => this.judged(m));
-    this.follow(bucketStream(BUCKETS.workloads.name), () => undefined);
+    this.follow(bucketStream(BUCKETS.workloads.name), (m) =>
+      this.people.wants(keyIn(m), workloadSchema.parse(jsonOf(m))),
+    );
   }
 
   /** A replica began, or changed. */
@@ -145,17 +145,7 @@ export class Invariants {
   }
 
   private follow(name: string, act: (m: Stored) => void): void {
-    const { memory } = this.cloud.hub;
-    let heard: Stream | undefined;
-    const attach = () => {
-      const stream = memory.streams.get(name);
-      if (stream === undefined || stream === heard) return;
-      if (heard !== undefined) this.forget(name, stream);
-      heard = stream;
-      stream.onStored((m) => stream === memory.streams.get(name) && act(m));
-    };
-    memory.onStreams(attach);
-    attach();
+    followStream(this.cloud.hub.memory, name, act, (left) => this.forget(name, left));
   }
 
   /** The hub has lost what it stored last: what came before counts again. */
@@ -337,15 +327,6 @@ export function mayRunIn(jurisdictions: readonly string[], { spec }: Workload): 
 /** Reports are counted from the clock. */
 const FIRST_REPORT = Date.UTC(2026, 0, 1);
 
-/** Of a message of a bucket. */
-function keyIn(m: Stored): string {
-  return m.subject.split('.').slice(2).join('.');
-}
-
 function isReport(m: Stored): boolean {
   return matches('observed.*.workload.>', m.subject);
-}
-
-function jsonOf(m: Stored): unknown {
-  return JSON.parse(new TextDecoder().decode(m.bytes));
 }

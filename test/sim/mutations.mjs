@@ -113,4 +113,31 @@ export const MUTATIONS = [
       },
     ],
   },
+  {
+    name: 'forgotten-request',
+    says: 'policy does not look whether a request was answered before',
+    breaks: 'outcome',
+    from: 3,
+    edits: [
+      {
+        file: 'apps/policy/src/handlers/command.handler.ts',
+        find: 'if (answered) return done;',
+        replace: 'void answered;',
+      },
+    ],
+  },
+  {
+    name: 'folder-in-parts',
+    says: 'policy commits the workloads of one command one after the other',
+    breaks: 'folder',
+    from: 3,
+    edits: [
+      {
+        file: 'apps/policy/src/stores/workloads.store.ts',
+        find: 'else if (writes.length > 1) await this.bucket.putAll(writes);',
+        replace:
+          'else for (const w of writes) await this.bucket.put(w.key, w.value, w.revision, { headers });',
+      },
+    ],
+  },
 ];

@@ -10,12 +10,22 @@ export function unrest(cloud: Cloud, people: People, invariants: Invariants): st
     const phase = invariants.states.get(name)?.phase;
     return phase === 'ready' ? [] : [`${name} is ${phase ?? 'unknown'}`];
   });
-  return [...sites, ...people.keys().flatMap((key) => unrestOf(key, cloud, people, invariants))];
+  const shut = cloud.sites.flatMap(({ name }) =>
+    cloud.claims.letsIn(name) ? [] : [`the hub does not let ${name} in`],
+  );
+  const { open } = people.commands;
+  const unanswered = open > 0 ? [`${open} commands have no outcome`] : [];
+  return [
+    ...sites,
+    ...shut,
+    ...unanswered,
+    ...people.keys(true).flatMap((key) => unrestOf(key, cloud, people, invariants)),
+  ];
 }
 
 function unrestOf(key: string, cloud: Cloud, people: People, invariants: Invariants): string[] {
   const workload = people.newest(key);
-  const accepted = people.acknowledged.get(key) ?? 0;
+  const accepted = people.commands.acknowledged.get(key) ?? 0;
   const placement = invariants.placements.get(key);
   if (workload === undefined || placement === undefined) return [`${key} is not placed`];
   const { generation } = placement.version;

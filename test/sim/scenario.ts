@@ -6,6 +6,7 @@ import { Invariants, type Broken } from './invariants.js';
 import type { Watcher } from './machine.js';
 import type { SimSite } from './sim-site.js';
 import { People } from './people.js';
+import { PolicyCourse } from './policy-course.js';
 import { watchNodes } from './several-nodes.js';
 import { unrest } from './quiescence.js';
 
@@ -55,16 +56,16 @@ export async function runSeed(seed: number): Promise<Outcome> {
     scheduler: random.whole(1, 2),
     replicator: random.whole(1, 2),
     inventory: random.whole(1, 2),
+    policy: random.fork('policy').whole(1, 2),
   };
   cloud.build({ sites, severalShare: severalOf(random.fork('several')), instances });
   const people = new People(cloud, random.fork('people'), cloud.people);
   const invariants = new Invariants(cloud, people, fail);
   for (const site of cloud.sites) if (site.several) watchNodes(cloud, site, fail);
   watchers.push((machine, replica, what) => invariants.replica(machine, replica, what));
-  const ran = new Run(
-    { cloud, people, invariants, fail, random: random.fork('run') },
-    () => broken !== undefined,
-  );
+  const policy = new PolicyCourse(cloud, people, fail);
+  const run = { cloud, people, invariants, policy, fail, random: random.fork('run') };
+  const ran = new Run(run, () => broken !== undefined);
   const unrested = await ran.whole().catch((error: unknown) => {
     fail({ invariant: 'no crash', detail: inWords(error) });
     return [];
@@ -100,6 +101,7 @@ class Run {
       cloud: Cloud;
       people: People;
       invariants: Invariants;
+      policy: PolicyCourse;
       fail: (broken: Broken) => void;
       random: Random;
     },
@@ -108,13 +110,14 @@ class Run {
 
   /** What is not at rest in the end. */
   async whole(): Promise<string[]> {
-    const { cloud, people, random } = this.at;
+    const { cloud, people, policy, random } = this.at;
     const { timeline } = cloud;
     this.asPeople(() => people.register());
     const workloads = random.whole(2, 6);
     for (let i = 0; i < workloads; i++)
       this.asPeople(() => people.add(`w${i}`), random.between(100, BEGIN_MS));
     await this.pass(BEGIN_MS);
+    policy.begin();
     const nudge = () => this.asPeople(() => people.alter(random.pick(people.keys())));
     const faults = new Faults(cloud, random.fork('faults'), { forgetful: random.chance(0.2), nudge });
     const ofDatasets = { random: random.fork('datasets'), forgetful: faults.forgetful, fail: this.at.fail };
@@ -128,6 +131,7 @@ class Run {
     }
     if (this.isOver()) return [];
     faults.heal();
+    policy.end();
     datasets?.end();
     return await this.rest(datasets);
   }
@@ -164,14 +168,14 @@ class Run {
   }
 
   private async rest(datasets: DatasetLife | undefined): Promise<string[]> {
-    const { cloud, people, invariants } = this.at;
+    const { cloud, people, invariants, policy } = this.at;
     const { timeline } = cloud;
     const deadline = timeline.now + REST_MS;
     let restingSince: number | undefined;
     for (;;) {
       await this.pass(LOOK_MS);
       if (this.isOver()) return [];
-      const left = [...unrest(cloud, people, invariants), ...(datasets?.unrest() ?? [])];
+      const left = [...unrest(cloud, people, invariants), ...policy.unrest(), ...(datasets?.unrest() ?? [])];
       if (left.length > 0) restingSince = undefined;
       else restingSince ??= timeline.now;
       if (restingSince !== undefined && timeline.now - restingSince >= STAYS_MS) {

@@ -28,6 +28,16 @@ const KEYS = {
 } as const;
 const EVENT = 2;
 
+/** What a service finds where it runs. */
+export interface Surroundings {
+  bus: Bus;
+  /** Takes a line of its log. */
+  say: (line: string) => void;
+  env?: Record<string, string>;
+  /** What a factory would make, by its token. */
+  given?: ReadonlyMap<unknown, object>;
+}
+
 /**
  * Starts a service as `startService` does, without Nest's container and its HTTP port: the module's own classes, wired by
  * what their constructors ask for, and every method of its controllers on the bus. Resolves when it hears everything.
@@ -35,7 +45,7 @@ const EVENT = 2;
 export async function wireService<V extends Variables>(
   definition: ServiceDefinition<V>,
   instance: string,
-  at: { bus: Bus; say: (line: string) => void; env?: Record<string, string> },
+  at: Surroundings,
 ): Promise<void> {
   const { name, module } = definition;
   const env = { SKERRY_NATS_URL: 'nats://simulated', SKERRY_INSTANCE: instance, ...at.env };
@@ -54,6 +64,7 @@ export async function wireService<V extends Variables>(
     [Readiness, readiness],
     [Roles, roles],
     [JsonLog, log],
+    ...(at.given ?? []),
   ]);
   const providers = classesIn(module, KEYS.providers).map((type) => make(type, made));
   for (const type of classesIn(module, KEYS.controllers)) hear(make(type, made), strategy);
