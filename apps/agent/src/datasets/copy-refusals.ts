@@ -1,5 +1,8 @@
 import { LIMITS, Refusal, type Copy, type RecordState } from '@skerry/contracts';
 import { showState } from '@skerry/domain';
+import { reason } from '../log.js';
+
+const TROUBLE_CHARS = 200;
 
 /** Throws a `Refusal` when a write here would pass a limit of the dataset. What other sites wrote is always taken. */
 export function refuseTooMuch(
@@ -35,4 +38,19 @@ export function notHere({ project, name, home = '' }: Copy, site: string): Refus
     `only site ${home} writes ${project}/${name} (conflicts: single-writer); this is ${site}`,
     { hint: `write at ${home}; here it can be read` },
   );
+}
+
+/** The disk took nothing of it: what is wrong from now on, and what who writes is told. */
+export function notWritten(
+  { project, name }: { project: string; name: string },
+  what: 'writes to' | 'entries of',
+  error: unknown,
+): { trouble: string; refusal: Refusal } {
+  const why = reason(error);
+  return {
+    trouble: `the disk takes no ${what} ${project}/${name}: ${why}`.slice(0, TROUBLE_CHARS),
+    refusal: new Refusal('storage-full', `not written: ${why}`, {
+      hint: 'make room on the disk of this node, then write again',
+    }),
+  };
 }

@@ -6,38 +6,17 @@ import {
   type CopyState,
   type DatasetRecord,
   type Delivery,
-  type ElsewhereRecord,
   type Stamp,
 } from '@skerry/contracts';
-import {
-  isDroppable,
-  knownContext,
-  laterStamp,
-  mergeStates,
-  nextStamp,
-  showState,
-  stampOf,
-  writeState,
-  type Shown,
-  type Write,
-} from '@skerry/domain';
+import { isDroppable, laterStamp, showState, stampOf, type Shown, type Write } from '@skerry/domain';
 import { syncFolder } from '../files/atomic-file.js';
+import { applyWrite, mergeRecord, type Beneath, type CopyDraft } from './copy-draft.js';
 import { CopyKeys } from './copy-keys.js';
 import { CopyLog } from './copy-log.js';
-import { notHere, refuseTooMuch } from './copy-refusals.js';
+import { notHere, notWritten } from './copy-refusals.js';
 import { Elsewhere } from './elsewhere.js';
 import { GroupCommit } from './group-commit.js';
-import {
-  elsewhereLine,
-  headSchema,
-  isSame,
-  keyLine,
-  lineIn,
-  marksOf,
-  type HeldKey,
-  type Line,
-  type Marks,
-} from './kept-lines.js';
+import { elsewhereLine, headSchema, keyLine, lineIn, marksOf, type Line, type Marks } from './kept-lines.js';
 import { unsentRecords } from './unsent-records.js';
 import { Waiting } from './waiting.js';
 
@@ -46,15 +25,6 @@ const SLACK_BYTES = 4 * 1024 * 1024;
 /** How long marks that nothing was written with wait for the next line of the file. */
 const MARKS_MS = 1_000;
 
-/** What a batch changes, seen by no reader before it is on the disk. */
-interface Draft extends Marks {
-  keys: Map<string, HeldKey>;
-  elsewhere: ElsewhereRecord[];
-  clock: Stamp;
-  durable: boolean;
-  /** Marks are written though no key is. */
-  kept: boolean;
-}
 /** What became of a delivery: taken, or it follows something that is missing here. */
 export type Taken = 'taken' | 'gap';
 
@@ -76,7 +46,7 @@ export class Copy {
   /** What may be known here of records of other areas. */
   readonly elsewhere = new Elsewhere();
   private readonly waiting = new Waiting();
-  private readonly queue = new GroupCommit<Draft>({
+  private readonly queue = new GroupCommit<CopyDraft>({
     begin: () => {
       const nothing = { keys: new Map(), elsewhere: [], durable: false, kept: false };
       return { ...this.marks, ...nothing, clock: this.clock };
@@ -183,7 +153,7 @@ export class Copy {
     const { home, conflicts } = this.known;
     if (conflicts === 'single-writer' && home !== this.options.site)
       throw notHere(this.known, this.options.site);
-    await this.job((draft) => this.apply(draft, key, write));
+    await this.job((draft) => applyWrite(draft, this.beneath, { key, write, nowMs: Date.now() }));
   }
 
   /** Takes what the hub has, which follows what lay there up to `after`. */
@@ -197,7 +167,7 @@ export class Copy {
         taken = 'gap';
         return;
       }
-      for (const record of records) this.merge(draft, record);
+      for (const record of records) mergeRecord(draft, this.beneath, record);
       for (const record of elsewhere) draft.elsewhere.push(record);
       draft.cursor = Math.max(draft.cursor, upTo);
     });
@@ -257,7 +227,11 @@ export class Copy {
     await syncFolder(dirname(this.options.path));
   }
 
-  private async job(run: (draft: Draft) => void): Promise<void> {
+  private get beneath(): Beneath {
+    return { rule: this.known, origin: this.origin, keys: this.keys };
+  }
+
+  private async job(run: (draft: CopyDraft) => void): Promise<void> {
     if (this.closed) throw new Refusal('unavailable', 'this copy is closed');
     await this.queue.do(run);
   }
@@ -269,7 +243,7 @@ export class Copy {
     await this.queue.do((draft) => void (draft.kept = true)).catch(() => undefined);
   }
 
-  private async commit(draft: Draft): Promise<void> {
+  private async commit(draft: CopyDraft): Promise<void> {
     const lines = [...draft.keys].map(([key, held]) => keyLine(key, held));
     for (const record of draft.elsewhere) lines.push(elsewhereLine(record));
     if (lines.length > 0 || draft.kept) lines.push(marksOf(draft));
@@ -291,15 +265,12 @@ export class Copy {
   }
 
   private failed(error: unknown): Refusal {
-    const why = error instanceof Error ? error.message : String(error);
-    const { project, name } = this.known;
-    this.diskTrouble = `the disk takes no writes to ${project}/${name}: ${why}`.slice(0, 200);
-    return new Refusal('storage-full', `not written: ${why}`, {
-      hint: 'make room on the disk of this node, then write again',
-    });
+    const { trouble, refusal } = notWritten(this.known, 'writes to', error);
+    this.diskTrouble = trouble;
+    return refusal;
   }
 
-  private install(draft: Draft): void {
+  private install(draft: CopyDraft): void {
     const { marks } = this;
     const nowMs = Date.now();
     for (const [key, held] of draft.keys) {
@@ -313,44 +284,6 @@ export class Copy {
     if (draft.durable) this.trouble = undefined;
     const changed = [...draft.keys.keys(), ...draft.elsewhere.map(({ key }) => key)];
     if (changed.length > 0) this.options.onChange(changed);
-  }
-
-  private apply(draft: Draft, key: string, asked: Write): void {
-    const before = draft.keys.get(key) ?? this.keys.get(key);
-    const write =
-      'context' in asked && asked.context !== undefined
-        ? { ...asked, context: knownContext(before?.state, asked.context) }
-        : asked;
-    const seen = before === undefined ? undefined : stampOf(before.state);
-    const at = nextStamp(seen === undefined ? draft.clock : laterStamp(draft.clock, seen), Date.now());
-    const author = { origin: this.origin, write: draft.writes + 1, at, epoch: 1 };
-    const written = writeState(this.known.conflicts, before?.state, write, author);
-    if (!written.ok)
-      throw new Refusal('invalid', written.problem, { hint: `this dataset takes: ${written.allowed}` });
-    refuseTooMuch(this.known, written.state, {
-      key,
-      isNew: before === undefined,
-      keys: this.keys.count + draft.keys.size,
-      bytes: this.keys.bytes,
-    });
-    // At the end: writes wait in their order, also of a key that was written before in the same batch.
-    draft.keys.delete(key);
-    draft.keys.set(key, { state: written.state, own: author.write });
-    draft.writes = author.write;
-    draft.clock = at;
-    draft.durable = true;
-  }
-
-  private merge(draft: Draft, { key, state, origin, write }: DatasetRecord): void {
-    if (state.rule !== this.known.conflicts) return;
-    const before = draft.keys.get(key) ?? this.keys.get(key);
-    const merged = before === undefined ? state : mergeStates(before.state, state);
-    const at = stampOf(state);
-    // The hub has looked at how far ahead it is.
-    if (at !== undefined) draft.clock = laterStamp(draft.clock, at);
-    if (origin === this.origin) draft.writes = Math.max(draft.writes, write);
-    if (before !== undefined && isSame(merged, before.state)) return;
-    draft.keys.set(key, { state: merged, own: before?.own ?? 0 });
   }
 
   private restore(line: Line): void {

@@ -8,6 +8,7 @@ import {
   type TailOperation,
 } from '@skerry/contracts';
 import { closeWindow, endWindow, following, type Fold, type Reached } from '@skerry/domain';
+import { notWritten } from '../copy-refusals.js';
 import { GroupCommit } from '../group-commit.js';
 import { headSchema, lineSchema, type Head, type Line } from './entry-lines.js';
 import { foldValues } from './fold-values.js';
@@ -322,14 +323,9 @@ export class EntryLog {
   }
 
   private failed(error: unknown): Refusal {
-    const why = error instanceof Error ? error.message : String(error);
-    this.trouble = `the disk takes no entries of ${this.known.project}/${this.known.name}: ${why}`.slice(
-      0,
-      200,
-    );
-    return new Refusal('storage-full', `not written: ${why}`, {
-      hint: 'make room on the disk of this node, then write again',
-    });
+    const { trouble, refusal } = notWritten(this.known, 'entries of', error);
+    this.trouble = trouble;
+    return refusal;
   }
 
   private install(draft: Draft): void {

@@ -1,0 +1,79 @@
+import { Refusal, type Copy, type DatasetRecord, type ElsewhereRecord, type Stamp } from '@skerry/contracts';
+import {
+  knownContext,
+  laterStamp,
+  mergeStates,
+  nextStamp,
+  stampOf,
+  writeState,
+  type Write,
+} from '@skerry/domain';
+import type { CopyKeys } from './copy-keys.js';
+import { refuseTooMuch } from './copy-refusals.js';
+import { isSame, type HeldKey, type Marks } from './kept-lines.js';
+
+/** What a batch changes, seen by no reader before it is on the disk. */
+export interface CopyDraft extends Marks {
+  /** In the order of the writes. */
+  keys: Map<string, HeldKey>;
+  elsewhere: ElsewhereRecord[];
+  clock: Stamp;
+  durable: boolean;
+  /** Marks are written though no key is. */
+  kept: boolean;
+}
+
+/** The copy that a draft is made over. */
+export interface Beneath {
+  rule: Copy;
+  origin: string;
+  keys: CopyKeys;
+}
+
+/** Writes to a draft. Throws a `Refusal`, with nothing changed. */
+export function applyWrite(
+  draft: CopyDraft,
+  { rule, origin, keys }: Beneath,
+  { key, write: asked, nowMs }: { key: string; write: Write; nowMs: number },
+): void {
+  const before = draft.keys.get(key) ?? keys.get(key);
+  const write =
+    'context' in asked && asked.context !== undefined
+      ? { ...asked, context: knownContext(before?.state, asked.context) }
+      : asked;
+  const seen = before === undefined ? undefined : stampOf(before.state);
+  const at = nextStamp(seen === undefined ? draft.clock : laterStamp(draft.clock, seen), nowMs);
+  const author = { origin, write: draft.writes + 1, at, epoch: 1 };
+  const written = writeState(rule.conflicts, before?.state, write, author);
+  if (!written.ok)
+    throw new Refusal('invalid', written.problem, { hint: `this dataset takes: ${written.allowed}` });
+  refuseTooMuch(rule, written.state, {
+    key,
+    isNew: before === undefined,
+    keys: keys.count + draft.keys.size,
+    bytes: keys.bytes,
+  });
+  // At the end: writes wait in their order, also of a key that was written before in the same batch.
+  draft.keys.delete(key);
+  draft.keys.set(key, { state: written.state, own: author.write });
+  draft.writes = author.write;
+  draft.clock = at;
+  draft.durable = true;
+}
+
+/** Merges what another store, or this one, has written into a draft. */
+export function mergeRecord(
+  draft: CopyDraft,
+  { rule, origin: here, keys }: Beneath,
+  { key, state, origin, write }: DatasetRecord,
+): void {
+  if (state.rule !== rule.conflicts) return;
+  const before = draft.keys.get(key) ?? keys.get(key);
+  const merged = before === undefined ? state : mergeStates(before.state, state);
+  const at = stampOf(state);
+  // The hub has looked at how far ahead it is.
+  if (at !== undefined) draft.clock = laterStamp(draft.clock, at);
+  if (origin === here) draft.writes = Math.max(draft.writes, write);
+  if (before !== undefined && isSame(merged, before.state)) return;
+  draft.keys.set(key, { state: merged, own: before?.own ?? 0 });
+}
