@@ -1,13 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connect as secure } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { BackupStore, createBackup, openTarget, restoreBackup } from '@skerry/backup';
 import { connectBus, TimedOut, type Bus } from '@skerry/bus';
-import { BUCKETS, bucketStream, bucketSubject, inboxPrefix, JETSTREAM_API } from '@skerry/contracts';
+import { BUCKETS, bucketStream, bucketSubject, inboxPrefix, JETSTREAM_API, STREAMS } from '@skerry/contracts';
 import {
   exampleConfigs,
   issueSiteCertificate,
@@ -131,6 +132,33 @@ describe('a hub of three servers', () => {
     await there.close();
   }, 60_000);
 
+  test('is backed up by one user and brought back by another, with three copies of each stream', async () => {
+    const bucket = bus.bucket(BUCKETS.workloads, (value) => value);
+    await bucket.set('shop.kept', { n: 3 });
+    const reading = await connectTo(HOSTS, 'backup');
+    const writing = await connectTo(HOSTS, 'restore');
+    try {
+      const place = await openTarget(join(folder, 'backups'), {});
+      const store = await BackupStore.open(place, randomBytes(32), { make: true });
+      const manifest = await createBackup(reading, store, {
+        history: false,
+        datasets: [],
+        jurisdictions: [],
+      });
+      await bucket.set('shop.kept', { n: 4 });
+      const restored = await restoreBackup(writing, store, manifest, { force: true, replicas: 3 });
+      expect(restored).toMatchObject({ term: 2 });
+      expect(await bucket.get('shop.kept')).toMatchObject({ value: { n: 3 } });
+      for (const stream of [bucketStream(BUCKETS.workloads.name), STREAMS.CMD.name, STREAMS.REP.name]) {
+        const info = await writing.request(JETSTREAM_API.streamInfo(stream), {});
+        expect(info.json()).toMatchObject({ config: { num_replicas: 3 }, cluster: { replicas: [{}, {}] } });
+      }
+    } finally {
+      await reading.close();
+      await writing.close();
+    }
+  }, 60_000);
+
   test('lets no certificate of a site onto the routes between its servers', async () => {
     const keyPem = makePrivateKey();
     const csrPem = await makeCertificateRequest({ site: 'eu-de', keyPem });
@@ -212,13 +240,13 @@ describe('a hub of three servers', () => {
     await log.close();
   }
 
-  async function connectTo(hosts: readonly string[]): Promise<Bus> {
+  async function connectTo(hosts: readonly string[], user = 'policy'): Promise<Bus> {
     return await connectBus({
       servers: hosts.map((host) => `${host}:${plan.ports?.client ?? 0}`),
-      name: 'policy',
-      credsFile: join(folder, 'creds', 'policy.creds'),
+      name: user,
+      credsFile: join(folder, 'creds', `${user}.creds`),
       caFile: join(folder, 'servers', 'h1', 'tls', 'servers-ca.crt'),
-      inboxPrefix: inboxPrefix('policy'),
+      inboxPrefix: inboxPrefix(user),
       replicas: 3,
     });
   }
