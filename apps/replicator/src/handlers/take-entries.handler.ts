@@ -23,7 +23,7 @@ import { WantedStore } from '../stores/wanted.store.js';
 import { Lanes } from './lanes.js';
 import { later, refused } from './not-taken.js';
 import { SiteQuotas } from './site-quotas.js';
-import { Tails } from './tails.js';
+import { SaidAgain } from './said-again.js';
 import { Waiters } from './waiters.js';
 
 /** Entries of one site: a backlog at once, then so many a second. */
@@ -42,7 +42,7 @@ export class TakeEntries {
   private active = false;
   private readonly lanes = new Lanes();
   private readonly quotas = new SiteQuotas(ENTRIES);
-  private readonly tails = new Tails();
+  private readonly again = new SaidAgain();
   readonly waiters = new Waiters();
   private stored: (dataset: Dataset) => void = () => undefined;
 
@@ -65,7 +65,7 @@ export class TakeEntries {
 
   async stop(): Promise<void> {
     this.active = false;
-    this.tails.end();
+    this.again.clear();
     this.waiters.end();
     await this.lanes.settled();
   }
@@ -162,7 +162,7 @@ export class TakeEntries {
     const stored: StoredEntries = { kind: 'Entries', project, name, incarnation, ...batch, totalBytes: 0 };
     this.deliver(dataset, { after, upTo, items: itemsOf(stored) });
     const key = workloadKey(project, name);
-    this.tails.follow(key, () => this.deliver(dataset, { after: upTo, upTo, items: [] }));
+    this.again.later(key, () => this.deliver(dataset, { after: upTo, upTo, items: [] }));
     this.waiters.wake(key);
     this.stored(dataset);
   }

@@ -21,7 +21,7 @@ import { WantedStore } from '../stores/wanted.store.js';
 import { Lanes } from './lanes.js';
 import { later, refused } from './not-taken.js';
 import { SiteQuotas } from './site-quotas.js';
-import { Tails } from './tails.js';
+import { SaidAgain } from './said-again.js';
 
 /** Records of one site: a backlog at once, then so many a second. */
 const RECORDS = { perSecond: 5_000, burst: 50_000 };
@@ -37,7 +37,7 @@ export class TakeRecords {
   /** The most that is asked of a stream at once is one batch for each dataset. */
   private readonly lanes = new Lanes();
   private readonly quotas = new SiteQuotas(RECORDS);
-  private readonly tails = new Tails();
+  private readonly again = new SaidAgain();
 
   constructor(
     private readonly wanted: WantedStore,
@@ -53,7 +53,7 @@ export class TakeRecords {
 
   async stop(): Promise<void> {
     this.active = false;
-    this.tails.end();
+    this.again.clear();
     await this.lanes.settled();
   }
 
@@ -146,7 +146,7 @@ export class TakeRecords {
     const upTo = await this.records.append(dataset, origin, records);
     this.deliver(dataset, { after, upTo, records: records.map((record) => ({ origin, ...record })) });
     const key = workloadKey(dataset.project, dataset.name);
-    this.tails.follow(key, () => this.deliver(dataset, { after: upTo, upTo, records: [] }));
+    this.again.later(key, () => this.deliver(dataset, { after: upTo, upTo, records: [] }));
   }
 
   private deliver(dataset: Dataset, news: Pick<Delivery, 'after' | 'upTo' | 'records'>): void {
