@@ -129,6 +129,14 @@ describe('the owner of a singleton', () => {
     expect(one.decide(2)?.owner?.epoch).toBe(1_000_001);
   });
 
+  it('has a higher epoch in a later term also where it was by the backup: another may have had it since', () => {
+    const one = new One('singleton');
+    one.decide();
+    expect(one.decide(2)?.owner).toEqual({ site: 'a', epoch: 1_000_001, losses: 1_000_000 });
+    Object.assign(one.workload, { generation: 2 });
+    expect(one.decide(2)?.owner).toEqual({ site: 'a', epoch: 1_000_001, losses: 1_000_000 });
+  });
+
   it('has to end where it was also when it was stopped or placed nowhere in between', () => {
     const one = new One('singleton');
     one.decide();

@@ -48,7 +48,8 @@ function ownerOf(shares: readonly Share[], { previous, snapshot, term }: Ownersh
   // Only a site that is known to be back may go on: of a silent one it is not known what it will find when it is.
   const base = (term - 1) * PER_TERM;
   const knows = state?.phase === 'ready' ? Math.max(base, state.losses ?? 0) : same ? before.losses : 0;
-  if (same) return { ...before, losses: knows };
+  // In a new term not even who has it still keeps its epoch: since the backup another may have had a higher one.
+  if (same && before.epoch > base) return { ...before, losses: knows };
   return { site: share.site, epoch: Math.max(base, before?.epoch ?? 0) + 1, losses: knows };
 }
 
