@@ -37,6 +37,7 @@ export class KeepKeys {
   /** By site, its nodes by store. */
   private readonly nodes = new Map<string, Map<string, Node>>();
   private readonly askedAt = new Map<string, number>();
+  private readonly asking = new Map<string, NodeJS.Timeout>();
   /** One offer after the other: each is judged by what the ones before it have made. */
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -56,6 +57,8 @@ export class KeepKeys {
     this.ask = undefined;
     this.nodes.clear();
     this.askedAt.clear();
+    for (const timer of this.asking.values()) clearTimeout(timer);
+    this.asking.clear();
   }
 
   /** What a site says of keys, before it is answered. */
@@ -159,14 +162,25 @@ export class KeepKeys {
   }
 
   private askHolders(site: Site, keys: readonly DataKey[]): void {
-    const now = performance.now();
-    const due = (name: string) => now - (this.askedAt.get(name) ?? Number.NEGATIVE_INFINITY) > ASK_EVERY_MS;
     const holders = new Set(keys.flatMap(({ wraps }) => wraps.map((wrap) => wrap.site)));
-    const asked = [...holders].filter((name) => name !== site.name && due(name)).slice(0, ASKED_AT_ONCE);
-    for (const name of asked) {
-      this.askedAt.set(name, now);
+    holders.delete(site.name);
+    const before = (name: string) => this.askedAt.get(name) ?? 0;
+    // Others each time: the first ones may be away.
+    const asked = [...holders].toSorted((a, b) => before(a) - before(b)).slice(0, ASKED_AT_ONCE);
+    for (const name of asked) this.askSoon(name);
+  }
+
+  /** At once, or as soon as it may be asked again: then with what others lack too. */
+  private askSoon(name: string): void {
+    if (this.asking.has(name)) return;
+    const before = this.askedAt.get(name) ?? Number.NEGATIVE_INFINITY;
+    const waitMs = Math.max(0, before + ASK_EVERY_MS - performance.now());
+    const ask = () => {
+      this.asking.delete(name);
+      this.askedAt.set(name, performance.now());
       this.ask?.(name);
-    }
+    };
+    this.asking.set(name, setTimeout(ask, waitMs).unref());
   }
 
   private isFor(dataset: Dataset, area: string, name: string): boolean {
