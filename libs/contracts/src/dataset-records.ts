@@ -135,6 +135,8 @@ export const heldCopySchema = z.strictObject({
   unsent: count,
   /** Digest of what it shows, when nothing is unsent. */
   digest: z.string().max(64).optional(),
+  /** Who writes in it; absent: the store of the request. A copy that was made anew is another than the one before. */
+  store: storeSchema.optional(),
 });
 /** Something that a workload asked of a dataset and may not; the same again is counted. */
 export const refusedHereSchema = z.strictObject({

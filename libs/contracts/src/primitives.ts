@@ -10,7 +10,8 @@ export const nameSchema = z
   .regex(NAME, 'lower-case letters, digits and "-", beginning and ending with a letter or digit');
 
 /**
- * A node among those that write datasets: 64 random bits that it draws with its empty disk. A lost disk so never speaks again
+ * A node among those that write datasets, or one of its copies: 64 random bits that it draws with its empty disk, and for each
+ * copy that it makes. What was lost, or forgotten, so never speaks again
  * under its old name.
  */
 export const storeSchema = z.string().regex(/^[0-9a-f]{16}$/);

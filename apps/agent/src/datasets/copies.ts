@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Copy as CopyRule } from '@skerry/contracts';
 import type { Log } from '../log.js';
 import { Changes } from './changes.js';
@@ -6,6 +7,7 @@ import { Repeated } from './repeated.js';
 import { StoreFolder } from './store-folder.js';
 
 const SWEEP_MS = 60_000;
+const STORE_BYTES = 8;
 
 /** A copy with what watchers of it wait for. */
 export interface Kept {
@@ -115,10 +117,12 @@ export class Copies {
   }
 
   private async open(
-    { key, path, store }: { key: string; path: string; store: string },
+    { key, path }: { key: string; path: string },
     rule: CopyRule | undefined,
   ): Promise<Kept | undefined> {
     const changes = new Changes();
+    // Of a copy that is made: in one that was here before it had written what it does not know of.
+    const store = randomBytes(STORE_BYTES).toString('hex');
     const onChange = (keys: readonly string[]) => {
       changes.add(keys);
       this.changed(key, keys);

@@ -142,7 +142,7 @@ export class CopySync {
 
   private sealed(records: OwnRecord[]): OwnRecord[] | undefined {
     const { sealing } = this.options;
-    return sealing === undefined ? records : sealing.seal(records);
+    return sealing === undefined ? records : sealing.seal(records, this.copy.origin);
   }
 
   private opened(records: DatasetRecord[]): DatasetRecord[] {

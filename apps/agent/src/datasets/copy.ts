@@ -31,6 +31,7 @@ export type Taken = 'taken' | 'gap';
 export interface CopyOptions {
   path: string;
   site: string;
+  /** Who writes in it, when it is made. */
   store: string;
   /** Called with keys that show something else now. */
   onChange: (keys: readonly string[]) => void;
@@ -75,7 +76,7 @@ export class Copy {
   static async open(options: CopyOptions, rule?: CopyRule): Promise<Copy | undefined> {
     const log = await CopyLog.open(options.path);
     const head = headSchema.safeParse(await log.first());
-    const kept = head.success && head.data.store === options.store ? head.data : undefined;
+    const kept = head.success ? head.data : undefined;
     const first = rule ?? kept?.copy;
     if (first === undefined || (kept === undefined && log.bytes > 0)) {
       await log.close();
@@ -84,7 +85,9 @@ export class Copy {
       else await rm(options.path, { force: true });
       return first === undefined ? undefined : await Copy.open(options, first);
     }
-    const copy = new Copy(options, log, kept?.copy ?? first);
+    // Who has written in it goes on writing.
+    const store = kept?.store ?? options.store;
+    const copy = new Copy({ ...options, store }, log, kept?.copy ?? first);
     if (kept !== undefined) copy.since = kept.since;
     const { damaged } = await log.read((value) => copy.restore(lineIn(value)));
     if (damaged) copy.mend();

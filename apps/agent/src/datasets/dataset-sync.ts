@@ -120,7 +120,8 @@ export class DatasetSync {
     const held = copies.all().map(([, { copy }]) => {
       const { project, name, incarnation, generation } = copy.rule;
       const { cursor, unsent } = copy;
-      const at = { project, name, incarnation, generation, cursor, unsent };
+      const [, writer = ''] = copy.origin.split('.');
+      const at = { project, name, incarnation, generation, cursor, unsent, store: writer };
       // Of an encrypted one the digest would tell who guesses what is in it.
       return unsent > 0 || copy.rule.encryption !== undefined ? at : { ...at, digest: copy.root };
     });

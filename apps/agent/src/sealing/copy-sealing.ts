@@ -54,11 +54,10 @@ export class CopySealing {
     return again;
   }
 
-  /** Records as they may leave; undefined while there is no key to seal with. */
-  seal(records: readonly OwnRecord[]): OwnRecord[] | undefined {
+  /** Records as they may leave, of the store that wrote them; undefined while there is no key to seal with. */
+  seal(records: readonly OwnRecord[], origin: string): OwnRecord[] | undefined {
     const { current } = this.ring;
-    const { site, store } = this.of.me;
-    return current && records.map((record) => sealRecord(record, `${site}.${store}`, current));
+    return current && records.map((record) => sealRecord(record, origin, current));
   }
 
   /** Records as they are merged. What is not sealed, or not by a site that has the key, is left out and said. */

@@ -211,9 +211,9 @@ describe('keys of an encrypted copy', () => {
     if (offer === undefined) throw new Error('nothing offered');
     // The law lets no site in `us` have it, whatever the hub says.
     expect(offer.wraps.map(({ site }) => site).toSorted()).toEqual(['de', 'eu']);
-    expect(eu.copy.seal([record])).toBeUndefined();
+    expect(eu.copy.seal([record], ORIGIN)).toBeUndefined();
     await eu.told({ keys: [listed(offer.id)], wanting: [] });
-    const [sealed] = eu.copy.seal([record]) ?? [];
+    const [sealed] = eu.copy.seal([record], ORIGIN) ?? [];
     if (sealed === undefined) throw new Error('not sealed');
     const came = { origin: ORIGIN, ...sealed };
     expect(de.copy.open([came])).toEqual([]);
@@ -235,13 +235,13 @@ describe('keys of an encrypted copy', () => {
     const id = first?.id ?? '';
     await eu.told({ keys: [listed(id)], wanting: [] });
     const state: RecordState = { rule: 'newest', at: [1, 0], by: ORIGIN, value: 'v' };
-    const [before] = eu.copy.seal([{ key: 'k', write: 1, state }]) ?? [];
+    const [before] = eu.copy.seal([{ key: 'k', write: 1, state }], ORIGIN) ?? [];
     const [second] = await eu.told({ keys: [listed(id, { over: true })], wanting: [] });
     expect(second?.id).toMatch(/^[0-9a-f]{32}$/);
     expect(second?.id).not.toBe(id);
-    expect(eu.copy.seal([{ key: 'k', write: 2, state }])).toBeUndefined();
+    expect(eu.copy.seal([{ key: 'k', write: 2, state }], ORIGIN)).toBeUndefined();
     await eu.told({ keys: [listed(id, { over: true }), listed(second?.id ?? '')], wanting: [] });
-    expect(eu.copy.seal([{ key: 'k', write: 2, state }])?.[0]?.sealed?.key).toBe(second?.id);
+    expect(eu.copy.seal([{ key: 'k', write: 2, state }], ORIGIN)?.[0]?.sealed?.key).toBe(second?.id);
     expect(eu.copy.open(before === undefined ? [] : [{ origin: ORIGIN, ...before }])).toHaveLength(1);
   });
 

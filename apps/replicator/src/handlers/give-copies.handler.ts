@@ -170,12 +170,13 @@ export class GiveCopies {
     const gone = held.filter((h) => this.copies.isOver(site, h));
     const copies = await Promise.all(
       mine.map(async (dataset) => {
-        const origin = store === undefined ? undefined : `${site.name}.${store}`;
+        const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
+        const writer = own?.store ?? store;
+        const origin = writer === undefined ? undefined : `${site.name}.${writer}`;
         const news = {
           ...(await this.newsOf(dataset, site, origin)),
           ...(dataset.spec.encryption && { sealing: this.keysOf(dataset, site, store) }),
         };
-        const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
         const again = own !== undefined && this.differs(site, dataset, own);
         return again ? { ...news, again } : news;
       }),
