@@ -43,6 +43,9 @@ export function originSuite(cloud: () => OriginCloud): void {
     const { stdout } = await skerry('data', 'verify', 'people');
     expect(stdout).toContain('3 copies hold the same, each what was written in its area');
     expect((await keys().at('two').get('people', 'bob')).status).toBe(404);
+    const nowhere = await skerry('data', 'put', 'people', 'eve', '{"city":"Rome"}');
+    expect(nowhere.code).not.toBe(0);
+    expect(nowhere.stderr).toMatch(/records of its own in each of eu, us[^]*--at/);
     expect(await onDisk('far', 'people')).not.toContain('Ann-of-eu');
     expect(await onDisk('two', 'people')).not.toMatch(/Ann-of-us|no fields/);
     const where = await skerry('data', 'where', 'people');

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus } from '@skerry/bus';
 import { Refusal, type Dataset, type Site, type SiteAnswer } from '@skerry/contracts';
-import { ruleOfCopies } from '@skerry/domain';
+import { originOf, ruleOfCopies } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 import type { z } from 'zod';
 import { DatasetsStore } from '../stores/datasets.store.js';
@@ -110,6 +110,7 @@ export class AskCopies {
   }
 
   private anySite(dataset: Dataset): Site {
+    refuseAnyArea(dataset);
     const views = this.fleet.views().filter(({ site }) => this.datasets.copyAt(dataset, site).ok);
     const ready = views.filter(({ state }) => state?.phase === 'ready');
     const home = ready.find(({ site }) => site.name === dataset.spec.home);
@@ -117,6 +118,19 @@ export class AskCopies {
     if (found !== undefined) return found.site;
     throw new Refusal('unavailable', `no site has a copy of ${shown(dataset)}`);
   }
+}
+
+/** Where each area has its own value, and a write stays in the area of its site, nobody but who asks can choose. */
+function refuseAnyArea(dataset: Dataset): void {
+  const rule = originOf(dataset.spec.residency);
+  if (rule === undefined) return;
+  throw new Refusal(
+    'invalid',
+    `${shown(dataset)} has records of its own in each of ${rule.among.join(', ')}`,
+    {
+      hint: `name a site with --at; "skerry data where ${shown(dataset)}" says which holds what`,
+    },
+  );
 }
 
 function shown({ project, name }: Dataset): string {
