@@ -50,11 +50,11 @@ export class SimNode {
     return this.parts.hostsServer;
   }
 
-  /** Whether its agent runs, and is connected to the site's server. */
+  /** Whether its agent runs, and hears the site's server. */
   get acts(): boolean {
     const { agentProcess, link, parts } = this;
     return (
-      agentProcess?.alive === true && !agentProcess.stopped && link?.connected === true && parts.server.up
+      agentProcess?.alive === true && !agentProcess.stopped && link?.hears === true && parts.server.up
     );
   }
 

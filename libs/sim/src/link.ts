@@ -60,6 +60,11 @@ export class Link {
     return this.isOpen;
   }
 
+  /** Whether what the server says arrives: packets may vanish on the way before anybody notices. */
+  get hears(): boolean {
+    return this.isOpen && !this.down.stalled;
+  }
+
   /** Rises with each connection. */
   get incarnation(): number {
     return this.epoch;
