@@ -1,7 +1,14 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import type { BucketChange } from '@skerry/bus';
-import { BUCKETS, copySetSchema, datasetOperationSchema, datasetSchema, nameSchema } from '@skerry/contracts';
+import {
+  BUCKETS,
+  copySetSchema,
+  DATASET_READS,
+  datasetOperationSchema,
+  datasetSchema,
+  nameSchema,
+} from '@skerry/contracts';
 import { OnChange } from '@skerry/service';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -16,7 +23,6 @@ import { requireRole } from './http/require-role.js';
 import { DatasetsStore } from './stores/datasets.store.js';
 
 const askSchema = z.strictObject({ operation: datasetOperationSchema, site: nameSchema.optional() });
-const READS = new Set(['list', 'get', 'watch', 'state']);
 
 /** Datasets over HTTP: where they are, and what they hold. */
 @HttpController()
@@ -59,7 +65,7 @@ export class DatasetsController {
   @HttpCode(200)
   ask(@Req() request: FastifyRequest, @Asked() caller: Caller) {
     const { operation, site } = readJsonBody(askSchema, request);
-    if (!READS.has(operation.verb)) requireRole('operator', caller, 'write to datasets');
+    if (!DATASET_READS.has(operation.verb)) requireRole('operator', caller, 'write to datasets');
     return this.datasets.ask(operation, site, caller.requestId);
   }
 }

@@ -69,6 +69,13 @@ export const datasetOperationSchema = z.discriminatedUnion('verb', [
   z.strictObject({ verb: z.literal('state'), ...ref, ranges: z.boolean().optional() }),
 ]);
 export type DatasetOperation = z.infer<typeof datasetOperationSchema>;
+/** Verbs that only read; any other writes. */
+export const DATASET_READS: ReadonlySet<DatasetOperation['verb']> = new Set([
+  'list',
+  'get',
+  'watch',
+  'state',
+]);
 
 /** What of a key's value in another area may be known. */
 const entryElsewhereSchema = z.strictObject({

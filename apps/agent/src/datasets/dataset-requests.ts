@@ -1,12 +1,10 @@
 import type { Bus, Subscription } from '@skerry/bus';
-import { siteDatasetRequestSchema } from '@skerry/contracts';
+import { DATASET_READS, siteDatasetRequestSchema } from '@skerry/contracts';
 import type { Log } from '../log.js';
-import type { Copies } from './copies.js';
 import { operateForPeople } from '../sealing/ask-by-people.js';
 import type { Sealing } from '../sealing/sealing.js';
+import type { Copies } from './copies.js';
 import { answerSiteRequests } from './site-requests.js';
-
-const READS = new Set(['list', 'get', 'watch', 'state']);
 
 export interface DatasetRequestsOptions {
   copies: Copies;
@@ -25,7 +23,7 @@ export function answerDatasetRequests(
     about: 'dataset',
     schema: siteDatasetRequestSchema,
     operate: async (operation) => await operateForPeople(copies, operation, sealing),
-    once: ({ verb }) => !READS.has(verb),
+    once: ({ verb }) => !DATASET_READS.has(verb),
     acting,
     log,
   });

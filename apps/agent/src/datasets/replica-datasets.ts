@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import {
+  DATASET_READS,
   datasetOperationSchema,
   LIMITS,
   parse,
@@ -19,7 +20,6 @@ import { answerReplica, textOf } from './replica-answers.js';
 
 const PATH = /^\/v1\/data\/([^/?]+)(?:\/([^/?]+))?(?:\?(.*))?$/;
 const BODY = { maxBytes: LIMITS.datasetValueBytes, limit: 'datasetValueBytes', what: 'values' };
-const WRITES: ReadonlySet<string> = new Set(['put', 'count', 'change', 'delete']);
 const CONTEXT_HEADER = 'skerry-context';
 const changeSchema = z.union([
   z.strictObject({ count: z.number() }),
@@ -45,7 +45,7 @@ export function replicaDatasets(
       const asked = parsed({ project: caller.project, ...operation });
       const { project, name, verb } = asked;
       const missing = () => copies.get(workloadKey(project, name)) === undefined;
-      const what = WRITES.has(verb) ? ('write' as const) : ('read' as const);
+      const what = DATASET_READS.has(verb) ? ('read' as const) : ('write' as const);
       return await noting(refusals, { caller, name, what, missing }, async () => {
         refuseReader(caller, asked);
         return await operate(copies, asked);
@@ -64,7 +64,7 @@ export function refuseReader(
   { project, name, data = [] }: Caller,
   { verb, name: dataset }: Pick<DatasetOperation, 'verb' | 'name'>,
 ): void {
-  if (!WRITES.has(verb) || data.find((use) => use.dataset === dataset)?.access !== 'read') return;
+  if (DATASET_READS.has(verb) || data.find((use) => use.dataset === dataset)?.access !== 'read') return;
   throw new Refusal('forbidden', `${project}/${name} reads ${dataset} and does not write it`, {
     hint: `apply ${name} with {dataset: ${dataset}, access: write} in spec.data`,
   });
