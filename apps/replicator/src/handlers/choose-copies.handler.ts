@@ -174,12 +174,14 @@ export class ChooseCopies {
     }
   }
 
-  /** Sites that give up theirs if the hub has all that was written there. */
+  /** Sites that give up theirs if the hub has all that was written there and others are whole; and of which that is not known. */
   private goingFrom(dataset: Dataset, { copies: present }: CopySet, nowMs: number): string[] {
-    const sites = this.users.sitesFor(dataset, () => ({ settled: true }));
+    const sites = this.users.sitesFor(dataset, () => ({ settled: true, whole: true }));
     const next = chooseCopies({ copies: dataset.spec.copies, sites, present, nowMs });
     const stay = new Set(next.map((copy) => copy.site));
-    return present.flatMap(({ site }) => (stay.has(site) ? [] : [site]));
+    const going = present.filter(({ site }) => !stay.has(site));
+    const asked = going.length === 0 ? [] : present.filter(({ site, whole }) => !stay.has(site) || !whole);
+    return asked.map(({ site }) => site);
   }
 }
 
