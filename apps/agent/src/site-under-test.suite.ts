@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { connectBus, type Bus } from '@skerry/bus';
 import { assignmentSchema, type Assignment, type Desired, type Version } from '@skerry/contracts';
 import {
@@ -259,20 +260,8 @@ export async function agentBundle(): Promise<string> {
 let built: Promise<void> | undefined;
 
 async function buildBundle(outfile: string): Promise<void> {
-  const { build } = await import('esbuild');
-  await build({
-    entryPoints: [resolve(import.meta.dirname, 'main.ts')],
-    outfile,
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    conditions: ['@skerry/source'],
-    mainFields: ['module', 'main'],
-    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
-    logLevel: 'silent',
-  });
+  const cwd = resolve(import.meta.dirname, '..');
+  await promisify(execFile)(process.execPath, ['build.mjs', outfile], { cwd });
 }
 
 /** Ends a process and waits for it. */
