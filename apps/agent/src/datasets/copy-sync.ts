@@ -75,7 +75,7 @@ export class CopySync {
     again: boolean;
     sealing?: SealingNews | undefined;
   }): Promise<void> {
-    const opened = sealing !== undefined && (await this.options.sealing?.heard(sealing)) === true;
+    const opened = await this.heardKeys(sealing);
     if (stored !== undefined && !this.sending.runs) await this.copy.sendAgain(stored);
     // A stream that ends before what was read of it is another one.
     if (again || (opened && this.copy.cursor > 0) || head < this.copy.cursor) {
@@ -138,6 +138,16 @@ export class CopySync {
         return pause;
       },
     );
+  }
+
+  /** True when records that were passed over can be opened now. What fails here is heard again, and stops no other copy. */
+  private async heardKeys(news: SealingNews | undefined): Promise<boolean> {
+    const { sealing, log } = this.options;
+    if (sealing === undefined || news === undefined) return false;
+    return await sealing.heard(news).catch((error: unknown) => {
+      log.error('keys of a dataset were not kept', { alarm: 'keys-not-kept', reason: reason(error) });
+      return false;
+    });
   }
 
   private sealed(records: OwnRecord[]): OwnRecord[] | undefined {

@@ -10,7 +10,7 @@ import {
   type SealingNews,
 } from '@skerry/contracts';
 import type { z } from 'zod';
-import type { Log } from '../log.js';
+import { reason, type Log } from '../log.js';
 import type { Sealing } from '../sealing/sealing.js';
 import { askHub } from './ask-hub.js';
 import type { Copies } from './copies.js';
@@ -144,7 +144,19 @@ export class DatasetSync {
 
   private async want(rule: CopyRule): Promise<Copy> {
     const copy = await this.options.copies.want(rule);
-    if (rule.encryption !== undefined) await this.options.sealing?.of(rule, () => this.inStep.greet());
+    if (rule.encryption === undefined) return copy;
+    // It stays as it is until it can be sealed, and stops no other.
+    await this.options.sealing
+      ?.of(rule, () => this.inStep.greet())
+      .catch((error: unknown) => {
+        const { project, name } = rule;
+        this.options.log.error('a copy cannot be sealed, and is not kept in step', {
+          alarm: 'copy-not-sealed',
+          project,
+          name,
+          reason: reason(error),
+        });
+      });
     return copy;
   }
 
