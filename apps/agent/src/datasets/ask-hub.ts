@@ -13,7 +13,12 @@ export interface Question<T> {
 export async function askHub<T>(bus: Bus, question: Question<T>, body: object): Promise<T> {
   const { subject, schema, timeoutMs } = question;
   const answer = await bus.request(subject, body, { timeoutMs });
-  const parsed = parseAcross(schema, answer.json());
+  return answerIn(schema, answer.json());
+}
+
+/** What the hub has answered; throws when it is none of `schema`. */
+export function answerIn<T>(schema: z.ZodType<T>, answer: unknown): T {
+  const parsed = parseAcross(schema, answer);
   if (!parsed.ok) throw new Error('an answer that is none');
   return parsed.value;
 }

@@ -4,7 +4,6 @@ import {
   chunkAnswerSchema,
   chunkAskAnswerSchema,
   frame,
-  parseAcross,
   readFrame,
   SITE,
   type ChunkRef,
@@ -12,6 +11,7 @@ import {
   type Copy as CopyRule,
 } from '@skerry/contracts';
 import { nextWindow, permit, type Bucketful } from '@skerry/domain';
+import { answerIn } from '../datasets/ask-hub.js';
 import { digestOf } from './chunk-pool.js';
 
 /** A chunk on a slow link takes its time; that the hub is gone is noticed otherwise. */
@@ -52,30 +52,28 @@ export class Courier {
 
   /** Which chunks of these lists, and of what they name, the hub lacks. Throws `NotNow`. */
   async ask(lists: readonly ChunkRef[]): Promise<{ missing: ChunkRef[]; more: boolean }> {
-    const answer = await this.request(SITE.chunkAsk, { ...this.ref(), lists });
-    const parsed = parseAcross(chunkAskAnswerSchema, answer.json());
-    if (!parsed.ok) throw new Error('an answer that is none');
-    if (!parsed.value.ok) throw new NotNow(parsed.value);
-    return parsed.value;
+    const said = await this.request(SITE.chunkAsk, { ...this.ref(), lists });
+    const answer = answerIn(chunkAskAnswerSchema, said.json());
+    if (!answer.ok) throw new NotNow(answer);
+    return answer;
   }
 
   /** Brings a chunk to the hub. Throws `NotNow`. */
   async put({ digest }: ChunkRef, bytes: Uint8Array): Promise<void> {
     await this.up.pass(this.rule, bytes.length, this.trip.signal);
-    const answer = await this.request(SITE.chunkPut, frame({ ...this.ref(), digest }, bytes));
-    const parsed = parseAcross(chunkAnswerSchema, answer.json());
-    if (!parsed.ok) throw new Error('an answer that is none');
-    if (!parsed.value.ok) throw new NotNow(parsed.value);
+    const said = await this.request(SITE.chunkPut, frame({ ...this.ref(), digest }, bytes));
+    const answer = answerIn(chunkAnswerSchema, said.json());
+    if (!answer.ok) throw new NotNow(answer);
   }
 
   /** Brings a chunk from the hub: these bytes and no others. Throws `NotNow`. */
   async get({ digest, bytes }: ChunkRef): Promise<Uint8Array> {
     await this.down.pass(this.rule, bytes, this.trip.signal);
-    const answer = await this.request(SITE.chunkGet, { ...this.ref(), digest, bytes });
-    const framed = readFrame(answer.data);
-    const parsed = framed && parseAcross(chunkAnswerSchema, framed.head);
-    if (framed === undefined || parsed?.ok !== true) throw new Error('an answer that is none');
-    if (!parsed.value.ok) throw new NotNow(parsed.value);
+    const said = await this.request(SITE.chunkGet, { ...this.ref(), digest, bytes });
+    const framed = readFrame(said.data);
+    const answer = answerIn(chunkAnswerSchema, framed?.head);
+    if (!answer.ok) throw new NotNow(answer);
+    if (framed === undefined) throw new Error('an answer without bytes');
     if (digestOf(framed.bytes) !== digest) throw new Error(`other bytes than those of chunk ${digest} came`);
     return framed.bytes;
   }
