@@ -1,5 +1,4 @@
-import { performance } from 'node:perf_hooks';
-import { CUT_OFF_MS, mayOwn, type Grant } from '@skerry/domain';
+import { CUT_OFF_MS, mayOwn, OWNERSHIP_ENDED_AFTER_MS, SINGLETON_LEASE, type Grant } from '@skerry/domain';
 import { z } from 'zod';
 import { readJson, writeAtomic } from './files/atomic-file.js';
 import { bootId } from './process/process-identity.js';
@@ -14,8 +13,14 @@ export interface HubView {
   covers(losses: number): boolean;
 }
 
-/** A lease as it is written down: it outlives the agent, not the machine's boot. */
-const keptSchema = z.strictObject({ bootId: z.string(), sentAtMs: z.number(), losses: z.number() });
+/** A lease as it is written down: it outlives the agent, not the machine's boot. Times count from that. */
+const keptSchema = z.strictObject({
+  bootId: z.string(),
+  sentAtMs: z.number(),
+  losses: z.number(),
+  /** Since when the hub's term is known here, while nothing may own for that. */
+  termAtMs: z.number().optional(),
+});
 
 /**
  * Measures for how long the hub was not heard, from the agent's start on, and keeps the newest lease of the site
@@ -25,6 +30,9 @@ export class HubSilence implements HubView {
   private heardAt = performance.now();
   private grant: Grant | undefined;
   private known = 0;
+  /** The hub's newest term that is known here, from 0 on, and when it was first heard in that. */
+  private term = 0;
+  private termAt: number | undefined;
   private timer: NodeJS.Timeout | undefined;
   private writing = false;
   private looked: () => void = () => undefined;
@@ -37,11 +45,7 @@ export class HubSilence implements HubView {
     const silence = new HubSilence(path);
     const kept = path === undefined ? undefined : await readJson(path).catch(() => undefined);
     const parsed = keptSchema.safeParse(kept);
-    if (parsed.success && parsed.data.bootId === bootId()) {
-      const { sentAtMs, losses } = parsed.data;
-      silence.grant = { sentAtMs: sentAtMs - sinceBoot(), losses };
-      silence.known = losses;
-    }
+    if (parsed.success) silence.recall(parsed.data);
     return silence;
   }
 
@@ -56,6 +60,10 @@ export class HubSilence implements HubView {
   heard(at = performance.now(), grant?: Grant, keep = false): void {
     this.heardAt = Math.max(this.heardAt, at);
     const before = this.known;
+    if (grant !== undefined && termOf(grant.losses) > this.term) {
+      this.term = termOf(grant.losses);
+      this.termAt = performance.now();
+    }
     if (grant !== undefined && grant.sentAtMs >= (this.grant?.sentAtMs ?? Number.NEGATIVE_INFINITY)) {
       this.grant = grant;
       if (keep) void this.write(grant);
@@ -85,21 +93,44 @@ export class HubSilence implements HubView {
   }
 
   covers(losses: number): boolean {
-    return mayOwn(performance.now(), this.grant, losses);
+    return !this.isNewTerm && mayOwn(performance.now(), this.grant, losses);
   }
 
   stop(): void {
     clearInterval(this.timer);
   }
 
+  /**
+   * Whether the hub was restored so lately that another site may own what this one is asked to: the backup does not know to
+   * whom it went since. Whoever had a lease of the hub before has none any more when this is over.
+   */
+  private get isNewTerm(): boolean {
+    return this.termAt !== undefined && performance.now() < this.termAt + OWNERSHIP_ENDED_AFTER_MS;
+  }
+
+  private recall({ bootId: boot, sentAtMs, losses, termAtMs }: z.infer<typeof keptSchema>): void {
+    this.term = termOf(losses);
+    if (boot === bootId()) {
+      this.known = losses;
+      this.grant = { sentAtMs: sentAtMs - sinceBoot(), losses };
+      if (termAtMs !== undefined) this.termAt = termAtMs - sinceBoot();
+    } else if (termAtMs !== undefined) this.termAt = performance.now();
+  }
+
   private async write({ sentAtMs, losses }: Grant): Promise<void> {
     if (this.path === undefined || this.writing) return;
     this.writing = true;
-    const kept = { bootId: bootId(), sentAtMs: sentAtMs + sinceBoot(), losses };
+    const term = this.isNewTerm && this.termAt !== undefined ? { termAtMs: this.termAt + sinceBoot() } : {};
+    const kept = { bootId: bootId(), sentAtMs: sentAtMs + sinceBoot(), losses, ...term };
     // Not durable: it means nothing after a crash of the machine. Not written, the next agent waits for a lease of its own.
     await writeAtomic(this.path, JSON.stringify(kept), { durable: false }).catch(() => undefined);
     this.writing = false;
   }
+}
+
+/** Which term of the hub losses were counted in, from 0 on. */
+function termOf(losses: number): number {
+  return Math.floor(losses / SINGLETON_LEASE.perTerm);
 }
 
 /** Whether something that may not run without the hub rests: it may be replaced elsewhere by now. */

@@ -23,6 +23,11 @@ import { CUT_OFF_MS } from './timings.js';
  * which has the last word and writes by a fence, has said so after the loss: with the same epoch when nobody else was
  * owner, else the site gets a tombstone.
  *
+ * **The hub is restored.** Its backup does not know to whom a singleton went since. Leases of the new term, whose losses are
+ * counted above those of the one before, cover no earlier assignment: every owner ends. And no site lets one begin within
+ * `OWNERSHIP_ENDED_AFTER_MS` from when it first heard of that term: whoever had a lease of the hub before, cut off or not, has
+ * none any more by then. Assumed is that this hub had ended when the next began to give leases.
+ *
  * **A site that is forced out** gets no lease from then on: the scheduler sees it as lost since it heard of that, for as long.
  *
  * **Assumed** of a site's server: what it said a second ago that it stored it has on its disk.
