@@ -208,6 +208,7 @@ export class Invariants {
   /** The last healthy copy is not given up before what replaces it is healthy. */
   private lastCopy(key: string, workload: Workload, [before, after]: readonly [Placement, Placement]): void {
     if (workload.spec.type !== 'service' || workload.removed || workload.stopped) return;
+    if (workload.spec.placement.replicas === 0) return;
     if (before.version.generation !== after.version.generation || after.state === 'unplaceable') return;
     const stays = new Set(after.shares.map((s) => s.site));
     const seenMs = SEEN_MS + this.heldUpMs(after);
