@@ -22,8 +22,9 @@ import type { Broken } from './invariants.js';
 import { PROJECT, type People } from './people.js';
 import type { SimNode } from './sim-node.js';
 
-/** Datasets are part of so many seeds. */
+/** Datasets are part of so many seeds, and of all from one on, for who looks at them. */
 const SHARE = 0.2;
+const ALWAYS_FROM = 30_000;
 /** Between two changes of what people want of them. */
 const CHANGES_MS = [1_500, 9_000] as const;
 /** What was under way when a rule came to hold may still arrive: connections stall for up to 15 s before they break. */
@@ -59,7 +60,8 @@ export class DatasetLife {
   }
 
   static drawn(cloud: Cloud, people: People, options: DatasetOptions): DatasetLife | undefined {
-    if (!options.random.chance(SHARE)) return undefined;
+    const { random } = options;
+    if (!random.chance(random.seed < ALWAYS_FROM ? SHARE : 1)) return undefined;
     const life = new DatasetLife(cloud, people, options);
     life.begin();
     return life;

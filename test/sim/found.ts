@@ -48,4 +48,16 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 4757,
     found: 'who began to control a site reported by what its server had left, older than what ran',
   },
+  { seed: 30029, found: 'a copy too many stayed where another had not said that it was whole by then' },
+  {
+    seed: 30067,
+    found:
+      'a copy that was taken from a site and given again numbered its writes anew, and the hub passed them over',
+  },
+  {
+    seed: 30079,
+    found: 'a site forgot a copy that was wanted elsewhere, with writes that the hub had not got',
+  },
+  { seed: 30088, found: 'one lost word left the copy of a removed dataset at a site for minutes' },
+  { seed: 30102, found: 'what was written twice in one batch was sent to the hub for ever' },
 ];

@@ -99,7 +99,7 @@ export class GiveCopies {
     for (const site of this.wanted.allSites()) {
       if (this.copies.mayHave(after, site)) await this.give(after, site);
       else if (before !== undefined && this.copies.isOver(site, gone))
-        this.say(site, { copies: [], gone: [gone] });
+        this.say(site, { copies: [], gone: [this.goneFrom(site, gone)] });
     }
   }
 
