@@ -120,7 +120,9 @@ export class KeepKeys {
     const isBarred = (other: string) => this.copies.isStranger(dataset, other);
     const nowMs = Date.now();
     const isMine = offer.again === true || offer.area === keyAreaOf(spec.residency, site);
-    if (!isMine || !takesKey(offer, site.name, { keys: this.keys.of(dataset), isBarred, nowMs }))
+    // Nobody makes a key for others' records, also not one that is said to have been lost.
+    const mayMake = isMine && mayHoldKey(spec.residency, offer.area, site);
+    if (!mayMake || !takesKey(offer, site.name, { keys: this.keys.of(dataset), isBarred, nowMs }))
       return undefined;
     const { id, area, wraps } = offer;
     const madeAt = new Date(nowMs).toISOString();
