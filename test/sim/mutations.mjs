@@ -50,7 +50,7 @@ export const MUTATIONS = [
     name: 'break-before-make',
     says: 'what replaces a healthy copy need not be healthy, and the lint of plans does not mind',
     breaks: 'last copy',
-    from: 51,
+    from: 55,
     edits: [
       {
         file: 'libs/domain/src/placement/handover.ts',
@@ -78,7 +78,7 @@ export const MUTATIONS = [
     name: 'older-report',
     says: 'a report that was long on its way hides a newer one',
     breaks: 'reports',
-    from: 13,
+    from: 22,
     edits: [
       {
         file: 'apps/inventory/src/stores/reports.store.ts',
@@ -91,7 +91,7 @@ export const MUTATIONS = [
     name: 'late-start',
     says: 'an agent that stood still starts a singleton with its lease gone',
     breaks: 'singleton',
-    from: 4,
+    from: 46,
     edits: [
       {
         file: 'apps/agent/src/replicas/replica-runner.ts',
