@@ -1,10 +1,13 @@
 // A service as one file, made of what tsc has written into its `dist`: run in the service's folder. Loading a thousand small
 // files takes a service three times as long as loading one, and 20 MiB more of memory; a source map would take most of that
 // again, so that there is none: names are kept, and each part says which file it is of.
-import { rm } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const outfile = 'dist/main.js';
+const draft = `dist/main.${process.pid}.draft.js`;
+/** Says that it is one already: of two builds at the same time the other was first. */
+const BUNDLED = '// one file\n';
 
 /** What Nest and others ask for only where it is installed, and work without. */
 const NOT_INSTALLED = [
@@ -25,10 +28,11 @@ const NOT_INSTALLED = [
   'nats',
 ];
 
+if ((await readFile(outfile, 'utf8')).startsWith(BUNDLED)) process.exit(0);
+
 await build({
   entryPoints: [outfile],
-  outfile,
-  allowOverwrite: true,
+  outfile: draft,
   bundle: true,
   platform: 'node',
   target: 'node20',
@@ -43,9 +47,11 @@ await build({
   // Some of what is bundled is CommonJS and wants `require` for Node's own modules.
   banner: {
     js: [
+      BUNDLED.trim(),
       "import { createRequire as skerryCreateRequire } from 'node:module';",
       'const require = skerryCreateRequire(import.meta.url);',
     ].join('\n'),
   },
 });
+await rename(draft, outfile);
 await rm(`${outfile}.map`, { force: true });
