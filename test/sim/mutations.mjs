@@ -140,4 +140,48 @@ export const MUTATIONS = [
       },
     ],
   },
+  {
+    name: 'own-clock',
+    says: 'a write takes its moment from the machine alone, whatever it has seen',
+    breaks: 'quiescence',
+    from: 6,
+    edits: [
+      {
+        file: 'apps/agent/src/datasets/copy-draft.ts',
+        find: 'seen === undefined ? draft.clock : laterStamp(draft.clock, seen)',
+        replace: 'draft.clock',
+      },
+      {
+        file: 'apps/agent/src/datasets/copy-draft.ts',
+        find: 'if (at !== undefined) draft.clock = laterStamp(draft.clock, at);',
+        replace: 'void at;',
+      },
+    ],
+  },
+  {
+    name: 'early-word',
+    says: 'a write is acknowledged before it is on the disk',
+    breaks: 'stored',
+    from: 11,
+    edits: [
+      {
+        file: 'apps/agent/src/datasets/copy.ts',
+        find: 'await this.log.append(lines, { durable: draft.durable });',
+        replace: 'await this.log.append(lines, { durable: false });',
+      },
+    ],
+  },
+  {
+    name: 'copies-anywhere',
+    says: 'residency of datasets is not looked at',
+    breaks: 'copies',
+    from: 3,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/admit-copies.ts',
+        find: 'if (!mayReside(site, wallOf(residency))) {',
+        replace: "if (!mayReside(site, wallOf(residency)) && site.name === '') {",
+      },
+    ],
+  },
 ];
