@@ -51,7 +51,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     : undefined;
   const drivers = new Drivers([...(processes ? [processes] : []), new MockDriver()] satisfies Driver[]);
   const { records, ...state } = await openState(places, log);
-  const { store, replicas, roster, book, counter } = state;
+  const { store, replicas, roster, book } = state;
   const tracing = await makeTracing(site.site);
   const health = new HealthChecks();
   const place = placeOf(site);
@@ -85,17 +85,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     mayBegin: (key: string) => firm.mayBegin(key),
   };
   const supervisor = new Supervisor({ hub: silence, store, runner, admission, place, share, log });
-  // What a node tells its site's controller has an order there: its number needs no disk, which may be full.
-  let told = Date.now();
-  const reporter = new Reporter({
-    report: (key) => supervisor.report(key),
-    traceOf: (key) => store.get(key)?.traceparent,
-    counter: { next: async () => (roster.several ? (told += 1) : await counter.next()) },
-    losses: () => silence.losses,
-    subjectOf: (report) => reportSubject(roster.several ? site.node : undefined, report),
-    tracing,
-    log,
-  });
+  const reporter = reporterOf({ state, supervisor, silence, tracing, node: site.node, log });
   const logs = logKeeper(runner, site, places, log);
   logs.start();
   supervisor.onChange((key) => reporter.changed(key));
@@ -117,6 +107,29 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     firm,
     ...datasets,
   };
+}
+
+function reporterOf(of: {
+  state: Pick<Awaited<ReturnType<typeof openState>>, 'store' | 'roster' | 'counter'>;
+  supervisor: Supervisor;
+  silence: HubSilence;
+  tracing: Awaited<ReturnType<typeof makeTracing>>;
+  node: SiteFile['node'];
+  log: Log;
+}): Reporter {
+  const { supervisor, silence, tracing, node, log } = of;
+  const { store, roster, counter } = of.state;
+  // What a node tells its site's controller has an order there: its number needs no disk, which may be full.
+  let told = Date.now();
+  return new Reporter({
+    report: (key) => supervisor.report(key),
+    traceOf: (key) => store.get(key)?.traceparent,
+    counter: { next: async () => (roster.several ? (told += 1) : await counter.next()) },
+    losses: () => silence.losses,
+    subjectOf: (report) => reportSubject(roster.several ? node : undefined, report),
+    tracing,
+    log,
+  });
 }
 
 /** What this node holds of datasets. */

@@ -131,7 +131,7 @@ export class WiredBus implements Bus, Store {
     let ended = false;
     const there = (m: StoredMessage) => this.crossing.round(() => (ended ? lost : handler(m)), lost);
     return this.keep(
-      await this.ask(options.stream, (bus) => bus.consume(options, there), Infinity),
+      await this.subscribed(options.stream, (bus) => bus.consume(options, there)),
       () => (ended = true),
     );
   }
@@ -150,7 +150,7 @@ export class WiredBus implements Bus, Store {
       ...(onRestart && { onRestart: () => this.crossing.deliver(onRestart) }),
       ...(onRestarted && { onRestarted: () => this.crossing.deliver(onRestarted) }),
     };
-    const inner = await this.ask(stream, (bus) => bus.follow(stream, there, wired), Infinity);
+    const inner = await this.subscribed(stream, (bus) => bus.follow(stream, there, wired));
     const following: Following = {
       get position() {
         return inner.position;
@@ -245,6 +245,27 @@ export class WiredBus implements Bus, Store {
         });
       });
     });
+  }
+
+  /** Of one whose answer is lost the client hears nothing: it has not asked for more, and the server sends it none. */
+  private async subscribed<S extends Subscription>(
+    what: string,
+    question: (bus: MemoryBus) => Promise<S>,
+  ): Promise<S> {
+    let lost = false;
+    let made: S | undefined;
+    const asked = async (bus: MemoryBus) => {
+      made = await question(bus);
+      if (lost) void made.drain();
+      return made;
+    };
+    try {
+      return await this.ask(what, asked, Infinity);
+    } catch (error) {
+      lost = true;
+      void made?.drain();
+      throw error;
+    }
   }
 
   private async ready(what: string, timeoutMs: number): Promise<void> {
