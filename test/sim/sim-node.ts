@@ -53,9 +53,7 @@ export class SimNode {
   /** Whether its agent runs, and hears the site's server. */
   get acts(): boolean {
     const { agentProcess, link, parts } = this;
-    return (
-      agentProcess?.alive === true && !agentProcess.stopped && link?.hears === true && parts.server.up
-    );
+    return agentProcess?.alive === true && !agentProcess.stopped && link?.hears === true && parts.server.up;
   }
 
   /** Sets the machine up and starts its agent. */

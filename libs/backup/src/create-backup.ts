@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { BackupStore } from './backup-store.js';
 import { Cutter, type StoredEntry } from './entries.js';
 import { IDENTITY, keepIdentity } from './identity-files.js';
+import { stateOf } from './led.js';
 import type { Manifest, NounPart } from './manifest.js';
 import { NOUNS, type Noun } from './nouns.js';
 import { readStream } from './read-stream.js';
@@ -50,10 +51,7 @@ async function create(bus: Bus, store: BackupStore, options: CreateOptions): Pro
     );
   const manifest: Manifest = {
     format: 1,
-    id: `${began
-      .toISOString()
-      .replace(/\.\d+Z$/, 'Z')
-      .replace(/[-:]/g, '')}-${randomBytes(3).toString('hex')}`,
+    id: `${began.toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`,
     createdAt: began.toISOString(),
     term: making.term,
     parts: making.parts,
@@ -133,7 +131,7 @@ class Making {
 /** Last sequences after everything was read. */
 async function sequencesOf(bus: Bus): Promise<Record<string, number>> {
   const found = await Promise.all(
-    NOUNS.map(async ({ stream }) => [stream, (await bus.streamState(stream))?.lastSequence ?? 0] as const),
+    NOUNS.map(async ({ stream }) => [stream, (await stateOf(bus, stream))?.lastSequence ?? 0] as const),
   );
   return Object.fromEntries(found.filter(([, last]) => last > 0));
 }

@@ -4,7 +4,7 @@ const count = z.number().int().min(0);
 const chunkNameSchema = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** `20261122T153000Z-0a1b2c`: when it was begun, and random digits. */
-export const backupIdSchema = z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{6}$/);
+export const backupIdSchema = z.string().regex(/^\d{8}T\d{6}(?:\d{3})?Z-[0-9a-f]{6}$/);
 
 /** One bucket or stream in a backup. */
 export const nounPartSchema = z.strictObject({

@@ -1,5 +1,6 @@
 import type { Bus, Following, StoredMessage } from '@skerry/bus';
 import { bySubject, type StoredEntry } from './entries.js';
+import { stateOf } from './led.js';
 import type { Noun } from './nouns.js';
 import { BackupTrouble } from './trouble.js';
 
@@ -35,7 +36,7 @@ export interface ReadOptions {
  */
 export async function readStream(bus: Bus, noun: Noun, options: ReadOptions): Promise<Moment | undefined> {
   const { stream, layout } = noun;
-  if ((await bus.streamState(stream)) === undefined) return undefined;
+  if ((await stateOf(bus, stream)) === undefined) return undefined;
   const newest = new Map<string, StoredEntry>();
   const failures: unknown[] = [];
   const hear = async (m: StoredMessage) => {
@@ -72,7 +73,7 @@ async function momentOf(bus: Bus, { stream, kept }: Noun, { following, freeze }:
   const rounds = kept === 'datasets' ? ROUNDS_OF_RECORDS : ROUNDS_MAX;
   let upTo = following.position;
   for (let round = 0; round < rounds; round += 1) {
-    const last = (await bus.streamState(stream))?.lastSequence ?? 0;
+    const last = (await stateOf(bus, stream))?.lastSequence ?? 0;
     // What was read behind it while the server answered is of a later moment.
     if (last <= upTo && following.position <= upTo) {
       freeze();

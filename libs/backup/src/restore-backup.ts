@@ -5,6 +5,7 @@ import { pathOf, type BackupStore } from './backup-store.js';
 import { EPOCH_SUBJECT } from './create-backup.js';
 import type { StoredEntry } from './entries.js';
 import { IDENTITY, requireOwnIdentity, restoreIdentity } from './identity-files.js';
+import { stateOf, untilLed } from './led.js';
 import type { Manifest, NounPart } from './manifest.js';
 import { NOUNS, type Noun } from './nouns.js';
 import { BackupTrouble } from './trouble.js';
@@ -72,7 +73,7 @@ export async function restoreBackup(
 /** Services hold leases while they run; of those that were killed they run out within seconds. */
 async function requireNobody(bus: Bus): Promise<void> {
   const { leases } = BUCKETS;
-  if ((await bus.streamState(bucketStream(leases.name))) === undefined) return;
+  if ((await stateOf(bus, bucketStream(leases.name))) === undefined) return;
   const held = await bus.bucket(leases, (value) => value).keys();
   if (held.length === 0) return;
   throw new BackupTrouble(
@@ -84,7 +85,7 @@ async function requireNobody(bus: Bus): Promise<void> {
 async function requireEmpty(bus: Bus, force: boolean): Promise<void> {
   if (force) return;
   const states = await Promise.all(
-    NOUNS.map(async ({ name, stream }) => ({ name, state: await bus.streamState(stream) })),
+    NOUNS.map(async ({ name, stream }) => ({ name, state: await stateOf(bus, stream) })),
   );
   const filled = states.filter(({ state }) => (state?.messages ?? 0) > 0);
   if (filled.length === 0) return;
@@ -97,14 +98,18 @@ async function requireEmpty(bus: Bus, force: boolean): Promise<void> {
 
 async function makeAnew(bus: Bus, noun: Noun, manifest: Manifest, replicas: number): Promise<void> {
   const { stream, definition } = noun;
-  const there = await bus.streamState(stream);
-  if (there !== undefined) await call(bus, JETSTREAM_API.streamDelete(stream), {});
+  const there = await stateOf(bus, stream);
+  const isThere = async () => there !== undefined && (await bus.streamState(stream)) !== undefined;
+  await untilLed(async () => {
+    if (await isThere()) await call(bus, JETSTREAM_API.streamDelete(stream), {});
+  });
   const last = Math.max(there?.lastSequence ?? 0, manifest.sequences[stream] ?? 0);
   const config =
     'bucket' in definition
       ? bucketConfig(definition.bucket, replicas)
       : streamConfig(definition.stream, replicas);
-  await call(bus, JETSTREAM_API.streamCreate(stream), { ...config, first_seq: last + SEQUENCES_AHEAD });
+  const anew = { ...config, first_seq: last + SEQUENCES_AHEAD };
+  await untilLed(async () => await call(bus, JETSTREAM_API.streamCreate(stream), anew));
 }
 
 const answerSchema = z.looseObject({
@@ -132,7 +137,7 @@ async function fill(bus: Bus, store: BackupStore, part: NounPart): Promise<numbe
     await publish(bus, noun, chunk);
     entries += chunk.length;
   }
-  const messages = (await bus.streamState(noun.stream))?.messages;
+  const messages = (await stateOf(bus, noun.stream))?.messages;
   if (messages === entries) return entries;
   throw new BackupTrouble(
     `${part.name} should hold ${entries} messages and holds ${messages ?? 'none'}`,
