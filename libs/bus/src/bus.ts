@@ -237,7 +237,8 @@ export interface Bus {
   ensureStream(definition: StreamDefinition): Promise<void>;
   ensureBucket(definition: BucketDefinition): Promise<void>;
   streamState(stream: string): Promise<StreamState | undefined>;
-  purge(stream: string, subject: string): Promise<void>;
+  /** Deletes what lies under a subject; `upTo`: nothing after this sequence. */
+  purge(stream: string, subject: string, upTo?: number): Promise<void>;
   /** One stored message by sequence. */
   message(stream: string, sequence: number): Promise<StoredMessage | undefined>;
   deleteMessage(stream: string, sequence: number): Promise<void>;

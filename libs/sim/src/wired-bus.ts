@@ -182,8 +182,8 @@ export class WiredBus implements Bus, Store {
     return this.ask(stream, (bus) => bus.streamState(stream));
   }
 
-  purge(stream: string, subject: string): Promise<void> {
-    return this.ask(stream, (bus) => bus.purge(stream, subject));
+  purge(stream: string, subject: string, upTo?: number): Promise<void> {
+    return this.ask(stream, (bus) => bus.purge(stream, subject, upTo));
   }
 
   message(stream: string, sequence: number): Promise<StoredMessage | undefined> {

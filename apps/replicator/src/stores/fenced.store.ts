@@ -157,9 +157,17 @@ export abstract class FencedStore<T extends Written, Head> {
     return page;
   }
 
-  /** Deletes all of a dataset. */
-  async drop(ref: DatasetRef): Promise<void> {
-    await this.bus.purge(this.kind.stream, this.kind.filter(ref));
+  /**
+   * Deletes what lies there of a dataset's earlier incarnations, of one that is removed of this one too. No epoch fences a purge: an
+   * instance that stood still while the dataset was made again must not delete what was written to it since, so nothing is deleted
+   * behind what was looked at.
+   */
+  async drop(ref: DatasetRef & { removed: boolean }): Promise<void> {
+    const filter = this.kind.filter(ref);
+    const last = await this.last(filter);
+    const newest = last?.value?.incarnation ?? Infinity;
+    const isOver = ref.removed ? newest <= ref.incarnation : newest < ref.incarnation;
+    if (last !== undefined && isOver) await this.bus.purge(this.kind.stream, filter, last.sequence);
     for (const map of [this.heads, this.newest])
       for (const key of map.keys())
         if (key.startsWith(`${workloadKey(ref.project, ref.name)} `)) map.delete(key);

@@ -219,9 +219,9 @@ export class MemoryBus implements Bus, Store {
     return this.server.streams.get(stream)?.state();
   }
 
-  async purge(stream: string, subject: string): Promise<void> {
+  async purge(stream: string, subject: string, upTo?: number): Promise<void> {
     await this.ready(stream);
-    this.existing(stream).purge(requireFilter(subject));
+    this.existing(stream).purge(requireFilter(subject), upTo);
   }
 
   async message(stream: string, sequence: number): Promise<StoredMessage | undefined> {

@@ -154,9 +154,10 @@ export class MemoryStream {
     }
   }
 
-  purge(filter: string): void {
-    for (const m of this.log.filter((other) => !other.removed && matches(filter, other.subject)))
-      this.remove(m);
+  purge(filter: string, upTo = Infinity): void {
+    const isMeant = ({ removed, sequence, subject }: Lying) =>
+      !removed && sequence <= upTo && matches(filter, subject);
+    for (const m of this.log.filter(isMeant)) this.remove(m);
   }
 
   state(): StreamState {

@@ -225,8 +225,10 @@ class NatsBus implements Bus, Store {
     return { messages, bytes, firstSequence: first_seq, lastSequence: last_seq };
   }
 
-  async purge(stream: string, subject: string): Promise<void> {
-    await this.api.call(`STREAM.PURGE.${stream}`, { filter: subject });
+  async purge(stream: string, subject: string, upTo?: number): Promise<void> {
+    // The server keeps what lies at `seq` and after it.
+    const bound = upTo === undefined ? {} : { seq: upTo + 1 };
+    await this.api.call(`STREAM.PURGE.${stream}`, { filter: subject, ...bound });
   }
 
   async message(stream: string, sequence: number): Promise<StoredMessage | undefined> {

@@ -226,6 +226,16 @@ export function publishSuite(open: OpenMeeting): void {
       expect(await bus.message('PUB', three.sequence)).toBeDefined();
     });
 
+    test('purges a subject up to a sequence, and nothing that came later', async () => {
+      const one = await bus.publish('pub.upto.a', {});
+      const two = await bus.publish('pub.upto.b', {});
+      const three = await bus.publish('pub.upto.c', {});
+      await bus.purge('PUB', 'pub.upto.*', two.sequence);
+      expect(await bus.message('PUB', one.sequence)).toBeUndefined();
+      expect(await bus.message('PUB', two.sequence)).toBeUndefined();
+      expect(await bus.message('PUB', three.sequence)).toBeDefined();
+    });
+
     test('knows no state of a stream that is not there', async () => {
       expect(await bus.streamState('NOSUCH')).toBeUndefined();
     });

@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { matches, MemoryBus, MemoryServer } from '@skerry/bus';
+import { JETSTREAM_API, STREAMS } from '@skerry/contracts';
+import { JsonLog } from '@skerry/service';
+import { z } from 'zod';
+import { RecordsStore } from './records.store.js';
+
+const ORIGIN = 's1.0011223344556677';
+const of = (incarnation: number) => ({ project: 'shop', name: 'cart', incarnation });
+const record = (write: number) => ({
+  key: `k${write}`,
+  write,
+  state: { rule: 'counter' as const, counts: { [ORIGIN]: [write, 0] as [number, number] } },
+});
+
+describe('records of a dataset that is removed or made again', () => {
+  let server: MemoryServer;
+  let buses: MemoryBus[];
+
+  beforeEach(async () => {
+    server = new MemoryServer();
+    buses = [new MemoryBus(server), new MemoryBus(server)];
+    await buses[0]?.ensureStream(STREAMS.REP);
+    buses[0]?.listen(JETSTREAM_API.messageGet(STREAMS.REP.name), (m) => m.reply?.(newest(m.json())));
+  });
+  afterEach(async () => {
+    for (const bus of buses) await bus.close();
+  });
+
+  /** As the server answers: the memory server has no API of its own. */
+  function newest(asked: unknown): object {
+    const filter = z.object({ last_by_subj: z.string() }).parse(asked).last_by_subj;
+    const stream = server.streams.get(STREAMS.REP.name);
+    const found = stream?.newestOfEach((subject) => matches(filter, subject)).at(-1);
+    if (found === undefined) return { error: { code: 404 } };
+    const data = Buffer.from(found.bytes).toString('base64');
+    return { message: { seq: found.sequence, data, time: new Date(0).toISOString() } };
+  }
+
+  const left = () =>
+    server.streams.get(STREAMS.REP.name)?.newestOfEach((subject) => matches('rep.>', subject)).length;
+
+  async function instance(bus: MemoryBus | undefined): Promise<RecordsStore> {
+    if (bus === undefined) throw new Error('no such bus');
+    const store = new RecordsStore(bus, new JsonLog('replicator', '1', 'error', () => undefined));
+    await store.begin();
+    return store;
+  }
+
+  it('are deleted when it is removed', async () => {
+    const store = await instance(buses[0]);
+    await store.append(of(1), ORIGIN, [record(1)]);
+    await store.drop({ ...of(1), removed: true });
+    expect(left()).toBe(0);
+  });
+
+  it('are deleted when it was made again, before anything is written to it', async () => {
+    const store = await instance(buses[0]);
+    await store.append(of(1), ORIGIN, [record(1)]);
+    await store.drop({ ...of(3), removed: false });
+    expect(left()).toBe(0);
+  });
+
+  it.each([
+    { heard: 'removed', ref: { ...of(1), removed: true } },
+    { heard: 'made again', ref: { ...of(3), removed: false } },
+  ])('stay when a former instance that stood still hears late that it was $heard', async ({ ref }) => {
+    const former = await instance(buses[0]);
+    const active = await instance(buses[1]);
+    await active.append(of(3), ORIGIN, [record(1), record(2)]);
+    await former.drop(ref);
+    const { records } = await active.page(of(3), 0);
+    expect(records.map(({ key }) => key)).toEqual(['k1', 'k2']);
+  });
+});
