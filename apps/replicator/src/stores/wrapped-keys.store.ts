@@ -46,11 +46,14 @@ export class WrappedKeysStore {
     keys.set(key.id, { key, revision });
   }
 
-  /** Deletes the keys of what the dataset was before, or of all of it once it is removed. */
-  async drop({ project, name, incarnation, removed }: Dataset): Promise<void> {
+  /**
+   * Deletes the keys of what the dataset was before, and its own once it is removed. Never those of what it has been made since,
+   * of which an instance that stood still has not heard: what is sealed with them could be read by nobody.
+   */
+  async drop({ project, name, incarnation, removed }: Ref & Pick<Dataset, 'removed'>): Promise<void> {
     const keys = this.keysOf(workloadKey(project, name));
     for (const { key } of keys.values())
-      if (removed || key.incarnation < incarnation) {
+      if (key.incarnation < incarnation || (removed && key.incarnation === incarnation)) {
         await this.bucket.delete(placeOf(key));
         keys.delete(key.id);
       }
