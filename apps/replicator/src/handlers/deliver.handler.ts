@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { context, type Context } from '@opentelemetry/api';
 import { Conflict, StorageFull } from '@skerry/bus';
-import { differences } from '@skerry/domain';
+import { differences, type DesiredWrite } from '@skerry/domain';
 import { JsonLog, spanned } from '@skerry/service';
 import { DeliveredStore } from '../stores/delivered.store.js';
 import { DownlinkStore } from '../stores/downlink.store.js';
@@ -90,12 +90,21 @@ export class Deliver {
     });
     if (writes === undefined || writes.length === 0) return;
     await spanned('deliver', { 'skerry.workload': key, 'skerry.sites': writes.length }, async () => {
-      const results = await Promise.allSettled(
-        writes.map(({ object, expected }) => this.downlink.put(object, expected)),
-      );
+      const results = await Promise.allSettled(writes.map(async (write) => await this.put(key, write)));
       const failed = results.find((r) => r.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
     });
+  }
+
+  /** A deletion whose answer was lost with the hub has happened or not: of what is not there any more that is known from now on. */
+  private async put(key: string, { object, expected }: DesiredWrite): Promise<void> {
+    try {
+      await this.downlink.put(object, expected);
+    } catch (error) {
+      if (error instanceof Conflict && expected > 0 && !(await this.downlink.holds(expected)))
+        this.delivered.forget(key, object.site, expected);
+      throw error;
+    }
   }
 
   private again(key: string, error: unknown): void {

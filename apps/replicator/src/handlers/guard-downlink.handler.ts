@@ -116,7 +116,7 @@ export class GuardDownlink {
   }
 
   private async open(): Promise<void> {
-    this.following = await this.downlink.follow((object, sequence) => this.delivered.learn(object, sequence));
+    this.following = await this.downlink.follow((object, sequence) => this.delivered.hear(object, sequence));
     await this.following.caughtUp;
   }
 

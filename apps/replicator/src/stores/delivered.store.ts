@@ -33,6 +33,10 @@ export class DeliveredStore {
   private readonly accesses = new Map<string, { access: Access; sequence: number }>();
   /** Written here and not yet heard back from the site: since when, by site and workload. */
   private readonly unheard = new Map<string, Map<string, Unheard>>();
+  /** Deleted here before the stream has told of it: the sequence, by site and workload. */
+  private readonly deleted = new Map<string, number>();
+  /** Up to where the stream has told. */
+  private told = 0;
   private highest = 0;
   private behind: number | undefined;
 
@@ -79,6 +83,26 @@ export class DeliveredStore {
     this.highest = Math.max(this.highest, sequence);
   }
 
+  /**
+   * Hears of a message from the stream, in its order. What was deleted here meanwhile is there no more: each write names what it
+   * follows, so one that was believed to be there would keep everything from that site for ever.
+   */
+  hear(object: Desired, sequence: number): void {
+    this.told = sequence;
+    this.saw(sequence);
+    if (!this.isDeleted(object, sequence)) this.learn(object, sequence);
+    for (const [place, deleted] of this.deleted) {
+      if (deleted > sequence) break;
+      this.deleted.delete(place);
+    }
+  }
+
+  private isDeleted(object: Desired, sequence: number): boolean {
+    if (!isWorkloadObject(object)) return false;
+    const place = placeOf(object.site, workloadKey(object.project, object.name));
+    return sequence <= (this.deleted.get(place) ?? 0);
+  }
+
   /** Learns of a message of `DL`; an older one than is known of the same object changes nothing. */
   learn(object: Desired, sequence: number): void {
     this.saw(sequence);
@@ -102,6 +126,7 @@ export class DeliveredStore {
     if (this.byKey.get(key)?.get(site)?.sequence !== sequence) return;
     remove(this.byKey, key, site);
     remove(this.bySite, site, key);
+    if (sequence > this.told) this.deleted.set(placeOf(site, key), sequence);
   }
 
   forgetSite(site: string): void {
@@ -118,6 +143,8 @@ export class DeliveredStore {
     this.unheard.clear();
     this.siteObjects.clear();
     this.accesses.clear();
+    this.deleted.clear();
+    this.told = 0;
     this.behind = undefined;
   }
 
@@ -171,6 +198,8 @@ export class DeliveredStore {
     );
   }
 }
+
+const placeOf = (site: string, key: string) => `${site} ${key}`;
 
 const NOTHING: ReadonlyMap<string, Delivered> = new Map();
 

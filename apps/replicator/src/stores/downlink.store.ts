@@ -48,6 +48,11 @@ export class DownlinkStore {
     this.delivered.wrote(object, ack.sequence, before);
   }
 
+  /** Whether this message lies there still. */
+  async holds(sequence: number): Promise<boolean> {
+    return (await this.bus.message(DL.name, sequence)) !== undefined;
+  }
+
   async get(sequence: number): Promise<{ object: Desired; traceparent: string | undefined } | undefined> {
     const message = await this.bus.message(DL.name, sequence);
     const object = message === undefined ? undefined : this.read(message);
