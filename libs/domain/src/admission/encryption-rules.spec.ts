@@ -1,23 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { datasetSchema, datasetSpecSchema, siteSchema, type Dataset } from '@skerry/contracts';
+import { datasetSchema, datasetSpecSchema, exampleSite, type Dataset } from '@skerry/contracts';
 import { datasetIssues } from './dataset-rules.js';
 
 const NOW = '2026-01-01T00:00:00.000Z';
-const SITE = siteSchema.parse({
-  name: 'de',
-  kind: 'edge',
-  location: { lat: 0, lon: 0 },
-  jurisdictions: ['eu'],
-  provider: 'own',
-  prices: { cpuCoreMonth: 1, memoryGiBMonth: 1, egressGiB: 0, gpuMonth: 0 },
-  generation: 1,
-  account: `A${'B'.repeat(55)}`,
-  membership: 'joined',
-  cordoned: false,
-  createdAt: NOW,
-  updatedAt: NOW,
-  commandSequence: 0,
-});
+const SITE = exampleSite('de', { kind: 'edge', jurisdictions: ['eu'] });
 
 function datasetOf(spec: object): Dataset {
   return datasetSchema.parse({
