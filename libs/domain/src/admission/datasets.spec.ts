@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   datasetDocumentSchema,
-  siteSchema,
+  exampleSite,
   workloadDocumentSchema,
   type CommandBody,
   type Dataset,
@@ -12,23 +12,7 @@ import { admit, type Admission, type AdmissionState } from './index.js';
 
 const NOW = '2026-01-01T00:00:00.000Z';
 
-function site(name: string, jurisdictions: string[]): Site {
-  return siteSchema.parse({
-    name,
-    kind: 'edge',
-    location: { lat: 0, lon: 0 },
-    jurisdictions,
-    provider: 'own',
-    prices: { cpuCoreMonth: 1, memoryGiBMonth: 1, egressGiB: 0, gpuMonth: 0 },
-    generation: 1,
-    account: `A${'B'.repeat(55)}`,
-    membership: 'joined',
-    cordoned: false,
-    createdAt: NOW,
-    updatedAt: NOW,
-    commandSequence: 0,
-  });
-}
+const site = (name: string, jurisdictions: string[]): Site => exampleSite(name, { jurisdictions });
 
 const document = (name: string, spec: object = {}) =>
   datasetDocumentSchema.parse({
