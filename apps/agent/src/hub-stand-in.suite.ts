@@ -46,7 +46,8 @@ export class HubStandIn {
       const answer = this.there ? this.intake() : absent;
       if ('ok' in answer && answer.ok === true && m.subject.startsWith('up.node.')) {
         const node = nodeSchema.parse(m.json());
-        this.nodes.set(node.node, node);
+        // What a frozen agent had fetched comes late, after what is newer: as the inventory, it looks at the number.
+        if (node.report > (this.nodes.get(node.node)?.report ?? 0)) this.nodes.set(node.node, node);
       }
       if ('ok' in answer && answer.ok === true && m.subject.startsWith('up.workload.')) {
         this.reports.push(observedSchema.parse(m.json()));
