@@ -7,7 +7,7 @@ import { count, millis, nameSchema, positiveCount, storeSchema } from './primiti
 const at = z.number().int().min(0).max(8.64e15);
 const textSchema = z.string().max(LIMITS.datasetValueBytes);
 
-/** One entry of who wrote it, numbered from 1 without a hole; `at` is that node's clock, ms since 1970. */
+/** One entry of who wrote it, numbered from 1 without a hole; each log that is made at a node is a store of its own; `at` is that node's clock, ms since 1970. */
 export const ownEntrySchema = z.strictObject({ number: positiveCount, at, value: textSchema });
 export type OwnEntry = z.infer<typeof ownEntrySchema>;
 /** Entries that there are no more: more came than was kept before they could go on. */
@@ -42,9 +42,11 @@ export type LogRule = z.infer<typeof logRuleSchema>;
  * `rpc.logs`: which logs this node shall have, and how far it is; after each reconnect and every five minutes.
  */
 export const logsRequestSchema = z.strictObject({
-  /** Absent from a node that never had one. */
+  /** From a node all of whose logs have one store; of others each says its own. */
   store: storeSchema.optional(),
-  held: z.array(z.strictObject({ ...logRef, generation: positiveCount })).max(LIMITS.copiesPerSite),
+  held: z
+    .array(z.strictObject({ ...logRef, generation: positiveCount, store: storeSchema.optional() }))
+    .max(LIMITS.copiesPerSite),
 });
 export type LogsRequest = z.infer<typeof logsRequestSchema>;
 export const logNewsSchema = z.strictObject({

@@ -91,8 +91,10 @@ export class GiveEntries {
       this.logs.ofSite(site).map(async (dataset) => {
         const { sequence: head } = await this.entries.head(dataset);
         const log = logRuleOf(dataset);
-        if (store === undefined) return { log, head };
-        return { log, head, stored: await this.entries.newestOf(dataset, `${site.name}.${store}`) };
+        const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
+        const writer = own?.store ?? store;
+        if (writer === undefined) return { log, head };
+        return { log, head, stored: await this.entries.newestOf(dataset, `${site.name}.${writer}`) };
       }),
     );
     // Only what is known to be over: that nothing is known of it never means that it has to go.

@@ -42,6 +42,7 @@ export type Heard = 'taken' | 'gap' | 'full';
 export interface EntryLogOptions {
   folder: string;
   site: string;
+  /** Who writes in it, when it is made. */
   store: string;
   /** Called when there is more to read. */
   onMore: () => void;
@@ -75,14 +76,11 @@ export class EntryLog {
     const parse = (value: unknown) => lineSchema.safeParse(value).data;
     const { segments, first, lines } = await Segments.open(options.folder, parse);
     const head = first === undefined ? undefined : headSchema.parse(first);
-    if (head !== undefined && head.store !== options.store) {
-      // Of a store that this node is not any more: its numbers are not this one's.
-      await segments.remove();
-      return await EntryLog.open(options, rule);
-    }
     const known = head?.rule ?? rule;
     if (known === undefined) return undefined;
-    const log = new EntryLog(options, segments, known);
+    // Who has written in it goes on writing.
+    const store = head?.store ?? options.store;
+    const log = new EntryLog({ ...options, store }, segments, known);
     if (head === undefined) await log.beginPart();
     else log.restore(head, lines);
     return log;

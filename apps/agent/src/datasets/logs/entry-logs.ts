@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { LogRule } from '@skerry/contracts';
 import { reason, type Log } from '../../log.js';
 import { Changes } from '../changes.js';
@@ -7,6 +8,7 @@ import { EntryLog } from './entry-log.js';
 /** How often is looked whether a window is over, and whether something has become too old. */
 const WINDOWS_MS = 500;
 const EXPIRE_MS = 30_000;
+const STORE_BYTES = 8;
 
 /** A log with what its readers wait for. */
 export interface KeptLog {
@@ -102,10 +104,12 @@ export class EntryLogs {
   }
 
   private async open(
-    { key, path: folder, store }: { key: string; path: string; store: string },
+    { key, path: folder }: { key: string; path: string },
     rule: LogRule | undefined,
   ): Promise<KeptLog | undefined> {
     const more = new Changes();
+    // Of a log that is made: in one that was here before it had given numbers that it does not know of.
+    const store = randomBytes(STORE_BYTES).toString('hex');
     const onMore = () => {
       more.end();
       this.written(key);

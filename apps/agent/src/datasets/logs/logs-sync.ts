@@ -83,10 +83,10 @@ export class LogsSync {
     const { logs } = this.options;
     const held = logs.all().map(([, { log }]) => {
       const { project, name, incarnation, generation } = log.rule;
-      return { project, name, incarnation, generation };
+      const [, store = ''] = log.origin.split('.');
+      return { project, name, incarnation, generation, store };
     });
-    const store = logs.store === undefined ? {} : { store: logs.store };
-    const body = logsRequestSchema.parse({ ...store, held: held.slice(0, LIMITS.copiesPerSite) });
+    const body = logsRequestSchema.parse({ held: held.slice(0, LIMITS.copiesPerSite) });
     return await askHub(this.bus, QUESTION, body);
   }
 
