@@ -124,7 +124,8 @@ export class AdmissionRules {
     this.workloads.set(key, workload);
     const keys = this.written.get(requestId) ?? new Set();
     if (!this.relearning) this.once(key, workload, keys);
-    if (keys.size === 0) queueMicrotask(() => this.whole(requestId));
+    const { relearning } = this;
+    if (keys.size === 0) queueMicrotask(() => this.whole(requestId, relearning));
     keys.add(key);
     this.written.set(requestId, keys);
   }
@@ -136,8 +137,8 @@ export class AdmissionRules {
     if (this.outcomes.get(requestId)?.ok === false) this.break('outcome', `${what}, which was refused`);
   }
 
-  /** What one request writes lies there at once, and none of it before the rest. */
-  private whole(requestId: string): void {
+  /** What one request writes lies there at once, and none of it before the rest. `left`: after a loss, some of it was overwritten before. */
+  private whole(requestId: string, left: boolean): void {
     const body = this.commands.get(requestId)?.body;
     const written = this.written.get(requestId);
     const documents = body?.verb === 'workload.apply' ? body.documents : [];
@@ -146,16 +147,16 @@ export class AdmissionRules {
       const there = this.workloads.get(key)?.spec;
       return written?.has(key) !== true && JSON.stringify(there) !== JSON.stringify(spec);
     });
-    if (missing.length > 0 && !this.relearning && written !== undefined) {
+    if (missing.length > 0 && !left && written !== undefined) {
       const without = missing.map(({ metadata }) => metadata.name).join();
       this.break('folder', `${requestId} has changed ${[...written].join()}, and not ${without}`);
     }
     for (const project of new Set([...(written ?? [])].map((key) => key.split('.')[0] ?? '')))
-      this.limited(project, requestId);
+      this.limited(project, requestId, left);
   }
 
   /** Nothing more is admitted than a project may have, except by who could not know yet what another one had been given. */
-  private limited(project: string, requestId: string): void {
+  private limited(project: string, requestId: string, left: boolean): void {
     const before = this.uses.get(project) ?? NOTHING;
     const after = useOf([...this.workloads.values()].filter((workload) => workload.project === project));
     this.uses.set(project, after);
@@ -164,7 +165,7 @@ export class AdmissionRules {
     const sinceMs = this.now - (this.raisedAt.get(project) ?? -Infinity);
     this.raisedAt.set(project, this.now);
     const over = more.filter((limit) => after[limit] > (this.quotas.get(project)?.[limit] ?? Infinity));
-    if (over.length === 0 || this.relearning || sinceMs < this.staleMs()) return;
+    if (over.length === 0 || left || sinceMs < this.staleMs()) return;
     const passed = over.map((limit) => `${after[limit]} ${limit} of ${this.quotas.get(project)?.[limit]}`);
     this.break('quota', `with ${requestId} ${project} has ${passed.join(' and ')}`);
   }
@@ -184,8 +185,12 @@ export class AdmissionRules {
       this.break('outcome', `${requestId} has changed ${[...written].join()}: ${inShort(outcome)}`);
   }
 
-  /** What is said to be admitted is there, or was until something newer came. */
+  /** What is said to be admitted is there, or was until something newer came; and nothing else of it. */
   private kept({ requestId, changes }: CommandOutcome & { ok: true }, written: ReadonlySet<string>): void {
+    const said = new Set(changes.map(({ project, name }) => `${project}.${name}`));
+    const unsaid = [...written].filter((key) => !said.has(key));
+    if (unsaid.length > 0)
+      this.break('outcome', `${requestId} has changed ${unsaid.join()}, and does not say so`);
     for (const { noun, project, name, change, generation } of changes) {
       if (noun !== 'workload') continue;
       const key = `${project}.${name}`;

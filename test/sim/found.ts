@@ -13,11 +13,17 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 247,
     found: 'a node that began to control a site did not count what it learned later that others run',
   },
+  {
+    seed: 296,
+    found:
+      'a folder that was committed while it was read was answered with those of its changes that were seen',
+  },
   { seed: 597, found: 'a removal that was late on its way lay in DL for ever' },
   {
     seed: 743,
     found: 'an agent that was stopped just before it began a singleton began it with its lease gone',
   },
+  { seed: 863, found: 'what a hub had left of a folder after a loss was taken for a folder written in part' },
   {
     seed: 1094,
     found: 'a replicator that became active again went by what another one had taken out of DL since',

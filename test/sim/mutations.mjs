@@ -127,6 +127,20 @@ export const MUTATIONS = [
     ],
   },
   {
+    name: 'answered-in-part',
+    says: 'what a request has changed is answered by what is seen of it at the moment',
+    breaks: 'outcome',
+    from: 296,
+    rare: true,
+    edits: [
+      {
+        file: 'libs/domain/src/admission/apply.ts',
+        find: 'readInPart(documents, known, request, tools) ?? replay(',
+        replace: 'void readInPart, replay(',
+      },
+    ],
+  },
+  {
     name: 'folder-in-parts',
     says: 'policy commits the workloads of one command one after the other',
     breaks: 'folder',

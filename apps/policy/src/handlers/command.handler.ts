@@ -75,7 +75,7 @@ export class CommandHandler {
       ...(await this.accounts.accountFor(command)),
     };
     const admission = admit(request, papers.state, this.desk.tools);
-    if (!admission.ok) return admission;
+    if (!admission.ok) return admission.again === true ? 'conflict' : admission;
     try {
       await papers.commit(admission.writes, carriedOn(message.headers));
       return admission;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Bucket, Bus, Headers } from '@skerry/bus';
+import { Conflict, type Bucket, type Bus, type Headers } from '@skerry/bus';
 import { BUCKETS, outcomeSchema, type CommandOutcome } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
 
@@ -16,7 +16,12 @@ export class OutcomesStore {
     return (await this.bucket.get(requestId)) !== undefined;
   }
 
+  /** The first answer to a request stays: a later one, of an instance that was held up or of the same request asked twice, is passed over. */
   async write(outcome: CommandOutcome, headers: Headers): Promise<void> {
-    await this.bucket.set(outcome.requestId, outcome, { headers });
+    await this.bucket.put(outcome.requestId, outcome, 0, { headers }).catch(isThere);
   }
+}
+
+function isThere(error: unknown): void {
+  if (!(error instanceof Conflict)) throw error;
 }

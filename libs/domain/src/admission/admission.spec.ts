@@ -90,6 +90,37 @@ describe('apply', () => {
     });
   });
 
+  test('delivered again is not answered while what it wrote is read in part', () => {
+    const folder = (replicas: number) => ({
+      verb: 'workload.apply' as const,
+      documents: ['a', 'b', 'c', 'd'].map((name) =>
+        document(name, name === 'd' ? {} : { placement: { replicas } }),
+      ),
+    });
+    cloud.ask({ verb: 'workload.apply', documents: [document('b'), document('d')] });
+    const before = cloud.workloads.get('shop.b');
+    const told = cloud.ask(folder(2), { requestId: 'folder', sequence: 5 });
+    const [a, b] = ['a', 'b'].map((name) => cloud.workloads.get(`shop.${name}`));
+    if (!before || !a || !b) throw new Error('nothing was admitted');
+
+    cloud.workloads.delete('shop.a');
+    expect(cloud.ask(folder(2), { requestId: 'folder', sequence: 5 })).toMatchObject({
+      ok: false,
+      again: true,
+    });
+    cloud.workloads.set('shop.a', a).set('shop.b', before);
+    expect(cloud.ask(folder(2), { requestId: 'folder', sequence: 5 })).toMatchObject({
+      ok: false,
+      again: true,
+    });
+    cloud.workloads.set('shop.b', b);
+    const again = cloud.ask(folder(2), { requestId: 'folder', sequence: 5 });
+    expect(again).toMatchObject({ ok: true, writes: { workloads: [] } });
+    expect(
+      again.ok && told.ok && again.changes.map(({ name, generation }) => ({ name, generation })),
+    ).toEqual(told.ok && told.changes.map(({ name, generation }) => ({ name, generation })));
+  });
+
   test('does not overwrite what a newer command wrote', () => {
     cloud.apply('web', { type: 'job' }, { sequence: 9 });
     expect(cloud.apply('web', {}, { sequence: 8 })).toMatchObject({

@@ -41,7 +41,7 @@ export function admitApply(
   const datasets = draftDatasets(body.datasets ?? [], request, state, tools);
   // Datasets are committed first: where a workload is applied, all of the command is.
   if (known.some((w) => applied(w, request.command.requestId)))
-    return replay(documents, known, request, datasets);
+    return readInPart(documents, known, request, tools) ?? replay(documents, known, request, datasets);
   const late = known.find((w) => superseded(w, request.sequence));
   if (late) return supersededBy(late);
   if (datasets.late) return datasets.late;
@@ -96,7 +96,7 @@ function draft(
   const { project, name, labels } = metadata;
   const present = known?.removed === true ? undefined : known;
   const specDigest = tools.digest(spec);
-  if (present && present.specDigest === specDigest && sameLabels(present.labels, labels))
+  if (present && isAsAsked(present, labels, specDigest))
     return { workload: present, change: changeOf(present, 'unchanged'), issues: [] };
   const demand = demandOf(spec.placement.users, tools.locate);
   const workload: Workload = {
@@ -165,9 +165,40 @@ export function changeOf(workload: Workload, change: Change['change']): Change {
   return { noun: 'workload', project, name, change, generation };
 }
 
+function isAsAsked(known: Workload, labels: Workload['labels'], specDigest: string): boolean {
+  return !known.removed && known.specDigest === specDigest && sameLabels(known.labels, labels);
+}
+
 function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/**
+ * Keys are read one by one, and a server that lags behind may answer: one may be as the command made it, and another as it was
+ * before, though both were written at once. What was told of it then would leave changes out.
+ */
+function readInPart(
+  documents: readonly WorkloadDocument[],
+  known: readonly (Workload | undefined)[],
+  { command }: AdmissionRequest,
+  tools: AdmissionTools,
+): Rejected | undefined {
+  const committed = known.find((workload) => applied(workload, command.requestId))?.commandSequence ?? 0;
+  const older = documents.find(({ metadata, spec }, at) => {
+    const workload = known[at];
+    if (workload === undefined) return true;
+    const mine = applied(workload, command.requestId);
+    // What was asked for lay there before, or a newer command has changed it since.
+    return (
+      !mine &&
+      workload.commandSequence < committed &&
+      !isAsAsked(workload, metadata.labels, tools.digest(spec))
+    );
+  });
+  if (older === undefined) return undefined;
+  const { project, name } = older.metadata;
+  return { ...rejected('unavailable', `${project}/${name} was read as it was before`), again: true };
 }
 
 /** The command was committed before, and only its answer was lost. */

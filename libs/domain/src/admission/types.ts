@@ -85,6 +85,8 @@ export interface Rejected {
   title: string;
   issues: readonly Issue[];
   hint?: string;
+  /** No answer: what it was decided on was read only in part. It is to be read, and decided, again. */
+  again?: true;
 }
 
 /** The decision on a command: what is written and what the asker is told; or why not. */
