@@ -1,21 +1,40 @@
 import { z } from 'zod';
+import { datasetResidencySchema } from './dataset.js';
 import { originSchema } from './dataset-records.js';
+import {
+  encryptionSchema,
+  sealedSchema,
+  sealingNewsSchema,
+  sealingRequestSchema,
+} from './dataset-sealing.js';
 import { LIMITS } from './limits.js';
 import { edgeRuleSchema, logFlowSchema } from './log-rules.js';
-import { count, millis, nameSchema, positiveCount, storeSchema } from './primitives.js';
+import { count, jurisdictionSchema, millis, nameSchema, positiveCount, storeSchema } from './primitives.js';
 
 const at = z.number().int().min(0).max(8.64e15);
 const textSchema = z.string().max(LIMITS.datasetValueBytes);
 
 /** One entry of who wrote it, numbered from 1 without a hole; each log that is made at a node is a store of its own; `at` is that node's clock, ms since 1970. */
-export const ownEntrySchema = z.strictObject({ number: positiveCount, at, value: textSchema });
+export const ownEntrySchema = z.strictObject({
+  number: positiveCount,
+  at,
+  /** Empty where it is sealed. */
+  value: textSchema,
+  /** Of an encrypted log, outside of its sites: what it holds. */
+  sealed: sealedSchema.optional(),
+});
 export type OwnEntry = z.infer<typeof ownEntrySchema>;
 /** Entries that there are no more: more came than was kept before they could go on. */
 export const gapSchema = z.strictObject({ origin: originSchema, from: positiveCount, to: positiveCount });
 export type Gap = z.infer<typeof gapSchema>;
 /** What a log consists of, wherever it is read. */
 export const logItemSchema = z.union([
-  z.strictObject({ origin: originSchema, ...ownEntrySchema.shape }),
+  z.strictObject({
+    origin: originSchema,
+    ...ownEntrySchema.shape,
+    /** With `residency.origin`: written in this other area, and of its value what may be known here. */
+    area: jurisdictionSchema.optional(),
+  }),
   z.strictObject({ gap: gapSchema }),
 ]);
 export type LogItem = z.infer<typeof logItemSchema>;
@@ -34,6 +53,11 @@ export const logRuleSchema = z.strictObject({
   ttlMs: millis(1_000, 10 * 365 * 86_400_000).optional(),
   bytes: positiveCount,
   valueBytes: positiveCount,
+  encryption: encryptionSchema.optional(),
+  /** With encryption: who may have its keys. */
+  residency: datasetResidencySchema.optional(),
+  /** With `residency.origin`: the area that this site is in. */
+  area: jurisdictionSchema.optional(),
 });
 export type LogRule = z.infer<typeof logRuleSchema>;
 
@@ -47,6 +71,8 @@ export const logsRequestSchema = z.strictObject({
   held: z
     .array(z.strictObject({ ...logRef, generation: positiveCount, store: storeSchema.optional() }))
     .max(LIMITS.copiesPerSite),
+  /** Only from a node that can seal; `store` is who it is to those that wrap keys for it. */
+  sealing: sealingRequestSchema.extend({ store: storeSchema.optional() }).optional(),
 });
 export type LogsRequest = z.infer<typeof logsRequestSchema>;
 export const logNewsSchema = z.strictObject({
@@ -57,6 +83,7 @@ export const logNewsSchema = z.strictObject({
       head: count,
       /** Up to which entry of this store the hub has them; absent: not looked at. */
       stored: count.optional(),
+      sealing: sealingNewsSchema.optional(),
     }),
   ),
   /** Logs that it has to forget. What is in neither list stays as it is. */

@@ -145,7 +145,9 @@ export function jsonOf(item: LogItem): object {
     return { gap: { site, store, from: item.gap.from, to: item.gap.to } };
   }
   const [site, store] = item.origin.split('.');
-  return { site, store, number: item.number, at: new Date(item.at).toISOString(), value: item.value };
+  const { number, value, area } = item;
+  const of = area === undefined ? {} : { area };
+  return { site, store, number, at: new Date(item.at).toISOString(), value, ...of };
 }
 
 /** An entry for people. */
@@ -156,5 +158,7 @@ export function textOf(item: LogItem, dim: (text: string) => string): string {
     return dim(`${site}: entries ${from} to ${to} are kept no more`);
   }
   const [site = ''] = item.origin.split('.');
-  return `${dim(`${new Date(item.at).toISOString()} ${site}`)}\t${plain(item.value)}`;
+  // Of another area only what may be known here.
+  const of = item.area === undefined ? '' : ` (of ${item.area})`;
+  return `${dim(`${new Date(item.at).toISOString()} ${site}${of}`)}\t${plain(item.value)}`;
 }

@@ -13,7 +13,7 @@ import {
 } from '@skerry/contracts';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { EntriesStore } from '../stores/entries.store.js';
-import { logOf, logRuleOf, LogsStore } from '../stores/logs.store.js';
+import { logOf, LogsStore } from '../stores/logs.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 import { SiteQuotas } from './site-quotas.js';
 
@@ -83,14 +83,15 @@ export class GiveEntries {
       return message.reply({ ok: false, reason: 'this site gets no entries of it' } satisfies EntryPage);
     }
     const page = await this.entries.page(dataset, parsed.value.after);
-    message.reply({ ok: true, ...page } satisfies EntryPage);
+    const items = this.logs.givenTo(dataset, site, page.items);
+    message.reply({ ok: true, ...page, items } satisfies EntryPage);
   }
 
   private async newsFor(site: Site, { store, held }: LogsRequest): Promise<LogNews> {
     const logs = await Promise.all(
       this.logs.ofSite(site).map(async (dataset) => {
         const { sequence: head } = await this.entries.head(dataset);
-        const log = logRuleOf(dataset);
+        const log = this.logs.ruleFor(dataset, site);
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
         const writer = own?.store ?? store;
         if (writer === undefined) return { log, head };

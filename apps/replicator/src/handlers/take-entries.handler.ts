@@ -131,7 +131,9 @@ export class TakeEntries {
   private async judged(dataset: Dataset, site: Site, request: EntriesRequest): Promise<EntriesAnswer> {
     const origin = `${site.name}.${request.store}`;
     const stored = await this.entries.newestOf(dataset, origin);
-    const judgement = judgeEntries(request, { stored, valueBytes: dataset.spec.limits.valueBytes });
+    const { limits, encryption } = dataset.spec;
+    const rule = { valueBytes: limits.valueBytes, encrypted: encryption !== undefined };
+    const judgement = judgeEntries(request, { stored, ...rule });
     switch (judgement.verdict) {
       case 'take': {
         const { from, upTo, entries } = judgement;
@@ -171,8 +173,16 @@ export class TakeEntries {
     const current = this.logs.current(dataset);
     if (current === undefined || news.items.length > LIMITS.logItemsPerPage) return;
     const { project, name, incarnation } = current;
-    const delivery: EntryDelivery = { project, name, incarnation, ...news };
-    const body = Buffer.from(JSON.stringify(delivery));
-    for (const site of this.logs.sitesOf(current)) this.bus.say(HUB.entryDelivery(site.account), body);
+    // Sites of one area get the same; without areas, all do.
+    const bodies = new Map<string | undefined, Buffer>();
+    for (const site of this.logs.sitesOf(current)) {
+      const area = this.logs.areaOf(current, site);
+      const given = () => ({ ...news, items: this.logs.givenTo(current, site, news.items) });
+      const body = bodies.get(area) ?? bodyOf({ project, name, incarnation, ...given() });
+      bodies.set(area, body);
+      this.bus.say(HUB.entryDelivery(site.account), body);
+    }
   }
 }
+
+const bodyOf = (delivery: EntryDelivery) => Buffer.from(JSON.stringify(delivery));

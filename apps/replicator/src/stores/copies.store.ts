@@ -155,8 +155,8 @@ export class CopiesStore {
       : judgeArea(record, area, (origin) => this.areaOfStore(dataset, origin));
   }
 
-  /** Where a site is never changes, and one that was removed is still known. */
-  private areaOfStore(dataset: Dataset, origin: string): string | undefined {
+  /** With `residency.origin`: the area that a store writes in. Where a site is never changes, and one that was removed is still known. */
+  areaOfStore(dataset: Dataset, origin: string): string | undefined {
     const [site = ''] = origin.split('.');
     return this.areaOf(dataset, this.wanted.site(site));
   }

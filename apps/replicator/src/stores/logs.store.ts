@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { logSpecSchema, type Dataset, type LogRule, type LogSpec, type Site } from '@skerry/contracts';
-import { copyAt } from '@skerry/domain';
+import {
+  logSpecSchema,
+  type Dataset,
+  type LogItem,
+  type LogRule,
+  type LogSpec,
+  type Site,
+} from '@skerry/contracts';
+import { copyAt, entriesGivenIn, originOf } from '@skerry/domain';
 import { CopiesStore, type DatasetRef } from './copies.store.js';
 
 /** Datasets of `type: log`, and which site may have which. */
@@ -51,6 +58,29 @@ export class LogsStore {
   sitesOf(dataset: Dataset): Site[] {
     return logOf(dataset).flow === 'collect' ? [] : this.copies.sitesOf(dataset);
   }
+
+  /** With `residency.origin`: the area that a site is in. */
+  areaOf(dataset: Dataset, site: Site): string | undefined {
+    return this.copies.areaOf(dataset, site);
+  }
+
+  /** What of its items a site that has the log may be given: all; with `residency.origin` what that leaves of them. */
+  givenTo(dataset: Dataset, site: Site, items: readonly LogItem[]): LogItem[] {
+    const rule = originOf(dataset.spec.residency);
+    if (rule === undefined) return [...items];
+    const area = this.areaOf(dataset, site);
+    if (area === undefined) return [];
+    return entriesGivenIn(rule, area, {
+      items,
+      areaOf: (origin) => this.copies.areaOfStore(dataset, origin),
+    });
+  }
+
+  /** What a site needs to know of a log. */
+  ruleFor(dataset: Dataset, site: Site): LogRule {
+    const area = this.areaOf(dataset, site);
+    return { ...logRuleOf(dataset), ...(area === undefined ? {} : { area }) };
+  }
 }
 
 function mayHave(dataset: Dataset, site: Site): boolean {
@@ -62,8 +92,7 @@ export function logOf({ spec }: Dataset): LogSpec {
   return spec.log ?? logSpecSchema.parse({});
 }
 
-/** What a site needs to know of a log. */
-export function logRuleOf(dataset: Dataset): LogRule {
+function logRuleOf(dataset: Dataset): LogRule {
   const { project, name, incarnation, generation, spec } = dataset;
   const { flow, edge } = logOf(dataset);
   return {

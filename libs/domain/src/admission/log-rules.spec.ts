@@ -27,6 +27,29 @@ describe('a log that is asked for', () => {
     expect(paths({ type: 'keyvalue', log: {} })).toEqual(['spec.log: not allowed']);
   });
 
+  it('stays in the area where it was written where sites write it, and tells of others only what entries have', () => {
+    const among = ['eu', 'us'];
+    const kept = (log: object, keep?: string[]) =>
+      paths({
+        log,
+        residency: { origin: { among, ...(keep === undefined ? {} : { elsewhere: { keep } }) } },
+      });
+    const windows = { keep: 'windows', everyMs: 60_000, by: 'room' };
+    const numbers = { keep: 'changes', deadband: 1 };
+    expect(kept({})).toEqual([]);
+    expect(kept({ flow: 'mesh' })).toEqual([]);
+    expect(kept({ flow: 'mesh' }, ['city'])).toEqual([]);
+    expect(kept({ flow: 'mesh', edge: windows }, ['mean'])).toEqual([]);
+    expect(kept({ flow: 'broadcast' })).toEqual([expect.stringMatching(/origin: not allowed.*centre/)]);
+    expect(kept({}, ['city'])).toEqual([
+      expect.stringMatching(/elsewhere: not allowed with log.flow: collect/),
+    ]);
+    expect(kept({ flow: 'mesh', edge: windows }, ['city'])).toEqual([
+      expect.stringMatching(/objects of sensor/),
+    ]);
+    expect(kept({ flow: 'mesh', edge: numbers }, ['city'])).toEqual([expect.stringMatching(/are numbers/)]);
+  });
+
   it('may have another rule at the edge, and no other flow', () => {
     expect(paths({ log: { edge: { keep: 'one-in', n: 3 } } }, { log: {} })).toEqual([]);
     expect(paths({ log: { flow: 'mesh' } }, {})).toEqual(['spec.log.flow: changed']);

@@ -4,6 +4,7 @@ import { areasAbroad, originOf } from '../datasets/origin/areas.js';
 import { isSealed } from './encryption-rules.js';
 
 const PATH = 'spec.residency.origin';
+const OFFERED: ReadonlySet<DatasetSpec['type']> = new Set(['keyvalue', 'log']);
 
 /** What speaks against `residency.origin` as it is asked for, of a dataset that may be there already. `hub`: where its servers are. */
 export function originIssues(
@@ -49,11 +50,11 @@ function inText(rule: OriginRule | undefined): string | undefined {
 
 function kinds({ type, conflicts, copies }: DatasetSpec): Issue[] {
   const issues: Issue[] = [];
-  if (type !== 'keyvalue')
+  if (!OFFERED.has(type))
     issues.push({
       path: PATH,
       problem: `not yet offered with type: ${type}`,
-      allowed: 'type: keyvalue; or one dataset for each area, with stay',
+      allowed: `type: ${[...OFFERED].join(' or ')}; or one dataset for each area, with stay`,
     });
   if (conflicts === 'single-writer')
     issues.push({

@@ -25,7 +25,9 @@ export function following(
     if (to <= last) continue;
     if ('gap' in item) out.push({ gap: { origin, from: last + 1, to } });
     else {
-      if (from > last + 1) out.push({ gap: { origin, from: last + 1, to: from - 1 } });
+      // Of what another area wrote not every entry is told.
+      if (from > last + 1 && item.area === undefined)
+        out.push({ gap: { origin, from: last + 1, to: from - 1 } });
       out.push(item);
     }
     now[origin] = to;
