@@ -35,12 +35,21 @@ export const recordSubject = (dataset: { project: string; name: string }, origin
 /** All records of a dataset, or of one of its stores. */
 export const recordFilter = (dataset: { project: string; name: string }, origin?: string) =>
   `rep.${dataset.project}.${dataset.name}.${origin === undefined ? '' : `${origin}.`}>`;
-/** Chunks of objects, stream `CHUNKS`: `chunk.<project>.<dataset>.<incarnation>.<digest>.<bytes>`. */
-export const chunkSubject = (
-  { project, name, incarnation }: { project: string; name: string; incarnation: number },
-  { digest, bytes }: { digest: string; bytes: number },
-) => `chunk.${project}.${name}.${incarnation}.${digest}.${bytes}`;
-/** All chunks of a dataset; without an incarnation, of all that ever had its name. */
+/** Where chunks lie: with a dataset, or (`residency.origin`) with one area of it. */
+export interface ChunkPlace {
+  project: string;
+  name: string;
+  incarnation: number;
+  area?: string | undefined;
+}
+const chunkPlace = ({ project, name, incarnation, area }: ChunkPlace) =>
+  `chunk.${project}.${name}.${incarnation}${area === undefined ? '' : `.${area}`}`;
+/** Chunks of objects, stream `CHUNKS`: `chunk.<project>.<dataset>.<incarnation>[.<area>].<digest>.<bytes>`. */
+export const chunkSubject = (place: ChunkPlace, { digest, bytes }: { digest: string; bytes: number }) =>
+  `${chunkPlace(place)}.${digest}.${bytes}`;
+/** All chunks at one place. */
+export const chunksAt = (place: ChunkPlace) => `${chunkPlace(place)}.*.*`;
+/** All chunks of a dataset, of every area; without an incarnation, of all that ever had its name. */
 export const chunkFilter = (dataset: { project: string; name: string; incarnation?: number }) =>
   `chunk.${dataset.project}.${dataset.name}.${dataset.incarnation === undefined ? '' : `${dataset.incarnation}.`}>`;
 /** Who writes into `REP`: each new leader of the replicator; its sequence fences what an older one still sends. */

@@ -1,11 +1,14 @@
 import type { Bus } from '@skerry/bus';
-import type { ChunkRef, Manifest } from '@skerry/contracts';
+import { LIMITS, type ChunkRef, type Manifest } from '@skerry/contracts';
 import type { Kept } from '../datasets/copies.js';
 import { Errands, REFUSED_MS } from '../datasets/errands.js';
 import { Repeated } from '../datasets/repeated.js';
 import { reason, type Log } from '../log.js';
 import { Courier, inWindow, NotNow } from './courier.js';
 import type { Objects } from './objects.js';
+
+/** Chunks that the hub asked for which are read and sent before the next are: what travels at once is bounded by the window. */
+const ASKED_AT_ONCE = 64;
 
 export interface ObjectLineOptions {
   objects: Objects;
@@ -26,6 +29,8 @@ export class ObjectLine {
   private readonly down = new Set<string>();
   private readonly read = new Set<string>();
   private readonly asked = new Map<string, ChunkRef>();
+  /** Keys of which the hub had everything once, and may have lost something. */
+  private readonly again = new Set<string>();
   private readonly sending = new Repeated(async () => await this.until(async () => await this.sendNext()));
   private readonly fetching = new Repeated(async () => await this.until(async () => await this.fetchNext()));
 
@@ -59,10 +64,13 @@ export class ObjectLine {
     this.fetching.ask();
   }
 
-  /** The hub was asked for chunks that it has not got. */
+  /** The hub was asked for chunks that it has not got. Where it lost one that is here, it is asked once what it lacks of all that is here. */
   bring(chunks: readonly ChunkRef[]): void {
-    for (const chunk of chunks)
-      if (this.options.objects.pool.has(chunk.digest)) this.asked.set(chunk.digest, chunk);
+    const { objects } = this.options;
+    const here = chunks.filter(({ digest }) => objects.pool.has(digest));
+    if (here.length === 0) return;
+    for (const chunk of here) this.asked.set(chunk.digest, chunk);
+    if (this.again.size === 0) for (const key of objects.keys(this.dataset)) this.again.add(key);
     this.sending.ask();
   }
 
@@ -107,14 +115,14 @@ export class ObjectLine {
   }
 
   private async sendNext(): Promise<boolean> {
-    const [chunk] = this.asked.values();
-    if (chunk !== undefined) {
-      await this.send([chunk]);
-      this.asked.delete(chunk.digest);
+    const asked = [...this.asked.values()].slice(0, ASKED_AT_ONCE);
+    if (asked.length > 0) {
+      await this.send(asked);
+      for (const { digest } of asked) this.asked.delete(digest);
       return true;
     }
     const [key] = this.up;
-    if (key === undefined) return false;
+    if (key === undefined) return await this.offerAgain();
     await this.offer(key).catch((error: unknown) => {
       moveToEnd(this.up, key);
       throw error;
@@ -129,17 +137,42 @@ export class ObjectLine {
     const marks = await objects.marksOf(this.dataset);
     const whole =
       manifest !== undefined && !marks.isSent(key, manifest.digest) && (await objects.isWhole(manifest));
-    if (!whole || (await this.sendPart(manifest))) {
+    if (!whole || (await this.sendPart(manifest.lists))) {
       if (whole) await marks.setSent(key, manifest.digest);
       // Unless it holds something else by now.
       if (objects.newest(this.dataset, key)?.digest === manifest?.digest) this.up.delete(key);
     }
   }
 
-  /** Sends what the hub lacks of an object, as much as one answer names; true when it lacks nothing. */
-  private async sendPart(manifest: Manifest): Promise<boolean> {
-    if (manifest.lists.length === 0) return true;
-    const { missing, more } = await this.courier.ask(manifest.lists);
+  /** Brings what the hub has lost of some objects; false when there are none to look at any more. */
+  private async offerAgain(): Promise<boolean> {
+    const [keys, lists] = await this.nextAgain();
+    if (keys.length === 0) return false;
+    if (await this.sendPart(lists)) for (const key of keys) this.again.delete(key);
+    return true;
+  }
+
+  /** The next keys whose lists go into one question. What is not here whole is not for this node to bring. */
+  private async nextAgain(): Promise<[string[], ChunkRef[]]> {
+    const { objects } = this.options;
+    const [keys, lists]: [string[], ChunkRef[]] = [[], []];
+    for (const key of this.again) {
+      const manifest = objects.newest(this.dataset, key);
+      if (manifest === undefined || !(await objects.isWhole(manifest))) {
+        this.again.delete(key);
+        continue;
+      }
+      if (lists.length + manifest.lists.length > LIMITS.listsPerObject) break;
+      keys.push(key);
+      lists.push(...manifest.lists);
+    }
+    return [keys, lists];
+  }
+
+  /** Sends what the hub lacks of these lists and of what they name, as much as one answer names; true when it lacks nothing. */
+  private async sendPart(lists: readonly ChunkRef[]): Promise<boolean> {
+    if (lists.length === 0) return true;
+    const { missing, more } = await this.courier.ask(lists);
     await this.send(missing);
     return missing.length === 0 && !more;
   }

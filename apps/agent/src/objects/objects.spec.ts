@@ -223,6 +223,22 @@ describe('objects at a node', () => {
     expect(digest(await again.read('m'))).toBe(digest(bytes));
   });
 
+  it('are all at the hub again when it has lost them and asks for one chunk', async () => {
+    const a = await nodeAt('a');
+    await a.copies.want(rule('models'));
+    await a.put('m', randomBytes(6_000_000));
+    for (let n = 0; n < 20; n += 1) await a.put(`small-${n}`, randomBytes(100));
+    await until(() => hub.chunks.size === a.objects.pool.size);
+    const manifest = a.objects.newest(DATASET, 'm');
+    const [lost] = (manifest && (await a.objects.chunks(manifest))) ?? [];
+    hub.chunks.clear();
+    hub.carried.length = 0;
+    const { project, name, incarnation } = rule('models');
+    bus.say(SITE.chunksWanted, { project, name, incarnation, chunks: [lost] });
+    await until(() => hub.chunks.size === a.objects.pool.size);
+    expect(hub.carried).toHaveLength(a.objects.pool.size);
+  });
+
   it('are seen whole: the old one until the new one is here', async () => {
     const [a, b] = [await nodeAt('a'), await nodeAt('b')];
     for (const node of [a, b]) await node.copies.want(rule('models'));

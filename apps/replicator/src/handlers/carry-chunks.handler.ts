@@ -24,6 +24,7 @@ import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { ChunksStore, digestOf } from '../stores/chunks.store.js';
 import { CopiesStore, objectsOf } from '../stores/copies.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { Bringers } from './bringers.js';
 import { SiteQuotas } from './site-quotas.js';
 
 /** Messages about chunks of one site: about 64 MiB a second, and a burst. */
@@ -34,6 +35,8 @@ const RETRY_MS = 250;
 const FULL_RETRY_MS = 30_000;
 /** Sites are asked for what the hub lacks when nobody brings anything for so long, and again as seldom. */
 const IDLE_MS = 5_000;
+/** Chunks that one answer asks a site for: at most 64 MiB, so that sites which have the same share what the hub has lost. */
+const ASKED_AT_ONCE = 256;
 
 const NOBODY = 'this site has no copy of it';
 const NOTHING = new Uint8Array(0);
@@ -49,6 +52,7 @@ export class CarryChunks {
   private readonly quotas = new SiteQuotas(TURNS);
   /** By dataset, when a chunk came last or was asked for. */
   private readonly moved = new Map<string, number>();
+  private readonly bringers = new Bringers();
 
   constructor(
     private readonly wanted: WantedStore,
@@ -66,15 +70,16 @@ export class CarryChunks {
   stop(): void {
     this.active = false;
     this.chunks.forget();
+    this.bringers.forget();
   }
 
-  /** Says which chunks of an object are missing here. What is named so is not swept away. */
+  /** Says which chunks of objects are missing here, and no other site is bringing. What is named so is not swept away. */
   async ask(message: PlainMessage): Promise<void> {
     await this.answered(message, async (site) => {
       const parsed = parse(chunkAskSchema, message.json());
       if (!parsed.ok) return refused('no question about chunks');
       const dataset = this.allowed(site, parsed.value, 'write');
-      return dataset === undefined ? later(NOBODY) : await this.missing(dataset, parsed.value.lists);
+      return dataset === undefined ? later(NOBODY) : await this.missing(dataset, site, parsed.value.lists);
     });
   }
 
@@ -93,7 +98,9 @@ export class CarryChunks {
         this.copies.refused(site, dataset, { what: 'write', why });
         return refused(why);
       }
-      return await this.store(dataset, { digest, bytes: bytes.length }, bytes);
+      const answer = await this.store(dataset, { digest, bytes: bytes.length }, bytes);
+      if (answer.ok) this.bringers.came(keyOf(dataset), site.name, { digest, now: performance.now() });
+      return answer;
     });
   }
 
@@ -111,7 +118,7 @@ export class CarryChunks {
     });
   }
 
-  private async missing(dataset: Dataset, lists: readonly ChunkRef[]): Promise<ChunkAskAnswer> {
+  private async missing(dataset: Dataset, site: Site, lists: readonly ChunkRef[]): Promise<ChunkAskAnswer> {
     const index = await this.chunks.of(dataset);
     const missing = new Map<string, ChunkRef>();
     const look = (chunk: ChunkRef) => {
@@ -125,7 +132,9 @@ export class CarryChunks {
       for (const chunk of (bytes && unpackList(bytes)) ?? []) look(chunk);
     }
     const all = [...missing.values()].map(({ digest, bytes }) => ({ digest, bytes }));
-    const first = all.slice(0, LIMITS.chunksPerMessage);
+    const share = { lacking: all, most: ASKED_AT_ONCE, now: performance.now() };
+    const first = this.bringers.share(keyOf(dataset), site.name, share);
+    if (first.length === 0 && all.length > 0) return absent('another site is bringing it');
     // A list that is missing may name more.
     const unread = lists.some(({ digest }) => missing.has(digest));
     return { ok: true, missing: first, more: unread || first.length < all.length };
@@ -204,8 +213,8 @@ function later(reason: string, retryAfterMs = RETRY_MS): ChunkRefusal {
   return { ok: false, code: 'unavailable', retryAfterMs, reason };
 }
 
-function absent(): ChunkRefusal {
-  return { ok: false, code: 'absent', retryAfterMs: RETRY_MS, reason: 'the hub has not got it' };
+function absent(reason = 'the hub has not got it'): ChunkRefusal {
+  return { ok: false, code: 'absent', retryAfterMs: RETRY_MS, reason };
 }
 
 function refused(reason: string): ChunkRefusal {

@@ -29,7 +29,7 @@ export class SweepChunks {
     this.active = true;
     this.copies.onChange((before, after) => this.changed(before, after));
     for (const dataset of this.copies.all())
-      if (dataset.removed) await this.chunks.drop({ project: dataset.project, name: dataset.name });
+      if (dataset.removed) await this.chunks.dropRemoved(dataset);
     const look = () => {
       this.work = this.work.then(async () => await this.sweepAll());
     };
