@@ -14,10 +14,16 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     found: 'a node that began to control a site did not count what it learned later that others run',
   },
   {
+    seed: 272,
+    found: 'a site that had a copy from before copies were chosen was not told that it is to have none',
+  },
+  {
     seed: 296,
     found:
       'a folder that was committed while it was read was answered with those of its changes that were seen',
   },
+  { seed: 333, found: 'what one node of a site had heard was not said again to the others' },
+  { seed: 424, found: 'a copy went by a rule that the hub had lost' },
   { seed: 597, found: 'a removal that was late on its way lay in DL for ever' },
   {
     seed: 743,

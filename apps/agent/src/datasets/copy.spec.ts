@@ -61,6 +61,14 @@ describe('a copy on the disk', () => {
     );
   });
 
+  it('goes by an older rule when the hub has lost the newer one', async () => {
+    const copy = await open(rule({ generation: 2, ttlMs: 60_000 }));
+    await copy.change(rule({ generation: 1 }));
+    await copy.change(rule({ generation: 1, ttlMs: 5_000 }));
+    const again = await reopen(copy);
+    expect(again.rule).toEqual(rule({ generation: 1, ttlMs: 5_000 }));
+  });
+
   it('goes on where the last line was not written to its end', async () => {
     const copy = await open(rule());
     await put(copy, 'a', '1');

@@ -1,5 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import {
   Refusal,
   type Copy as CopyRule,
@@ -131,10 +132,10 @@ export class Copy {
     };
   }
 
-  /** Other limits or another time to live; what records are made of stays. */
+  /** Other limits or another time to live; what records are made of stays. Of an older generation when the hub has lost a newer one. */
   async change(rule: CopyRule): Promise<void> {
-    const { generation, area } = this.known;
-    if (rule.generation <= generation && rule.area === area) return;
+    const { area } = this.known;
+    if (isDeepStrictEqual(rule, this.known)) return;
     this.known = rule;
     this.stale = true;
     // Done by who writes, when nothing else is being written. An agent of before knew nothing of areas, and left out what is elsewhere.

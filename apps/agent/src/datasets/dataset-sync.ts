@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Bus } from '@skerry/bus';
 import {
   copiesRequestSchema,
@@ -5,6 +6,7 @@ import {
   deliverySchema,
   LIMITS,
   SITE,
+  workloadKey,
   type Copy as CopyRule,
   type Delivery,
   type SealingNews,
@@ -80,6 +82,7 @@ export class DatasetSync {
         keys: () => copies.all().map(([key]) => key),
         kept: (key) => copies.get(key)?.copy,
         want: async (rule: CopyRule) => await this.want(rule),
+        isOdd: ({ rule }) => this.isOdd(rule),
         forget: async (key, gone: GoneCopy) => await this.forget(key, gone),
         way: (key) => this.wayOf(key),
         probes: true,
@@ -140,6 +143,13 @@ export class DatasetSync {
       refusals?.putBack(refused);
       throw error;
     }
+  }
+
+  /** Not newer than the rule that is known of the same dataset, and not the same. */
+  private isOdd(rule: CopyRule): boolean {
+    const known = this.options.copies.get(workloadKey(rule.project, rule.name))?.copy.rule;
+    if (known?.incarnation !== rule.incarnation || known.generation < rule.generation) return false;
+    return !isDeepStrictEqual(known, rule);
   }
 
   private async want(rule: CopyRule): Promise<Copy> {

@@ -36,6 +36,8 @@ export interface Kind<Wanted extends { rule: DatasetRef }, Gone extends DatasetR
   keys: () => string[];
   kept: (key: string) => { rule: DatasetRef } | undefined;
   want: (rule: Wanted['rule']) => Promise<{ rule: DatasetRef }>;
+  /** Whether what was said and not asked for is none of what follows what is known here. It is asked for then. Default: never. */
+  isOdd?: (wanted: Wanted) => boolean;
   /** Forgets one; false when it stays, since the hub has not got all of it. */
   forget: (key: string, gone: Gone) => Promise<boolean>;
   /** The way of one that is kept. */
@@ -139,12 +141,14 @@ export class InStep<
   }
 
   private hearNews(body: unknown): void {
-    const { what, news } = this.kind;
+    const { what, news, isOdd } = this.kind;
     const parsed = parseAcross(news.schema, body);
     if (!parsed.ok) return this.log.warn(`news of ${what} that are none`);
     const { wanted, gone } = parsed.value;
     // Something is new, and who wants to know has to ask.
     if (wanted.length + gone.length === 0) return this.greet();
+    // An old word that comes late, or a hub that has lost its newest: what it answers is so.
+    if (isOdd !== undefined && wanted.some(isOdd)) return this.greet();
     this.apply(parsed.value).catch((error: unknown) => {
       this.log.warn(`news of ${what} were not taken`, { reason: reason(error) });
       this.greet();

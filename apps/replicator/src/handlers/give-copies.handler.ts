@@ -107,13 +107,18 @@ export class GiveCopies {
   async chosen(before: CopySet | undefined, after: CopySet): Promise<void> {
     const dataset = this.copies.current(after);
     if (!this.active || dataset === undefined) return;
+    // What was there before copies were chosen may be anywhere.
+    const anywhere = before?.incarnation !== after.incarnation && dataset.generation > dataset.incarnation;
+    const all = anywhere ? [...this.wanted.allSites()].map((site) => site.name) : [];
     const had = new Set(before?.copies.map((copy) => copy.site));
+    const leaves = new Set([...had, ...all]);
     for (const { site: name } of after.copies) {
       const site = this.wanted.site(name);
-      if (site !== undefined && !had.delete(name) && this.copies.mayHave(dataset, site))
+      leaves.delete(name);
+      if (site !== undefined && !had.has(name) && this.copies.mayHave(dataset, site))
         await this.give(dataset, site);
     }
-    for (const name of had) this.ask(name);
+    for (const name of leaves) this.ask(name);
   }
 
   /** Tells a site of its copy; one that is encrypted only when it asks and says that it can seal. */
@@ -130,6 +135,11 @@ export class GiveCopies {
     this.again.later(name, () => this.say(site, { copies: [], gone: [] }));
   }
 
+  /** Every node of a site has said how its copies stand: it need not be asked again. */
+  answered(name: string): void {
+    this.again.heard(name);
+  }
+
   /** A site is another than it was: what it may have may be too. */
   siteChanged(site: Site): void {
     this.ask(site.name);
@@ -140,7 +150,6 @@ export class GiveCopies {
     if (site === undefined || message.reply === undefined) return;
     const parsed = parse(copiesRequestSchema, message.json());
     if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which copies it holds`);
-    this.again.heard(site.name);
     await this.held(site, parsed.value);
     const news = await this.newsFor(site, parsed.value);
     this.told(site, news);

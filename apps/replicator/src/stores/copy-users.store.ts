@@ -10,6 +10,8 @@ export class CopyUsersStore {
   /** By dataset: keys of the workloads that say they use it. */
   private readonly users = new Map<string, Set<string>>();
   private readonly phases = new Map<string, SiteState['phase']>();
+  /** By site: how many nodes it is known to have. */
+  private readonly nodes = new Map<string, number>();
 
   private changed: (dataset?: string) => void = () => undefined;
 
@@ -23,9 +25,16 @@ export class CopyUsersStore {
   }
 
   applyState(change: BucketChange<SiteState>): void {
-    if (change.kind !== 'put' || this.phases.get(change.key) === change.value.phase) return;
+    if (change.kind !== 'put') return;
+    this.nodes.set(change.key, change.value.nodes);
+    if (this.phases.get(change.key) === change.value.phase) return;
     this.phases.set(change.key, change.value.phase);
     this.changed();
+  }
+
+  /** How many nodes a site has; undefined: not known. */
+  nodesAt(site: string): number | undefined {
+    return this.nodes.get(site);
   }
 
   siteNames(): string[] {
