@@ -10,6 +10,7 @@ import { workloadsWithData } from './dataset-workloads.suite.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { convergenceSuite } from './dataset-convergence.suite.js';
 import { DatasetKeys } from './dataset-keys.js';
+import { objectWallsSuite } from './dataset-objects.suite.js';
 import { originSuite } from './dataset-origin.suite.js';
 import { logsSuite } from './dataset-logs.suite.js';
 import { residencySuite } from './dataset-residency.suite.js';
@@ -178,6 +179,8 @@ maybe('datasets at three sites, one of them abroad', () => {
     skerry: async (...args) => await skerry(...args),
     thiefOf,
   });
+
+  objectWallsSuite(() => ({ under, client, skerry, fetchAt, make: makeDataset, thiefOf }));
 
   logsSuite(() => ({ client, lab, skerry, kill, call: callAt, thiefOf }));
 

@@ -12,6 +12,7 @@ import {
   workloadKey,
   type ChunkAnswer,
   type ChunkAskAnswer,
+  type ChunkPlace,
   type ChunkRef,
   type ChunkRefusal,
   type ChunksWanted,
@@ -19,7 +20,7 @@ import {
   type DatasetRef,
   type Site,
 } from '@skerry/contracts';
-import { unpackList } from '@skerry/domain';
+import { originOf, unpackList } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { ChunksStore, digestOf } from '../stores/chunks.store.js';
 import { CopiesStore, objectsOf } from '../stores/copies.store.js';
@@ -41,6 +42,12 @@ const ASKED_AT_ONCE = 256;
 const NOBODY = 'this site has no copy of it';
 const NOTHING = new Uint8Array(0);
 
+/** A dataset, and where in it a site's chunks lie: with `residency.origin` those of its area. */
+interface Carried {
+  dataset: Dataset;
+  place: ChunkPlace;
+}
+
 /**
  * Takes chunks in from the sites that have them, and gives them to those that ask. Whether the site may have the dataset is asked
  * anew with each message, and who asks is the account that the server put into the subject.
@@ -50,7 +57,7 @@ export class CarryChunks {
   private active = false;
   private under = 0;
   private readonly quotas = new SiteQuotas(TURNS);
-  /** By dataset, when a chunk came last or was asked for. */
+  /** By place, when a chunk came last or was asked for. */
   private readonly moved = new Map<string, number>();
   private readonly bringers = new Bringers();
 
@@ -78,8 +85,10 @@ export class CarryChunks {
     await this.answered(message, async (site) => {
       const parsed = parse(chunkAskSchema, message.json());
       if (!parsed.ok) return refused('no question about chunks');
-      const dataset = this.allowed(site, parsed.value, 'write');
-      return dataset === undefined ? later(NOBODY) : await this.missing(dataset, site, parsed.value.lists);
+      const carried = this.allowed(site, parsed.value, 'write');
+      return carried === undefined
+        ? later(NOBODY)
+        : await this.missing(carried.place, site, parsed.value.lists);
     });
   }
 
@@ -89,17 +98,17 @@ export class CarryChunks {
       const framed = readFrame(message.data);
       const parsed = framed && parse(chunkPutSchema, framed.head);
       if (framed === undefined || parsed?.ok !== true) return refused('no chunk');
-      const dataset = this.allowed(site, parsed.value, 'write');
-      if (dataset === undefined) return later(NOBODY);
+      const carried = this.allowed(site, parsed.value, 'write');
+      if (carried === undefined) return later(NOBODY);
       const { bytes } = framed;
       const { digest } = parsed.value;
       if (bytes.length < 1 || bytes.length > LIMITS.chunkBytes || digestOf(bytes) !== digest) {
         const why = 'these bytes are not the chunk';
-        this.copies.refused(site, dataset, { what: 'write', why });
+        this.copies.refused(site, carried.dataset, { what: 'write', why });
         return refused(why);
       }
-      const answer = await this.store(dataset, { digest, bytes: bytes.length }, bytes);
-      if (answer.ok) this.bringers.came(keyOf(dataset), site.name, { digest, now: performance.now() });
+      const answer = await this.store(carried, { digest, bytes: bytes.length }, bytes);
+      if (answer.ok) this.bringers.came(keyOf(carried.place), site.name, { digest, now: performance.now() });
       return answer;
     });
   }
@@ -109,17 +118,17 @@ export class CarryChunks {
     await this.answered(message, async (site) => {
       const parsed = parse(chunkGetSchema, message.json());
       if (!parsed.ok) return frame(refused('no question for a chunk'), NOTHING);
-      const dataset = this.allowed(site, parsed.value, 'read');
-      if (dataset === undefined) return frame(later(NOBODY), NOTHING);
-      const bytes = await this.chunks.get(dataset, parsed.value);
+      const carried = this.allowed(site, parsed.value, 'read');
+      if (carried === undefined) return frame(later(NOBODY), NOTHING);
+      const bytes = await this.chunks.get(carried.place, parsed.value);
       if (bytes !== undefined) return frame({ ok: true } satisfies ChunkAnswer, bytes);
-      this.want(dataset, parsed.value);
+      this.want(carried, parsed.value);
       return frame(absent(), NOTHING);
     });
   }
 
-  private async missing(dataset: Dataset, site: Site, lists: readonly ChunkRef[]): Promise<ChunkAskAnswer> {
-    const index = await this.chunks.of(dataset);
+  private async missing(place: ChunkPlace, site: Site, lists: readonly ChunkRef[]): Promise<ChunkAskAnswer> {
+    const index = await this.chunks.of(place);
     const missing = new Map<string, ChunkRef>();
     const look = (chunk: ChunkRef) => {
       const there = index.get(chunk.digest);
@@ -128,29 +137,29 @@ export class CarryChunks {
     };
     for (const list of lists) {
       look(list);
-      const bytes = await this.chunks.get(dataset, list);
+      const bytes = await this.chunks.get(place, list);
       for (const chunk of (bytes && unpackList(bytes)) ?? []) look(chunk);
     }
     const all = [...missing.values()].map(({ digest, bytes }) => ({ digest, bytes }));
     const share = { lacking: all, most: ASKED_AT_ONCE, now: performance.now() };
-    const first = this.bringers.share(keyOf(dataset), site.name, share);
+    const first = this.bringers.share(keyOf(place), site.name, share);
     if (first.length === 0 && all.length > 0) return absent('another site is bringing it');
     // A list that is missing may name more.
     const unread = lists.some(({ digest }) => missing.has(digest));
     return { ok: true, missing: first, more: unread || first.length < all.length };
   }
 
-  private async store(dataset: Dataset, chunk: ChunkRef, bytes: Uint8Array): Promise<ChunkAnswer> {
+  private async store({ dataset, place }: Carried, chunk: ChunkRef, bytes: Uint8Array): Promise<ChunkAnswer> {
     const room = 2 * objectsOf(dataset.spec).bytes + LIMITS.objectBytes;
-    const index = await this.chunks.of(dataset);
+    const index = await this.chunks.of(place);
     let stored = chunk.bytes;
     for (const { bytes: each } of index.values()) stored += each;
     // What an object takes the place of stays until it is swept.
     if (stored > room)
       return refused('more chunks than the objects of this dataset may have (spec.objects.bytes)');
-    this.moved.set(keyOf(dataset), performance.now());
+    this.moved.set(keyOf(place), performance.now());
     try {
-      await this.chunks.put(dataset, chunk, bytes);
+      await this.chunks.put(place, chunk, bytes);
       return { ok: true };
     } catch (error) {
       if (error instanceof StorageFull)
@@ -160,27 +169,37 @@ export class CarryChunks {
   }
 
   /** Asks the sites that may have a chunk to bring it: who wrote it is not doing so. */
-  private want(dataset: Dataset, { digest, bytes }: ChunkRef): void {
+  private want({ dataset, place }: Carried, { digest, bytes }: ChunkRef): void {
     const now = performance.now();
-    const moved = this.moved.get(keyOf(dataset));
+    const moved = this.moved.get(keyOf(place));
     if (moved === undefined || now - moved < IDLE_MS) {
-      this.moved.set(keyOf(dataset), moved ?? now);
+      this.moved.set(keyOf(place), moved ?? now);
       return;
     }
-    this.moved.set(keyOf(dataset), now);
+    this.moved.set(keyOf(place), now);
     const { project, name, incarnation } = dataset;
     const wanted: ChunksWanted = { project, name, incarnation, chunks: [{ digest, bytes }] };
-    for (const site of this.copies.sitesOf(dataset)) this.bus.say(HUB.chunksWanted(site.account), wanted);
+    for (const site of this.copies.sitesOf(dataset))
+      if (this.copies.areaOf(dataset, site) === place.area)
+        this.bus.say(HUB.chunksWanted(site.account), wanted);
   }
 
-  private allowed(site: Site, ref: DatasetRef, what: 'read' | 'write'): Dataset | undefined {
+  private allowed(site: Site, ref: DatasetRef, what: 'read' | 'write'): Carried | undefined {
     const dataset = this.copies.allowed(site, ref, what);
-    if (dataset?.spec.type === 'objects') return dataset;
+    if (dataset?.spec.type === 'objects') return this.carriedFor(dataset, site);
     if (dataset !== undefined) this.copies.refused(site, ref, { what, why: 'it has no objects' });
     this.log.warn(
       `site ${site.name} asked about chunks of ${ref.project}/${ref.name}, of which it has no copy`,
     );
     return undefined;
+  }
+
+  /** A site is given, told of and asked for chunks of its own area alone. */
+  private carriedFor(dataset: Dataset, site: Site): Carried | undefined {
+    const { project, name, incarnation } = dataset;
+    const area = this.copies.areaOf(dataset, site);
+    if (area === undefined && originOf(dataset.spec.residency) !== undefined) return undefined;
+    return { dataset, place: { project, name, incarnation, area } };
   }
 
   /** Answers a site that may ask, in its turn; what cannot be answered is said to be so. */
@@ -221,6 +240,6 @@ function refused(reason: string): ChunkRefusal {
   return { ok: false, code: 'refused', retryAfterMs: 0, reason };
 }
 
-function keyOf({ project, name }: Dataset): string {
-  return workloadKey(project, name);
+function keyOf({ project, name, area = '' }: ChunkPlace): string {
+  return `${workloadKey(project, name)} ${area}`;
 }

@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { manifestSchema, parse, type Dataset, type Manifest, type RecordState } from '@skerry/contracts';
-import { mergeStates, showState, unpackList } from '@skerry/domain';
+import {
+  manifestSchema,
+  parse,
+  type ChunkPlace,
+  type Dataset,
+  type Manifest,
+  type RecordState,
+} from '@skerry/contracts';
+import { mergeStates, originOf, showState, unpackList } from '@skerry/domain';
 import { CONFIG, JsonLog } from '@skerry/service';
 import type { ReplicatorConfig } from '../config.js';
 import { ChunksStore } from '../stores/chunks.store.js';
@@ -28,8 +35,7 @@ export class SweepChunks {
   async start(): Promise<void> {
     this.active = true;
     this.copies.onChange((before, after) => this.changed(before, after));
-    for (const dataset of this.copies.all())
-      if (dataset.removed) await this.chunks.dropRemoved(dataset);
+    for (const dataset of this.copies.all()) if (dataset.removed) await this.chunks.dropRemoved(dataset);
     const look = () => {
       this.work = this.work.then(async () => await this.sweepAll());
     };
@@ -62,35 +68,42 @@ export class SweepChunks {
     }
   }
 
-  /** Looks once through the chunks of a dataset. */
+  /** Looks once through the chunks of a dataset; with `residency.origin` of each area by what objects of that area name. */
   async sweep(dataset: Dataset, now = performance.now()): Promise<void> {
-    const index = await this.chunks.of(dataset);
+    const { project, name, incarnation } = dataset;
+    const areas = originOf(dataset.spec.residency)?.among ?? [undefined];
+    for (const area of areas) await this.sweepAt(dataset, { project, name, incarnation, area }, now);
+  }
+
+  private async sweepAt(dataset: Dataset, place: ChunkPlace, now: number): Promise<void> {
+    const index = await this.chunks.of(place);
     if (index.size === 0) return;
-    const named = await this.named(dataset);
+    const named = await this.named(dataset, place);
     for (const chunk of index.values()) {
       if (named.has(chunk.digest)) delete chunk.unnamedSince;
       else if (chunk.unnamedSince === undefined) chunk.unnamedSince = now;
-      else if (now - chunk.unnamedSince >= this.config.sweepEveryMs) await this.chunks.remove(dataset, chunk);
+      else if (now - chunk.unnamedSince >= this.config.sweepEveryMs) await this.chunks.remove(place, chunk);
     }
   }
 
   /** Every chunk that an object of the dataset names, as far as its lists are here. */
-  private async named(dataset: Dataset): Promise<Set<string>> {
+  private async named(dataset: Dataset, place: ChunkPlace): Promise<Set<string>> {
     const named = new Set<string>();
-    for (const { lists } of await this.manifests(dataset))
+    for (const { lists } of await this.manifests(dataset, place.area))
       for (const list of lists) {
         named.add(list.digest);
-        const bytes = await this.chunks.get(dataset, list);
+        const bytes = await this.chunks.get(place, list);
         for (const { digest } of (bytes && unpackList(bytes)) ?? []) named.add(digest);
       }
     return named;
   }
 
-  private async manifests(dataset: Dataset): Promise<Manifest[]> {
+  private async manifests(dataset: Dataset, area: string | undefined): Promise<Manifest[]> {
     const states = new Map<string, RecordState>();
     for (let after = 0, more = true; more;) {
       const page = await this.records.page(dataset, after);
-      for (const { key, state } of page.records) {
+      for (const { key, state, origin } of page.records) {
+        if (this.copies.areaOfStore(dataset, origin) !== area) continue;
         const before = states.get(key);
         states.set(key, before === undefined ? state : mergeStates(before, state));
       }

@@ -35,9 +35,7 @@ describe('a dataset whose records stay where they were written', () => {
   });
 
   it('is of what any site may write, at places that nobody chooses', () => {
-    expect(problems(spec(AMONG, { type: 'objects' }))).toEqual([
-      'spec.residency.origin: not yet offered with type: objects',
-    ]);
+    expect(problems(spec(AMONG, { type: 'objects' }))).toEqual([]);
     expect(problems(spec(AMONG, { type: 'log' }))).toEqual([]);
     expect(problems(spec(AMONG, { conflicts: 'single-writer', home: 'de' }))).toHaveLength(1);
     expect(problems(spec(AMONG, { copies: { at: 'with-workloads' } }))).toEqual([
@@ -46,6 +44,9 @@ describe('a dataset whose records stay where they were written', () => {
   });
 
   it('shows fields elsewhere only where keys hold values', () => {
+    expect(problems(spec(KEEP, { type: 'objects' }))).toEqual([
+      expect.stringContaining('spec.residency.origin.elsewhere: not allowed with type: objects'),
+    ]);
     for (const conflicts of ['counter', 'set']) {
       expect(problems(spec(AMONG, { conflicts }))).toEqual([]);
       expect(problems(spec(KEEP, { conflicts }))).toEqual([

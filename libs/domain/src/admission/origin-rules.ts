@@ -4,7 +4,6 @@ import { areasAbroad, originOf } from '../datasets/origin/areas.js';
 import { isSealed } from './encryption-rules.js';
 
 const PATH = 'spec.residency.origin';
-const OFFERED: ReadonlySet<DatasetSpec['type']> = new Set(['keyvalue', 'log']);
 
 /** What speaks against `residency.origin` as it is asked for, of a dataset that may be there already. `hub`: where its servers are. */
 export function originIssues(
@@ -48,14 +47,8 @@ function inText(rule: OriginRule | undefined): string | undefined {
   return `among ${rule.among.toSorted().join(', ')}; elsewhere ${elsewhere}`;
 }
 
-function kinds({ type, conflicts, copies }: DatasetSpec): Issue[] {
+function kinds({ conflicts, copies }: DatasetSpec): Issue[] {
   const issues: Issue[] = [];
-  if (!OFFERED.has(type))
-    issues.push({
-      path: PATH,
-      problem: `not yet offered with type: ${type}`,
-      allowed: `type: ${[...OFFERED].join(' or ')}; or one dataset for each area, with stay`,
-    });
   if (conflicts === 'single-writer')
     issues.push({
       path: PATH,
@@ -74,8 +67,14 @@ function kinds({ type, conflicts, copies }: DatasetSpec): Issue[] {
 /** Only values have fields. */
 function redaction(spec: DatasetSpec, { elsewhere }: OriginRule): Issue[] {
   if (elsewhere === 'nothing') return [];
-  const { conflicts } = spec;
+  const { type, conflicts } = spec;
   const issues: Issue[] = [];
+  if (type === 'objects')
+    issues.push({
+      path: `${PATH}.elsewhere`,
+      problem: 'not allowed with type: objects, whose bytes have no fields that a rule could keep',
+      allowed: 'nothing',
+    });
   if (conflicts === 'counter' || conflicts === 'set')
     issues.push({
       path: `${PATH}.elsewhere`,

@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from '@jest/globals';
+import { SITE, type ChunkRef } from '@skerry/contracts';
+import type { LeafAttacker } from '../bus/leaf-attacker.js';
+import { eventually, type CloudUnderTest } from './cloud-under-test.js';
+import type { CommandResult } from './skerry-command.js';
+
+/** A cloud whose hub is in `eu` and `us`, with sites `one` and `two` in `eu`, and `far` in `us`. */
+export interface ObjectWallsCloud {
+  under: CloudUnderTest;
+  fetchAt: (site: string, path: string, init?: RequestInit) => Promise<Response>;
+  skerry: (...args: string[]) => Promise<CommandResult>;
+  make: (name: string, spec: object) => Promise<void>;
+  thiefOf: (site: string) => Promise<LeafAttacker>;
+}
+
+const ORIGIN = { origin: { among: ['eu', 'us'] } };
+
+/** Registers the cases: files that stay in their area, and files that the hub may not read. */
+export function objectWallsSuite(cloud: () => ObjectWallsCloud): void {
+  it('a file stays in the area where it was written, and its chunks are given to no site of another that has them not itself', async () => {
+    const { make, thiefOf } = cloud();
+    await make('plans', { type: 'objects', residency: ORIGIN });
+    const mark = `plan of eu ${randomBytes(8).toString('hex')}`;
+    const plan = fileWith(mark);
+    await put('one', 'plans/plan', plan);
+    await untilRead('two', 'plans/plan', plan);
+    const chunk = await chunkWith('one', mark);
+    const thief = await thiefOf('far');
+    try {
+      for (const subject of ['>', 'dl.>', 'chunk.>', 'rpc.>', '_INBOX.>']) thief.subscribe(subject);
+      const plans = { project: 'test', name: 'plans', incarnation: 1 };
+      thief.publish(SITE.pull, JSON.stringify({ ...plans, after: 0 }), '_INBOX.thief.pull');
+      thief.publish(SITE.chunkAsk, JSON.stringify({ ...plans, lists: [chunk] }), '_INBOX.thief.ask');
+      const get = () =>
+        thief.publish(SITE.chunkGet, JSON.stringify({ ...plans, ...chunk }), '_INBOX.thief.get');
+      get();
+      await thief.wait(/_INBOX\.thief\.pull[^]*"records":\[\]/);
+      await thief.wait(new RegExp(`_INBOX\\.thief\\.ask[^]*"missing":\\[\\{"digest":"${chunk.digest}`));
+      await thief.wait(/_INBOX\.thief\.get[^]*"code":"absent"/);
+      expect(thief.text()).not.toContain(mark);
+      expect((await cloud().fetchAt('far', 'plans/plan')).status).toBe(404);
+      // What its own area has too is given to it.
+      await put('far', 'plans/own', plan);
+      await eventually(async () => (get(), thief.text().includes(mark) ? true : undefined), {
+        withinMs: 5_000,
+        what: 'a chunk of its own area is given',
+      });
+      expect((await cloud().fetchAt('two', 'plans/own')).status).toBe(404);
+    } finally {
+      thief.close();
+    }
+  }, 30_000);
+
+  async function put(site: string, path: string, bytes: Buffer): Promise<void> {
+    expect((await cloud().fetchAt(site, path, { method: 'PUT', body: bytes })).status).toBe(200);
+  }
+
+  async function untilRead(site: string, path: string, bytes: Buffer): Promise<void> {
+    await eventually(
+      async () => {
+        const got = await cloud().fetchAt(site, path);
+        return got.ok && bytes.equals(Buffer.from(await got.arrayBuffer())) ? true : undefined;
+      },
+      { withinMs: 10_000, what: `${path} is read at ${site}`, everyMs: 50 },
+    );
+  }
+
+  /** The chunk of a site's disk in which a text is. */
+  async function chunkWith(site: string, text: string): Promise<ChunkRef> {
+    const folder = join(cloud().under.cloud.paths.site(site), 'state', 'objects', 'chunks');
+    const files = await readdir(folder, { recursive: true, withFileTypes: true });
+    for (const { name, parentPath } of files.filter((file) => file.isFile())) {
+      const bytes = await readFile(join(parentPath, name));
+      if (bytes.includes(text)) return { digest: name, bytes: bytes.length };
+    }
+    throw new Error(`no chunk of ${site} has ${text}`);
+  }
+}
+
+/** Some chunks of bytes, with a text in the first. */
+function fileWith(text: string): Buffer {
+  return Buffer.concat([Buffer.from(text), randomBytes(400_000)]);
+}
