@@ -31,9 +31,9 @@ export class AdmissionRules {
   private readonly generations = new Map<string, number>();
   /** Keys of workloads that a request has written, by its id. */
   private readonly written = new Map<string, Set<string>>();
-  /** Ids of events that are told; and of those that have to be, by what they are about. */
+  /** Ids of events that are told; and of those that have to be. */
   private readonly told = new Set<string>();
-  private readonly due = new Map<string, string>();
+  private readonly due = new Set<string>();
   private readonly uses = new Map<string, Use>();
   /** When somebody was last given more of a project, or its quota changed. */
   private readonly raisedAt = new Map<string, number>();
@@ -55,7 +55,7 @@ export class AdmissionRules {
 
   /** What is still to be told of what policy has decided. */
   untold(): string[] {
-    const missing = [...this.due.values()].filter((id) => !this.told.has(id));
+    const missing = [...this.due].filter((id) => !this.told.has(id));
     return missing.slice(0, 3).map((id) => `the event ${id} is missing`);
   }
 
@@ -80,9 +80,9 @@ export class AdmissionRules {
       known.clear();
   }
 
-  /** An event has to come; of what is written over before it was told only what is there then. */
+  /** An event has to come, also of what is written over before. */
   private owes(type: string, subject: string, version: number): void {
-    this.due.set(subject, `${type}/${subject}/${version}`);
+    this.due.add(`${type}/${subject}/${version}`);
   }
 
   private asked(m: Stored): void {

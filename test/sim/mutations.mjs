@@ -127,6 +127,20 @@ export const MUTATIONS = [
     ],
   },
   {
+    name: 'untold',
+    says: 'policy writes over what nobody has told yet',
+    breaks: 'quiescence',
+    from: 31,
+    rare: true,
+    edits: [
+      {
+        file: 'apps/policy/src/stores/predecessors.ts',
+        find: 'const fresh = all.filter(({ at }) => Date.now() - at < TOLD_BY_THEN_MS);',
+        replace: 'const fresh = all.filter(({ at }) => at > Date.now() + TOLD_BY_THEN_MS);',
+      },
+    ],
+  },
+  {
     name: 'answered-in-part',
     says: 'what a request has changed is answered by what is seen of it at the moment',
     breaks: 'outcome',

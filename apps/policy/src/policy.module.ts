@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { Gazetteer } from '@skerry/gazetteer';
 import { Bootstrap } from './bootstrap.js';
+import { Events } from './events.js';
 import { AdmitHandler } from './handlers/admit.handler.js';
 import { CommandHandler } from './handlers/command.handler.js';
 import { CutOffHandler } from './handlers/cut-off.handler.js';
@@ -23,6 +24,7 @@ import { Desk } from './stores/desk.js';
 import { FollowedStores } from './stores/followed.js';
 import { IdentitiesStore } from './stores/identities.store.js';
 import { OutcomesStore } from './stores/outcomes.store.js';
+import { Predecessors } from './stores/predecessors.js';
 import { QuotasStore } from './stores/quotas.store.js';
 import { SitesStore } from './stores/sites.store.js';
 import { WorkloadsStore } from './stores/workloads.store.js';
@@ -48,6 +50,7 @@ const STORES = [
   FollowedStores,
   IdentitiesStore,
   OutcomesStore,
+  Predecessors,
   QuotasStore,
   SitesStore,
   WorkloadsStore,
@@ -56,6 +59,6 @@ const SITES = [ClaimsKeeper, Credentials, SiteAccounts, identityProvider, system
 
 @Module({
   controllers: [PolicyController],
-  providers: [...HANDLERS, ...STORES, ...SITES, Bootstrap, Gazetteer, Warrants],
+  providers: [...HANDLERS, ...STORES, ...SITES, Bootstrap, Events, Gazetteer, Warrants],
 })
 export class PolicyModule {}

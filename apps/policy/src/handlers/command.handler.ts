@@ -17,12 +17,15 @@ import { carriedOn, JsonLog, traceIdOf } from '@skerry/service';
 import { SiteAccounts } from '../sites/site-accounts.js';
 import { Desk, type Papers } from '../stores/desk.js';
 import { OutcomesStore } from '../stores/outcomes.store.js';
+import { Predecessors } from '../stores/predecessors.js';
 
 /** Times that a decision is made again because what it was made on has changed meanwhile. */
 const DECISIONS = 5;
 /** Deliveries after which an unexpected failure is no longer taken for a passing one. */
 const FAILURES = 5;
 const BUSY_MS = 50;
+/** Deliveries at which a command waits no longer for one before it whose answer is on its way: some 10 s. */
+const WAITS = 100;
 const AWAY_MS = 1_000;
 
 /** Decides commands from `CMD`: admitted ones are committed, and every one gets its outcome. */
@@ -31,6 +34,7 @@ export class CommandHandler {
   constructor(
     @Inject(Desk) private readonly desk: Desk,
     @Inject(OutcomesStore) private readonly outcomes: OutcomesStore,
+    @Inject(Predecessors) private readonly predecessors: Predecessors,
     @Inject(SiteAccounts) private readonly accounts: SiteAccounts,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -76,6 +80,8 @@ export class CommandHandler {
     };
     const admission = admit(request, papers.state, this.desk.tools);
     if (!admission.ok) return admission.again === true ? 'conflict' : admission;
+    const over = await this.predecessors.areOver(papers.predecessors(admission.writes));
+    if (!over && message.deliveries < WAITS) return 'conflict';
     try {
       await papers.commit(admission.writes, carriedOn(message.headers));
       return admission;

@@ -1,119 +1,68 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { done, Malformed, reject, type Bus, type Outcome, type StoredMessage } from '@skerry/bus';
+import { done, Malformed, reject, type Outcome, type StoredMessage } from '@skerry/bus';
 import {
   datasetSchema,
-  eventSubject,
-  HEADERS,
-  makeEvent,
   outcomeSchema,
   parseStored,
   quotaSchema,
   siteSchema,
-  STREAMS,
   workloadSchema,
-  type EventDraft,
-  type EventType,
+  type CommandOutcome,
 } from '@skerry/contracts';
-import { BUS, carriedOn } from '@skerry/service';
 import type { z } from 'zod';
+import { Events, ofDataset, ofQuota, ofSite, ofWorkload, type Stored, type Telling } from '../events.js';
 
-/** Derives `skerry.evt.>` from policy's buckets: every write is told once, its id made of type, noun and version. */
+/**
+ * Derives `skerry.evt.>` from policy's buckets: every write is told once, its id made of type, noun and version. Who writes over
+ * what may not have been told yet tells it before: see `Predecessors`.
+ */
 @Injectable()
 export class EventsHandler {
-  constructor(@Inject(BUS) private readonly bus: Bus) {}
+  constructor(@Inject(Events) private readonly events: Events) {}
 
   /** A write to `workloads`. */
   async workload(message: StoredMessage): Promise<Outcome> {
-    return this.tell(message, workloadSchema, (workload) => ({
-      type: workload.removed ? 'workload.removed' : 'workload.admitted',
-      project: workload.project,
-      name: workload.name,
-      version: String(workload.generation),
-      at: workload.updatedAt,
-      data: workload,
-    }));
+    return this.tell(message, workloadSchema, ofWorkload);
   }
 
   /** A write to `datasets`. */
   async dataset(message: StoredMessage): Promise<Outcome> {
-    return this.tell(message, datasetSchema, (dataset) => ({
-      type: dataset.removed ? 'dataset.removed' : 'dataset.admitted',
-      project: dataset.project,
-      name: dataset.name,
-      version: String(dataset.generation),
-      at: dataset.updatedAt,
-      data: dataset,
-    }));
+    return this.tell(message, datasetSchema, ofDataset);
   }
 
   /** A write to `site-specs`. */
   async site(message: StoredMessage): Promise<Outcome> {
-    return this.tell(message, siteSchema, (site) => ({
-      type: siteEvent(message.headers[HEADERS.change]),
-      name: site.name,
-      version: String(site.generation),
-      at: site.updatedAt,
-      data: site,
-    }));
+    return this.tell(message, siteSchema, ofSite);
   }
 
   /** A write to `policies`. */
   async quota(message: StoredMessage): Promise<Outcome> {
-    return this.tell(message, quotaSchema, (quota) => ({
-      type: 'quota.changed',
-      name: quota.project,
-      version: String(quota.generation ?? 1),
-      // One of the bootstrap file does not say since when it is so.
-      at: quota.updatedAt ?? new Date(message.storedAt).toISOString(),
-      data: quota,
-    }));
+    return this.tell(message, quotaSchema, ofQuota);
   }
 
   /** A write to `outcomes`: only refusals are told, what was admitted is told by its noun. */
   async outcome(message: StoredMessage): Promise<Outcome> {
-    return this.tell(message, outcomeSchema, (outcome) =>
-      outcome.ok
-        ? undefined
-        : {
-            type: 'command.rejected',
-            name: outcome.requestId,
-            version: '1',
-            at: outcome.decidedAt,
-            data: outcome,
-          },
-    );
+    return this.tell(message, outcomeSchema, ofRefusal);
   }
 
   private async tell<T>(
     message: StoredMessage,
     schema: z.ZodType<T>,
-    draftOf: (value: T) => EventDraft | undefined,
+    tellingOf: (stored: Stored<T>) => Telling | undefined,
   ): Promise<Outcome> {
+    const { data, headers, storedAt: at } = message;
     // A key that was deleted or has run out tells nothing.
-    if (message.data.length === 0) return done;
-    const parsed = parseStored(schema, message.json(), message.headers);
+    if (data.length === 0) return done;
+    const parsed = parseStored(schema, message.json(), headers);
     if (!parsed.ok) return reject(new Malformed(`${message.subject}: ${parsed.issues[0]?.path}`).message);
-    const draft = draftOf(parsed.value);
-    if (!draft) return done;
-    const event = makeEvent({ ...draft, traceparent: message.headers[HEADERS.traceparent] });
-    const subject = eventSubject(draft.type, draft.name, draft.project);
-    await this.bus.publish(subject, event, {
-      messageId: event.id,
-      headers: carriedOn(message.headers),
-      group: STREAMS.EVT.name,
-    });
+    const telling = tellingOf({ value: parsed.value, headers, at });
+    if (telling) await this.events.tell(telling, true);
     return done;
   }
 }
 
-function siteEvent(change: string | undefined): EventType {
-  switch (change) {
-    case 'added':
-    case 'joined':
-    case 'removed':
-    case 'suspended':
-      return `site.${change}`;
-    default:
-      return 'site.changed';
-  }
+function ofRefusal({ value: outcome, headers }: Stored<CommandOutcome>): Telling | undefined {
+  if (outcome.ok) return undefined;
+  const { requestId: name, decidedAt: at } = outcome;
+  return { draft: { type: 'command.rejected', name, version: '1', at, data: outcome }, headers };
 }

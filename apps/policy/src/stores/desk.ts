@@ -12,8 +12,10 @@ import {
 } from '@skerry/contracts';
 import { partnerOf, type AdmissionState, type AdmissionTools, type Writes } from '@skerry/domain';
 import { Gazetteer } from '@skerry/gazetteer';
+import { ofDataset, ofQuota, ofSite, ofWorkload, type Telling } from '../events.js';
 import { specDigest } from '../spec-digest.js';
 import { DatasetsStore } from './datasets.store.js';
+import type { Predecessor } from './predecessors.js';
 import { QuotasStore } from './quotas.store.js';
 import { SitesStore, type SiteChange } from './sites.store.js';
 import { WorkloadsStore, type Held } from './workloads.store.js';
@@ -27,6 +29,8 @@ type Ruled = { metadata: { project: string }; spec: WorkloadSpec };
 /** What a decision is made on, and how it is committed on condition that this has not changed. */
 export interface Papers {
   state: AdmissionState;
+  /** What lies there now of what would be written. */
+  predecessors(writes: Writes): readonly Predecessor[];
   /** All or none. Throws `Conflict`. */
   commit(writes: Writes, headers: Headers): Promise<void>;
 }
@@ -64,6 +68,12 @@ export class Desk {
         ...this.stateOf(new Map([...partners, ...workloads]), datasets, site),
         ...(project === undefined ? {} : { quota: () => quota?.value }),
       },
+      predecessors: (writes) => [
+        ...writes.workloads.flatMap((w) => before(workloads.get(workloadKey(w.project, w.name)), ofWorkload)),
+        ...writes.datasets.flatMap((d) => before(datasets.get(workloadKey(d.project, d.name)), ofDataset)),
+        ...writes.sites.flatMap(() => before(site, ofSite)),
+        ...writes.quotas.flatMap(() => before(quota, ofQuota)),
+      ],
       commit: async (writes, headers) => {
         // First: what a workload may ask for is there before it, and a command that is handled again knows what it wrote.
         await this.datasets.commit(writes.datasets, datasets, headers);
@@ -113,6 +123,14 @@ export class Desk {
       usersOf: (project, dataset) => this.datasets.usersOf(project, dataset),
     };
   }
+}
+
+function before<T extends { commandSequence?: number | undefined }>(
+  held: Held<T> | undefined,
+  tellingOf: (stored: Held<T>) => Telling,
+): Predecessor[] {
+  if (held === undefined) return [];
+  return [{ telling: tellingOf(held), at: held.at, commandSequence: held.value.commandSequence ?? 0 }];
 }
 
 function namedBy(documents: readonly Ruled[]): string[] {

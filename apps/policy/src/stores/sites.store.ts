@@ -2,6 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Conflict, type Bucket, type BucketChange, type Bus, type Headers } from '@skerry/bus';
 import { BUCKETS, HEADERS, siteSchema, type Site } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
+import { ofSite } from '../events.js';
+import { Predecessors } from './predecessors.js';
 import type { Held } from './workloads.store.js';
 
 /** How a site came to be what it is now: carried with the write, and what its event is made from. */
@@ -16,7 +18,10 @@ export class SitesStore {
   private readonly heard = new Map<string, Site>();
   private readonly listeners = new Set<(site: Site) => void>();
 
-  constructor(@Inject(BUS) bus: Bus) {
+  constructor(
+    @Inject(BUS) bus: Bus,
+    @Inject(Predecessors) private readonly predecessors: Predecessors,
+  ) {
     this.bucket = bus.bucket(BUCKETS.siteSpecs, (value) => siteSchema.parse(value));
   }
 
@@ -60,6 +65,7 @@ export class SitesStore {
       const held = await this.bucket.get(name);
       const next = held && change(held.value);
       if (!held || !next) return undefined;
+      await this.predecessors.tell([{ telling: ofSite(held), at: held.at }]);
       const updatedAt = new Date().toISOString();
       const site = { ...next, generation: held.value.generation + 1, updatedAt };
       const won = await this.commit(site, held.revision, what).then(() => true, refusedAsConflict);

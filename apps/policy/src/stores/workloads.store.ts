@@ -1,15 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Bucket, Bus, Headers } from '@skerry/bus';
+import type { Bucket, Bus, Entry, Headers } from '@skerry/bus';
 import { BUCKETS, storedAs, workloadKey, workloadSchema, type Workload } from '@skerry/contracts';
 import type { Warranted } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 import { Warrants } from '../warrants.js';
 
-/** A noun with the revision it was read at. */
-export interface Held<T> {
-  value: T;
-  revision: number;
-}
+/** A noun with the revision it was read at, and what it was written with. */
+export type Held<T> = Pick<Entry<T>, 'value' | 'revision' | 'headers' | 'at'>;
 
 /** The bucket `workloads`, which only policy writes. */
 @Injectable()

@@ -1,0 +1,172 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { done, MemoryBus, MemoryServer, type StoredMessage } from '@skerry/bus';
+import {
+  BUCKETS,
+  commandSubject,
+  outcomeSchema,
+  STREAMS,
+  workloadDocumentSchema,
+  workloadSchema,
+  type Command,
+  type CommandBody,
+  type CommandOutcome,
+} from '@skerry/contracts';
+import { Gazetteer } from '@skerry/gazetteer';
+import { NKey, type CloudIdentity } from '@skerry/identity';
+import { BASE_VARIABLES, JsonLog, parseConfig } from '@skerry/service';
+import { POLICY_VARIABLES } from '../config.js';
+import { Events } from '../events.js';
+import { SiteAccounts } from '../sites/site-accounts.js';
+import { DatasetsStore } from '../stores/datasets.store.js';
+import { Desk } from '../stores/desk.js';
+import { OutcomesStore } from '../stores/outcomes.store.js';
+import { Predecessors } from '../stores/predecessors.js';
+import { QuotasStore } from '../stores/quotas.store.js';
+import { SitesStore } from '../stores/sites.store.js';
+import { WorkloadsStore } from '../stores/workloads.store.js';
+import { Warrants } from '../warrants.js';
+import { CommandHandler } from './command.handler.js';
+
+const OWNED = [BUCKETS.workloads, BUCKETS.datasets, BUCKETS.siteSpecs, BUCKETS.policies, BUCKETS.outcomes];
+
+let bus: MemoryBus;
+let handler: CommandHandler;
+let outcomes: OutcomesStore;
+beforeEach(async () => {
+  bus = new MemoryBus(new MemoryServer());
+  for (const stream of [STREAMS.CMD, STREAMS.EVT]) await bus.ensureStream(stream);
+  for (const bucket of OWNED) await bus.ensureBucket(bucket);
+  outcomes = new OutcomesStore(bus);
+  handler = handlerOn(bus);
+});
+
+/** What one instance is made of, with nobody who tells events by the buckets' streams. */
+function handlerOn(at: MemoryBus): CommandHandler {
+  const env = { SKERRY_NATS_URL: 'nats://127.0.0.1', SKERRY_IDENTITY_DIR: '/x', SKERRY_SYS_CREDS: '/x' };
+  const config = parseConfig({ ...BASE_VARIABLES, ...POLICY_VARIABLES }, env);
+  if (!config.ok) throw new Error(JSON.stringify(config.problems));
+  const own = { ...config.value, instance: 'one' };
+  const identity = keys();
+  const predecessors = new Predecessors(at, new Events(at));
+  const sites = new SitesStore(at, predecessors);
+  const desk = new Desk(
+    new WorkloadsStore(at, new Warrants(identity)),
+    sites,
+    new QuotasStore(at),
+    new DatasetsStore(at, own),
+    new Gazetteer(),
+  );
+  const accounts = new SiteAccounts(own, identity, at);
+  return new CommandHandler(desk, outcomes, predecessors, accounts, new JsonLog('policy', 'one', 'error'));
+}
+
+function keys(): CloudIdentity {
+  const none = { certPem: '', keyPem: '' };
+  return {
+    operatorSigning: NKey.create('operator'),
+    operatorJwt: '',
+    systemAccount: NKey.create('account'),
+    systemAccountJwt: '',
+    cloudAccount: NKey.create('account'),
+    cloudSigning: NKey.create('account'),
+    cloudAccountJwt: '',
+    serversCa: none,
+    sitesCa: none,
+  };
+}
+
+function applying(mark: string): CommandBody {
+  const document = workloadDocumentSchema.parse({
+    apiVersion: 'skerry/v1',
+    kind: 'Workload',
+    metadata: { name: 'web', project: 'shop' },
+    spec: { run: { command: [mark] } },
+  });
+  return { verb: 'workload.apply', documents: [document] };
+}
+
+async function queued(requestId: string, body: CommandBody): Promise<StoredMessage> {
+  const actor = { subject: 'olivia', role: 'operator' as const };
+  const sentAt = new Date().toISOString();
+  const command: Command = { kind: 'Command', requestId, actor, sentAt, body };
+  const { sequence } = await bus.publish(commandSubject(body.verb), command);
+  const message = await bus.message(STREAMS.CMD.name, sequence);
+  if (!message) throw new Error(`${requestId} is not in the queue`);
+  return message;
+}
+
+/** As an acknowledgement does. */
+async function over({ sequence }: StoredMessage): Promise<void> {
+  await bus.deleteMessage(STREAMS.CMD.name, sequence);
+}
+
+async function answerTo(requestId: string): Promise<CommandOutcome | undefined> {
+  const bucket = bus.bucket(BUCKETS.outcomes, (v) => outcomeSchema.parse(v));
+  return (await bucket.get(requestId))?.value;
+}
+
+async function generation(): Promise<number | undefined> {
+  const bucket = bus.bucket(BUCKETS.workloads, (v) => workloadSchema.parse(v));
+  return (await bucket.get('shop.web'))?.value.generation;
+}
+
+async function told(): Promise<unknown[]> {
+  const ids: unknown[] = [];
+  const hear = (m: StoredMessage) => {
+    const event = m.json();
+    ids.push(typeof event === 'object' && event !== null && 'id' in event ? event.id : undefined);
+  };
+  const following = await bus.follow(STREAMS.EVT.name, hear, { from: 1 });
+  await following.caughtUp;
+  await following.drain();
+  return ids;
+}
+
+describe('what is written over', () => {
+  it('is told before, whoever else should have told it', async () => {
+    for (const mark of ['a', 'b', 'c']) {
+      const message = await queued(`request-${mark}`, applying(mark));
+      expect(await handler.handle(message)).toEqual(done);
+      await over(message);
+    }
+    expect(await told()).toEqual(['workload.admitted/shop/web/1', 'workload.admitted/shop/web/2']);
+  });
+
+  it('waits for the answer to the command that made it', async () => {
+    const first = await queued('request-a', applying('a'));
+    await handler.handle(first);
+    const second = await queued('request-b', applying('b'));
+    expect(await handler.handle(second)).toMatchObject({ kind: 'retry' });
+    expect(await generation()).toBe(1);
+    expect(await answerTo('request-b')).toBeUndefined();
+
+    await over(first);
+    expect(await handler.handle(second)).toEqual(done);
+    expect(await generation()).toBe(2);
+  });
+
+  it('waits some ten seconds, and not for ever', async () => {
+    await handler.handle(await queued('request-a', applying('a')));
+    const second = await queued('request-b', applying('b'));
+    expect(await handler.handle({ ...second, deliveries: 100 })).toEqual(done);
+    expect(await generation()).toBe(2);
+  });
+});
+
+describe('an answer', () => {
+  it('stays as it was given first', async () => {
+    const common = { kind: 'Outcome' as const, requestId: 'request-a', verb: 'workload.apply' as const };
+    const decidedAt = new Date().toISOString();
+    await outcomes.write({ ...common, decidedAt, ok: true, changes: [] }, {});
+    const late = {
+      ...common,
+      decidedAt,
+      ok: false as const,
+      code: 'conflict' as const,
+      title: 'late',
+      issues: [],
+    };
+    await outcomes.write(late, {});
+    expect(await answerTo('request-a')).toMatchObject({ ok: true });
+  });
+});
