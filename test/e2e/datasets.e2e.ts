@@ -13,6 +13,7 @@ import { DatasetKeys } from './dataset-keys.js';
 import { objectWallsSuite } from './dataset-objects.suite.js';
 import { originSuite } from './dataset-origin.suite.js';
 import { logsSuite } from './dataset-logs.suite.js';
+import { logWallsSuite } from './dataset-log-walls.suite.js';
 import { residencySuite } from './dataset-residency.suite.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
 import { keyvalueSuite } from './keyvalue.suite.js';
@@ -181,6 +182,8 @@ maybe('datasets at three sites, one of them abroad', () => {
   });
 
   objectWallsSuite(() => ({ under, client, skerry, fetchAt, make: makeDataset, thiefOf }));
+
+  logWallsSuite(() => ({ under, client, call: callAt, skerry, thiefOf }));
 
   logsSuite(() => ({ client, lab, skerry, kill, call: callAt, thiefOf }));
 

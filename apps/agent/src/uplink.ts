@@ -10,6 +10,7 @@ import { Downlink } from './desired/downlink.js';
 import { answerObjectRequests } from './objects/object-requests.js';
 import { ObjectSync } from './objects/object-sync.js';
 import { Uploads } from './objects/uploads.js';
+import { nodeKeys, type NodeKeys } from './sealing/node-keys.js';
 import { Sealing } from './sealing/sealing.js';
 import { LocalSite } from './local/local-site.js';
 import { LogRequests } from './logs/log-requests.js';
@@ -34,10 +35,13 @@ export class Uplink {
   /** Who speaks for the site; undefined until this agent was connected once. */
   command: SiteCommand | undefined;
   private closed = false;
+  private readonly sealingKeys: () => Promise<NodeKeys>;
   private readonly ready: Promise<void>;
 
   constructor(private readonly agent: NodeAgent) {
     this.tombstones = new Tombstones(agent.store, agent.log);
+    const { datasets: folder, userSeed: seed } = agent.places;
+    this.sealingKeys = nodeKeys({ folder, seed, log: agent.log });
     this.ready = this.join();
   }
 
@@ -168,13 +172,23 @@ export class Uplink {
   private sealing(): Sealing {
     const { copies, log, site, places } = this.agent;
     const { datasets: folder, userSeed: seed } = places;
-    return new Sealing({ folder, seed, site: site.site, store: () => copies.store, log });
+    const { sealingKeys: keys } = this;
+    return new Sealing({ folder, seed, keys, site: site.site, store: () => copies.store, log });
+  }
+
+  /** What is encrypted of logs, likewise: each kind has a name of its own among those that keys are wrapped for. */
+  private logSealing(): Sealing {
+    const { entryLogs: logs, log, site, places } = this.agent;
+    const { entryLogs: folder, userSeed: seed } = places;
+    const { sealingKeys: keys } = this;
+    return new Sealing({ folder, seed, keys, site: site.site, store: () => logs.store, log });
   }
 
   /** The same of logs. */
   private keepLogsInStep(bus: Bus): void {
     const { entryLogs: logs, silence, log } = this.agent;
-    const sync = new LogsSync(bus, { logs, silentMs: () => silence.silentMs, log });
+    const sealing = this.logSealing();
+    const sync = new LogsSync(bus, { logs, sealing, silentMs: () => silence.silentMs, log });
     sync.start();
     const asked = answerEntryRequests(bus, { logs, log, acting: () => this.command?.acting === true });
     this.answers.push(

@@ -19,6 +19,7 @@ import { Deliver } from './handlers/deliver.handler.js';
 import { GiveCopies } from './handlers/give-copies.handler.js';
 import { GiveEntries } from './handlers/give-entries.handler.js';
 import { KeepKeys } from './handlers/keep-keys.handler.js';
+import { KeepLogKeys } from './handlers/keep-log-keys.handler.js';
 import { HearReports } from './handlers/hear-reports.handler.js';
 import { GuardDownlink } from './handlers/guard-downlink.handler.js';
 import { SweepChunks } from './handlers/sweep-chunks.handler.js';
@@ -65,7 +66,7 @@ const DATASETS = [DatasetWriters, CopiesStore, RecordsStore, GiveCopies, TakeRec
 const CHOICE = [CopyWriters, ChooseCopies, CopySetsStore, CopyUsersStore, AuditCopies, CopyAuditStore];
 
 /** What carries keys of encrypted datasets. */
-const KEYS = [KeepKeys, WrappedKeysStore];
+const KEYS = [KeepKeys, KeepLogKeys, WrappedKeysStore];
 
 /** What carries chunks of objects. */
 const OBJECTS = [ChunkWriters, ChunksStore, CarryChunks, SweepChunks];

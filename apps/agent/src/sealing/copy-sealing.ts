@@ -1,12 +1,12 @@
-import type { Copy as CopyRule, DatasetRecord, OwnRecord, SealingNews, ToldKey } from '@skerry/contracts';
+import type { DatasetRecord, OwnRecord, SealingNews, ToldKey } from '@skerry/contracts';
 import type { Log } from '../log.js';
 import type { NodeKeys } from './node-keys.js';
 import { Offers } from './offers.js';
 import { keyedDigest, openRecord, sealRecord, type HeldKey } from './record-box.js';
-import type { Ring } from './ring.js';
+import type { Ring, SealedRule } from './ring.js';
 import { isSignedWrap, unwrapKey, type Receiver } from './wrapped-key.js';
 
-/** One encrypted copy between clear and sealed. What is written here is sealed when it leaves, what comes is opened before it is merged. */
+/** One encrypted copy, or log, between clear and sealed. What is written here is sealed when it leaves, what comes is opened before it is merged. */
 export class CopySealing {
   readonly offers: Offers;
 
@@ -17,12 +17,12 @@ export class CopySealing {
     this.offers = new Offers(ring, of.me, of.keys);
   }
 
-  get rule(): CopyRule {
+  get rule(): SealedRule {
     return this.ring.rule;
   }
 
   /** Other rules of the same dataset. */
-  change(rule: CopyRule): void {
+  change(rule: SealedRule): void {
     this.ring.change(rule);
   }
 
@@ -64,12 +64,8 @@ export class CopySealing {
   open(records: readonly DatasetRecord[]): DatasetRecord[] {
     return records.flatMap((record) => {
       const { sealed, origin, key, write } = record;
-      const held = sealed && this.ring.get(sealed.key);
-      if (sealed !== undefined && held === undefined) {
-        if (!this.ring.missed.has(sealed.key)) this.of.greet();
-        this.ring.missed.add(sealed.key);
-        return [];
-      }
+      const held = sealed && this.keyFor(sealed.key);
+      if (sealed !== undefined && held === undefined) return [];
       const state = held && openRecord(record, held);
       if (state !== undefined) return [{ origin, key, write, state }];
       const { project, name } = this.ring.rule;
@@ -84,6 +80,21 @@ export class CopySealing {
       });
       return [];
     });
+  }
+
+  /** What is sealed with now; undefined while there is no key. */
+  get current(): HeldKey | undefined {
+    return this.ring.current;
+  }
+
+  /** The key that something came sealed with; undefined: it is waited for. */
+  keyFor(id: string): HeldKey | undefined {
+    const held = this.ring.get(id);
+    if (held === undefined && !this.ring.missed.has(id)) {
+      this.ring.missed.add(id);
+      this.of.greet();
+    }
+    return held;
   }
 
   /** What may be told of the digest of the copy. */

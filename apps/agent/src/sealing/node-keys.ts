@@ -56,6 +56,18 @@ export class NodeKeys {
   }
 }
 
+/** Opens them once, for all that is sealed at this node; again after that failed. */
+export function nodeKeys(at: Parameters<typeof NodeKeys.open>[0]): () => Promise<NodeKeys> {
+  let opened: Promise<NodeKeys> | undefined;
+  return async () => {
+    const opening = (opened ??= NodeKeys.open(at));
+    return await opening.catch((error: unknown) => {
+      if (opened === opening) opened = undefined;
+      throw error;
+    });
+  };
+}
+
 async function ownKey(folder: string): Promise<KeyObject> {
   const path = join(folder, OWN);
   const kept = ownSchema.safeParse(await readJson(path));

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { LIMITS, type Copy as CopyRule, type ToldKey } from '@skerry/contracts';
+import { LIMITS, type Copy, type ToldKey } from '@skerry/contracts';
 import { keyAreaOf, newestKey } from '@skerry/domain';
 import { z } from 'zod';
 import { readJson, writeAtomic } from '../files/atomic-file.js';
@@ -13,6 +13,12 @@ const fileSchema = z.strictObject({
     .max(LIMITS.dataKeysPerDataset),
 });
 
+/** What of the rule of a copy, or of a log, its keys depend on. */
+export type SealedRule = Pick<
+  Copy,
+  'project' | 'name' | 'incarnation' | 'generation' | 'residency' | 'area'
+>;
+
 /** The keys of one dataset that this node has: in memory, and in a file beside the copy, whose records lie there in clear too. */
 export class Ring {
   /** What the hub said last of the dataset's keys; undefined: nothing yet. */
@@ -24,11 +30,11 @@ export class Ring {
 
   private constructor(
     private readonly path: string,
-    private known: CopyRule,
+    private known: SealedRule,
     private readonly held: Map<string, HeldKey>,
   ) {}
 
-  static async open(path: string, rule: CopyRule): Promise<Ring> {
+  static async open(path: string, rule: SealedRule): Promise<Ring> {
     const { project, name, incarnation } = rule;
     const kept = fileSchema.safeParse(await readJson(path).catch(() => undefined));
     const keys = kept.success && kept.data.incarnation === incarnation ? kept.data.keys : [];
@@ -40,11 +46,11 @@ export class Ring {
   }
 
   /** Other rules of the same dataset: who may have its keys may be others. */
-  change(rule: CopyRule): void {
+  change(rule: SealedRule): void {
     if (rule.generation > this.known.generation) this.known = rule;
   }
 
-  get rule(): CopyRule {
+  get rule(): SealedRule {
     return this.known;
   }
 

@@ -12,6 +12,7 @@ import {
 } from '@skerry/contracts';
 import { NKey, writeSeed } from '@skerry/identity';
 import * as fc from 'fast-check';
+import { nodeKeys } from './node-keys.js';
 import { keyedDigest, openRecord, sealRecord, type HeldKey } from './record-box.js';
 import { Sealing } from './sealing.js';
 import { isSigned, isSignedWrap, rawOf, signedKey, unwrapKey, wrapKey } from './wrapped-key.js';
@@ -178,7 +179,8 @@ describe('keys of an encrypted copy', () => {
     const folder = join(dir, site);
     const seed = join(folder, 'user.seed');
     await writeSeed(seed, nkey);
-    const sealing = new Sealing({ folder, seed, site, store: () => store, log });
+    const keys = nodeKeys({ folder, seed, log });
+    const sealing = new Sealing({ folder, seed, keys, site, store: () => store, log });
     const copy = await sealing.of(RULE, ignore);
     const self = async (jurisdictions = ['eu']): Promise<Wanting> => {
       const said = (await sealing.request())?.key;

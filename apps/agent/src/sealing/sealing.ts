@@ -1,26 +1,22 @@
 import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  LIMITS,
-  workloadKey,
-  type CopiesRequest,
-  type Copy as CopyRule,
-  type OfferedKey,
-} from '@skerry/contracts';
+import { LIMITS, workloadKey, type CopiesRequest, type OfferedKey } from '@skerry/contracts';
 import type { Log } from '../log.js';
 import { CopySealing } from './copy-sealing.js';
-import { NodeKeys } from './node-keys.js';
-import { Ring } from './ring.js';
+import type { NodeKeys } from './node-keys.js';
+import { Ring, type SealedRule } from './ring.js';
 import { signedKey, type Receiver } from './wrapped-key.js';
 
 /** Wraps in one message to the hub: some 400 bytes each. */
 const WRAPS_AT_ONCE = 1_000;
 
 export interface SealingOptions {
-  /** Of the copies: keys lie beside them. */
+  /** Of the copies, or logs: keys lie beside them. */
   folder: string;
   /** File with the nkey that the site joined with; a node without it cannot seal. */
   seed: string;
+  /** What this node opens keys with, the same for all that is sealed here. */
+  keys: () => Promise<NodeKeys>;
   site: string;
   /** Who this node is among those that write; undefined before it had a copy. */
   store: () => string | undefined;
@@ -49,16 +45,16 @@ export class Sealing {
   }
 
   /** The sealing of a copy from now on: the same for as long as it is that copy. */
-  async of(rule: CopyRule, greet: () => void): Promise<CopySealing> {
+  async of(rule: SealedRule, greet: () => void): Promise<CopySealing> {
     const key = workloadKey(rule.project, rule.name);
     const there = this.copies.get(key);
     if (there?.rule.incarnation === rule.incarnation) {
       there.change(rule);
       return there;
     }
-    const { folder, seed, log } = this.options;
+    const { log } = this.options;
     const isFirst = this.keys === undefined;
-    this.keys ??= await NodeKeys.open({ folder, seed, log });
+    this.keys ??= await this.options.keys();
     const { me, keys } = this;
     if (me === undefined) throw new Error(`seal ${key}: this node has no store`);
     const sealing = new CopySealing(await Ring.open(this.fileOf(key), rule), { me, keys, greet, log });

@@ -53,6 +53,12 @@ export class CentreLog {
       throw new Refusal('not-found', `there is no log ${operation.project}/${operation.name}`, {
         hint: 'list datasets with "skerry data ls"',
       });
+    if (dataset.spec.encryption !== undefined)
+      throw new Refusal(
+        'residency',
+        `${dataset.project}/${dataset.name} is encrypted: at the centre there is ciphertext alone`,
+        { hint: `workloads with "data: [{dataset: ${dataset.name}}]" read it at their site` },
+      );
     switch (operation.verb) {
       case 'append': {
         if (logOf(dataset).flow !== 'broadcast')

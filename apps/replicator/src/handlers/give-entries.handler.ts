@@ -15,6 +15,7 @@ import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { EntriesStore } from '../stores/entries.store.js';
 import { logOf, LogsStore } from '../stores/logs.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import type { KeysOf } from './keep-keys.handler.js';
 import { SiteQuotas } from './site-quotas.js';
 
 /** Questions of one site: every log page by page after a long absence, then so many a second. */
@@ -26,6 +27,8 @@ const ASK: LogNews = { logs: [], gone: [] };
 @Injectable()
 export class GiveEntries {
   private active = false;
+  private held: (site: Site, request: LogsRequest) => Promise<void> = () => Promise.resolve();
+  private keysOf: KeysOf = () => ({ keys: [], wanting: [] });
   private readonly quotas = new SiteQuotas(QUESTIONS);
 
   constructor(
@@ -35,6 +38,16 @@ export class GiveEntries {
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
+
+  /** Called with what a site says of its logs, before it is answered. */
+  onHeld(listener: (site: Site, request: LogsRequest) => Promise<void>): void {
+    this.held = listener;
+  }
+
+  /** What a node is told of the keys of an encrypted log. */
+  onSealed(keysOf: KeysOf): void {
+    this.keysOf = keysOf;
+  }
 
   /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
   async start(): Promise<void> {
@@ -61,11 +74,18 @@ export class GiveEntries {
     if (this.active) this.say(site);
   }
 
+  /** Has a site say how its logs stand. */
+  ask(name: string): void {
+    const site = this.wanted.site(name);
+    if (this.active && site !== undefined) this.say(site);
+  }
+
   async greet(message: PlainMessage): Promise<void> {
     const site = this.asker(message);
     if (site === undefined || message.reply === undefined) return;
     const parsed = parse(logsRequestSchema, message.json());
     if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which logs it holds`);
+    await this.held(site, parsed.value);
     message.reply(await this.newsFor(site, parsed.value));
   }
 
@@ -87,15 +107,19 @@ export class GiveEntries {
     message.reply({ ok: true, ...page, items } satisfies EntryPage);
   }
 
-  private async newsFor(site: Site, { store, held }: LogsRequest): Promise<LogNews> {
+  private async newsFor(site: Site, { store, held, sealing }: LogsRequest): Promise<LogNews> {
+    const mine = this.logs
+      .ofSite(site)
+      .filter(({ spec }) => spec.encryption === undefined || sealing !== undefined);
     const logs = await Promise.all(
-      this.logs.ofSite(site).map(async (dataset) => {
+      mine.map(async (dataset) => {
         const { sequence: head } = await this.entries.head(dataset);
-        const log = this.logs.ruleFor(dataset, site);
+        const keys = dataset.spec.encryption && this.keysOf(dataset, site, sealing?.store);
+        const news = { log: this.logs.ruleFor(dataset, site), head, ...(keys && { sealing: keys }) };
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
         const writer = own?.store ?? store;
-        if (writer === undefined) return { log, head };
-        return { log, head, stored: await this.entries.newestOf(dataset, `${site.name}.${writer}`) };
+        if (writer === undefined) return news;
+        return { ...news, stored: await this.entries.newestOf(dataset, `${site.name}.${writer}`) };
       }),
     );
     // Only what is known to be over: that nothing is known of it never means that it has to go.

@@ -20,6 +20,12 @@ import { WantedStore } from '../stores/wanted.store.js';
 const ASKED_AT_ONCE = 3;
 const ASK_EVERY_MS = 1_000;
 
+/** Who may have which dataset. */
+export type Wall = Pick<CopiesStore, 'allowed' | 'isStranger' | 'mayHave'>;
+
+/** What a node is told of the keys of an encrypted dataset. */
+export type KeysOf = (dataset: Dataset, site: Site, store: string | undefined) => SealingNews;
+
 /** A node that can seal: known from what it said last, and anew when it says so again. */
 interface Node {
   site: string;
@@ -43,7 +49,7 @@ export class KeepKeys {
 
   constructor(
     private readonly wanted: WantedStore,
-    private readonly copies: CopiesStore,
+    @Inject(CopiesStore) private readonly copies: Wall,
     private readonly keys: WrappedKeysStore,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -62,7 +68,7 @@ export class KeepKeys {
   }
 
   /** What a site says of keys, before it is answered. */
-  async heard(site: Site, { store, sealing }: CopiesRequest): Promise<void> {
+  async heard(site: Site, { store, sealing }: Pick<CopiesRequest, 'store' | 'sealing'>): Promise<void> {
     if (sealing?.key !== undefined && store !== undefined) this.meet(site, store, sealing.key);
     for (const offer of sealing?.offers ?? []) {
       const mine = this.turn.then(async () => await this.take(site, offer));

@@ -137,6 +137,9 @@ export class TakeEntries {
     switch (judgement.verdict) {
       case 'take': {
         const { from, upTo, entries } = judgement;
+        // A site that has the key may be none that may read what is written now.
+        if (entries.some(({ sealed }) => sealed !== undefined && !this.logs.maySeal(dataset, sealed.key)))
+          return later(RETRY_MS, 'nothing more is sealed with this key');
         await this.store(dataset, { origin, from, upTo, entries });
         return { ok: true, stored: upTo };
       }

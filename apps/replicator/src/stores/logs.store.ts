@@ -46,6 +46,21 @@ export class LogsStore {
     this.copies.refused(site, ref, refusal);
   }
 
+  /** Whether a site has the log. */
+  mayHave(dataset: Dataset, site: Site): boolean {
+    return mayHave(dataset, site);
+  }
+
+  /** Whether a site of this name may not have it, or is none. */
+  isStranger(dataset: Dataset, name: string): boolean {
+    return this.copies.isStranger(dataset, name);
+  }
+
+  /** Whether entries may be sealed with this key from now on. */
+  maySeal(dataset: Dataset, id: string): boolean {
+    return this.copies.maySeal(dataset, id);
+  }
+
   isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {
     return this.copies.isOver(site, ref);
   }
@@ -105,5 +120,9 @@ function logRuleOf(dataset: Dataset): LogRule {
     ...(spec.ttlMs === undefined ? {} : { ttlMs: spec.ttlMs }),
     bytes: spec.limits.bytes,
     valueBytes: spec.limits.valueBytes,
+    ...(spec.encryption && {
+      encryption: spec.encryption,
+      ...(spec.residency && { residency: spec.residency }),
+    }),
   };
 }

@@ -99,7 +99,7 @@ function residencyIssues(spec: DatasetSpec, hub: readonly string[] | undefined):
   return issues;
 }
 
-const SEALED = 'spec.encryption: {at: site}, with type: keyvalue, so that the hub has ciphertext alone';
+const SEALED = 'spec.encryption: {at: site}, so that the hub has ciphertext alone';
 
 function copyIssues(spec: DatasetSpec, sites: readonly Site[]): Issue[] {
   const issues: Issue[] = [];

@@ -40,13 +40,10 @@ describe('encryption of a dataset', () => {
   });
 
   it('is refused for what would lie at the hub in clear all the same', () => {
-    for (const type of ['objects', 'log']) {
-      const paths = issuesOf({ ...sealed, type, ...(type === 'log' ? { log: { flow: 'mesh' } } : {}) }).map(
-        ({ path, problem }) => `${path}: ${problem}`,
-      );
-      expect(paths).toContain(`spec.encryption: not yet offered with type: ${type}`);
-      expect(paths).toContainEqual(expect.stringContaining('the hub keeps every record in clear'));
-    }
+    const paths = issuesOf({ ...sealed, type: 'objects' }).map(({ path, problem }) => `${path}: ${problem}`);
+    expect(paths).toContain('spec.encryption: not yet offered with type: objects');
+    expect(paths).toContainEqual(expect.stringContaining('the hub keeps every record in clear'));
+    expect(issuesOf({ ...sealed, type: 'log', log: { flow: 'mesh' } })).toEqual([]);
   });
 
   it('does not change while there are records', () => {

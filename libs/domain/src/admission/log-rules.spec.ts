@@ -50,6 +50,17 @@ describe('a log that is asked for', () => {
     expect(kept({ flow: 'mesh', edge: numbers }, ['city'])).toEqual([expect.stringMatching(/are numbers/)]);
   });
 
+  it('is encrypted where it is written and read at sites alone', () => {
+    const encryption = { at: 'site' };
+    expect(paths({ encryption, log: { flow: 'mesh' } })).toEqual([]);
+    expect(paths({ encryption })).toEqual([
+      expect.stringMatching(/encryption: not allowed.*could not read it/),
+    ]);
+    expect(paths({ encryption, log: { flow: 'broadcast' } })).toEqual([
+      expect.stringMatching(/encryption: not allowed.*written at the centre, in clear/),
+    ]);
+  });
+
   it('may have another rule at the edge, and no other flow', () => {
     expect(paths({ log: { edge: { keep: 'one-in', n: 3 } } }, { log: {} })).toEqual([]);
     expect(paths({ log: { flow: 'mesh' } }, {})).toEqual(['spec.log.flow: changed']);

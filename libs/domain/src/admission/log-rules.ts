@@ -8,7 +8,13 @@ export function logIssues(spec: DatasetSpec, before: DatasetSpec | undefined): I
       ? []
       : [{ path: 'spec.log', problem: 'not allowed', allowed: 'only with type: log' }];
   }
-  return [...notOfLogs(spec), ...edgeIssues(spec), ...flowIssues(spec, before), ...areaIssues(spec)];
+  return [
+    ...notOfLogs(spec),
+    ...edgeIssues(spec),
+    ...flowIssues(spec, before),
+    ...areaIssues(spec),
+    ...sealingIssues(spec),
+  ];
 }
 
 function notOfLogs({ conflicts, limits }: DatasetSpec): Issue[] {
@@ -88,4 +94,16 @@ function fieldsMadeBy(edge: EdgeRule): string[] | undefined {
     case 'one-in':
       return undefined;
   }
+}
+
+/** The centre has no keys: it neither seals what it writes nor reads what is sealed. */
+function sealingIssues({ log, encryption }: DatasetSpec): Issue[] {
+  const flow = log?.flow ?? 'collect';
+  if (encryption === undefined || flow === 'mesh') return [];
+  const why =
+    flow === 'collect'
+      ? 'is read at the centre, which could not read it'
+      : 'is written at the centre, in clear';
+  const problem = `not allowed with log.flow: ${flow}, which ${why}`;
+  return [{ path: 'spec.encryption', problem, allowed: 'log.flow: mesh, written and read at sites alone' }];
 }

@@ -172,7 +172,8 @@ export class EntryLog {
   /** What the hub has not got, oldest first, as much as goes into one message. What is missing of it is gone. */
   async unsentEntries(): Promise<{ from: number; upTo: number; entries: OwnEntry[] }> {
     const { sent, written } = this.marks;
-    return await readUnsent(this.segments, { origin: this.origin, from: sent + 1, written });
+    const sealed = this.known.encryption !== undefined;
+    return await readUnsent(this.segments, { origin: this.origin, from: sent + 1, written, sealed });
   }
 
   /** Up to where the hub has own entries: further than was known, or not as far, when it has lost some. */

@@ -3,7 +3,7 @@ import { siteLogRequestSchema } from '@skerry/contracts';
 import type { Log } from '../../log.js';
 import { answerSiteRequests } from '../site-requests.js';
 import type { EntryLogs } from './entry-logs.js';
-import { operateLog } from './operate-log.js';
+import { operateLogForPeople } from './operate-log.js';
 
 export interface EntryRequestsOptions {
   logs: EntryLogs;
@@ -17,7 +17,7 @@ export function answerEntryRequests(bus: Bus, { logs, acting, log }: EntryReques
   return answerSiteRequests(bus, {
     about: 'log',
     schema: siteLogRequestSchema,
-    operate: async (operation) => await operateLog(logs, operation),
+    operate: async (operation) => await operateLogForPeople(logs, operation),
     once: ({ verb }) => verb === 'append',
     acting,
     log,

@@ -6,9 +6,14 @@ import {
   type EntriesAnswer,
   type EntryDelivery,
   type LogItem,
+  type OwnEntry,
+  type SealingNews,
 } from '@skerry/contracts';
+import { spanOf } from '@skerry/domain';
 import { reason, type Log } from '../../log.js';
 import { askHub } from '../ask-hub.js';
+import type { CopySealing } from '../../sealing/copy-sealing.js';
+import { EntrySealing } from '../../sealing/entry-sealing.js';
 import { Errands, pauseForGood, pauseForNow, type Step } from '../errands.js';
 import { Repeated } from '../repeated.js';
 import type { EntryLog } from './entry-log.js';
@@ -22,7 +27,16 @@ export interface EntrySyncOptions {
   silent: () => boolean;
   /** Where both are has to be said again. */
   greet: () => void;
+  /** Of an encrypted log: what leaves is sealed, and what comes is opened. */
+  sealing?: CopySealing | undefined;
   log: Log;
+}
+
+/** Where the hub is with a log, and of an encrypted one what it says of its keys. */
+interface HubPlace {
+  head: number;
+  stored: number | undefined;
+  sealing?: SealingNews | undefined;
 }
 
 /**
@@ -31,6 +45,7 @@ export interface EntrySyncOptions {
  */
 export class EntrySync {
   private readonly errands: Errands;
+  private readonly box: EntrySealing | undefined;
   private readonly sending = new Repeated(async () => await this.sendAll());
   private readonly pulling = new Repeated(async () => await this.pullAll());
   private head = 0;
@@ -43,6 +58,8 @@ export class EntrySync {
     private readonly options: EntrySyncOptions,
   ) {
     this.errands = new Errands(options.silent);
+    const { sealing, log } = options;
+    this.box = sealing && new EntrySealing(sealing, log);
   }
 
   get incarnation(): number {
@@ -54,7 +71,8 @@ export class EntrySync {
   }
 
   /** Where the hub is with this log. */
-  async heardWhere({ head, stored }: { head: number; stored: number | undefined }): Promise<void> {
+  async heardWhere({ head, stored, sealing }: HubPlace): Promise<void> {
+    await this.heardKeys(sealing);
     if (stored !== undefined && !this.sending.runs) await this.entries.hubHas(stored);
     // A stream that ends before what was read of it is another one.
     if (head < this.entries.position) await this.entries.readAgain();
@@ -77,7 +95,31 @@ export class EntrySync {
   }
 
   private async taken(items: readonly LogItem[], at: { after: number; upTo: number }): Promise<void> {
-    if ((await this.entries.take(items, at)) !== 'taken') this.pull();
+    const opened = this.opened(items);
+    // What waits for a key is read when that has come.
+    if (opened !== undefined && (await this.entries.take(opened, at)) !== 'taken') this.pull();
+  }
+
+  /** What fails here is heard again, and stops no other log. */
+  private async heardKeys(news: SealingNews | undefined): Promise<void> {
+    const { sealing, log } = this.options;
+    if (sealing === undefined || news === undefined) return;
+    await sealing
+      .heard(news)
+      .catch((error: unknown) =>
+        log.error('keys of a log were not kept', { alarm: 'keys-not-kept', reason: reason(error) }),
+      );
+  }
+
+  /** What others wrote, as it is kept here; undefined while a key is waited for. */
+  private opened(items: readonly LogItem[]): readonly LogItem[] | undefined {
+    const { box, entries } = this;
+    if (box === undefined) return items;
+    return box.open(items.filter((item) => spanOf(item).origin !== entries.origin));
+  }
+
+  private sealed(own: OwnEntry[]): OwnEntry[] | undefined {
+    return this.box === undefined ? own : this.box.seal(own, this.entries.origin);
   }
 
   private pull(): void {
@@ -89,6 +131,8 @@ export class EntrySync {
       () => this.entries.unsent > 0,
       async (pause) => {
         const answer = await this.offer();
+        // Goes on when the hub says that there is a key.
+        if (answer === undefined) return 'over';
         if (!answer.ok && (answer.code !== 'behind' || answer.stored === undefined))
           return await this.heedRefusal(answer, pause);
         await this.entries.hubHas(answer.stored ?? 0);
@@ -103,11 +147,13 @@ export class EntrySync {
     );
   }
 
-  private async offer(): Promise<EntriesAnswer> {
+  private async offer(): Promise<EntriesAnswer | undefined> {
     const { project, name, incarnation } = this.entries.rule;
     const [, store] = this.entries.origin.split('.');
-    const unsent = await this.entries.unsentEntries();
-    return await askHub(this.bus, OFFER, { project, name, incarnation, store, ...unsent });
+    const { from, upTo, entries: own } = await this.entries.unsentEntries();
+    const entries = this.sealed(own);
+    if (entries === undefined) return undefined;
+    return await askHub(this.bus, OFFER, { project, name, incarnation, store, from, upTo, entries });
   }
 
   private async heedRefusal(answer: Extract<EntriesAnswer, { ok: false }>, pause: number): Promise<Step> {
@@ -142,7 +188,9 @@ export class EntrySync {
     }
     const { items, upTo } = answer;
     if (upTo <= after) return 'over';
-    if ((await this.entries.take(items, { after, upTo })) === 'taken') return 'went';
+    const opened = this.opened(items);
+    if (opened === undefined) return 'over';
+    if ((await this.entries.take(opened, { after, upTo })) === 'taken') return 'went';
     // Own entries go up first: there is no room for others before.
     await this.errands.rest(pause);
     return 'again';

@@ -7,18 +7,25 @@ import {
   SITE,
   type EntryDelivery,
   type LogRule,
+  type SealingNews,
 } from '@skerry/contracts';
 import type { z } from 'zod';
-import type { Log } from '../../log.js';
+import { reason, type Log } from '../../log.js';
+import type { Sealing } from '../../sealing/sealing.js';
 import { askHub } from '../ask-hub.js';
 import { InStep } from '../in-step.js';
+import type { EntryLog } from './entry-log.js';
 import type { EntryLogs } from './entry-logs.js';
 import { EntrySync } from './entry-sync.js';
 
 const ANSWER_MS = 2_000;
+/** The hub is asked again this often while keys are waited for; it says so when there are any. */
+const LACKING_MS = 3_000;
 
 export interface LogsSyncOptions {
   logs: EntryLogs;
+  /** Without it no encrypted log is kept here. */
+  sealing?: Sealing;
   /** ms since the hub was heard. */
   silentMs: () => number;
   log: Log;
@@ -29,10 +36,11 @@ interface WantedLog {
   rule: LogRule;
   head: number;
   stored: number | undefined;
+  sealing: SealingNews | undefined;
 }
 
 const newsSchema = logNewsSchema.transform(({ logs, gone }) => ({
-  wanted: logs.map(({ log: rule, head, stored }): WantedLog => ({ rule, head, stored })),
+  wanted: logs.map(({ log: rule, head, stored, sealing }): WantedLog => ({ rule, head, stored, sealing })),
   gone,
 }));
 type LogNews = z.infer<typeof newsSchema>;
@@ -42,6 +50,7 @@ const QUESTION = { subject: SITE.logs, schema: newsSchema, timeoutMs: ANSWER_MS 
 /** Keeps the logs of this node in step with the hub, as `DatasetSync` does for copies of the other kind. */
 export class LogsSync {
   private readonly inStep: InStep<WantedLog, GoneLog, EntryDelivery>;
+  private lacking: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly bus: Bus,
@@ -57,9 +66,10 @@ export class LogsSync {
         greet: async () => await this.greet(),
         keys: () => logs.all().map(([key]) => key),
         kept: (key) => logs.get(key)?.log,
-        want: async (rule: LogRule) => await logs.want(rule),
+        want: async (rule: LogRule) => await this.want(rule),
         forget: async (key) => {
           await logs.forget(key);
+          await options.sealing?.forget(key);
           return true;
         },
         way: (key) => this.wayOf(key),
@@ -71,9 +81,13 @@ export class LogsSync {
   start(): void {
     this.options.logs.onWrite((key) => this.inStep.send(key));
     this.inStep.start();
+    this.lacking = setInterval(() => {
+      if (this.options.sealing?.lacks === true) this.inStep.greet();
+    }, LACKING_MS).unref();
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.lacking);
     this.options.logs.onWrite(() => undefined);
     await this.inStep.stop();
   }
@@ -86,15 +100,36 @@ export class LogsSync {
       const [, store = ''] = log.origin.split('.');
       return { project, name, incarnation, generation, store };
     });
-    const body = logsRequestSchema.parse({ held: held.slice(0, LIMITS.copiesPerSite) });
+    const able = await this.options.sealing?.request();
+    const sealing = able === undefined ? {} : { sealing: { ...able, store: logs.store } };
+    const body = logsRequestSchema.parse({ held: held.slice(0, LIMITS.copiesPerSite), ...sealing });
     return await askHub(this.bus, QUESTION, body);
+  }
+
+  private async want(rule: LogRule): Promise<EntryLog> {
+    const { logs, sealing, log } = this.options;
+    const kept = await logs.want(rule);
+    if (rule.encryption === undefined) return kept;
+    // It stays as it is until it can be sealed, and stops no other.
+    await sealing
+      ?.of(rule, () => this.inStep.greet())
+      .catch((error: unknown) => {
+        const { project, name } = rule;
+        const why = { alarm: 'log-not-sealed', project, name, reason: reason(error) };
+        log.error('a log cannot be sealed, and is not kept in step', why);
+      });
+    return kept;
   }
 
   private wayOf(key: string): EntrySync | undefined {
     const kept = this.options.logs.get(key);
+    const sealing = this.options.sealing?.get(key);
     if (kept === undefined) return undefined;
+    // Nothing of it leaves before it can be sealed.
+    if (kept.log.rule.encryption !== undefined && sealing === undefined) return undefined;
     return new EntrySync(this.bus, kept.log, {
       log: this.options.log,
+      sealing,
       silent: () => this.inStep.silent,
       greet: () => this.inStep.greet(),
     });

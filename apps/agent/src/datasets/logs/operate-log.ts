@@ -32,6 +32,23 @@ export async function operateLog(logs: EntryLogs, operation: LogOperation): Prom
   }
 }
 
+/**
+ * Does what people ask through the hub. Of an encrypted log they are told how it stands, and nothing else: question and answer pass
+ * the hub in clear. Throws a `Refusal`.
+ */
+export async function operateLogForPeople(logs: EntryLogs, operation: LogOperation): Promise<LogAnswer> {
+  const { project, name, verb } = operation;
+  const encrypted = logs.get(workloadKey(project, name))?.log.rule.encryption !== undefined;
+  if (!encrypted || verb === 'state') return await operateLog(logs, operation);
+  throw new Refusal(
+    'residency',
+    `${project}/${name} is encrypted: what it holds does not pass the hub in clear`,
+    {
+      hint: `workloads with "data: [{dataset: ${name}}]" append to it and read it at their site; "skerry data where ${project}/${name}" says how it stands`,
+    },
+  );
+}
+
 /** Waits for more only when there is nothing after `since`. */
 async function tail({ log, more }: KeptLog, operation: TailOperation): Promise<LogAnswer> {
   const until = Date.now() + operation.waitMs;

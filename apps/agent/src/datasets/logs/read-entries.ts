@@ -1,14 +1,17 @@
 import { LIMITS, type OwnEntry, type Tailed, type TailOperation } from '@skerry/contracts';
+import { sealedChars } from '@skerry/domain';
 import { itemsOfLine, type Line, type Placed } from './entry-lines.js';
 import type { Segments } from './segments.js';
 
 /** What an entry takes besides its value, at most. */
 export const ENTRY_BYTES = 64;
+/** The name of its key, and what that and the box are called. */
+const SEAL_BYTES = 64;
 
 /** Own entries from a number on, as many as go into one message; `upTo` the last when all are read. */
 export async function readUnsent(
   segments: Segments<Line>,
-  { origin, from, written }: { origin: string; from: number; written: number },
+  { origin, from, written, sealed }: { origin: string; from: number; written: number; sealed: boolean },
 ): Promise<{ from: number; upTo: number; entries: OwnEntry[] }> {
   const entries: OwnEntry[] = [];
   let bytes = 0;
@@ -16,7 +19,7 @@ export async function readUnsent(
     for (const { item } of line[0] === 'o' ? itemsOfLine(line, origin) : []) {
       if ('gap' in item || item.number < from || item.number > written) continue;
       const { number, at, value } = item;
-      bytes += Buffer.byteLength(value) + ENTRY_BYTES;
+      bytes += ENTRY_BYTES + bytesOf(value, sealed);
       const last = entries.at(-1);
       if (last !== undefined && (entries.length === LIMITS.recordsPerMessage || bytes > LIMITS.recordsBytes))
         return { from, upTo: last.number, entries };
@@ -32,6 +35,12 @@ export interface Readable {
   place: number;
   incarnation: number;
   ttlMs: number | undefined;
+}
+
+/** As it leaves. */
+function bytesOf(value: string, sealed: boolean): number {
+  const bytes = Buffer.byteLength(value);
+  return sealed ? sealedChars(bytes) + SEAL_BYTES : bytes;
 }
 
 /**
