@@ -8,8 +8,8 @@ import {
   type NodeRules,
   type Override,
 } from '@skerry/contracts';
-import { removeDurably, readJson, writeAtomic } from '../files/atomic-file.js';
-import { Limiter } from '../files/limiter.js';
+import { readJson } from '../files/atomic-file.js';
+import { DurableFolder } from '../files/durable-folder.js';
 import { reason, type Log } from '../log.js';
 import { under, withChange, without } from './local-change.js';
 import {
@@ -23,9 +23,6 @@ import {
   type HeldObject,
 } from './held-object.js';
 
-/** Files written at once. */
-const WRITES_AT_ONCE = 8;
-
 /** What became of an offered object: only `newer` changed anything. */
 export type Offered = 'newer' | 'same' | 'older';
 
@@ -35,8 +32,7 @@ export type Offered = 'newer' | 'same' | 'older';
  */
 export class DesiredStore {
   private readonly held = new Map<string, HeldObject>();
-  private readonly writes = new Map<string, Promise<void>>();
-  private readonly limiter = new Limiter(WRITES_AT_ONCE);
+  private readonly folder: DurableFolder;
 
   /** Why nothing new can be kept, as long as that is so. */
   trouble: string | undefined;
@@ -44,7 +40,9 @@ export class DesiredStore {
   private constructor(
     private readonly places: { desired: string; quarantine: string },
     private readonly log: Log,
-  ) {}
+  ) {
+    this.folder = new DurableFolder(places.desired);
+  }
 
   /** Reads what the folder holds. A damaged file is set aside and named in the log; the digest exchange brings it again. */
   static async open(places: { desired: string; quarantine: string }, log: Log): Promise<DesiredStore> {
@@ -149,7 +147,7 @@ export class DesiredStore {
 
   /** Resolves when everything is on the disk. */
   async settled(): Promise<void> {
-    await Promise.all(this.writes.values());
+    await this.folder.settled();
   }
 
   private restore(key: string, held: HeldObject | undefined): void {
@@ -157,25 +155,11 @@ export class DesiredStore {
     else this.held.set(key, held);
   }
 
-  /** Writes of one key follow each other; each writes what is held when its turn comes. */
   private async persist(key: string): Promise<void> {
-    const before = this.writes.get(key) ?? Promise.resolve();
-    const mine = before
-      .catch(() => undefined)
-      .then(async () => await this.limiter.run(async () => await this.write(key)));
-    this.writes.set(key, mine);
-    try {
-      await mine;
-    } finally {
-      if (this.writes.get(key) === mine) this.writes.delete(key);
-    }
-  }
-
-  private async write(key: string): Promise<void> {
-    const path = join(this.places.desired, `${key}.json`);
-    const held = this.held.get(key);
-    if (held === undefined) await removeDurably(path);
-    else await writeAtomic(path, JSON.stringify(held));
+    await this.folder.keep(`${key}.json`, () => {
+      const held = this.held.get(key);
+      return held && JSON.stringify(held);
+    });
   }
 
   private async load(file: string): Promise<void> {

@@ -4,14 +4,15 @@ import { errorCode } from './error-code.js';
 
 /**
  * Replaces a file as a whole: a reader, also one after a crash, sees the old text or the new one. With `durable`
- * (default) it resolves when both the text and its name are on the disk. Mode 0600. One writer a path at a time.
+ * (default) it resolves when both the text and its name are on the disk, the name by `nameIsKept` (default: a sync of its
+ * folder). Mode 0600. One writer a path at a time.
  */
 export async function writeAtomic(
   path: string,
   text: string,
-  options: { durable?: boolean } = {},
+  options: { durable?: boolean; nameIsKept?: () => Promise<void> } = {},
 ): Promise<void> {
-  const { durable = true } = options;
+  const { durable = true, nameIsKept = async () => await syncFolder(dirname(path)) } = options;
   const draft = `${path}.new`;
   const file = await open(draft, 'w', 0o600);
   try {
@@ -21,7 +22,7 @@ export async function writeAtomic(
     await file.close();
   }
   await rename(draft, path);
-  if (durable) await syncFolder(dirname(path));
+  if (durable) await nameIsKept();
 }
 
 /** Removes a file, and makes that last. Missing is fine. */

@@ -12,11 +12,10 @@ import {
   type Allotment,
   type SiteEpoch,
 } from '@skerry/contracts';
-import { readJson, removeDurably, writeAtomic } from '../files/atomic-file.js';
-import { Limiter } from '../files/limiter.js';
+import { readJson } from '../files/atomic-file.js';
+import { DurableFolder } from '../files/durable-folder.js';
 import { reason, type Log } from '../log.js';
 
-const WRITES_AT_ONCE = 4;
 /** After the disk has not taken one. */
 const KEEP_AGAIN_MS = 2_000;
 
@@ -29,8 +28,7 @@ export type AllotmentValue = Allotment | SiteEpoch;
  */
 export class AllotmentBook {
   private readonly book = new Map<string, { allotment: Allotment; revision: number; isOfDisk?: true }>();
-  private readonly limiter = new Limiter(WRITES_AT_ONCE);
-  private readonly writes = new Map<string, Promise<void>>();
+  private readonly files: DurableFolder;
   private readonly retries = new Map<string, NodeJS.Timeout>();
   private closed = false;
   private changed: (key: string, before: Allotment | undefined) => void = () => undefined;
@@ -42,7 +40,9 @@ export class AllotmentBook {
   private constructor(
     private readonly folder: string,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.files = new DurableFolder(folder);
+  }
 
   static async open(folder: string, log: Log): Promise<AllotmentBook> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -127,7 +127,8 @@ export class AllotmentBook {
     for (const timer of this.retries.values()) clearTimeout(timer);
     await this.following?.drain();
     this.following = undefined;
-    await Promise.all(this.writes.values());
+    // What the disk does not take is said where it was written.
+    await this.files.settled().catch(() => undefined);
   }
 
   private hear(change: BucketChange<AllotmentValue>): void {
@@ -153,21 +154,16 @@ export class AllotmentBook {
     this.changed(key, known.allotment);
   }
 
-  /** Writes of one key follow each other; each writes what is known when its turn comes. */
   private persist(key: string): void {
-    const before = this.writes.get(key) ?? Promise.resolve();
-    const mine = before
-      .then(async () => await this.limiter.run(async () => await this.write(key)))
-      .catch((error: unknown) => {
-        // One line for all that a full disk does not take.
-        if (this.retries.size === 0)
-          this.log.warn('an allotment was not kept', { key, reason: reason(error) });
-        this.again(key);
-      })
-      .then(() => {
-        if (this.writes.get(key) === mine) this.writes.delete(key);
-      });
-    this.writes.set(key, mine);
+    const text = () => {
+      const entry = this.book.get(key);
+      return entry && JSON.stringify(entry.allotment);
+    };
+    this.files.keep(`${key}.json`, text).catch((error: unknown) => {
+      // One line for all that a full disk does not take.
+      if (this.retries.size === 0) this.log.warn('an allotment was not kept', { key, reason: reason(error) });
+      this.again(key);
+    });
   }
 
   /** Until the disk takes it: by what lies there this node would begin without a server. */
@@ -181,13 +177,6 @@ export class AllotmentBook {
         this.persist(key);
       }, KEEP_AGAIN_MS).unref(),
     );
-  }
-
-  private async write(key: string): Promise<void> {
-    const path = join(this.folder, `${key}.json`);
-    const entry = this.book.get(key);
-    if (entry === undefined) await removeDurably(path);
-    else await writeAtomic(path, JSON.stringify(entry.allotment));
   }
 
   private async load(file: string): Promise<void> {

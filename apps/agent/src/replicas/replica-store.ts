@@ -2,12 +2,11 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from '@skerry/contracts';
 import { z } from 'zod';
-import { readJson, removeDurably, writeAtomic } from '../files/atomic-file.js';
-import { Limiter } from '../files/limiter.js';
+import { readJson, writeAtomic } from '../files/atomic-file.js';
+import { DurableFolder } from '../files/durable-folder.js';
 import { reason, type Log } from '../log.js';
 import { replicaRecordSchema, type ReplicaRecord } from './replica-record.js';
 
-const WRITES_AT_ONCE = 8;
 /** Pretended replicas are written together, this long after the first change. */
 const BATCH_MS = 200;
 
@@ -17,15 +16,16 @@ const BATCH_MS = 200;
  */
 export class ReplicaStore {
   private readonly pretended = new Map<string, ReplicaRecord>();
-  private readonly limiter = new Limiter(WRITES_AT_ONCE);
-  private readonly writes = new Map<string, Promise<void>>();
+  private readonly folder: DurableFolder;
   private readonly newest = new Map<string, ReplicaRecord | undefined>();
   private batch: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly places: { replicas: string; mocks: string },
     private readonly log: Log,
-  ) {}
+  ) {
+    this.folder = new DurableFolder(places.replicas);
+  }
 
   /** Opens the store and reads all records. A damaged one is named in the log and left out. */
   static async open(
@@ -63,33 +63,21 @@ export class ReplicaStore {
 
   /** Resolves when everything is on the disk. */
   async flush(): Promise<void> {
-    await Promise.all(this.writes.values());
+    await this.folder.settled();
     if (this.batch !== undefined) await this.writeBatch();
   }
 
-  /** Writes of one record follow each other; each writes the newest state when its turn comes. */
   private async write(id: string, record: ReplicaRecord | undefined): Promise<void> {
+    const file = `${id}.json`;
     this.newest.set(id, record);
-    const before = this.writes.get(id) ?? Promise.resolve();
-    const mine = before
-      .catch(() => undefined)
-      .then(async () => await this.limiter.run(async () => await this.writeNewest(id)));
-    this.writes.set(id, mine);
     try {
-      await mine;
+      await this.folder.keep(file, () => {
+        const newest = this.newest.get(id);
+        return newest && JSON.stringify(newest);
+      });
     } finally {
-      if (this.writes.get(id) === mine) {
-        this.writes.delete(id);
-        this.newest.delete(id);
-      }
+      if (!this.folder.isWriting(file)) this.newest.delete(id);
     }
-  }
-
-  private async writeNewest(id: string): Promise<void> {
-    const path = join(this.places.replicas, `${id}.json`);
-    const record = this.newest.get(id);
-    if (record === undefined) await removeDurably(path);
-    else await writeAtomic(path, JSON.stringify(record));
   }
 
   private batchSoon(): void {
@@ -103,9 +91,7 @@ export class ReplicaStore {
   private async writeBatch(): Promise<void> {
     clearTimeout(this.batch);
     this.batch = undefined;
-    await this.limiter.run(async () => {
-      await writeAtomic(this.places.mocks, JSON.stringify([...this.pretended.values()]), { durable: false });
-    });
+    await writeAtomic(this.places.mocks, JSON.stringify([...this.pretended.values()]), { durable: false });
   }
 
   private async read(path: string): Promise<ReplicaRecord[]> {
