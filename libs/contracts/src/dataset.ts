@@ -81,7 +81,7 @@ export const datasetSpecSchema = z.strictObject({
   residency: datasetResidencySchema.optional(),
   /**
    * `at: site`: records leave a site sealed, with keys that only sites have which may have a copy; so the hub may carry what
-   * residency lets it not read. Default: none, in clear. With `type: keyvalue`.
+   * residency lets it not read. Default: none, in clear. Of logs with `flow: mesh`.
    */
   encryption: encryptionSchema.optional(),
   /** A value is gone so long after it was written; without, never. With `newest` and `single-writer`. */
