@@ -36,6 +36,10 @@ export const FOUND: readonly { seed: number; found: string }[] = [
   },
   { seed: 1297, found: 'a removal that a full disk had not taken at its node was never tried again' },
   {
+    seed: 1572,
+    found: 'what the hub had acknowledged and lost was not sent again, and what followed it was taken',
+  },
+  {
     seed: 1577,
     found:
       'a singleton that ran before its site had a second node was given to that when the first fell silent',

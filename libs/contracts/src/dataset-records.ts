@@ -180,6 +180,8 @@ export const recordsRequestSchema = z.strictObject({
   ...datasetRef,
   store: storeSchema,
   records: z.array(ownRecordSchema).min(1).max(LIMITS.recordsPerMessage),
+  /** The newest of this store's writes that the hub has, as the store was told last. A hub that has lost it since takes none. */
+  after: count.optional(),
 });
 export type RecordsRequest = z.infer<typeof recordsRequestSchema>;
 /** `refused` is for good: what the store does then is for people to see. */
@@ -190,6 +192,8 @@ export const recordsAnswerSchema = z.discriminatedUnion('ok', [
     code: z.enum(['unavailable', 'ahead', 'refused']),
     retryAfterMs: count,
     reason: z.string().max(300),
+    /** It has less than was said of `after`: only up to here. The rest goes up once more. */
+    stored: count.optional(),
   }),
 ]);
 export type RecordsAnswer = z.infer<typeof recordsAnswerSchema>;

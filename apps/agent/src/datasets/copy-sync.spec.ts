@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MemoryBus, MemoryServer } from '@skerry/bus';
-import { copySchema, parse, pullRequestSchema, SITE, type PullAnswer } from '@skerry/contracts';
+import {
+  copySchema,
+  parse,
+  pullRequestSchema,
+  recordsRequestSchema,
+  SITE,
+  type PullAnswer,
+  type RecordsAnswer,
+} from '@skerry/contracts';
 import { CopySync } from './copy-sync.js';
 import { Copy } from './copy.js';
 
@@ -78,6 +86,32 @@ describe('a copy and the hub', () => {
     expect(copy.state().keys).toBe(95);
     expect(hub.mostAtOnce()).toBe(1);
     expect(said).toEqual(['a copy is read again from its beginning']);
+  });
+
+  it('sends once more what the hub had and has lost, before anything that follows it', async () => {
+    let has: number[] = [];
+    bus.respond(SITE.records, async (m): Promise<RecordsAnswer> => {
+      const { records, after = 0 } = recordsRequestSchema.parse(m.json());
+      const stored = Math.max(0, ...has);
+      if (after > stored)
+        return await Promise.resolve({
+          ok: false,
+          code: 'unavailable',
+          retryAfterMs: 0,
+          reason: 'lost',
+          stored,
+        });
+      has.push(...records.map(({ write }) => write));
+      return { ok: true };
+    });
+    await copy.write('a', { verb: 'put', value: '1' });
+    await sync.heardWhere({ head: 0, stored: 0, again: false });
+    await until(() => copy.unsent === 0);
+    has = [];
+    await copy.write('b', { verb: 'put', value: '2' });
+    sync.send();
+    await until(() => copy.unsent === 0);
+    expect(has).toEqual([1, 2]);
   });
 
   it('goes on reading where a page was not taken, until it is', async () => {

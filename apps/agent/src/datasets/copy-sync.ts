@@ -40,6 +40,8 @@ export class CopySync {
   private head = 0;
   /** The hub has said where it is. */
   private told = false;
+  /** The newest write of here that the hub has, as it said last. */
+  private stored: number | undefined;
 
   constructor(
     private readonly bus: Bus,
@@ -76,7 +78,9 @@ export class CopySync {
     sealing?: SealingNews | undefined;
   }): Promise<void> {
     const opened = await this.heardKeys(sealing);
-    if (stored !== undefined && !this.sending.runs) await this.copy.sendAgain(stored);
+    // While something is on its way this may be old; what follows what the hub has lost is not taken.
+    if (stored !== undefined && !this.sending.runs) await this.hasOnly(stored);
+    else this.stored ??= stored;
     // A stream that ends before what was read of it is another one.
     if (again || (opened && this.copy.cursor > 0) || head < this.copy.cursor) {
       const { project, name } = this.copy.rule;
@@ -108,6 +112,11 @@ export class CopySync {
     this.sending.ask();
   }
 
+  private async hasOnly(stored: number): Promise<void> {
+    this.stored = stored;
+    await this.copy.sendAgain(stored);
+  }
+
   private noteWhole(): void {
     if (this.behind === 0) this.options.whole?.();
   }
@@ -127,6 +136,7 @@ export class CopySync {
         if (leaving === undefined) return 'over';
         const answer = leaving.length === 0 ? OK : await this.offer(leaving);
         if (!answer.ok) return await this.heedRefusal(answer, pause);
+        for (const { write } of leaving) this.stored = Math.max(this.stored ?? 0, write);
         await this.copy.sent(upTo);
         if (failed) this.options.greet();
         failed = false;
@@ -162,12 +172,15 @@ export class CopySync {
   private async offer(records: object[]): Promise<RecordsAnswer> {
     const { project, name, incarnation } = this.copy.rule;
     const [, store] = this.copy.origin.split('.');
-    return await askHub(this.bus, OFFER, { project, name, incarnation, store, records });
+    // What the disk says may be more: of a key that somebody else has written over nothing was sent. Then a question is for nothing.
+    const after = this.stored ?? this.copy.sentUpTo;
+    return await askHub(this.bus, OFFER, { project, name, incarnation, store, records, after });
   }
 
   private async heedRefusal(answer: Extract<RecordsAnswer, { ok: false }>, pause: number): Promise<Step> {
     const { project, name } = this.copy.rule;
-    const { code, reason: why, retryAfterMs } = answer;
+    const { code, reason: why, retryAfterMs, stored } = answer;
+    if (stored !== undefined) await this.hasOnly(stored);
     if (code !== 'unavailable')
       this.copy.trouble = `the hub does not take writes to ${project}/${name}: ${why}`.slice(0, 200);
     switch (code) {

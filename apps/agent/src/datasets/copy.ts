@@ -109,6 +109,10 @@ export class Copy {
   get unsent(): number {
     return this.waiting.count;
   }
+  /** The hub has said that it has every write up to this one. */
+  get sentUpTo(): number {
+    return this.marks.sent;
+  }
   /** What is wrong with it now, its disk first. */
   get problem(): string | undefined {
     return this.diskTrouble ?? this.trouble;

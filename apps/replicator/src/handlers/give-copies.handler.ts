@@ -4,6 +4,7 @@ import {
   copiesRequestSchema,
   HUB,
   parse,
+  parseAcross,
   pullRequestSchema,
   workloadKey,
   type CopiesRequest,
@@ -29,6 +30,7 @@ interface Standing {
   cursor: number;
   digest: string;
   site: string;
+  store: string | undefined;
 }
 
 type KeysOf = (dataset: Dataset, site: Site, store: string | undefined) => SealingNews;
@@ -44,6 +46,9 @@ export class GiveCopies {
   private told: (site: Site, news: CopyNews) => void = () => undefined;
   private keysOf: KeysOf = () => ({ keys: [], wanting: [] });
   private readonly standings = new Map<string, Standing>();
+  /** Copies that differ from another at the same place, and were not told yet: nobody knows which of the two lacks something. */
+  private readonly differing = new Set<string>();
+  private unlisten: () => void = () => undefined;
   private readonly quotas = new SiteQuotas(QUESTIONS);
   private readonly again = new SaidAgain();
 
@@ -73,14 +78,23 @@ export class GiveCopies {
   /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
   async start(): Promise<void> {
     this.active = true;
-    for (const site of this.wanted.allSites()) this.ask(site.name);
+    // A hub that comes back may have lost its newest, which sites have.
+    this.unlisten = this.bus.onConnection((connected) => connected && this.askAll());
+    this.askAll();
     for (const dataset of this.copies.all()) if (dataset.removed) await this.records.drop(dataset);
   }
 
   stop(): void {
     this.active = false;
+    this.unlisten();
     this.again.clear();
     this.standings.clear();
+    this.differing.clear();
+  }
+
+  private askAll(): void {
+    this.standings.clear();
+    for (const site of this.wanted.allSites()) this.ask(site.name);
   }
 
   /** A dataset is another than it was: tells the sites that have it, and those that had it. */
@@ -148,7 +162,7 @@ export class GiveCopies {
   async greet(message: PlainMessage): Promise<void> {
     const site = this.asker(message);
     if (site === undefined || message.reply === undefined) return;
-    const parsed = parse(copiesRequestSchema, message.json());
+    const parsed = parseAcross(copiesRequestSchema, message.json());
     if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which copies it holds`);
     await this.held(site, parsed.value);
     const news = await this.newsFor(site, parsed.value);
@@ -215,18 +229,21 @@ export class GiveCopies {
 
   /** Whether a site that has everything shows something else than another at the same place. Values that run out do so by each one's clock. */
   private differs(site: Site, dataset: Dataset, own: CopiesRequest['held'][number]): boolean {
-    const { cursor, digest, unsent } = own;
+    const { cursor, digest, unsent, store } = own;
     if (digest === undefined || unsent > 0 || dataset.spec.ttlMs !== undefined) return false;
     // Each area has its own records.
     const key = `${workloadKey(dataset.project, dataset.name)} ${this.copies.areaOf(dataset, site) ?? ''}`;
+    if (this.differing.delete(`${key} ${site.name} ${store}`)) return true;
     const known = this.standings.get(key);
     if (known?.cursor !== cursor) {
       if (known === undefined || cursor > known.cursor)
-        this.standings.set(key, { cursor, digest, site: site.name });
+        this.standings.set(key, { cursor, digest, site: site.name, store });
       return false;
     }
     if (known.digest === digest) return false;
     this.standings.delete(key);
+    this.differing.add(`${key} ${known.site} ${known.store}`);
+    this.ask(known.site);
     this.log.error(
       `alarm: sites ${site.name} and ${known.site} hold different ${dataset.project}/${dataset.name} at ${cursor}: reading again`,
     );

@@ -3,7 +3,7 @@ import type { Bus } from '@skerry/bus';
 import {
   HUB,
   LIMITS,
-  parse,
+  parseAcross,
   recordsRequestSchema,
   workloadKey,
   type Dataset,
@@ -60,7 +60,7 @@ export class TakeRecords {
   async handle(message: PlainMessage): Promise<void> {
     const site = this.wanted.ofAccount(message.subject.split('.')[1]);
     if (!this.active || message.reply === undefined || site === undefined) return;
-    const parsed = parse(recordsRequestSchema, message.json());
+    const parsed = parseAcross(recordsRequestSchema, message.json());
     if (!parsed.ok) {
       const [issue] = parsed.issues;
       return message.reply(refused(`no records: ${issue?.path}: ${issue?.problem}`));
@@ -92,10 +92,14 @@ export class TakeRecords {
       return later(1_000, 'this site has no copy of it');
     }
     const origin = `${site.name}.${request.store}`;
+    const { turns } = this.records;
     const done = await this.records.newestOf(dataset, origin);
+    // With these the hub would never ask for what it has lost.
+    if (request.after !== undefined && request.after > done)
+      return { ...later(RETRY_MS, 'the hub has lost writes before these'), stored: done };
     const fresh = request.records.filter(({ write }) => write > done);
     const { taken, answer } = await this.judged(dataset, { site, origin }, fresh);
-    if (taken.length > 0) await this.giveOn(dataset, origin, taken);
+    if (taken.length > 0) await this.giveOn(dataset, origin, { taken, turns });
     return answer;
   }
 
@@ -141,8 +145,13 @@ export class TakeRecords {
     return new Map(writes);
   }
 
-  private async giveOn(dataset: Dataset, origin: string, records: readonly OwnRecord[]): Promise<void> {
+  private async giveOn(
+    dataset: Dataset,
+    origin: string,
+    { taken: records, turns }: { taken: readonly OwnRecord[]; turns: number },
+  ): Promise<void> {
     const after = await this.records.head(dataset);
+    if (turns !== this.records.turns) throw new Error('the hub was away meanwhile');
     const upTo = await this.records.append(dataset, origin, records);
     this.deliver(dataset, { after, upTo, records: records.map((record) => ({ origin, ...record })) });
     const key = workloadKey(dataset.project, dataset.name);

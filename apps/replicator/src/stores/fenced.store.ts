@@ -1,4 +1,4 @@
-import type { Bus, StoredMessage } from '@skerry/bus';
+import { Conflict, type Bus, type StoredMessage } from '@skerry/bus';
 import { JETSTREAM_API, LIMITS, parse, workloadKey, type DatasetRef } from '@skerry/contracts';
 import type { JsonLog } from '@skerry/service';
 import { z } from 'zod';
@@ -57,9 +57,12 @@ export interface PageRange {
 /**
  * A stream of what is written to datasets, written by the active instance alone: each write is conditional on the epoch that it
  * began with, so that a former one that stood still writes nothing any more, and what is remembered here of the stream is true.
+ * After a break of the connection nothing is remembered: a hub that comes back may have lost its newest.
  */
 export abstract class FencedStore<T extends Written, Head> {
   private epoch: number | undefined;
+  private breaks = 0;
+  private unlisten: () => void = () => undefined;
   /** By dataset. */
   private readonly heads = new Map<string, Head>();
   /** By dataset and origin, the newest number. */
@@ -71,13 +74,21 @@ export abstract class FencedStore<T extends Written, Head> {
     private readonly log: JsonLog,
   ) {}
 
+  /** How often the connection broke or came back: what was read before is not to be written by afterwards. */
+  get turns(): number {
+    return this.breaks;
+  }
+
   async begin(): Promise<void> {
     this.forget();
+    this.unlisten();
+    this.unlisten = this.bus.onConnection(() => this.turned());
     const { sequence } = await this.bus.publish(this.kind.epochs, { at: new Date().toISOString() });
     this.epoch = sequence;
   }
 
   end(): void {
+    this.unlisten();
     this.epoch = undefined;
     this.forget();
   }
@@ -92,6 +103,7 @@ export abstract class FencedStore<T extends Written, Head> {
     } catch (error) {
       // Whether it was stored is not known: look again.
       this.forget();
+      if (error instanceof Conflict) await this.again(error.lastSequence);
       throw error;
     }
   }
@@ -107,9 +119,10 @@ export abstract class FencedStore<T extends Written, Head> {
   async head(ref: DatasetRef): Promise<Head> {
     const known = this.heads.get(keyOf(ref));
     if (known !== undefined) return known;
+    const { breaks } = this;
     const last = await this.last(this.kind.filter(ref));
     const head = this.kind.headOf(last?.sequence ?? 0, ofThis(ref, last));
-    if (this.epoch !== undefined) this.heads.set(keyOf(ref), head);
+    if (this.epoch !== undefined && breaks === this.breaks) this.heads.set(keyOf(ref), head);
     return head;
   }
 
@@ -118,9 +131,10 @@ export abstract class FencedStore<T extends Written, Head> {
     const place = `${keyOf(ref)} ${origin}`;
     const known = this.newest.get(place);
     if (known !== undefined) return known;
+    const { breaks } = this;
     const newest = ofThis(ref, await this.last(this.kind.filter(ref, origin)));
     const number = newest === undefined ? 0 : this.kind.numberOf(newest);
-    if (this.epoch !== undefined) this.newest.set(place, number);
+    if (this.epoch !== undefined && breaks === this.breaks) this.newest.set(place, number);
     return number;
   }
 
@@ -196,6 +210,22 @@ export abstract class FencedStore<T extends Written, Head> {
     if (parsed.ok) return parsed.value;
     this.log.error(`what lies in ${this.kind.stream} at ${sequence} is not what should be there`);
     return undefined;
+  }
+
+  /** Begins once more when the stream has lost that this instance began; not when another one has begun since. */
+  private async again(last: number | undefined): Promise<void> {
+    const { epoch } = this;
+    const { epochs } = this.kind;
+    if (epoch === undefined || last === undefined || last >= epoch) return;
+    this.log.warn(`${this.kind.stream} has lost who writes it: begun once more`);
+    const expect = { sequence: last, subject: epochs };
+    const { sequence } = await this.bus.publish(epochs, { at: new Date().toISOString() }, { expect });
+    if (this.epoch === epoch) this.epoch = sequence;
+  }
+
+  private turned(): void {
+    this.breaks += 1;
+    this.forget();
   }
 
   private forget(): void {

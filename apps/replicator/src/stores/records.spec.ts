@@ -5,6 +5,7 @@ import { JsonLog } from '@skerry/service';
 import { z } from 'zod';
 import { RecordsStore } from './records.store.js';
 
+const LOST_MS = 60_000;
 const ORIGIN = 's1.0011223344556677';
 const of = (incarnation: number) => ({ project: 'shop', name: 'cart', incarnation });
 const record = (write: number) => ({
@@ -13,12 +14,12 @@ const record = (write: number) => ({
   state: { rule: 'counter' as const, counts: { [ORIGIN]: [write, 0] as [number, number] } },
 });
 
-describe('records of a dataset that is removed or made again', () => {
+describe('records of a dataset that is removed or made again, or that the hub has lost', () => {
   let server: MemoryServer;
   let buses: MemoryBus[];
 
   beforeEach(async () => {
-    server = new MemoryServer();
+    server = new MemoryServer(undefined, { unsyncedMs: LOST_MS });
     buses = [new MemoryBus(server), new MemoryBus(server)];
     await buses[0]?.ensureStream(STREAMS.REP);
     buses[0]?.listen(JETSTREAM_API.messageGet(STREAMS.REP.name), (m) => m.reply?.(newest(m.json())));
@@ -59,6 +60,21 @@ describe('records of a dataset that is removed or made again', () => {
     await store.append(of(1), ORIGIN, [record(1)]);
     await store.drop({ ...of(3), removed: false });
     expect(left()).toBe(0);
+  });
+
+  it('are asked for again, and taken again, after the hub has lost them and who writes them', async () => {
+    const store = await instance(buses[0]);
+    await store.append(of(1), ORIGIN, [record(1)]);
+    const { turns } = store;
+    buses[0]?.cut();
+    server.rewind(LOST_MS);
+    buses[0]?.heal();
+    expect(store.turns).toBeGreaterThan(turns);
+    expect(await store.newestOf(of(1), ORIGIN)).toBe(0);
+    expect(await store.head(of(1))).toBe(0);
+    await expect(store.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('wrong last sequence');
+    await store.append(of(1), ORIGIN, [record(1)]);
+    expect(await store.newestOf(of(1), ORIGIN)).toBe(1);
   });
 
   it.each([
