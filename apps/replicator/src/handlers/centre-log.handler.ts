@@ -57,7 +57,7 @@ export class CentreLog {
       throw new Refusal(
         'residency',
         `${dataset.project}/${dataset.name} is encrypted: at the centre there is ciphertext alone`,
-        { hint: `workloads with "data: [{dataset: ${dataset.name}}]" read it at their site` },
+        { hint: `workloads of ${dataset.project} read it at their site (/v1/logs/${dataset.name})` },
       );
     switch (operation.verb) {
       case 'append': {

@@ -44,7 +44,7 @@ export async function operateLogForPeople(logs: EntryLogs, operation: LogOperati
     'residency',
     `${project}/${name} is encrypted: what it holds does not pass the hub in clear`,
     {
-      hint: `workloads with "data: [{dataset: ${name}}]" append to it and read it at their site; "skerry data where ${project}/${name}" says how it stands`,
+      hint: `workloads of ${project} append to it and read it at their site (/v1/logs/${name}); "skerry data where ${project}/${name}" says where it is, and how it stands`,
     },
   );
 }
