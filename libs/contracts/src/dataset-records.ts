@@ -131,6 +131,8 @@ export const heldCopySchema = z.strictObject({
   generation: positiveCount,
   /** Sequence in `REP` up to which it has everything of this dataset. */
   cursor: count,
+  /** The epoch of `REP` in which that was read; absent: not known. */
+  streamEpoch: positiveCount.optional(),
   /** Writes of its own that the hub has not acknowledged. */
   unsent: count,
   /** Digest of what it shows, when nothing is unsent. */
@@ -165,8 +167,10 @@ export const copyNewsSchema = z.strictObject({
       head: count,
       /** The newest of this store's writes that the hub has; absent: not looked at. */
       stored: count.optional(),
-      /** What it holds differs from what other sites hold at the same place: read everything again. */
+      /** What it holds differs from what other sites, or the hub, have at the same place: read everything again. */
       again: z.boolean().optional(),
+      /** The epoch of `REP`: what is read from now on is of it. */
+      streamEpoch: positiveCount.optional(),
       sealing: sealingNewsSchema.optional(),
     }),
   ),
@@ -210,6 +214,8 @@ export const pullAnswerSchema = z.discriminatedUnion('ok', [
     /** Everything up to here is in what was asked for and given. */
     upTo: count,
     more: z.boolean(),
+    /** The epoch of `REP`. */
+    streamEpoch: positiveCount.optional(),
   }),
   z.strictObject({ ok: z.literal(false), reason: z.string().max(300) }),
 ]);
@@ -222,6 +228,8 @@ export const deliverySchema = z.strictObject({
   upTo: count,
   records: z.array(recordSchema).max(LIMITS.recordsPerMessage),
   elsewhere: z.array(elsewhereRecordSchema).max(LIMITS.recordsPerMessage).optional(),
+  /** The epoch of `REP`; who reads another asks first where it is. */
+  streamEpoch: positiveCount.optional(),
 });
 export type Delivery = z.infer<typeof deliverySchema>;
 

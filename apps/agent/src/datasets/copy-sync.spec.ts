@@ -34,17 +34,19 @@ describe('a copy and the hub', () => {
   let bus: MemoryBus;
   let sync: CopySync;
   const said: string[] = [];
+  let greeted = 0;
   const ignore = () => undefined;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'skerry-sync-'));
     said.length = 0;
+    greeted = 0;
     const path = join(dir, 'shop.cart.copy');
     const opened = await Copy.open({ path, site: 'eu', store: STORE, onChange: ignore }, RULE);
     if (opened === undefined) throw new Error('not opened');
     copy = opened;
     bus = new MemoryBus(new MemoryServer());
     const log = { debug: ignore, info: ignore, error: ignore, warn: (text: string) => void said.push(text) };
-    sync = new CopySync(bus, copy, { silent: () => false, greet: ignore, log });
+    sync = new CopySync(bus, copy, { silent: () => false, greet: () => (greeted += 1), log });
   });
   afterEach(async () => {
     sync.stop();
@@ -112,6 +114,19 @@ describe('a copy and the hub', () => {
     sync.send();
     await until(() => copy.unsent === 0);
     expect(has).toEqual([1, 2]);
+  });
+
+  it('takes nothing of another epoch of the stream before the hub has said how it stands there', async () => {
+    hubWith(3);
+    await sync.heardWhere({ head: 3, stored: 0, again: false, streamEpoch: 1 });
+    await until(() => copy.cursor === 3);
+    const news = { project: 'shop', name: 'cart', incarnation: 1, after: 3, upTo: 4, streamEpoch: 2 };
+    sync.hear({ ...news, records: [recordOf(4)] });
+    expect(greeted).toBe(1);
+    expect(copy.cursor).toBe(3);
+    await sync.heardWhere({ head: 3, stored: 0, again: false, streamEpoch: 2 });
+    sync.hear({ ...news, records: [recordOf(4)] });
+    await until(() => copy.cursor === 4);
   });
 
   it('goes on reading where a page was not taken, until it is', async () => {

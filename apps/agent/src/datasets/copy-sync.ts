@@ -70,11 +70,13 @@ export class CopySync {
     head,
     stored,
     again,
+    streamEpoch,
     sealing,
   }: {
     head: number;
     stored: number | undefined;
     again: boolean;
+    streamEpoch?: number | undefined;
     sealing?: SealingNews | undefined;
   }): Promise<void> {
     const opened = await this.heardKeys(sealing);
@@ -87,6 +89,7 @@ export class CopySync {
       this.options.log.warn('a copy is read again from its beginning', { project, name, head, again });
       await this.copy.readAgain();
     }
+    if (streamEpoch !== undefined) await this.copy.readsEpoch(streamEpoch);
     this.head = head;
     this.told = true;
     this.noteWhole();
@@ -95,7 +98,8 @@ export class CopySync {
   }
 
   /** Something came down. */
-  hear({ records, after, upTo, elsewhere }: Delivery): void {
+  hear({ records, after, upTo, elsewhere, streamEpoch }: Delivery): void {
+    if (this.isOther(streamEpoch)) return this.options.greet();
     this.head = Math.max(this.head, upTo);
     this.copy.take(this.opened(records), { after, upTo, elsewhere }).then(
       (taken) => (taken === 'gap' ? this.pull() : this.noteWhole()),
@@ -119,6 +123,12 @@ export class CopySync {
 
   private noteWhole(): void {
     if (this.behind === 0) this.options.whole?.();
+  }
+
+  /** Whether the stream has begun another epoch: what was read before may not be what lies there now, which the hub looks at. */
+  private isOther(streamEpoch: number | undefined): boolean {
+    const { streamEpoch: mine } = this.copy;
+    return streamEpoch !== undefined && mine !== 0 && streamEpoch !== mine;
   }
 
   private pull(): void {
@@ -217,7 +227,11 @@ export class CopySync {
       this.options.greet();
       return 'over';
     }
-    const { records, upTo, elsewhere } = answer;
+    const { records, upTo, elsewhere, streamEpoch } = answer;
+    if (this.isOther(streamEpoch)) {
+      this.options.greet();
+      return 'over';
+    }
     await this.copy.take(this.opened(records), { after, upTo, elsewhere });
     this.noteWhole();
     return upTo > after ? 'went' : 'over';

@@ -52,7 +52,9 @@ describe('a copy on the disk', () => {
     await Promise.all(Array.from({ length: 50 }, async (_, i) => await put(copy, `k${i}`, `v${i}`)));
     await copy.sent(10);
     await copy.take([], { after: 0, upTo: 77 });
+    await copy.readsEpoch(5);
     const again = await reopen(copy);
+    expect(again.streamEpoch).toBe(5);
     expect(again.state()).toEqual({ ...copy.state(), unsentSince: expect.any(String) });
     expect(again.cursor).toBe(77);
     expect(again.unsent).toBe(40);

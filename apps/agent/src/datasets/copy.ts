@@ -56,7 +56,7 @@ export class Copy {
     commit: async (draft) => await this.commit(draft),
     rest: async () => await this.tidy(),
   });
-  private marks: Marks = { cursor: 0, writes: 0, sent: 0 };
+  private marks: Marks = { cursor: 0, writes: 0, sent: 0, streamEpoch: 0 };
   private clock: Stamp = [0, 0];
   private closed = false;
   /** Its first line is not true any more. */
@@ -105,6 +105,10 @@ export class Copy {
   }
   get cursor(): number {
     return this.marks.cursor;
+  }
+  /** The epoch of the hub's stream that was read last; 0: not known. */
+  get streamEpoch(): number {
+    return this.marks.streamEpoch;
   }
   get unsent(): number {
     return this.waiting.count;
@@ -211,6 +215,11 @@ export class Copy {
     });
   }
 
+  /** What is read of the hub's stream from now on is of this epoch of it. */
+  async readsEpoch(epoch: number): Promise<void> {
+    if (epoch !== this.streamEpoch) await this.job((draft) => void (draft.streamEpoch = epoch));
+  }
+
   /** Forgets what has run out, and old deletions. */
   async sweep(nowMs: number): Promise<void> {
     await this.elsewhere.sweep({ ttlMs: this.known.ttlMs, nowMs });
@@ -286,8 +295,8 @@ export class Copy {
       if (held.own > marks.writes) this.waiting.add(key, held.own, nowMs);
     }
     this.elsewhere.take(draft.elsewhere);
-    const { cursor, writes, sent } = draft;
-    this.marks = { cursor, writes, sent };
+    const { cursor, writes, sent, streamEpoch } = draft;
+    this.marks = { cursor, writes, sent, streamEpoch };
     this.clock = draft.clock;
     if (draft.durable) this.trouble = undefined;
     const changed = [...draft.keys.keys(), ...draft.elsewhere.map(({ key }) => key)];
@@ -297,8 +306,8 @@ export class Copy {
   private restore(line: Line): void {
     if (!Array.isArray(line)) return;
     if (line[0] === 'm') {
-      const [, cursor, writes, sent] = line;
-      this.marks = { cursor, writes, sent };
+      const [, cursor, writes, sent, streamEpoch = 0] = line;
+      this.marks = { cursor, writes, sent, streamEpoch };
       return;
     }
     if (line[0] === 'e') return this.elsewhere.take([{ area: line[1], key: line[2], state: line[3] }]);

@@ -45,12 +45,13 @@ interface WantedCopy {
   head: number;
   stored: number | undefined;
   again: boolean;
+  streamEpoch: number | undefined;
   sealing: SealingNews | undefined;
 }
 
 const newsSchema = copyNewsSchema.transform(({ copies, gone }) => ({
-  wanted: copies.map(({ copy: rule, head, stored, again, sealing }): WantedCopy => {
-    return { rule, head, stored, again: again === true, sealing };
+  wanted: copies.map(({ copy: rule, head, stored, again, streamEpoch, sealing }): WantedCopy => {
+    return { rule, head, stored, again: again === true, streamEpoch, sealing };
   }),
   gone,
 }));
@@ -122,9 +123,10 @@ export class DatasetSync {
     const { copies, refusals } = this.options;
     const held = copies.all().map(([, { copy }]) => {
       const { project, name, incarnation, generation } = copy.rule;
-      const { cursor, unsent } = copy;
+      const { cursor, unsent, streamEpoch } = copy;
       const [, writer = ''] = copy.origin.split('.');
-      const at = { project, name, incarnation, generation, cursor, unsent, store: writer };
+      const place = { cursor, unsent, store: writer, ...(streamEpoch > 0 ? { streamEpoch } : {}) };
+      const at = { project, name, incarnation, generation, ...place };
       // Of an encrypted one the digest would tell who guesses what is in it.
       return unsent > 0 || copy.rule.encryption !== undefined ? at : { ...at, digest: copy.root };
     });

@@ -16,8 +16,14 @@ export const headSchema = z.strictObject({
 });
 /** A key's state, and the newest write of this store on it; 0 for none. */
 const stateLine = z.tuple([z.literal('k'), datasetKeySchema, z.number().int().min(0), recordStateSchema]);
-/** Up to where the hub's stream was read, how often this store has written, and up to which write the hub has it. */
-const marksLine = z.tuple([z.literal('m'), z.number().int(), z.number().int(), z.number().int()]);
+/**
+ * Up to where the hub's stream was read, how often this store has written, and up to which write the hub has it; then the epoch of
+ * the stream, when it is known.
+ */
+const marksLine = z.tuple(
+  [z.literal('m'), z.number().int(), z.number().int(), z.number().int()],
+  z.number().int(),
+);
 /** What may be known here of a key in another area. */
 const elsewhereLineSchema = z.tuple([z.literal('e'), z.string(), datasetKeySchema, recordStateSchema]);
 const lineSchema = z.union([stateLine, marksLine, elsewhereLineSchema, headSchema]);
@@ -36,6 +42,8 @@ export interface Marks {
   cursor: number;
   writes: number;
   sent: number;
+  /** Of the hub's stream, in which `cursor` was read; 0: not known. */
+  streamEpoch: number;
 }
 
 /**
@@ -63,7 +71,8 @@ export const elsewhereLine = ({
   key,
   state,
 }: Pick<ElsewhereRecord, 'area' | 'key' | 'state'>): Line => ['e', area, key, state];
-export const marksOf = ({ cursor, writes, sent }: Marks): Line => ['m', cursor, writes, sent];
+export const marksOf = ({ cursor, writes, sent, streamEpoch }: Marks): Line =>
+  streamEpoch === 0 ? ['m', cursor, writes, sent] : ['m', cursor, writes, sent, streamEpoch];
 
 /** Of two values one is taken as it is; under the other rules something new is made, which may say the same. */
 export function isSame(merged: RecordState, before: RecordState): boolean {

@@ -15,6 +15,7 @@ import {
   type SealingNews,
   type Site,
 } from '@skerry/contracts';
+import { isOfAnother } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
@@ -180,9 +181,10 @@ export class GiveCopies {
       this.log.warn(`site ${site.name} asked for ${what}, of which it has no copy`);
       return message.reply({ ok: false, reason: 'this site has no copy of it' } satisfies PullAnswer);
     }
+    const [streamEpoch] = await this.records.allEpochs();
     const page = await this.records.page(dataset, parsed.value.after);
     const given = this.copies.givenTo(dataset, site, page.records);
-    message.reply({ ok: true, ...page, ...given } satisfies PullAnswer);
+    message.reply({ ok: true, ...page, ...given, streamEpoch } satisfies PullAnswer);
   }
 
   private async newsFor(site: Site, { store, held, sealing }: CopiesRequest): Promise<CopyNews> {
@@ -191,6 +193,8 @@ export class GiveCopies {
       .filter(({ spec }) => spec.encryption === undefined || sealing !== undefined);
     // Only what is known to be over: that nothing is known of it never means that it has to go.
     const gone = held.filter((h) => this.copies.isOver(site, h));
+    const epochs = await this.records.allEpochs();
+    const [streamEpoch] = epochs;
     const copies = await Promise.all(
       mine.map(async (dataset) => {
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
@@ -200,8 +204,8 @@ export class GiveCopies {
           ...(await this.newsOf(dataset, site, origin)),
           ...(dataset.spec.encryption && { sealing: this.keysOf(dataset, site, store) }),
         };
-        const again = own !== undefined && this.differs(site, dataset, own);
-        return again ? { ...news, again } : news;
+        const again = own !== undefined && (isOfAnother(epochs, own) || this.differs(site, dataset, own));
+        return { ...news, ...(again ? { again } : {}), streamEpoch };
       }),
     );
     return {

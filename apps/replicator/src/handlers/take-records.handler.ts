@@ -162,12 +162,14 @@ export class TakeRecords {
     const current = this.copies.current(dataset);
     if (current === undefined) return;
     const { project, name, incarnation } = current;
+    const { newestEpoch: streamEpoch } = this.records;
     // Sites of one area get the same; without areas, all do.
     const bodies = new Map<string | undefined, Buffer>();
     for (const site of this.copies.sitesOf(current)) {
       const area = this.copies.areaOf(current, site);
       const given = () => this.copies.givenTo(current, site, news.records);
-      const body = bodies.get(area) ?? bodyOf({ project, name, incarnation, ...news, ...given() });
+      const body =
+        bodies.get(area) ?? bodyOf({ project, name, incarnation, streamEpoch, ...news, ...given() });
       bodies.set(area, body);
       this.bus.say(HUB.recordDelivery(site.account), body);
     }

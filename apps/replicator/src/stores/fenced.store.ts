@@ -10,6 +10,10 @@ const foundSchema = z.looseObject({
   message: z.looseObject({ seq: z.number(), data: z.string().default(''), time: z.string() }).optional(),
 });
 const NOT_FOUND = 404;
+/** What lies at the subject of the epochs: where those before it began, the newest first. */
+const epochSchema = z.looseObject({ earlier: z.array(z.number().int()).default([]) });
+/** Epochs that are remembered. Who was away for more reads all again. */
+const EPOCHS = 256;
 
 /** What is written to a dataset. */
 interface Written extends DatasetRef {
@@ -61,7 +65,12 @@ export interface PageRange {
  */
 export abstract class FencedStore<T extends Written, Head> {
   private epoch: number | undefined;
+  /** Where this and those before it began, the newest first. */
+  private epochs: readonly number[] = [];
   private breaks = 0;
+  /** After how many breaks the epoch was begun. */
+  private begunAfter = 0;
+  private renewing: Promise<void> | undefined;
   private unlisten: () => void = () => undefined;
   /** By dataset. */
   private readonly heads = new Map<string, Head>();
@@ -83,8 +92,23 @@ export abstract class FencedStore<T extends Written, Head> {
     this.forget();
     this.unlisten();
     this.unlisten = this.bus.onConnection(() => this.turned());
-    const { sequence } = await this.bus.publish(this.kind.epochs, { at: new Date().toISOString() });
-    this.epoch = sequence;
+    await this.beginAfter(await this.writtenEpochs());
+  }
+
+  /** Where the epochs of the stream began, the newest first. Throws when this instance is not the active one. */
+  async allEpochs(): Promise<readonly number[]> {
+    if (this.epoch === undefined) throw new Error('not active');
+    // The stream may have lost its newest: what is read from here on is told apart from what was read before.
+    if (this.begunAfter !== this.breaks) {
+      this.renewing ??= this.renew().finally(() => (this.renewing = undefined));
+      await this.renewing;
+    }
+    return this.epochs;
+  }
+
+  /** The newest of them as far as it is known. */
+  get newestEpoch(): number | undefined {
+    return this.epoch;
   }
 
   end(): void {
@@ -97,13 +121,14 @@ export abstract class FencedStore<T extends Written, Head> {
   protected async write<R>(
     publish: (expect: { sequence: number; subject: string }) => Promise<R>,
   ): Promise<R> {
-    if (this.epoch === undefined) throw new Error('not active');
+    const [sequence = 0] = await this.allEpochs();
     try {
-      return await publish({ sequence: this.epoch, subject: this.kind.epochs });
+      return await publish({ sequence, subject: this.kind.epochs });
     } catch (error) {
       // Whether it was stored is not known: look again.
       this.forget();
-      if (error instanceof Conflict) await this.again(error.lastSequence);
+      // It may be lost, or another instance has begun.
+      if (error instanceof Conflict) this.begunAfter = -1;
       throw error;
     }
   }
@@ -194,6 +219,11 @@ export abstract class FencedStore<T extends Written, Head> {
 
   /** One message, as the stream's leader has it. */
   protected async get(which: object): Promise<Lying<T> | undefined> {
+    const found = await this.message(which);
+    return found && { ...found, value: this.read(found.value, found.sequence) };
+  }
+
+  private async message(which: object): Promise<Lying<unknown> | undefined> {
     const { stream } = this.kind;
     const answer = await this.bus.request(JETSTREAM_API.messageGet(stream), which);
     const { error, message } = foundSchema.parse(answer.json());
@@ -201,8 +231,7 @@ export abstract class FencedStore<T extends Written, Head> {
     if (error !== undefined || message === undefined)
       throw new Error(`read ${stream}: ${error?.description ?? 'no message'}`);
     const json: unknown = JSON.parse(Buffer.from(message.data, 'base64').toString('utf8'));
-    const value = this.read(json, message.seq);
-    return { sequence: message.seq, storedAt: Date.parse(message.time), value };
+    return { sequence: message.seq, storedAt: Date.parse(message.time), value: json };
   }
 
   private read(value: unknown, sequence: number): T | undefined {
@@ -212,15 +241,34 @@ export abstract class FencedStore<T extends Written, Head> {
     return undefined;
   }
 
-  /** Begins once more when the stream has lost that this instance began; not when another one has begun since. */
-  private async again(last: number | undefined): Promise<void> {
-    const { epoch } = this;
-    const { epochs } = this.kind;
-    if (epoch === undefined || last === undefined || last >= epoch) return;
-    this.log.warn(`${this.kind.stream} has lost who writes it: begun once more`);
-    const expect = { sequence: last, subject: epochs };
-    const { sequence } = await this.bus.publish(epochs, { at: new Date().toISOString() }, { expect });
-    if (this.epoch === epoch) this.epoch = sequence;
+  /** Begins once more, unless another one has begun since. */
+  private async renew(): Promise<void> {
+    const { epoch = 0 } = this;
+    const before = await this.writtenEpochs();
+    const [last = 0] = before;
+    if (last > epoch) throw new Error('not active: another instance has begun');
+    if (last < epoch) this.log.warn(`${this.kind.stream} has lost its newest: read again from there`);
+    await this.beginAfter(before, last);
+  }
+
+  /** `expected`: only when that is the newest epoch still. */
+  private async beginAfter(earlier: readonly number[], expected?: number): Promise<void> {
+    const { epochs: subject } = this.kind;
+    const { breaks, epoch } = this;
+    const options = expected === undefined ? {} : { expect: { sequence: expected, subject } };
+    const body = { at: new Date().toISOString(), earlier };
+    const { sequence } = await this.bus.publish(subject, body, options);
+    // It was ended meanwhile.
+    if (this.epoch !== epoch) return;
+    this.epoch = sequence;
+    this.epochs = [sequence, ...earlier];
+    this.begunAfter = breaks;
+  }
+
+  private async writtenEpochs(): Promise<readonly number[]> {
+    const last = await this.message({ last_by_subj: this.kind.epochs });
+    if (last === undefined) return [];
+    return [last.sequence, ...epochSchema.parse(last.value).earlier].slice(0, EPOCHS);
   }
 
   private turned(): void {

@@ -72,9 +72,20 @@ describe('records of a dataset that is removed or made again, or that the hub ha
     expect(store.turns).toBeGreaterThan(turns);
     expect(await store.newestOf(of(1), ORIGIN)).toBe(0);
     expect(await store.head(of(1))).toBe(0);
-    await expect(store.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('wrong last sequence');
     await store.append(of(1), ORIGIN, [record(1)]);
     expect(await store.newestOf(of(1), ORIGIN)).toBe(1);
+  });
+
+  it('are of an epoch that begins with each writer and each break, and of no writer whom another one follows', async () => {
+    const former = await instance(buses[0]);
+    buses[0]?.cut();
+    buses[0]?.heal();
+    const [second, first] = await former.allEpochs();
+    const active = await instance(buses[1]);
+    expect((await active.allEpochs()).slice(1)).toEqual([second, first]);
+    await expect(former.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('wrong last sequence');
+    await expect(former.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('another instance has begun');
+    await active.append(of(1), ORIGIN, [record(1)]);
   });
 
   it.each([

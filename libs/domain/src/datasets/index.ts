@@ -11,3 +11,4 @@ export * from './origin/index.js';
 export * from './sealing/index.js';
 export type { Author, Seen, Shown, Write } from './rule.js';
 export * from './states.js';
+export * from './stream-epoch.js';

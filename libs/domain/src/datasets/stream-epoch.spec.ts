@@ -1,0 +1,20 @@
+import { describe, expect, it } from '@jest/globals';
+import { isOfAnother } from './stream-epoch.js';
+
+const EPOCHS = [40, 25, 10];
+
+describe('what was read of a stream in an epoch of it', () => {
+  it.each([
+    { streamEpoch: 10, cursor: 24, why: 'ends before the next began' },
+    { streamEpoch: 40, cursor: 99, why: 'is of the newest' },
+    { streamEpoch: 25, cursor: 12, why: 'was read before it' },
+    { streamEpoch: undefined, cursor: 99, why: 'is of before there were epochs' },
+    { streamEpoch: 33, cursor: 0, why: 'is nothing' },
+  ])('is what lies there when it $why', (read) => expect(isOfAnother(EPOCHS, read)).toBe(false));
+
+  it.each([
+    { streamEpoch: 10, cursor: 25, why: 'goes on where the next began' },
+    { streamEpoch: 25, cursor: 60, why: 'goes on behind the next' },
+    { streamEpoch: 33, cursor: 34, why: 'is of one that the stream has lost' },
+  ])('is not what lies there when it $why', (read) => expect(isOfAnother(EPOCHS, read)).toBe(true));
+});
