@@ -56,7 +56,10 @@ export function logWallsSuite(cloud: () => LogWalls): void {
     const { skerry, client, thiefOf } = cloud();
     const log = { project: 'test', name: 'sealed-log' };
     const told = await skerry('data', 'tail', 'sealed-log', '--at', 'one');
-    expect(told).toMatchObject({ code: 1, stderr: expect.stringMatching(/is encrypted[^]*workloads of test/) });
+    expect(told).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/is encrypted[^]*workloads of test/),
+    });
     expect(told.stdout + told.stderr).not.toContain(SECRET);
     const read = { verb: 'tail' as const, ...log, limit: 10, waitMs: 0 };
     await expect(client.askLog(read)).rejects.toThrow(

@@ -16,6 +16,7 @@ import { EntriesStore } from '../stores/entries.store.js';
 import { logOf, LogsStore } from '../stores/logs.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 import type { KeysOf } from './keep-keys.handler.js';
+import { SaidAgain } from './said-again.js';
 import { SiteQuotas } from './site-quotas.js';
 
 /** Questions of one site: every log page by page after a long absence, then so many a second. */
@@ -30,6 +31,7 @@ export class GiveEntries {
   private held: (site: Site, request: LogsRequest) => Promise<void> = () => Promise.resolve();
   private keysOf: KeysOf = () => ({ keys: [], wanting: [] });
   private readonly quotas = new SiteQuotas(QUESTIONS);
+  private readonly again = new SaidAgain();
 
   constructor(
     private readonly wanted: WantedStore,
@@ -58,6 +60,7 @@ export class GiveEntries {
 
   stop(): void {
     this.active = false;
+    this.again.clear();
   }
 
   /** A dataset is another than it was: the sites that have it as a log, or had it, are told to ask. */
@@ -66,7 +69,12 @@ export class GiveEntries {
     if (!this.active || !log) return;
     const isNew = before === undefined || before.incarnation !== after.incarnation;
     if (before !== undefined && (after.removed || isNew)) await this.entries.drop(after);
-    for (const site of this.wanted.allSites()) this.say(site);
+    for (const site of this.wanted.allSites()) {
+      this.say(site);
+      // A lost word would leave a log where it may not be for minutes.
+      if ([before, after].some((dataset) => dataset !== undefined && this.logs.mayHave(dataset, site)))
+        this.again.later(site.name, () => this.say(site));
+    }
   }
 
   /** A site is another than it was: what it may have may be too. */

@@ -186,6 +186,14 @@ describe('a log on the disk', () => {
     expect([JSON.parse(window), rest]).toMatchObject([{ count: 2 }, ['3', '5']]);
   });
 
+  it('goes by the rule that the hub has, also when that is the one before', async () => {
+    const [former, newer] = [rule({ edge: { keep: 'one-in', n: 2 } }), rule({ generation: 2 })];
+    const log = await open(newer);
+    expect(await log.append(['1', '2'])).toBe(2);
+    await log.change(former);
+    expect(await (await reopen(log)).append(['3', '4'])).toBe(1);
+  });
+
   it('refuses what its rule has no use for and what is too large, all of it', async () => {
     const log = await open(rule({ edge: { keep: 'changes', deadband: 1 } }));
     await expect(log.append(['1', 'warm'])).rejects.toMatchObject({

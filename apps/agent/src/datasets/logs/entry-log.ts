@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   Refusal,
   type CopyState,
@@ -107,9 +108,12 @@ export class EntryLog {
     return { keys: written, bytes: this.segments.bytes, digest: '-', cursor, unsent, since, ...trouble };
   }
 
-  /** Other limits, or another rule at the edge: windows that are open end then. */
+  /**
+   * Other limits, or another rule at the edge: windows that are open end then. What the hub says counts, also when it has lost a newer
+   * rule that was known here.
+   */
   async change(rule: LogRule): Promise<void> {
-    if (rule.generation <= this.known.generation) return;
+    if (isDeepStrictEqual(rule, this.known)) return;
     await this.job((draft) => {
       const before = draft.rule.edge;
       draft.rule = rule;
