@@ -8,6 +8,8 @@ import { inTrace } from './trace.js';
 const ATTEMPTS = 3;
 const RETRY_MS = 100;
 const DEFAULT_TIMEOUT_MS = 5_000;
+/** Messages handled last of which it is known when they were stored. */
+const RECENT = 4;
 
 interface Waiter {
   sequence: number;
@@ -21,6 +23,8 @@ interface Waiter {
 export class Progress {
   /** Sequence of the last message handled. */
   position = 0;
+  /** Some of the messages handled last, each with when it was stored (ms). */
+  recent: { sequence: number; storedAt: number }[] = [];
   /** Messages handled since `expect`. */
   handled = 0;
   readonly caughtUp: Promise<void>;
@@ -63,6 +67,12 @@ export class Progress {
   /** Whether someone waits for what has not come yet: a position, or all that lay there at the start. */
   get awaited(): boolean {
     return this.waiters.size > 0 || this.expected !== undefined;
+  }
+
+  /** Begins with another stream of the name: what was handled says nothing about this one. */
+  restart(): void {
+    this.position = 0;
+    this.recent = [];
   }
 
   /** Says how many messages lie there now. When they have been handled `onSeen` is called, in turn with the handler. */
@@ -133,14 +143,19 @@ export class Progress {
       // Waits only where the handler does: most are synchronous, and a promise each would halve the rate.
       const running = this.attempt(m);
       if (running !== undefined) await running;
-      this.position = m.sequence;
-      this.handled++;
+      this.handledOne(m);
       if (this.waiters.size > 0) this.settle(m.sequence);
       if (this.expected !== undefined && (this.handled >= this.expected || m.pending === 0)) {
         await this.seen();
       }
       this.options.onRoom?.();
     }
+  }
+
+  private handledOne({ sequence, storedAt }: StoredMessage): void {
+    this.position = sequence;
+    this.recent[this.handled % RECENT] = { sequence, storedAt };
+    this.handled++;
   }
 
   private seen(): Promise<void> | undefined {

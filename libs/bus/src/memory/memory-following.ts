@@ -53,7 +53,7 @@ export class MemoryFollowing implements Following {
     this.stream = stream;
     if (restarted) {
       await this.options.onRestart?.();
-      this.progress.position = 0;
+      this.progress.restart();
     } else if (before === undefined) {
       this.begin(stream);
     }

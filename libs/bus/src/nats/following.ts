@@ -8,6 +8,7 @@ import { LOOK_TIMEOUT_MS, type ConsumerConfig, type JsApi, type StreamInfo } fro
 import type { Link } from './link.js';
 import { Puller } from './puller.js';
 import { coalesced, retried } from './retried.js';
+import { storedMessage } from './stored.js';
 import type { WireStored } from './wire.js';
 
 /** Messages received and not yet handled, at most. */
@@ -165,8 +166,8 @@ export class NatsFollowing implements Following {
     if (info === undefined) throw new Unavailable(`follow ${this.stream}: there is no such stream`);
     await this.progress.idle();
     if (this.ended.signal.aborted) return;
-    const restarted = this.isOther(info);
-    const config = this.config(await this.begin(info));
+    const restarted = this.isOther(info) || (await this.isRewritten(info));
+    const config = this.config(await this.begin(info, restarted));
     const made = await this.api.putConsumer(this.stream, config.name, config, timeoutMs);
     this.name = config.name;
     this.created = info.created;
@@ -177,16 +178,16 @@ export class NatsFollowing implements Following {
   }
 
   /** Where the next consumer begins: a sequence, or the newest of each subject. */
-  private async begin(info: StreamInfo): Promise<number | 'last'> {
+  private async begin(info: StreamInfo, restarted: boolean): Promise<number | 'last'> {
     const { from = 'last' } = this.options;
     if (!this.started) {
       if (from === 'new') this.progress.position = info.state.last_seq;
       else if (typeof from === 'number') this.progress.position = from - 1;
       return from === 'last' ? 'last' : this.progress.position + 1;
     }
-    if (this.isOther(info)) {
+    if (restarted) {
       await this.options.onRestart?.();
-      this.progress.position = 0;
+      this.progress.restart();
       return 'last';
     }
     // Nothing handled yet: the newest of each subject is still what was asked for.
@@ -196,6 +197,19 @@ export class NatsFollowing implements Following {
   /** Another stream under the old name: what was seen of the old one says nothing about this one. */
   private isOther({ created, state }: StreamInfo): boolean {
     return this.started && (created !== this.created || state.last_seq < this.progress.position);
+  }
+
+  /**
+   * Whether other messages lie where those lay that were handled last: a server that lost what it had stored last may have
+   * stored as many again since. Of those that were replaced or removed nothing can be said. Several servers lose nothing.
+   */
+  private async isRewritten({ config }: StreamInfo): Promise<boolean> {
+    if (Number(config['num_replicas']) > 1) return false;
+    const looks = this.progress.recent.map(async ({ sequence, storedAt }) => {
+      const there = await storedMessage(this.api, this.stream, { sequence });
+      return there !== undefined && there.storedAt !== storedAt;
+    });
+    return (await Promise.all(looks)).some(Boolean);
   }
 
   private config(begin: number | 'last'): ConsumerConfig & { name: string } {

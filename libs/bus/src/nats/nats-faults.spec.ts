@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { nkeys } from '@nats-io/nats-core';
@@ -72,6 +72,40 @@ describe('the bus over NATS, when something breaks', () => {
     const last = await bucket.put('after', { n: 1 }, 0);
     await following.reached(last, 10_000);
     expect(facts.get('after')).toEqual({ n: 1 });
+  });
+
+  test('a follower begins anew when its server lost what it had stored last, and has stored as much again since', async () => {
+    const server = await serve('jetstream { sync_interval: always }');
+    const relay = await Relay.start(server.port);
+    closing.push(() => relay.stop());
+    const [bus, far] = [await joined(server.url), await joined(relay.url)];
+    await bus.ensureStream(streamNamed('BACK'));
+    await bus.publish('back.a', { n: 1 });
+    await server.kill();
+    const kept = join(server.folder, 'kept');
+    await cp(join(server.folder, 'js'), kept, { recursive: true });
+    await server.run();
+    await until('back', () => bus.connected && far.connected);
+    let restarts = 0;
+    let heard: unknown[] = [];
+    const onRestart = () => {
+      restarts += 1;
+      heard = [];
+    };
+    await far.follow('BACK', (m) => void heard.push(m.json()), { onRestart });
+    await bus.publish('back.lost', { n: 2 });
+    await until('both heard', () => heard.length === 2);
+    relay.cut();
+    await server.kill();
+    await rm(join(server.folder, 'js'), { recursive: true });
+    await cp(kept, join(server.folder, 'js'), { recursive: true });
+    await server.run();
+    await until('back', () => bus.connected);
+    for (const n of [3, 4]) await bus.publish(`back.${n}`, { n });
+    relay.heal();
+    await until('all heard', () => heard.length === 3);
+    expect(heard).toEqual([{ n: 1 }, { n: 3 }, { n: 4 }]);
+    expect(restarts).toBe(1);
   });
 
   test('a durable or a follower that an operator deleted is made again', async () => {
