@@ -9,6 +9,7 @@ import { LeafAttacker } from '../bus/leaf-attacker.js';
 import { workloadsWithData } from './dataset-workloads.suite.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { convergenceSuite } from './dataset-convergence.suite.js';
+import { homesSuite } from './dataset-homes.suite.js';
 import { DatasetKeys } from './dataset-keys.js';
 import { objectWallsSuite } from './dataset-objects.suite.js';
 import { originSuite } from './dataset-origin.suite.js';
@@ -184,6 +185,8 @@ maybe('datasets at three sites, one of them abroad', () => {
   objectWallsSuite(() => ({ under, client, skerry, fetchAt, make: makeDataset, thiefOf }));
 
   logWallsSuite(() => ({ under, client, call: callAt, skerry, thiefOf }));
+
+  homesSuite(() => ({ client, call: callAt, skerry }));
 
   logsSuite(() => ({ client, lab, skerry, kill, call: callAt, thiefOf }));
 

@@ -169,7 +169,8 @@ export class DatasetOwner {
 
   /** Policy refuses a home that may have no copy. */
   private possible(spec: DatasetSpec): DatasetSpec {
-    if (spec.home === undefined || !this.bars({ spec }, spec.home)) return spec;
+    const { home } = spec;
+    if (typeof home !== 'string' || !this.bars({ spec }, home)) return spec;
     const { residency: _residency, ...rest } = spec;
     return { ...rest, copies: datasetSpecSchema.shape.copies.parse({}) };
   }

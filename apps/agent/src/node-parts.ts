@@ -136,7 +136,10 @@ function reporterOf(of: {
 async function openDatasets(of: { site: SiteFile; places: Folders; silence: HubSilence; log: Log }) {
   const { places, silence, log } = of;
   const here = { site: of.site.site, node: of.site.node, log };
-  const copies = await Copies.open(places.datasets, here);
+  const copies = await Copies.open(places.datasets, {
+    ...here,
+    covers: (losses) => silence.covers(losses),
+  });
   const entryLogs = await EntryLogs.open(places.entryLogs, here);
   const silentMs = () => silence.silentMs;
   const ready = await ReadyCopies.open(places.wholeCopies, { copies, silentMs, log });

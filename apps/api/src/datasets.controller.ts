@@ -4,6 +4,7 @@ import type { BucketChange } from '@skerry/bus';
 import {
   BUCKETS,
   copySetSchema,
+  datasetHomeSchema,
   DATASET_READS,
   datasetOperationSchema,
   datasetSchema,
@@ -83,5 +84,10 @@ export class DatasetsHearing {
   @OnChange(BUCKETS.copies, copySetSchema)
   copies(@Payload() change: BucketChange<unknown>): void {
     this.datasets.takeCopies(change);
+  }
+
+  @OnChange(BUCKETS.homes, datasetHomeSchema)
+  home(@Payload() change: BucketChange<unknown>): void {
+    this.datasets.takeHome(change);
   }
 }

@@ -111,7 +111,9 @@ function addCopyCommands(data: Command, run: Act): void {
     .action((name: string) => run((s) => showLag(s, name)));
   data
     .command('conflicts <dataset>')
-    .description('keys that hold several values, and who wrote each (conflicts: keep-both)')
+    .description(
+      'keys that hold several values, and who wrote each (keep-both); what a home wrote that was cut off (single-writer)',
+    )
     .addOption(at())
     .action((name: string, o: AtSite) => run((s) => listConflicts(s, name, o)));
   data

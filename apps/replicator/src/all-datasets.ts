@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DatasetWriters } from './dataset-writers.js';
 import { KeepLogKeys } from './handlers/keep-log-keys.handler.js';
+import { HomeWriters } from './home-writers.js';
 import { LogWriters } from './log-writers.js';
 
 /** Datasets of every type. */
@@ -9,6 +10,7 @@ export class AllDatasets {
   constructor(
     private readonly datasets: DatasetWriters,
     private readonly logs: LogWriters,
+    private readonly homes: HomeWriters,
     private readonly logKeys: KeepLogKeys,
   ) {}
 
@@ -16,9 +18,11 @@ export class AllDatasets {
     await this.datasets.start();
     this.logKeys.begin();
     await this.logs.start();
+    this.homes.start();
   }
 
   async stop(): Promise<void> {
+    this.homes.stop();
     await this.logs.stop();
     this.logKeys.stop();
     await this.datasets.stop();

@@ -15,6 +15,7 @@ import { JsonLog } from '@skerry/service';
 import { GiveCopies } from './handlers/give-copies.handler.js';
 import { CopiesStore } from './stores/copies.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
+import { HomesStore } from './stores/homes.store.js';
 import { RecordsStore } from './stores/records.store.js';
 import { WantedStore } from './stores/wanted.store.js';
 import { WrappedKeysStore } from './stores/wrapped-keys.store.js';
@@ -59,7 +60,7 @@ describe('copies that are chosen', () => {
     const log = new JsonLog('replicator', '1', 'error', () => undefined);
     const wanted = new WantedStore();
     sets = new CopySetsStore(bus);
-    copies = new CopiesStore(wanted, sets, new WrappedKeysStore(bus));
+    copies = new CopiesStore(wanted, sets, new WrappedKeysStore(bus), new HomesStore(bus));
     const records = new RecordsStore(bus, log);
     records.head = async () => await Promise.resolve(0);
     give = new GiveCopies(wanted, copies, records, bus, log);

@@ -18,6 +18,7 @@ import { DeliverAccess } from './handlers/deliver-access.handler.js';
 import { Deliver } from './handlers/deliver.handler.js';
 import { GiveCopies } from './handlers/give-copies.handler.js';
 import { GiveEntries } from './handlers/give-entries.handler.js';
+import { KeepHomes } from './handlers/keep-homes.handler.js';
 import { KeepKeys } from './handlers/keep-keys.handler.js';
 import { KeepLogKeys } from './handlers/keep-log-keys.handler.js';
 import { HearReports } from './handlers/hear-reports.handler.js';
@@ -28,6 +29,8 @@ import { TakeRecords } from './handlers/take-records.handler.js';
 import { TellLag } from './handlers/tell-lag.handler.js';
 import { TendSites } from './handlers/tend-sites.handler.js';
 import { TrimEntries } from './handlers/trim-entries.handler.js';
+import { HomeWriters } from './home-writers.js';
+import { HomesController } from './homes.controller.js';
 import { LogWriters } from './log-writers.js';
 import { LogsController } from './logs.controller.js';
 import { ReplicatorController } from './replicator.controller.js';
@@ -42,6 +45,8 @@ import { DeliveredStore } from './stores/delivered.store.js';
 import { DownlinkStore } from './stores/downlink.store.js';
 import { DurablesStore } from './stores/durables.store.js';
 import { EntriesStore } from './stores/entries.store.js';
+import { HomeSignsStore } from './stores/home-signs.store.js';
+import { HomesStore } from './stores/homes.store.js';
 import { LogsStore } from './stores/logs.store.js';
 import { RecordsStore } from './stores/records.store.js';
 import { ReportedStore } from './stores/reported.store.js';
@@ -64,6 +69,9 @@ const DATASETS = [DatasetWriters, CopiesStore, RecordsStore, GiveCopies, TakeRec
 
 /** What chooses where copies are, and writes down where they were. */
 const CHOICE = [CopyWriters, ChooseCopies, CopySetsStore, CopyUsersStore, AuditCopies, CopyAuditStore];
+
+/** What moves homes of datasets. */
+const HOMES = [HomeWriters, KeepHomes, HomesStore, HomeSignsStore];
 
 /** What carries keys of encrypted datasets. */
 const KEYS = [KeepKeys, KeepLogKeys, WrappedKeysStore];
@@ -91,7 +99,19 @@ const LOGS = [
     KeysController,
     ChunksController,
     LogsController,
+    HomesController,
   ],
-  providers: [Active, Writers, ...HANDLERS, ...STORES, ...DATASETS, ...CHOICE, ...KEYS, ...OBJECTS, ...LOGS],
+  providers: [
+    Active,
+    Writers,
+    ...HANDLERS,
+    ...STORES,
+    ...DATASETS,
+    ...CHOICE,
+    ...HOMES,
+    ...KEYS,
+    ...OBJECTS,
+    ...LOGS,
+  ],
 })
 export class ReplicatorModule {}

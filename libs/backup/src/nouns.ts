@@ -32,6 +32,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   copyAudit: { kept: 'always', refersTo: ['copies'] },
   // Without them nobody reads the records of an encrypted dataset; with them only sites do.
   dataKeys: { kept: 'always', refersTo: ['datasets', 'siteSpecs'] },
+  // Epochs of homes go on rising.
+  homes: { kept: 'always', refersTo: ['datasets', 'siteSpecs'] },
   workloads: { kept: 'always', refersTo: ['datasets', 'siteSpecs', 'policies'] },
   // Who sends a command again whose answer was lost gets the same one.
   outcomes: { kept: 'always', refersTo: ['workloads', 'datasets', 'siteSpecs', 'policies'] },

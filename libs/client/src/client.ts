@@ -4,10 +4,10 @@ import {
   addSiteAnswerSchema,
   type ApplyBody,
   type CommandOutcome,
-  type Dataset,
   type DatasetAnswer,
   datasetAnswerSchema,
   type DatasetLag,
+  type DatasetList,
   type DatasetOperation,
   type DatasetProof,
   type DatasetWhere,
@@ -249,7 +249,7 @@ export class SkerryClient {
   }
 
   /** Every dataset, by project and name. */
-  datasets(): Promise<Dataset[]> {
+  datasets(): Promise<DatasetList> {
     return datasets(this.transport);
   }
 

@@ -4,8 +4,8 @@ import {
   datasetProofSchema,
   datasetWhereSchema,
   objectWhereSchema,
-  type Dataset,
   type DatasetLag,
+  type DatasetList,
   type DatasetProof,
   type DatasetWhere,
   type ObjectWhere,
@@ -13,7 +13,7 @@ import {
 import type { Transport } from './transport.js';
 
 /** Every dataset, by project and name. */
-export async function datasets(transport: Transport): Promise<Dataset[]> {
+export async function datasets(transport: Transport): Promise<DatasetList> {
   return (await transport.call({ method: 'GET', path: 'v1/datasets' }, datasetListSchema)).value;
 }
 

@@ -39,6 +39,7 @@ const BUCKET_NOUNS: Readonly<Record<Exclude<BucketName, 'leases' | 'identities'>
   copies: 'CopySet',
   copyAudit: 'CopyAudit',
   dataKeys: 'DataKey',
+  homes: 'DatasetHome',
   siteSpecs: 'Site',
   policies: 'Quota',
   outcomes: 'Outcome',

@@ -37,6 +37,7 @@ import * as logAccess from './dataset-log-access.js';
 import * as objects from './dataset-objects.js';
 import { manifestSchema } from './object-rules.js';
 import * as records from './dataset-records.js';
+import { datasetHomeSchema } from './dataset-home.js';
 import { copyAuditSchema, datasetProofSchema } from './copy-audit.js';
 import { copySetSchema } from './copy-set.js';
 import { dataKeySchema } from './dataset-sealing.js';
@@ -92,6 +93,7 @@ export const CATALOG = {
   DataKey: dataKeySchema,
   Dataset: datasetSchema,
   DatasetDocument: datasetDocumentSchema,
+  DatasetHome: datasetHomeSchema,
   DatasetLag: access.datasetLagSchema,
   DatasetProof: datasetProofSchema,
   DatasetWhere: access.datasetWhereSchema,

@@ -8,6 +8,7 @@ import {
 } from './copy-access.js';
 import { chosenCopySchema } from './copy-set.js';
 import { datasetSchema } from './dataset.js';
+import { placedHomeSchema } from './dataset-home.js';
 import { datasetKeySchema, elementSchema } from './dataset-records.js';
 import { LIMITS } from './limits.js';
 import { count, instantSchema, nameSchema } from './primitives.js';
@@ -161,6 +162,8 @@ export const datasetWhereSchema = z.strictObject({
     }),
   ),
   without: sitesWithoutSchema,
+  /** Of a home that moves: where it is. Absent: nowhere yet. */
+  homeNow: placedHomeSchema.optional(),
 });
 export type DatasetWhere = z.infer<typeof datasetWhereSchema>;
 
@@ -198,5 +201,6 @@ export const datasetLagSchema = z.strictObject({
 });
 export type DatasetLag = z.infer<typeof datasetLagSchema>;
 
-/** Every dataset that is not removed. */
-export const datasetListSchema = z.array(datasetSchema);
+/** Every dataset that is not removed; of a home that moves where it is. */
+export const datasetListSchema = z.array(datasetSchema.extend({ homeNow: placedHomeSchema.optional() }));
+export type DatasetList = z.infer<typeof datasetListSchema>;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { refusedAccessFields } from './refused-access.js';
 import { conflictRuleSchema, datasetLimitsSchema, datasetResidencySchema } from './dataset.js';
+import { holderSchema } from './dataset-home.js';
 import {
   encryptionSchema,
-  sealedSchema,
+  sealedStateSchema,
   sealingNewsSchema,
   sealingRequestSchema,
 } from './dataset-sealing.js';
@@ -84,7 +85,7 @@ export const ownRecordSchema = z.strictObject({
   write: numberSchema,
   state: recordStateSchema,
   /** The whole state, of an encrypted dataset: `state` says then only what is known of it without the key. */
-  sealed: sealedSchema.optional(),
+  sealed: sealedStateSchema.optional(),
 });
 export type OwnRecord = z.infer<typeof ownRecordSchema>;
 /** The same as the hub keeps it and gives it on: who wrote it is the hub's word, from the account that it came through. */
@@ -108,6 +109,8 @@ export const copySchema = z.strictObject({
   generation: positiveCount,
   conflicts: conflictRuleSchema,
   home: nameSchema.optional(),
+  /** Of a home that moves, in the place of `home`. */
+  holder: holderSchema.optional(),
   ttlMs: millis(1_000, 10 * 365 * 86_400_000).optional(),
   limits: datasetLimitsSchema,
   /** Its values are manifests of objects. */
@@ -139,6 +142,8 @@ export const heldCopySchema = z.strictObject({
   digest: z.string().max(64).optional(),
   /** Who writes in it; absent: the store of the request. A copy that was made anew is another than the one before. */
   store: storeSchema.optional(),
+  /** Of a dataset whose home moves: the newest epoch in which this copy writes no more, for good. */
+  ended: count.optional(),
 });
 /** Something that a workload asked of a dataset and may not; the same again is counted. */
 export const refusedHereSchema = z.strictObject({

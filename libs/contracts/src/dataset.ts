@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { homeSchema } from './dataset-home.js';
 import { encryptionSchema } from './dataset-sealing.js';
 import { declaredHistory, declaredIdentity, documentMetadataSchema } from './declared.js';
 import { LIMITS } from './limits.js';
@@ -75,8 +76,8 @@ export const datasetLimitsSchema = z.strictObject({
 export const datasetSpecSchema = z.strictObject({
   type: datasetTypeSchema,
   conflicts: conflictRuleSchema.default('newest'),
-  /** With `single-writer`: the site that writes. */
-  home: nameSchema.optional(),
+  /** With `single-writer`: the site that writes, or `{with: WORKLOAD}`. */
+  home: homeSchema.optional(),
   copies: copiesSchema.default(copiesSchema.parse({})),
   residency: datasetResidencySchema.optional(),
   /**

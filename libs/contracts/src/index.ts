@@ -6,6 +6,7 @@ export * from './copy-audit.js';
 export * from './copy-set.js';
 export * from './dataset.js';
 export * from './dataset-access.js';
+export * from './dataset-home.js';
 export * from './dataset-log.js';
 export * from './dataset-log-access.js';
 export * from './dataset-objects.js';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { conflictRuleSchema, copiesSchema, datasetResidencySchema } from './dataset.js';
+import { homeSchema } from './dataset-home.js';
 import { LIMITS } from './limits.js';
 import { nameSchema } from './primitives.js';
 
@@ -30,7 +31,7 @@ export const neededDatasetSchema = z.strictObject({
   rule: z
     .strictObject({
       conflicts: conflictRuleSchema,
-      home: nameSchema.optional(),
+      home: homeSchema.optional(),
       copies: copiesSchema,
       residency: datasetResidencySchema.optional(),
     })

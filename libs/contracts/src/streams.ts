@@ -184,6 +184,8 @@ export const BUCKETS = {
   copies: { name: 'copies', owner: 'replicator', maxBytes: 64 * MIB },
   /** Since when and by which rule sites have copies, and what was refused there. */
   copyAudit: { name: 'copy-audit', owner: 'replicator', maxBytes: 128 * MIB },
+  /** Where the homes of datasets are, of those that move with a workload. */
+  homes: { name: 'homes', owner: 'replicator', maxBytes: 32 * MIB },
   /** Keys of encrypted datasets, wrapped for the nodes that may have them. */
   dataKeys: { name: 'data-keys', owner: 'replicator', maxBytes: 256 * MIB },
   siteSpecs: { name: 'site-specs', owner: 'policy', maxBytes: 64 * MIB },

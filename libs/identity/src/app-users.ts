@@ -83,6 +83,7 @@ const API: Duties = {
       'datasets',
       'copies',
       'copyAudit',
+      'homes',
       'placements',
       'siteSpecs',
       'siteStates',
@@ -112,7 +113,7 @@ const SCHEDULER: Duties = {
 };
 
 const REPLICATOR: Duties = {
-  owns: ['copies', 'copyAudit', 'dataKeys', 'DL', 'REP', 'LOGS', 'CHUNKS'],
+  owns: ['copies', 'copyAudit', 'dataKeys', 'homes', 'DL', 'REP', 'LOGS', 'CHUNKS'],
   // Identities and policies for what each site is to know of who may act there: hashes and public keys alone.
   follows: [
     ...(['placements', 'workloads', 'datasets', 'siteSpecs', 'siteStates', 'OBSERVED'] as const),

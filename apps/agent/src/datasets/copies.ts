@@ -3,6 +3,7 @@ import type { Copy as CopyRule } from '@skerry/contracts';
 import type { Log } from '../log.js';
 import { Changes } from './changes.js';
 import { Copy } from './copy.js';
+import type { Covers } from './copy-home.js';
 import { Repeated } from './repeated.js';
 import { StoreFolder } from './store-folder.js';
 
@@ -15,18 +16,28 @@ export interface Kept {
   changes: Changes;
 }
 
+/** Where copies are. `covers`: whether a lease of the site covers a home that moves; default: never. */
+interface CopiesAt {
+  site: string;
+  node: string;
+  log: Log;
+  covers?: Covers;
+}
+
 /** Every copy at this node, in one folder: `store.json` is who it is, `<project>.<dataset>.copy` what it holds. */
 export class Copies {
   readonly site: string;
   readonly node: string;
+  private readonly covers: Covers;
   private readonly folder: StoreFolder<CopyRule, Kept>;
   private timer: NodeJS.Timeout | undefined;
   private readonly sweeping = new Repeated(async () => await this.sweep());
   private written: (key: string) => void = () => undefined;
   private changed: (key: string, keys: readonly string[]) => void = () => undefined;
 
-  private constructor(folder: string, { site, node, log }: { site: string; node: string; log: Log }) {
+  private constructor(folder: string, { site, node, log, covers }: CopiesAt) {
     [this.site, this.node] = [site, node];
+    this.covers = covers ?? (() => false);
     this.folder = new StoreFolder(
       folder,
       {
@@ -40,7 +51,7 @@ export class Copies {
   }
 
   /** Opens what is on the disk. Makes nothing on the disk of a node that has no copies. */
-  static async open(folder: string, of: { site: string; node: string; log: Log }): Promise<Copies> {
+  static async open(folder: string, of: CopiesAt): Promise<Copies> {
     const copies = new Copies(folder, of);
     await copies.folder.load();
     copies.timer = setInterval(() => copies.sweeping.ask(), SWEEP_MS).unref();
@@ -127,7 +138,7 @@ export class Copies {
       changes.add(keys);
       this.changed(key, keys);
     };
-    const copy = await Copy.open({ path, site: this.site, store, onChange }, rule);
+    const copy = await Copy.open({ path, site: this.site, store, covers: this.covers, onChange }, rule);
     return copy && { copy, changes };
   }
 }

@@ -1,4 +1,12 @@
-import { Refusal, type Copy, type DatasetRecord, type ElsewhereRecord, type Stamp } from '@skerry/contracts';
+import {
+  Refusal,
+  type Copy,
+  type DatasetRecord,
+  type ElsewhereRecord,
+  type Holder,
+  type RecordState,
+  type Stamp,
+} from '@skerry/contracts';
 import {
   knownContext,
   laterStamp,
@@ -17,6 +25,10 @@ export interface CopyDraft extends Marks {
   /** In the order of the writes. */
   keys: Map<string, HeldKey>;
   elsewhere: ElsewhereRecord[];
+  /** What was written as a home that was another's by then, by key. */
+  aside: Map<string, Extract<RecordState, { rule: 'single-writer' }>>;
+  /** Of a home that moves: what is written down of it. */
+  holder?: Holder;
   clock: Stamp;
   durable: boolean;
   /** Marks are written though no key is. */
@@ -43,7 +55,7 @@ export function applyWrite(
       : asked;
   const seen = before === undefined ? undefined : stampOf(before.state);
   const at = nextStamp(seen === undefined ? draft.clock : laterStamp(draft.clock, seen), nowMs);
-  const author = { origin, write: draft.writes + 1, at, epoch: 1 };
+  const author = { origin, write: draft.writes + 1, at, epoch: rule.holder?.epoch ?? 1 };
   const written = writeState(rule.conflicts, before?.state, write, author);
   if (!written.ok)
     throw new Refusal('invalid', written.problem, { hint: `this dataset takes: ${written.allowed}` });

@@ -83,6 +83,7 @@ export class CopySync {
     // While something is on its way this may be old; what follows what the hub has lost is not taken.
     if (stored !== undefined && !this.sending.runs) await this.hasOnly(stored);
     else this.stored ??= stored;
+    if (stored !== undefined) await this.copy.setAside(stored);
     // A stream that ends before what was read of it is another one.
     if (again || (opened && this.copy.cursor > 0) || head < this.copy.cursor) {
       const { project, name } = this.copy.rule;
@@ -122,7 +123,9 @@ export class CopySync {
   }
 
   private noteWhole(): void {
-    if (this.behind === 0) this.options.whole?.();
+    if (this.behind !== 0) return;
+    this.copy.isWhole();
+    this.options.whole?.();
   }
 
   /** Whether the stream has begun another epoch: what was read before may not be what lies there now, which the hub looks at. */

@@ -9,15 +9,35 @@ import {
   type Delivery,
   type Stamp,
 } from '@skerry/contracts';
-import { isDroppable, laterStamp, showState, stampOf, type Shown, type Write } from '@skerry/domain';
+import {
+  isDroppable,
+  laterHolder,
+  laterStamp,
+  showState,
+  stampOf,
+  type Shown,
+  type Write,
+} from '@skerry/domain';
 import { syncFolder } from '../files/atomic-file.js';
 import { applyWrite, mergeRecord, type Beneath, type CopyDraft } from './copy-draft.js';
 import { CopyKeys } from './copy-keys.js';
+import { CopyHome } from './copy-home.js';
 import { CopyLog } from './copy-log.js';
+import type { CopyOptions } from './copy-options.js';
 import { notHere, notWritten } from './copy-refusals.js';
 import { Elsewhere } from './elsewhere.js';
 import { GroupCommit } from './group-commit.js';
-import { elsewhereLine, headSchema, keyLine, lineIn, marksOf, type Line, type Marks } from './kept-lines.js';
+import {
+  asideLine,
+  elsewhereLine,
+  headSchema,
+  holderLine,
+  keyLine,
+  lineIn,
+  marksOf,
+  type Line,
+  type Marks,
+} from './kept-lines.js';
 import { unsentRecords } from './unsent-records.js';
 import { Waiting } from './waiting.js';
 
@@ -29,15 +49,6 @@ const MARKS_MS = 1_000;
 /** What became of a delivery: taken, or it follows something that is missing here. */
 export type Taken = 'taken' | 'gap';
 
-export interface CopyOptions {
-  path: string;
-  site: string;
-  /** Who writes in it, when it is made. */
-  store: string;
-  /** Called with keys that show something else now. */
-  onChange: (keys: readonly string[]) => void;
-}
-
 /**
  * One dataset's copy at this node: all of it in memory, and in a file that a write is on before it is acknowledged. Many writes go
  * to the disk at once. What comes from the hub is kept in order with its place in the hub's stream; lost with the last lines of a
@@ -47,10 +58,12 @@ export class Copy {
   private readonly keys = new CopyKeys();
   /** What may be known here of records of other areas. */
   readonly elsewhere = new Elsewhere();
+  /** Its part in a home that moves. */
+  readonly home: CopyHome;
   private readonly waiting = new Waiting();
   private readonly queue = new GroupCommit<CopyDraft>({
     begin: () => {
-      const nothing = { keys: new Map(), elsewhere: [], durable: false, kept: false };
+      const nothing = { keys: new Map(), elsewhere: [], aside: new Map(), durable: false, kept: false };
       return { ...this.marks, ...nothing, clock: this.clock };
     },
     commit: async (draft) => await this.commit(draft),
@@ -71,7 +84,10 @@ export class Copy {
     private readonly options: CopyOptions,
     private readonly log: CopyLog,
     private known: CopyRule,
-  ) {}
+  ) {
+    this.home = new CopyHome(options.site, options.covers ?? (() => false));
+    this.home.settle(known.holder);
+  }
 
   /** Reads what is on the disk; undefined when there is nothing, and no rule to begin by. */
   static async open(options: CopyOptions, rule?: CopyRule): Promise<Copy | undefined> {
@@ -119,7 +135,7 @@ export class Copy {
   }
   /** What is wrong with it now, its disk first. */
   get problem(): string | undefined {
-    return this.diskTrouble ?? this.trouble;
+    return this.diskTrouble ?? this.trouble ?? this.home.trouble;
   }
   get root(): string {
     return this.keys.root;
@@ -142,12 +158,18 @@ export class Copy {
 
   /** Other limits or another time to live; what records are made of stays. Of an older generation when the hub has lost a newer one. */
   async change(rule: CopyRule): Promise<void> {
-    const { area } = this.known;
-    if (isDeepStrictEqual(rule, this.known)) return;
-    this.known = rule;
-    this.stale = true;
+    const { area, holder: before } = this.known;
+    const holder = laterHolder(before, rule.holder);
+    const next = { ...rule, ...(holder && { holder }) };
+    if (isDeepStrictEqual(next, this.known)) return;
+    const moved = !isDeepStrictEqual(holder, before);
+    this.stale ||= !isDeepStrictEqual({ ...next, holder: before }, { ...this.known, holder: before });
+    this.known = next;
     // Done by who writes, when nothing else is being written. An agent of before knew nothing of areas, and left out what is elsewhere.
-    await this.job((draft) => void (draft.cursor = rule.area === area ? draft.cursor : 0));
+    await this.job((draft) => {
+      if (rule.area !== area) draft.cursor = 0;
+      if (moved && holder !== undefined) draft.holder = holder;
+    });
   }
 
   show(key: string): Shown | undefined {
@@ -162,10 +184,14 @@ export class Copy {
 
   /** Applies a write; resolves when it is on the disk. Throws a `Refusal`, with nothing changed. */
   async write(key: string, write: Write): Promise<void> {
-    const { home, conflicts } = this.known;
-    if (conflicts === 'single-writer' && home !== this.options.site)
+    const { home, conflicts, holder } = this.known;
+    if (conflicts === 'single-writer' && holder === undefined && home !== this.options.site)
       throw notHere(this.known, this.options.site);
-    await this.job((draft) => applyWrite(draft, this.beneath, { key, write, nowMs: Date.now() }));
+    await this.job((draft) => {
+      // Here, not before: what closes a home waits for what was begun.
+      this.home.check(this.known);
+      applyWrite(draft, this.beneath, { key, write, nowMs: Date.now() });
+    });
   }
 
   /** Takes what the hub has, which follows what lay there up to `after`. */
@@ -208,6 +234,21 @@ export class Copy {
     this.countWaiting();
   }
 
+  /** The hub has every write up to this one; what is left of a time as home that is over is set aside. */
+  async setAside(stored: number): Promise<void> {
+    if (this.known.holder === undefined || this.unsent === 0) return;
+    const { waiting, keys } = this;
+    await this.job((draft) => this.home.setAside(draft, this.known, { waiting, keys, stored }));
+    waiting.sent(this.marks.sent);
+  }
+
+  /** Everything that the hub has is here. */
+  isWhole(): void {
+    const hollow = this.home.takeHollow();
+    for (const key of hollow) this.keys.delete(key);
+    if (hollow.length > 0) this.options.onChange(hollow);
+  }
+
   /** Reads everything from the hub once more. */
   async readAgain(): Promise<void> {
     await this.job((draft) => {
@@ -222,6 +263,7 @@ export class Copy {
 
   /** Forgets what has run out, and old deletions. */
   async sweep(nowMs: number): Promise<void> {
+    this.home.sweep(nowMs);
     await this.elsewhere.sweep({ ttlMs: this.known.ttlMs, nowMs });
     for await (const [key, held] of this.keys.slowly()) {
       if (this.closed) return;
@@ -263,10 +305,13 @@ export class Copy {
   private async commit(draft: CopyDraft): Promise<void> {
     const lines = [...draft.keys].map(([key, held]) => keyLine(key, held));
     for (const record of draft.elsewhere) lines.push(elsewhereLine(record));
+    for (const [key, word] of draft.aside) lines.push(asideLine(key, word));
+    if (draft.holder !== undefined) lines.push(holderLine(draft.holder));
     if (lines.length > 0 || draft.kept) lines.push(marksOf(draft));
     else this.marksTimer ??= setTimeout(() => void this.keepMarks(), MARKS_MS).unref();
     try {
-      if (lines.length > 0) await this.log.append(lines, { durable: draft.durable });
+      if (lines.length > 0)
+        await this.log.append(lines, { durable: draft.durable || draft.holder !== undefined });
     } catch (error) {
       throw this.failed(error);
     }
@@ -292,9 +337,12 @@ export class Copy {
     const nowMs = Date.now();
     for (const [key, held] of draft.keys) {
       this.keys.set(key, held);
+      this.home.holds(key, held.state);
       if (held.own > marks.writes) this.waiting.add(key, held.own, nowMs);
     }
     this.elsewhere.take(draft.elsewhere);
+    this.home.install(draft.aside);
+    if (draft.holder !== undefined) this.home.settle(draft.holder);
     const { cursor, writes, sent, streamEpoch } = draft;
     this.marks = { cursor, writes, sent, streamEpoch };
     this.clock = draft.clock;
@@ -311,8 +359,17 @@ export class Copy {
       return;
     }
     if (line[0] === 'e') return this.elsewhere.take([{ area: line[1], key: line[2], state: line[3] }]);
+    if (line[0] === 'a') {
+      if (line[2].rule === 'single-writer') this.home.install(new Map([[line[1], line[2]]]));
+      return;
+    }
+    if (line[0] === 'h') {
+      this.known = { ...this.known, holder: laterHolder(this.known.holder, line[1]) };
+      return this.home.settle(this.known.holder);
+    }
     const [, key, own, state] = line;
     this.keys.set(key, { state, own });
+    this.home.holds(key, state);
     const at = stampOf(state);
     if (at !== undefined) this.clock = laterStamp(this.clock, at);
     this.marks = { ...this.marks, writes: Math.max(this.marks.writes, own) };
@@ -342,6 +399,7 @@ export class Copy {
       yield copy.head();
       for (const [key, held] of copy.keys.all()) yield keyLine(key, held);
       yield* copy.elsewhere.lines();
+      for (const [key, word] of copy.home.all()) yield asideLine(key, word);
       yield marksOf(copy.marks);
     };
     await this.log.replace(lines(this));

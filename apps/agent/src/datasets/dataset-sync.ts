@@ -125,8 +125,10 @@ export class DatasetSync {
       const { project, name, incarnation, generation } = copy.rule;
       const { cursor, unsent, streamEpoch } = copy;
       const [, writer = ''] = copy.origin.split('.');
+      const { ended } = copy.home;
       const place = { cursor, unsent, store: writer, ...(streamEpoch > 0 ? { streamEpoch } : {}) };
-      const at = { project, name, incarnation, generation, ...place };
+      const home = ended === undefined ? {} : { ended };
+      const at = { project, name, incarnation, generation, ...place, ...home };
       // Of an encrypted one the digest would tell who guesses what is in it.
       return unsent > 0 || copy.rule.encryption !== undefined ? at : { ...at, digest: copy.root };
     });

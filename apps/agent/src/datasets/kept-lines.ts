@@ -1,8 +1,10 @@
 import {
   copySchema,
   datasetKeySchema,
+  holderSchema,
   recordStateSchema,
   type ElsewhereRecord,
+  type Holder,
   type RecordState,
 } from '@skerry/contracts';
 import { z } from 'zod';
@@ -26,7 +28,18 @@ const marksLine = z.tuple(
 );
 /** What may be known here of a key in another area. */
 const elsewhereLineSchema = z.tuple([z.literal('e'), z.string(), datasetKeySchema, recordStateSchema]);
-const lineSchema = z.union([stateLine, marksLine, elsewhereLineSchema, headSchema]);
+/** What was written as a home that was another's by then. */
+const asideLineSchema = z.tuple([z.literal('a'), datasetKeySchema, recordStateSchema]);
+/** Of a home that moves: what was told last. */
+const holderLineSchema = z.tuple([z.literal('h'), holderSchema]);
+const lineSchema = z.union([
+  stateLine,
+  marksLine,
+  elsewhereLineSchema,
+  asideLineSchema,
+  holderLineSchema,
+  headSchema,
+]);
 export type Line = z.infer<typeof lineSchema>;
 
 /** One key as a copy holds it. */
@@ -71,6 +84,8 @@ export const elsewhereLine = ({
   key,
   state,
 }: Pick<ElsewhereRecord, 'area' | 'key' | 'state'>): Line => ['e', area, key, state];
+export const asideLine = (key: string, state: RecordState): Line => ['a', key, state];
+export const holderLine = (holder: Holder): Line => ['h', holder];
 export const marksOf = ({ cursor, writes, sent, streamEpoch }: Marks): Line =>
   streamEpoch === 0 ? ['m', cursor, writes, sent] : ['m', cursor, writes, sent, streamEpoch];
 

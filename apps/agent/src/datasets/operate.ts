@@ -50,6 +50,7 @@ export async function operate(copies: Copies, operation: DatasetOperation): Prom
 
 function list(kept: Kept, asked: Extract<DatasetOperation, { verb: 'list' }>): DatasetAnswer {
   const { prefix = '', range, limit, conflicting } = asked;
+  if (conflicting === true && kept.copy.rule.holder !== undefined) return setAside(kept, asked);
   const accepts = (key: string) =>
     key.startsWith(prefix) && (range === undefined || digestRangeOf(key) === range);
   const entries: DatasetEntry[] = [];
@@ -70,6 +71,20 @@ function list(kept: Kept, asked: Extract<DatasetOperation, { verb: 'list' }>): D
     // Deletions show nothing: there may be more behind them.
     if (keys.length <= limit) return { entries };
   }
+}
+
+/** What was written here as a home that was cut off while another had begun: beside what the key holds. */
+function setAside(
+  kept: Kept,
+  { prefix = '', after = '', limit }: Extract<DatasetOperation, { verb: 'list' }>,
+) {
+  const found = kept.copy.home.list().filter(([key]) => key.startsWith(prefix) && key > after);
+  const entries = found.slice(0, limit).map(([key, { by, at, value }]): DatasetEntry => {
+    const word = { site: by.split('.')[0] ?? by, at: new Date(at[0]).toISOString(), value };
+    return { ...(entryOf(kept, key) ?? { key }), siblings: [word] };
+  });
+  const last = entries.at(-1);
+  return found.length > entries.length && last !== undefined ? { entries, next: last.key } : { entries };
 }
 
 async function watch(

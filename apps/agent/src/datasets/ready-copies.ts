@@ -62,7 +62,7 @@ export class ReadyCopies {
   ): Promise<boolean> {
     let said: string | undefined;
     while (of.wanted() && !this.ended.signal.aborted) {
-      const [why] = data.flatMap(({ dataset }) => this.lacks(project, dataset) ?? []);
+      const [why] = data.flatMap((use) => this.lacks(project, use) ?? []);
       if (why !== said) of.waits(why);
       if (why === undefined) return true;
       said = why;
@@ -77,11 +77,13 @@ export class ReadyCopies {
     await this.writing;
   }
 
-  private lacks(project: string, dataset: string): string | undefined {
+  private lacks(project: string, { dataset, access }: DatasetUse): string | undefined {
     const key = workloadKey(project, dataset);
     const copy = this.of.copies.get(key)?.copy;
     const name = `${project}/${dataset}`;
     if (copy === undefined) return `waits for a copy of ${name} here`;
+    const notHome = access === 'write' ? copy.home.waits(copy.rule) : undefined;
+    if (notHome !== undefined) return notHome;
     const behind = this.behind(key);
     const silent = this.of.silentMs() > SILENCE_MS;
     if (behind !== undefined && !silent)

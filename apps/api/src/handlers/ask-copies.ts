@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus } from '@skerry/bus';
 import { Refusal, type Dataset, type Site, type SiteAnswer } from '@skerry/contracts';
-import { originOf, ruleOfCopies } from '@skerry/domain';
+import { fixedHome, originOf, ruleOfCopies } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 import type { z } from 'zod';
 import { DatasetsStore } from '../stores/datasets.store.js';
@@ -113,7 +113,8 @@ export class AskCopies {
     refuseAnyArea(dataset);
     const views = this.fleet.views().filter(({ site }) => this.datasets.copyAt(dataset, site).ok);
     const ready = views.filter(({ state }) => state?.phase === 'ready');
-    const home = ready.find(({ site }) => site.name === dataset.spec.home);
+    const writer = fixedHome(dataset.spec) ?? this.datasets.homeNow(dataset)?.site;
+    const home = ready.find(({ site }) => site.name === writer);
     const found = home ?? ready[0] ?? views[0];
     if (found !== undefined) return found.site;
     throw new Refusal('unavailable', `no site has a copy of ${shown(dataset)}`);

@@ -6,6 +6,7 @@ import {
   type CopyState,
   type Dataset,
   type DatasetAnswer,
+  type DatasetList,
   type DatasetOperation,
   type DatasetWhere,
   type LogAnswer,
@@ -25,8 +26,8 @@ export class AskDatasets {
     @Inject(DatasetsStore) private readonly datasets: DatasetsStore,
   ) {}
 
-  all(): Dataset[] {
-    return this.datasets.all();
+  all(): DatasetList {
+    return this.datasets.listed();
   }
 
   /** As `AskCopies.ask`; refuses a log. */
@@ -47,7 +48,8 @@ export class AskDatasets {
       const why = chosen.get(copy.site);
       return why === undefined ? copy : { ...copy, chosen: why };
     });
-    return { dataset, rule, copies: told, without };
+    const homeNow = this.datasets.homeNow(dataset);
+    return { dataset, rule, copies: told, without, ...(homeNow && { homeNow }) };
   }
 
   private async states(dataset: Dataset) {

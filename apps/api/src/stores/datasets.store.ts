@@ -2,11 +2,15 @@ import { Injectable } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
 import {
   copySetSchema,
+  datasetHomeSchema,
   datasetSchema,
   Refusal,
   workloadKey,
   type CopySet,
   type Dataset,
+  type DatasetHome,
+  type DatasetList,
+  type PlacedHome,
   type Site,
   type WorkloadRef,
 } from '@skerry/contracts';
@@ -17,6 +21,7 @@ import { copyAt, type CopyChoice } from '@skerry/domain';
 export class DatasetsStore {
   private readonly datasets = new Map<string, Dataset>();
   private readonly sets = new Map<string, CopySet>();
+  private readonly homes = new Map<string, DatasetHome>();
 
   take(change: BucketChange<unknown>): void {
     const parsed = change.kind === 'put' ? datasetSchema.safeParse(change.value) : undefined;
@@ -28,6 +33,28 @@ export class DatasetsStore {
     const parsed = change.kind === 'put' ? copySetSchema.safeParse(change.value) : undefined;
     if (parsed?.success === true) this.sets.set(change.key, parsed.data);
     else this.sets.delete(change.key);
+  }
+
+  takeHome(change: BucketChange<unknown>): void {
+    const parsed = change.kind === 'put' ? datasetHomeSchema.safeParse(change.value) : undefined;
+    if (parsed?.success === true) this.homes.set(change.key, parsed.data);
+    else this.homes.delete(change.key);
+  }
+
+  /** Of a home that moves: where it is. */
+  homeNow({ project, name, incarnation }: Dataset): PlacedHome | undefined {
+    const home = this.homes.get(workloadKey(project, name));
+    if (home?.incarnation !== incarnation) return undefined;
+    const { site, epoch, closing, since } = home;
+    return { site, epoch, since, ...(closing && { closing }) };
+  }
+
+  /** Those that are not removed, with where homes are that move. */
+  listed(): DatasetList {
+    return this.all().map((dataset) => {
+      const homeNow = this.homeNow(dataset);
+      return homeNow === undefined ? dataset : { ...dataset, homeNow };
+    });
   }
 
   /** Where copies were chosen to be; undefined when they are not, or not yet. */

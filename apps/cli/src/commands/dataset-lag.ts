@@ -1,4 +1,4 @@
-import type { DatasetEntry, DatasetLag } from '@skerry/contracts';
+import type { Dataset, DatasetEntry, DatasetLag } from '@skerry/contracts';
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { keyOf } from '../names.js';
 import { plain } from '../output/terminal.js';
@@ -24,16 +24,33 @@ export async function showLag(session: Session, name: string): Promise<void> {
   terminal.next(`skerry data verify ${keyOf(dataset)}`, `skerry data where ${keyOf(dataset)}`);
 }
 
-/** `skerry data conflicts DATASET`: keys that hold several values, since sites wrote without knowing of each other. */
+/**
+ * `skerry data conflicts DATASET`: keys that hold several values, since sites wrote without knowing of each other; of a home that
+ * moves what was written at one that was cut off while another had begun, at every site.
+ */
 export async function listConflicts(session: Session, name: string, at: AtSite): Promise<void> {
   const { terminal } = session;
   const dataset = await find(session, name);
-  if (dataset.spec.conflicts !== 'keep-both')
+  const moves = typeof dataset.spec.home === 'object';
+  if (dataset.spec.conflicts !== 'keep-both' && !moves)
     throw new CommandFailed(
       EXIT.usage,
       `${keyOf(dataset)} has no conflicts to resolve: its rule is ${dataset.spec.conflicts}`,
-      'only datasets with conflicts: keep-both hold several values',
+      'only datasets with conflicts: keep-both hold several values, and those whose home moves what was cut off',
     );
+  const sites = moves && at.at === undefined ? await sitesOf(session, dataset) : [at];
+  const found: DatasetEntry[] = [];
+  for (const site of sites) found.push(...(await conflictsAt(session, dataset, site)));
+  for (const entry of found) if (terminal.json) terminal.result(entry, () => undefined);
+  terminal.table(['KEY', 'SITE', 'WRITTEN', 'VALUE'], found.flatMap(conflictRows));
+  const [first] = found;
+  if (first === undefined) terminal.note('no conflicts');
+  const seen = moves ? '' : ` --seen ${first?.context ?? ''}`;
+  const resolve = `skerry data put ${keyOf(dataset)} ${plain(first?.key ?? 'KEY')} VALUE${seen}`;
+  terminal.next(...(first === undefined ? [] : [resolve]), `skerry data ls ${keyOf(dataset)}`);
+}
+
+async function conflictsAt(session: Session, dataset: Dataset, at: AtSite): Promise<DatasetEntry[]> {
   const found: DatasetEntry[] = [];
   let after: string | undefined;
   do {
@@ -42,15 +59,21 @@ export async function listConflicts(session: Session, name: string, at: AtSite):
     const answer = await ask(session, page, at);
     if (!('entries' in answer)) throw new CommandFailed(EXIT.failed, 'the site answered something else');
     // An agent of before lists every key.
-    found.push(...answer.entries.filter(({ values = [] }) => values.length > 1));
+    found.push(
+      ...answer.entries.filter(({ values = [], siblings }) => siblings !== undefined || values.length > 1),
+    );
     after = answer.next;
   } while (after !== undefined && !session.signal.aborted);
-  for (const entry of found) if (terminal.json) terminal.result(entry, () => undefined);
-  terminal.table(['KEY', 'SITE', 'WRITTEN', 'VALUE'], found.flatMap(conflictRows));
-  const [first] = found;
-  if (first === undefined) terminal.note('no conflicts');
-  const resolve = `skerry data put ${keyOf(dataset)} ${plain(first?.key ?? 'KEY')} VALUE --seen ${first?.context ?? ''}`;
-  terminal.next(...(first === undefined ? [] : [resolve]), `skerry data ls ${keyOf(dataset)}`);
+  return found;
+}
+
+/** Sites that answer for their copy; of the others that is said. */
+async function sitesOf({ client, terminal }: Session, dataset: Dataset): Promise<AtSite[]> {
+  const asked = client.datasetWhere(dataset.project, dataset.name);
+  const { copies } = await terminal.during('asking the sites', asked);
+  for (const { site, state, problem } of copies)
+    if (state === undefined) terminal.note(`${site} is not looked at: ${plain(problem ?? 'no answer')}`);
+  return copies.filter(({ state }) => state !== undefined).map(({ site }) => ({ at: site }));
 }
 
 function lagRow({ site, records, behindMs, unsent, unsentMs, problem }: DatasetLag['sites'][number]) {

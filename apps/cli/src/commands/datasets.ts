@@ -3,6 +3,7 @@ import { CommandFailed, EXIT } from '../exit-codes.js';
 import { keyOf } from '../names.js';
 import { plain } from '../output/terminal.js';
 import { areaOf, elsewhereText, staysIn } from './dataset-areas.js';
+import { homeText } from './dataset-homes.js';
 import type { Session } from './session.js';
 
 /** At which site. */
@@ -27,7 +28,7 @@ export async function listDatasets(
     all.map((d) => [
       keyOf(d),
       d.spec.type,
-      d.spec.home === undefined ? d.spec.conflicts : `${d.spec.conflicts} (${d.spec.home})`,
+      d.spec.home === undefined ? d.spec.conflicts : `${d.spec.conflicts} (${homeText(d)})`,
       staysIn(d),
       d.spec.copies.at,
       String(d.generation),
@@ -146,8 +147,10 @@ async function listKeys(
 
 const PAGE = 500;
 
-function showWhere({ dataset, rule, copies, without }: DatasetWhere, { terminal }: Session): void {
+function showWhere({ dataset, rule, copies, without, homeNow }: DatasetWhere, { terminal }: Session): void {
   terminal.say(`${keyOf(dataset)} (${dataset.spec.conflicts}): ${rule}`);
+  if (dataset.spec.home !== undefined)
+    terminal.say(`home: ${homeText({ ...dataset, ...(homeNow && { homeNow }) })}`);
   terminal.table(
     ['SITE', 'IN', 'KEYS', 'DIGEST', 'UNSENT', 'SINCE', 'TROUBLE'],
     copies.map(({ site, jurisdictions, state, problem }) => [

@@ -44,6 +44,7 @@ type KeysOf = (dataset: Dataset, site: Site, store: string | undefined) => Seali
 export class GiveCopies {
   private active = false;
   private held: (site: Site, request: CopiesRequest) => Promise<void> = () => Promise.resolve();
+  private homed: (site: Site, request: CopiesRequest) => Promise<void> = () => Promise.resolve();
   private told: (site: Site, news: CopyNews) => void = () => undefined;
   private keysOf: KeysOf = () => ({ keys: [], wanting: [] });
   private readonly standings = new Map<string, Standing>();
@@ -64,6 +65,11 @@ export class GiveCopies {
   /** Called with what a site says it holds, before it is answered. */
   onHeld(listener: (site: Site, request: CopiesRequest) => Promise<void>): void {
     this.held = listener;
+  }
+
+  /** Called after that: who may write is decided before it is answered. */
+  onHomes(listener: (site: Site, request: CopiesRequest) => Promise<void>): void {
+    this.homed = listener;
   }
 
   /** What a node is told of the keys of an encrypted dataset. */
@@ -136,6 +142,11 @@ export class GiveCopies {
     for (const name of leaves) this.ask(name);
   }
 
+  /** Something that copies go by is another than it was: tells every site with one. */
+  async retell(dataset: Dataset): Promise<void> {
+    for (const site of this.copies.sitesOf(dataset)) if (this.active) await this.give(dataset, site);
+  }
+
   /** Tells a site of its copy; one that is encrypted only when it asks and says that it can seal. */
   private async give(dataset: Dataset, site: Site): Promise<void> {
     const copies = dataset.spec.encryption === undefined ? [await this.newsOf(dataset, site)] : [];
@@ -166,6 +177,7 @@ export class GiveCopies {
     const parsed = parseAcross(copiesRequestSchema, message.json());
     if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which copies it holds`);
     await this.held(site, parsed.value);
+    await this.homed(site, parsed.value);
     const news = await this.newsFor(site, parsed.value);
     this.told(site, news);
     message.reply(news);
@@ -225,9 +237,15 @@ export class GiveCopies {
   }
 
   private async newsOf(dataset: Dataset, site: Site, origin?: string) {
-    const stored = origin === undefined ? {} : { stored: await this.records.newestOf(dataset, origin) };
     const area = this.copies.areaOf(dataset, site);
-    const copy = { ...copyOf(dataset, site.name), ...(area === undefined ? {} : { area }) };
+    // Before what is stored: of an epoch that is over nothing more comes then.
+    const holder = this.copies.homes.holderOf(dataset, origin?.split('.')[1]);
+    const copy = {
+      ...copyOf(dataset, site.name),
+      ...(area === undefined ? {} : { area }),
+      ...(holder && { holder }),
+    };
+    const stored = origin === undefined ? {} : { stored: await this.records.newestOf(dataset, origin) };
     return { copy, head: await this.records.head(dataset), ...stored };
   }
 

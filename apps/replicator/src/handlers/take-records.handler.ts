@@ -68,6 +68,11 @@ export class TakeRecords {
     message.reply(await this.inTurn(site, parsed.value));
   }
 
+  /** Does something while no record of this dataset is being stored. */
+  async alone(ref: { project: string; name: string }, work: () => Promise<void>): Promise<void> {
+    await this.lanes.run(workloadKey(ref.project, ref.name), work);
+  }
+
   /** Batches of one dataset one after the other: each delivery says what it follows. */
   private async inTurn(site: Site, request: RecordsRequest): Promise<RecordsAnswer> {
     const key = workloadKey(request.project, request.name);
@@ -109,7 +114,8 @@ export class TakeRecords {
     { site, origin }: { site: Site; origin: string },
     records: readonly OwnRecord[],
   ): Promise<{ taken: OwnRecord[]; answer: RecordsAnswer }> {
-    const copy = copyOf(dataset);
+    const holder = this.copies.homes.holderOf(dataset);
+    const copy = { ...copyOf(dataset), ...(holder && { holder }) };
     const known = await this.knownWrites(dataset, records);
     const taken: OwnRecord[] = [];
     for (const record of records) {

@@ -16,6 +16,7 @@ import {
   areaAt,
   copyAt,
   copyMayBe,
+  fixedHome,
   givenIn,
   isChosen,
   isKeyOver,
@@ -25,6 +26,7 @@ import {
   type Judgement,
 } from '@skerry/domain';
 import { CopySetsStore } from './copy-sets.store.js';
+import { HomesStore } from './homes.store.js';
 import { WantedStore } from './wanted.store.js';
 import { WrappedKeysStore } from './wrapped-keys.store.js';
 
@@ -38,6 +40,7 @@ export class CopiesStore {
     private readonly wanted: WantedStore,
     private readonly sets: CopySetsStore,
     private readonly keys: WrappedKeysStore,
+    readonly homes: HomesStore,
   ) {}
 
   /** Called with what each dataset was and is, from now on. */
@@ -182,13 +185,14 @@ export function isKept({ spec }: Dataset): boolean {
 
 /** What a site needs to know of a dataset; of bandwidth what is about its own link alone. */
 export function copyOf({ project, name, incarnation, generation, spec }: Dataset, site?: string): Copy {
+  const home = fixedHome(spec);
   return {
     project,
     name,
     incarnation,
     generation,
     conflicts: spec.conflicts,
-    ...(spec.home === undefined ? {} : { home: spec.home }),
+    ...(home === undefined ? {} : { home }),
     ...(spec.ttlMs === undefined ? {} : { ttlMs: spec.ttlMs }),
     limits: spec.limits,
     ...(spec.encryption && {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
 import { workloadKey, type Dataset, type Site, type SiteState } from '@skerry/contracts';
-import { copyMayBe, mayReside, type CopySite } from '@skerry/domain';
+import { copyMayBe, fixedHome, mayReside, type CopySite } from '@skerry/domain';
 import { WantedStore } from './wanted.store.js';
 
 /** Who uses which dataset where, and which sites are there: what copies are chosen by. */
@@ -49,7 +49,7 @@ export class CopyUsersStore {
       allowed: copyMayBe(dataset.spec, site).ok,
       ready: site.membership === 'joined' && this.isHeard(site.name),
       users: [
-        ...(dataset.spec.home === site.name ? ['its home'] : []),
+        ...(fixedHome(dataset.spec) === site.name ? ['its home'] : []),
         ...workloads.filter((key) => this.runsAt(key, site.name)),
       ],
       likely: workloads.filter((key) => this.mayRunAt(key, site)).length,
@@ -72,7 +72,7 @@ export class CopyUsersStore {
   }
 
   /** A site that is suspect is not given up yet. */
-  private isHeard(site: string): boolean {
+  isHeard(site: string): boolean {
     const phase = this.phases.get(site);
     return phase === 'ready' || phase === 'suspect';
   }

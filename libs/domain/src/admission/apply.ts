@@ -13,6 +13,7 @@ import { draftDatasets, type DatasetDrafts } from './datasets.js';
 import { refuseDecided } from './decided.js';
 import { demandOf } from './demand.js';
 import { fixedTypeIssues } from './fixed-type.js';
+import { homeIssues } from './home-rules.js';
 import { overQuota } from './quota.js';
 import {
   NO_WRITES,
@@ -64,6 +65,7 @@ export function admitApply(
       state,
     ),
     ...datasets.issues,
+    ...homeIssues(body.datasets ?? [], documents, state),
   ];
   if (issues.length > 0) return refuse(issues);
   return {
@@ -121,7 +123,7 @@ function draft(
     ...fixedTypeIssues(spec, present?.spec.type),
     ...demand.issues,
     ...contradictions({ project, name, spec }, around),
-    ...datasetUseIssues({ project, spec }, uses),
+    ...datasetUseIssues({ project, name, spec }, uses),
   ];
   return { workload, change, issues };
 }

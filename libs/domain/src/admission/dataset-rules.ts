@@ -1,6 +1,7 @@
 import type { Dataset, DatasetSpec, Issue, Site } from '@skerry/contracts';
 import { copyMayBe, mayRest } from '../datasets/admit-copies.js';
 import { isChosen } from '../datasets/choose-copies.js';
+import { fixedHome, homeInWords } from '../datasets/home.js';
 import { originOf } from '../datasets/origin/areas.js';
 import { encryptionIssues, isSealed } from './encryption-rules.js';
 import { logIssues } from './log-rules.js';
@@ -45,12 +46,16 @@ function pairs({ type, copies, conflicts, home, ttlMs }: DatasetSpec): Issue[] {
       allowed: 'at: everywhere or matching, without min and max',
     });
   if (conflicts === 'single-writer' && home === undefined)
-    issues.push({ path: 'spec.home', problem: 'missing', allowed: 'the site that writes' });
+    issues.push({
+      path: 'spec.home',
+      problem: 'missing',
+      allowed: 'the site that writes, or {with: WORKLOAD}',
+    });
   if (conflicts !== 'single-writer' && home !== undefined)
     issues.push({
       path: 'spec.home',
       problem: 'not allowed',
-      value: home,
+      value: homeInWords({ home }),
       allowed: 'only with conflicts: single-writer',
     });
   if (ttlMs !== undefined && conflicts !== 'newest' && conflicts !== 'single-writer')
@@ -67,10 +72,15 @@ function pairs({ type, copies, conflicts, home, ttlMs }: DatasetSpec): Issue[] {
 function fixed(spec: DatasetSpec, before: DatasetSpec | undefined): Issue[] {
   if (before === undefined) return [];
   return (['type', 'conflicts', 'home'] as const).flatMap((field): Issue[] => {
-    if (spec[field] === before[field]) return [];
-    const allowed = `${before[field] ?? 'none'}: it cannot change while there are records; remove the dataset and make it again`;
-    return [{ path: `spec.${field}`, problem: 'changed', value: spec[field] ?? 'none', allowed }];
+    const [is, was] = [textOf(spec, field), textOf(before, field)];
+    if (is === was) return [];
+    const allowed = `${was}: it cannot change while there are records; remove the dataset and make it again`;
+    return [{ path: `spec.${field}`, problem: 'changed', value: is, allowed }];
   });
+}
+
+function textOf(spec: DatasetSpec, field: 'type' | 'conflicts' | 'home'): string {
+  return field === 'home' ? homeInWords(spec) : spec[field];
 }
 
 /** The hub is a place too: it keeps records, in clear unless they are encrypted. */
@@ -124,7 +134,7 @@ function copyIssues(spec: DatasetSpec, sites: readonly Site[]): Issue[] {
   const allowed = choices.filter(({ choice }) => choice.ok).map(({ site }) => site.name);
   if (allowed.length === 0 && issues.length === 0)
     issues.push({ path: 'spec.copies', problem: 'no site may have a copy', allowed: reasons(choices) });
-  const { home } = spec;
+  const home = fixedHome(spec);
   if (home !== undefined && spec.conflicts === 'single-writer' && !allowed.includes(home))
     issues.push({
       path: 'spec.home',

@@ -11,9 +11,10 @@ function issues(known: Record<string, Known>, residency?: object, data: object[]
     data,
     ...(residency === undefined ? {} : { placement: { residency } }),
   });
-  return datasetUseIssues({ project: 'p', spec }, { dataset: (name) => known[name], sites: () => SITES }).map(
-    ({ path, problem }) => `${path}: ${problem}`,
-  );
+  return datasetUseIssues(
+    { project: 'p', name: 'w', spec },
+    { dataset: (name) => known[name], sites: () => SITES },
+  ).map(({ path, problem }) => `${path}: ${problem}`);
 }
 
 describe('datasets that a workload says it uses', () => {

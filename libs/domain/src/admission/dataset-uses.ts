@@ -1,20 +1,21 @@
 import type { DatasetSpec, Issue, Site, WorkloadSpec } from '@skerry/contracts';
 import { mayReside } from '../placement/checks/residency.js';
+import { homeWith } from '../datasets/home.js';
 import { residencyInWords, wallOf } from '../datasets/admit-copies.js';
 
 /** What the datasets that a workload names are judged by. */
 export interface DatasetsAround {
   /** A dataset of the workload's project as it would be after the command; undefined when there is none. */
-  dataset(name: string): Pick<DatasetSpec, 'type' | 'residency'> | undefined;
+  dataset(name: string): Pick<DatasetSpec, 'type' | 'residency' | 'home'> | undefined;
   sites(): Iterable<Pick<Site, 'jurisdictions'>>;
 }
 
 /** What speaks against the datasets that a workload says it uses. */
 export function datasetUseIssues(
-  { project, spec }: { project: string; spec: WorkloadSpec },
+  { project, name, spec }: { project: string; name: string; spec: WorkloadSpec },
   around: DatasetsAround,
 ): Issue[] {
-  return (spec.data ?? []).flatMap(({ dataset }, at): Issue[] => {
+  return (spec.data ?? []).flatMap(({ dataset, access }, at): Issue[] => {
     const path = `spec.data[${at}].dataset`;
     const found = around.dataset(dataset);
     if (found === undefined) {
@@ -24,6 +25,11 @@ export function datasetUseIssues(
     if (found.type === 'log') {
       const problem = 'not yet offered for a dataset of type log';
       return [{ path, problem, value: dataset, allowed: 'datasets of type keyvalue or objects' }];
+    }
+    const home = homeWith(found);
+    if (access === 'write' && home !== undefined && home !== name) {
+      const problem = `only ${home} writes ${dataset}, whose home goes with it`;
+      return [{ path: `spec.data[${at}].access`, problem, value: access, allowed: 'read' }];
     }
     return nowhere(spec, found, around).map((problem) => ({
       path: `${path} (residency)`,

@@ -175,7 +175,7 @@ function issuesOf(
   return [
     ...demandOf(spec.placement.users, tools.locate).issues,
     ...contradictions({ project, name, spec }, aroundOf([document], request, state)),
-    ...datasetUseIssues({ project, spec }, { dataset, sites: () => state.sites() }),
+    ...datasetUseIssues({ project, name, spec }, { dataset, sites: () => state.sites() }),
     ...overQuota([found], state),
   ];
 }

@@ -5,6 +5,7 @@ export * from './chunking.js';
 export * from './choose-copies.js';
 export * from './clock.js';
 export * from './digest.js';
+export * from './home.js';
 export * from './judge-record.js';
 export * from './logs/index.js';
 export * from './origin/index.js';

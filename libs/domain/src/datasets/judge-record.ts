@@ -1,6 +1,7 @@
 import { LIMITS, type Copy, type OwnRecord } from '@skerry/contracts';
 import { aheadBy } from './clock.js';
 import { sealingProblem } from './sealing/bare-state.js';
+import { notOfHome } from './home.js';
 import { claimsOf, stampOf } from './states.js';
 
 /** What the hub says to a record of a store. `wait`: it knows of writes that are not here yet. */
@@ -17,14 +18,17 @@ export type Judgement =
 export function judgeRecord(
   record: OwnRecord,
   by: { origin: string; site: string; nowMs: number; known: (origin: string) => number },
-  copy: Pick<Copy, 'conflicts' | 'home' | 'limits' | 'encryption'>,
+  copy: Pick<Copy, 'conflicts' | 'home' | 'holder' | 'limits' | 'encryption'>,
 ): Judgement {
   const { key, write, state } = record;
   const inClear = sealingProblem(record, copy.encryption);
   if (inClear !== undefined) return refuse(inClear);
   if (state.rule !== copy.conflicts)
     return refuse(`${key}: a record of ${state.rule}, not of ${copy.conflicts}`);
-  if (copy.conflicts === 'single-writer' && by.site !== copy.home)
+  const elsewhere = notOfHome(record, by.site, copy);
+  // Not for good: the copy learns what is so when it asks, and sets aside what comes too late.
+  if (elsewhere !== undefined) return { verdict: 'wait', reason: elsewhere.slice(0, 300) };
+  if (copy.conflicts === 'single-writer' && copy.holder === undefined && by.site !== copy.home)
     return refuse(`${key}: only ${copy.home ?? 'its home'} writes`);
   const { seen, by: authors } = claimsOf(state);
   if (Object.keys(seen).length > LIMITS.storesPerKey) return refuse(`${key}: more stores than storesPerKey`);

@@ -1,5 +1,6 @@
 import type { NeededDataset, Site } from '@skerry/contracts';
 import { copyMayBe } from '../../datasets/admit-copies.js';
+import { fixedHome, homeWith } from '../../datasets/home.js';
 import type { Check } from '../types.js';
 import { UNREAD } from './facets.js';
 
@@ -40,8 +41,10 @@ function barrierAt({ rule, access, at }: NeededDataset, site: Site): string | un
   const { max = Number.POSITIVE_INFINITY } = rule.copies;
   if (at !== undefined && at.length >= max && !at.includes(site.name))
     return `copies: at most ${max}, which are at ${at.slice(0, 8).join(', ')}`;
-  const writesElsewhere = access === 'write' && rule.conflicts === 'single-writer' && rule.home !== site.name;
-  return writesElsewhere ? `only ${rule.home ?? 'its home'} writes it` : undefined;
+  if (access !== 'write' || rule.conflicts !== 'single-writer') return undefined;
+  // One that moves comes to where its workload is.
+  if (homeWith(rule) !== undefined || fixedHome(rule) === site.name) return undefined;
+  return `only ${fixedHome(rule) ?? 'its home'} writes it`;
 }
 
 function standing({ dataset, at }: NeededDataset, { name }: Site): string {

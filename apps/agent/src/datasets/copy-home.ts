@@ -1,0 +1,161 @@
+import { Refusal, type Copy, type Holder, type RecordState, type Stamp } from '@skerry/contracts';
+import { endedEpoch, isEpochOver } from '@skerry/domain';
+import type { CopyDraft } from './copy-draft.js';
+import type { CopyKeys } from './copy-keys.js';
+import type { Siblings } from './kept-lines.js';
+import type { Waiting } from './waiting.js';
+
+type Word = Extract<RecordState, { rule: 'single-writer' }>;
+
+/** Anything that the hub has is newer than this. */
+const BEFORE_ALL: Stamp = [0, 0];
+/** How long what was set aside is kept for people. */
+const KEPT_MS = 30 * 86_400_000;
+
+/** Whether a lease of this site covers who knows of so many losses. */
+export type Covers = (losses: number) => boolean;
+
+/**
+ * One copy's part in a home that moves: whether it may write, and what it wrote as a home that was cut off until another had
+ * begun. That is set aside for people, since it would come after what it never saw; in its place comes what the hub has.
+ */
+export class CopyHome {
+  /** Written down, so that it holds after a restart too. */
+  private settled: Holder | undefined;
+  private readonly aside = new Map<string, Word>();
+  /** Keys that show what was set aside until the hub has said what they hold. */
+  private readonly hollow = new Set<string>();
+
+  constructor(
+    private readonly site: string,
+    private readonly covers: Covers,
+  ) {}
+
+  /** Read from the disk, or written to it. */
+  settle(holder: Holder | undefined): void {
+    this.settled = holder;
+  }
+
+  /** The newest epoch in which this copy writes no more, for good; undefined: its home does not move. */
+  get ended(): number | undefined {
+    return this.settled && endedEpoch(this.settled);
+  }
+
+  /** What there is to say to people. */
+  get trouble(): string | undefined {
+    const { size } = this.aside;
+    if (size === 0) return undefined;
+    const keys = size === 1 ? '1 key was' : `${size} keys were`;
+    return `${keys} written here while cut off and another site was home since: see "skerry data conflicts --at ${this.site}"`;
+  }
+
+  /** Why a workload that writes has to wait; undefined: it need not. */
+  waits({ project, name, holder }: Copy): string | undefined {
+    if (holder === undefined || (holder.site === this.site && holder.pen === true)) return undefined;
+    return `waits until this site is home of ${project}/${name}`;
+  }
+
+  /** Throws a `Refusal` unless this copy may write now. */
+  check({ project, name, holder }: Copy): void {
+    if (holder === undefined) return;
+    const what = `${project}/${name} (conflicts: single-writer, home with ${holder.with})`;
+    const { site, epoch } = holder;
+    if (site === undefined)
+      throw new Refusal('unavailable', `nobody writes ${what}: ${holder.with} is placed nowhere yet`, {
+        hint: `see "skerry why ${project}/${holder.with}"`,
+      });
+    if (site !== this.site)
+      throw new Refusal(
+        'conflict',
+        `only site ${site} writes ${what}, since epoch ${epoch}; this is ${this.site}`,
+        {
+          hint: `write at ${site}; here it can be read`,
+        },
+      );
+    const hint = 'try again in a moment';
+    if (holder.closing === true)
+      throw new Refusal(
+        'unavailable',
+        `nobody writes ${what} now: its home leaves ${site} with ${holder.with}`,
+        {
+          hint,
+        },
+      );
+    if (holder.pen !== true)
+      throw new Refusal(
+        'unavailable',
+        `nobody writes ${what} yet: ${site} is home in epoch ${epoch}, and is catching up`,
+        {
+          hint,
+        },
+      );
+    if (!this.covers(holder.losses))
+      throw new Refusal(
+        'unavailable',
+        `${site} may not write ${what} any more: it has not heard the hub for longer than its lease as home lasts`,
+        {
+          hint: 'it writes again, or another site does, once it hears the hub',
+        },
+      );
+  }
+
+  /** Sets aside what was written in an epoch that is over and the hub has not got: nothing of it is ever sent. */
+  setAside(
+    draft: CopyDraft,
+    { holder }: Copy,
+    of: { waiting: Waiting; keys: CopyKeys; stored: number },
+  ): void {
+    if (holder === undefined) return;
+    let found = false;
+    for (const [key, write] of of.waiting.entries()) {
+      const held = of.keys.get(key);
+      if (
+        held?.state.rule !== 'single-writer' ||
+        !isEpochOver(held.state.epoch, holder) ||
+        write <= of.stored
+      )
+        continue;
+      draft.aside.set(key, held.state);
+      draft.keys.set(key, { state: { ...held.state, epoch: 1, at: BEFORE_ALL }, own: 0 });
+      found = true;
+    }
+    if (!found) return;
+    // What the hub has of these keys was written over here.
+    draft.cursor = 0;
+    draft.sent = draft.writes;
+    draft.durable = true;
+  }
+
+  install(aside: ReadonlyMap<string, Word>): void {
+    for (const [key, word] of aside) this.aside.set(key, word);
+  }
+
+  /** A key holds this now. */
+  holds(key: string, state: RecordState): void {
+    const empty = state.rule === 'single-writer' && state.at[0] === 0 && state.at[1] === 0;
+    if (empty) this.hollow.add(key);
+    else this.hollow.delete(key);
+  }
+
+  /** Everything that the hub has is here: what is still hollow it never had. Their keys. */
+  takeHollow(): string[] {
+    const keys = [...this.hollow];
+    this.hollow.clear();
+    return keys;
+  }
+
+  /** Keys that were set aside, in their order, with what was written. */
+  list(): [string, Siblings[number]][] {
+    const words = [...this.aside].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return words.map(([key, { by, at, value = '' }]) => [key, { by, write: 1, at, value }]);
+  }
+
+  /** For the file. */
+  all(): Iterable<[string, Word]> {
+    return this.aside;
+  }
+
+  sweep(nowMs: number): void {
+    for (const [key, { at }] of this.aside) if (at[0] + KEPT_MS < nowMs) this.aside.delete(key);
+  }
+}
