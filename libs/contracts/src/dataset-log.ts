@@ -69,7 +69,17 @@ export const logsRequestSchema = z.strictObject({
   /** From a node all of whose logs have one store; of others each says its own. */
   store: storeSchema.optional(),
   held: z
-    .array(z.strictObject({ ...logRef, generation: positiveCount, store: storeSchema.optional() }))
+    .array(
+      z.strictObject({
+        ...logRef,
+        generation: positiveCount,
+        store: storeSchema.optional(),
+        /** Up to where the hub's stream was read. */
+        cursor: count.optional(),
+        /** The epoch of `LOGS` in which that was read; absent: not known. */
+        streamEpoch: positiveCount.optional(),
+      }),
+    )
     .max(LIMITS.copiesPerSite),
   /** Only from a node that can seal; `store` is who it is to those that wrap keys for it. */
   sealing: sealingRequestSchema.extend({ store: storeSchema.optional() }).optional(),
@@ -83,6 +93,10 @@ export const logNewsSchema = z.strictObject({
       head: count,
       /** Up to which entry of this store the hub has them; absent: not looked at. */
       stored: count.optional(),
+      /** The stream has lost what was read of it, and may hold something else there: read everything again. */
+      again: z.boolean().optional(),
+      /** The epoch of `LOGS`: what is read from now on is of it. */
+      streamEpoch: positiveCount.optional(),
       sealing: sealingNewsSchema.optional(),
     }),
   ),
@@ -118,12 +132,23 @@ export const entryPullSchema = z.strictObject({ ...logRef, after: count });
 /** What lies in the hub's stream after a place, in its order. */
 const pageFields = { items: z.array(logItemSchema).max(LIMITS.logItemsPerPage), upTo: count };
 export const entryPageSchema = z.discriminatedUnion('ok', [
-  z.strictObject({ ok: z.literal(true), ...pageFields, more: z.boolean() }),
+  z.strictObject({
+    ok: z.literal(true),
+    ...pageFields,
+    more: z.boolean(),
+    streamEpoch: positiveCount.optional(),
+  }),
   z.strictObject({ ok: z.literal(false), reason: z.string().max(300) }),
 ]);
 export type EntryPage = z.infer<typeof entryPageSchema>;
 /** `dl.entries`: what is new, to each site that is to have it; follows what lay there up to `after`. */
-export const entryDeliverySchema = z.strictObject({ ...logRef, after: count, ...pageFields });
+export const entryDeliverySchema = z.strictObject({
+  ...logRef,
+  after: count,
+  ...pageFields,
+  /** The epoch of `LOGS`; who reads another asks first where it is. */
+  streamEpoch: positiveCount.optional(),
+});
 export type EntryDelivery = z.infer<typeof entryDeliverySchema>;
 
 /**

@@ -11,6 +11,7 @@ import {
   type LogsRequest,
   type Site,
 } from '@skerry/contracts';
+import { isOfAnother } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { EntriesStore } from '../stores/entries.store.js';
 import { logOf, LogsStore } from '../stores/logs.store.js';
@@ -110,21 +111,31 @@ export class GiveEntries {
       this.log.warn(`site ${site.name} asked for entries of ${what}, of which it gets none`);
       return message.reply({ ok: false, reason: 'this site gets no entries of it' } satisfies EntryPage);
     }
+    const [streamEpoch] = await this.entries.allEpochs();
     const page = await this.entries.page(dataset, parsed.value.after);
     const items = this.logs.givenTo(dataset, site, page.items);
-    message.reply({ ok: true, ...page, items } satisfies EntryPage);
+    message.reply({ ok: true, ...page, items, streamEpoch } satisfies EntryPage);
   }
 
   private async newsFor(site: Site, { store, held, sealing }: LogsRequest): Promise<LogNews> {
     const mine = this.logs
       .ofSite(site)
       .filter(({ spec }) => spec.encryption === undefined || sealing !== undefined);
+    const epochs = await this.entries.allEpochs();
+    const [streamEpoch] = epochs;
     const logs = await Promise.all(
       mine.map(async (dataset) => {
         const { sequence: head } = await this.entries.head(dataset);
         const keys = dataset.spec.encryption && this.keysOf(dataset, site, sealing?.store);
-        const news = { log: this.logs.ruleFor(dataset, site), head, ...(keys && { sealing: keys }) };
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
+        const again = own?.cursor !== undefined && isOfAnother(epochs, { ...own, cursor: own.cursor });
+        const news = {
+          log: this.logs.ruleFor(dataset, site),
+          head,
+          ...(again ? { again } : {}),
+          streamEpoch,
+          ...(keys && { sealing: keys }),
+        };
         const writer = own?.store ?? store;
         if (writer === undefined) return news;
         return { ...news, stored: await this.entries.newestOf(dataset, `${site.name}.${writer}`) };

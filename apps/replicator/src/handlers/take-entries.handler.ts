@@ -176,12 +176,13 @@ export class TakeEntries {
     const current = this.logs.current(dataset);
     if (current === undefined || news.items.length > LIMITS.logItemsPerPage) return;
     const { project, name, incarnation } = current;
+    const { newestEpoch: streamEpoch } = this.entries;
     // Sites of one area get the same; without areas, all do.
     const bodies = new Map<string | undefined, Buffer>();
     for (const site of this.logs.sitesOf(current)) {
       const area = this.logs.areaOf(current, site);
       const given = () => ({ ...news, items: this.logs.givenTo(current, site, news.items) });
-      const body = bodies.get(area) ?? bodyOf({ project, name, incarnation, ...given() });
+      const body = bodies.get(area) ?? bodyOf({ project, name, incarnation, streamEpoch, ...given() });
       bodies.set(area, body);
       this.bus.say(HUB.entryDelivery(site.account), body);
     }

@@ -30,6 +30,8 @@ export const headSchema = z.strictObject({
   since: z.string(),
   sent: whole,
   cursor: whole,
+  /** Of the hub's stream; absent: not known. */
+  streamEpoch: whole.optional(),
   reached: z.record(z.string(), whole),
   folds: foldsSchema,
 });
@@ -45,8 +47,8 @@ const ownLine = z.tuple([
 ]);
 /** What came from the hub: its place in this log, up to where the hub's stream was read, and the items. */
 const heardLine = z.tuple([z.literal('h'), whole, whole, z.array(logItemSchema)]);
-/** Up to which own entry the hub has them, and up to where its stream was read. */
-const marksLine = z.tuple([z.literal('m'), whole, whole]);
+/** Up to which own entry the hub has them, up to where its stream was read, and the epoch of that when it is known. */
+const marksLine = z.tuple([z.literal('m'), whole, whole], whole);
 export const lineSchema = z.union([ownLine, heardLine, marksLine]);
 export type Line = z.infer<typeof lineSchema>;
 

@@ -87,7 +87,9 @@ describe('a log on the disk', () => {
     await Promise.all(Array.from({ length: 50 }, async (_, i) => await log.append([`a${i}`, `b${i}`])));
     await log.hubHas(30);
     await log.take([theirs(1), theirs(2)], { after: 0, upTo: 77 });
+    await log.readsEpoch(5);
     const again = await reopen(log);
+    expect(again.streamEpoch).toBe(5);
     expect(again.state()).toEqual(log.state());
     expect([again.position, again.unsent]).toEqual([77, 70]);
     const expected = Array.from({ length: 50 }, (_, i) => [`a${i}`, `b${i}`]).flat();

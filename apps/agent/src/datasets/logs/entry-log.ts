@@ -26,6 +26,8 @@ interface Marks {
   written: number;
   sent: number;
   cursor: number;
+  /** Of the hub's stream, in which `cursor` was read; 0: not known. */
+  streamEpoch: number;
   reached: Reached;
 }
 /** What a batch changes, seen by no reader before it is on the disk. */
@@ -61,7 +63,7 @@ export class EntryLog {
     rest: async () => await Promise.resolve(),
   });
   private readonly folds = new Map<string, Fold>();
-  private marks: Marks = { place: 0, written: 0, sent: 0, cursor: 0, reached: {} };
+  private marks: Marks = { place: 0, written: 0, sent: 0, cursor: 0, streamEpoch: 0, reached: {} };
   private closed = false;
   private since = new Date().toISOString();
   trouble: string | undefined;
@@ -192,6 +194,16 @@ export class EntryLog {
     });
   }
 
+  /** The epoch of the hub's stream that was read last; 0: not known. */
+  get streamEpoch(): number {
+    return this.marks.streamEpoch;
+  }
+
+  /** What is read of the hub's stream from now on is of this epoch of it. */
+  async readsEpoch(epoch: number): Promise<void> {
+    if (epoch !== this.streamEpoch) await this.job((draft) => (draft.streamEpoch = epoch));
+  }
+
   /** The hub's stream is another one: it is read from its beginning. */
   async readAgain(): Promise<void> {
     await this.job((draft) => (draft.cursor = 0));
@@ -279,8 +291,7 @@ export class EntryLog {
 
   private async commit(draft: Draft): Promise<void> {
     const lines = [...draft.lines];
-    const { sent, cursor } = this.marks;
-    if (draft.sent !== sent || draft.cursor !== cursor) lines.push(['m', draft.sent, draft.cursor]);
+    if (marksOf(draft).join() !== marksOf(this.marks).join()) lines.push(marksOf(draft));
     try {
       await this.dropExpired(draft.expired);
       if (lines.length > 0) {
@@ -317,11 +328,12 @@ export class EntryLog {
   }
 
   private async beginPart(): Promise<void> {
-    const { place, written, sent, cursor, reached } = this.marks;
+    const { place, written, sent, cursor, streamEpoch, reached } = this.marks;
     const { known: rule, since } = this;
     const { store } = this.options;
     const folds = [...this.folds];
-    const head: Head = { kind: 'EntryLog', rule, store, since, sent, cursor, reached, folds };
+    const read = { sent, cursor, ...(streamEpoch > 0 ? { streamEpoch } : {}), reached };
+    const head: Head = { kind: 'EntryLog', rule, store, since, ...read, folds };
     await this.segments.begin({ place, written, head });
   }
 
@@ -332,9 +344,9 @@ export class EntryLog {
   }
 
   private install(draft: Draft): void {
-    const { place, written, sent, cursor, reached } = draft;
+    const { place, written, sent, cursor, streamEpoch, reached } = draft;
     const more = place > this.marks.place;
-    this.marks = { place, written, sent, cursor, reached };
+    this.marks = { place, written, sent, cursor, streamEpoch, reached };
     for (const [sensor, fold] of draft.folds) this.remember(sensor, fold);
     if (draft.durable) this.trouble = undefined;
     if (more) this.options.onMore();
@@ -345,9 +357,10 @@ export class EntryLog {
     else this.folds.set(sensor, fold);
   }
 
-  private restore({ since, sent, cursor, reached, folds }: Head, lines: readonly Line[]): void {
+  private restore(head: Head, lines: readonly Line[]): void {
+    const { since, sent, cursor, streamEpoch = 0, reached, folds } = head;
     this.since = since;
-    this.marks = { ...this.segments.beginning, sent, cursor, reached };
+    this.marks = { ...this.segments.beginning, sent, cursor, streamEpoch, reached };
     for (const [sensor, fold] of folds) this.remember(sensor, fold);
     for (const line of lines) this.restoreLine(line);
     // A number of its own that the hub has is not given again.
@@ -374,7 +387,10 @@ export class EntryLog {
         return;
       }
       case 'm':
-        [, marks.sent, marks.cursor] = line;
+        [, marks.sent, marks.cursor, marks.streamEpoch = 0] = line;
     }
   }
 }
+
+const marksOf = ({ sent, cursor, streamEpoch }: Marks): Extract<Line, ['m', ...unknown[]]> =>
+  streamEpoch === 0 ? ['m', sent, cursor] : ['m', sent, cursor, streamEpoch];

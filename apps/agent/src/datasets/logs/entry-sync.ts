@@ -36,6 +36,8 @@ export interface EntrySyncOptions {
 interface HubPlace {
   head: number;
   stored: number | undefined;
+  again?: boolean | undefined;
+  streamEpoch?: number | undefined;
   sealing?: SealingNews | undefined;
 }
 
@@ -71,18 +73,20 @@ export class EntrySync {
   }
 
   /** Where the hub is with this log. */
-  async heardWhere({ head, stored, sealing }: HubPlace): Promise<void> {
+  async heardWhere({ head, stored, again, streamEpoch, sealing }: HubPlace): Promise<void> {
     await this.heardKeys(sealing);
     if (stored !== undefined && !this.sending.runs) await this.entries.hubHas(stored);
     // A stream that ends before what was read of it is another one.
-    if (head < this.entries.position) await this.entries.readAgain();
+    if (again === true || head < this.entries.position) await this.entries.readAgain();
+    if (streamEpoch !== undefined) await this.entries.readsEpoch(streamEpoch);
     this.head = head;
     this.send();
     this.pull();
   }
 
   /** Something came down. */
-  hear({ items, after, upTo }: EntryDelivery): void {
+  hear({ items, after, upTo, streamEpoch }: EntryDelivery): void {
+    if (this.isOther(streamEpoch)) return this.options.greet();
     this.head = Math.max(this.head, upTo);
     this.hearing = this.hearing
       .then(async () => await this.taken(items, { after, upTo }))
@@ -120,6 +124,12 @@ export class EntrySync {
 
   private sealed(own: OwnEntry[]): OwnEntry[] | undefined {
     return this.box === undefined ? own : this.box.seal(own, this.entries.origin);
+  }
+
+  /** Whether the stream has begun another epoch: what was read before may not be what lies there now, which the hub looks at. */
+  private isOther(streamEpoch: number | undefined): boolean {
+    const { streamEpoch: mine } = this.entries;
+    return streamEpoch !== undefined && mine !== 0 && streamEpoch !== mine;
   }
 
   private pull(): void {
@@ -182,7 +192,7 @@ export class EntrySync {
     const { project, name, incarnation } = this.entries.rule;
     const after = this.entries.position;
     const answer = await askHub(this.bus, PULL, { project, name, incarnation, after });
-    if (!answer.ok) {
+    if (!answer.ok || this.isOther(answer.streamEpoch)) {
       this.options.greet();
       return 'over';
     }

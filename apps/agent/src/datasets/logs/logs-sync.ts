@@ -36,11 +36,15 @@ interface WantedLog {
   rule: LogRule;
   head: number;
   stored: number | undefined;
+  again: boolean | undefined;
+  streamEpoch: number | undefined;
   sealing: SealingNews | undefined;
 }
 
 const newsSchema = logNewsSchema.transform(({ logs, gone }) => ({
-  wanted: logs.map(({ log: rule, head, stored, sealing }): WantedLog => ({ rule, head, stored, sealing })),
+  wanted: logs.map(({ log: rule, head, stored, again, streamEpoch, sealing }): WantedLog => {
+    return { rule, head, stored, again, streamEpoch, sealing };
+  }),
   gone,
 }));
 type LogNews = z.infer<typeof newsSchema>;
@@ -98,7 +102,9 @@ export class LogsSync {
     const held = logs.all().map(([, { log }]) => {
       const { project, name, incarnation, generation } = log.rule;
       const [, store = ''] = log.origin.split('.');
-      return { project, name, incarnation, generation, store };
+      const { position: cursor, streamEpoch } = log;
+      const read = { cursor, ...(streamEpoch > 0 ? { streamEpoch } : {}) };
+      return { project, name, incarnation, generation, store, ...read };
     });
     const able = await this.options.sealing?.request();
     const sealing = able === undefined ? {} : { sealing: { ...able, store: logs.store } };
