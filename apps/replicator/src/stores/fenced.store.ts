@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Conflict, type Bus, type StoredMessage } from '@skerry/bus';
 import { JETSTREAM_API, LIMITS, parse, workloadKey, type DatasetRef } from '@skerry/contracts';
 import type { JsonLog } from '@skerry/service';
@@ -11,7 +12,10 @@ const foundSchema = z.looseObject({
 });
 const NOT_FOUND = 404;
 /** What lies at the subject of the epochs: where those before it began, the newest first. */
-const epochSchema = z.looseObject({ earlier: z.array(z.number().int()).default([]) });
+const epochSchema = z.looseObject({
+  by: z.string().optional(),
+  earlier: z.array(z.number().int()).default([]),
+});
 /** Epochs that are remembered. Who was away for more reads all again. */
 const EPOCHS = 256;
 
@@ -67,6 +71,8 @@ export abstract class FencedStore<T extends Written, Head> {
   private epoch: number | undefined;
   /** Where this and those before it began, the newest first. */
   private epochs: readonly number[] = [];
+  /** Who began: an epoch of its own may lie there of which no answer came. */
+  private by = '';
   private breaks = 0;
   /** After how many breaks the epoch was begun. */
   private begunAfter = 0;
@@ -92,7 +98,9 @@ export abstract class FencedStore<T extends Written, Head> {
     this.forget();
     this.unlisten();
     this.unlisten = this.bus.onConnection(() => this.turned());
-    await this.beginAfter(await this.writtenEpochs());
+    this.by = randomBytes(8).toString('hex');
+    const { epochs } = await this.writtenEpochs();
+    await this.beginAfter(epochs);
   }
 
   /** Where the epochs of the stream began, the newest first. Throws when this instance is not the active one. */
@@ -244,9 +252,9 @@ export abstract class FencedStore<T extends Written, Head> {
   /** Begins once more, unless another one has begun since. */
   private async renew(): Promise<void> {
     const { epoch = 0 } = this;
-    const before = await this.writtenEpochs();
+    const { epochs: before, by } = await this.writtenEpochs();
     const [last = 0] = before;
-    if (last > epoch) throw new Error('not active: another instance has begun');
+    if (last > epoch && by !== this.by) throw new Error('not active: another instance has begun');
     if (last < epoch) this.log.warn(`${this.kind.stream} has lost its newest: read again from there`);
     await this.beginAfter(before, last);
   }
@@ -254,9 +262,9 @@ export abstract class FencedStore<T extends Written, Head> {
   /** `expected`: only when that is the newest epoch still. */
   private async beginAfter(earlier: readonly number[], expected?: number): Promise<void> {
     const { epochs: subject } = this.kind;
-    const { breaks, epoch } = this;
+    const { breaks, epoch, by } = this;
     const options = expected === undefined ? {} : { expect: { sequence: expected, subject } };
-    const body = { at: new Date().toISOString(), earlier };
+    const body = { at: new Date().toISOString(), by, earlier };
     const { sequence } = await this.bus.publish(subject, body, options);
     // It was ended meanwhile.
     if (this.epoch !== epoch) return;
@@ -265,10 +273,11 @@ export abstract class FencedStore<T extends Written, Head> {
     this.begunAfter = breaks;
   }
 
-  private async writtenEpochs(): Promise<readonly number[]> {
+  private async writtenEpochs(): Promise<{ epochs: readonly number[]; by?: string | undefined }> {
     const last = await this.message({ last_by_subj: this.kind.epochs });
-    if (last === undefined) return [];
-    return [last.sequence, ...epochSchema.parse(last.value).earlier].slice(0, EPOCHS);
+    if (last === undefined) return { epochs: [] };
+    const { by, earlier } = epochSchema.parse(last.value);
+    return { epochs: [last.sequence, ...earlier].slice(0, EPOCHS), by };
   }
 
   private turned(): void {

@@ -76,6 +76,23 @@ describe('records of a dataset that is removed or made again, or that the hub ha
     expect(await store.newestOf(of(1), ORIGIN)).toBe(1);
   });
 
+  it('are written on by an instance that was not told that its epoch began', async () => {
+    const store = await instance(buses[0]);
+    const [bus] = buses;
+    if (bus === undefined) throw new Error('no such bus');
+    const publish = bus.publish.bind(bus);
+    bus.publish = async (...given) => {
+      bus.publish = publish;
+      await publish(...given);
+      throw new Error('no answer');
+    };
+    bus.cut();
+    bus.heal();
+    await expect(store.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('no answer');
+    await store.append(of(1), ORIGIN, [record(1)]);
+    expect(await store.allEpochs()).toHaveLength(3);
+  });
+
   it('are of an epoch that begins with each writer and each break, and of no writer whom another one follows', async () => {
     const former = await instance(buses[0]);
     buses[0]?.cut();
