@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Refusal, type Copy, type Holder, type RecordState, type Stamp } from '@skerry/contracts';
-import { endedEpoch, isEpochOver } from '@skerry/domain';
+import { endedEpoch, isEpochOver, laterHolder } from '@skerry/domain';
 import type { CopyDraft } from './copy-draft.js';
 import type { CopyKeys } from './copy-keys.js';
-import type { Siblings } from './kept-lines.js';
+import type { HomeLine, Siblings } from './kept-lines.js';
 import type { Waiting } from './waiting.js';
 
 type Word = Extract<RecordState, { rule: 'single-writer' }>;
@@ -30,6 +31,17 @@ export class CopyHome {
     private readonly site: string,
     private readonly covers: Covers,
   ) {}
+
+  /** A line of the file; the rule with what it says. */
+  restore(line: HomeLine, known: Copy): Copy {
+    if (line[0] === 'a') {
+      if (line[2].rule === 'single-writer') this.aside.set(line[1], line[2]);
+      return known;
+    }
+    const holder = laterHolder(known.holder, line[1]);
+    this.settle(holder);
+    return { ...known, ...(holder && { holder }) };
+  }
 
   /** Read from the disk, or written to it. */
   settle(holder: Holder | undefined): void {
@@ -158,4 +170,24 @@ export class CopyHome {
   sweep(nowMs: number): void {
     for (const [key, { at }] of this.aside) if (at[0] + KEPT_MS < nowMs) this.aside.delete(key);
   }
+}
+
+/** What a copy goes by from now on; undefined: what it did. `isOther`: not by its holder alone. `holder`: where that is another. */
+export function changedRule(
+  known: Copy,
+  rule: Copy,
+): { next: Copy; isOther: boolean; holder: Holder | undefined } | undefined {
+  const { holder: before } = known;
+  const holder = laterHolder(before, rule.holder);
+  const next = { ...rule, ...(holder && { holder }) };
+  if (isDeepStrictEqual(next, known)) return undefined;
+  const isOther = !isDeepStrictEqual({ ...next, holder: before }, { ...known, holder: before });
+  return { next, isOther, holder: isDeepStrictEqual(holder, before) ? undefined : holder };
+}
+
+/** Has it written down: what is said of it then holds after a restart. */
+export function noteHolder(draft: CopyDraft, holder: Holder | undefined): void {
+  if (holder === undefined) return;
+  draft.holder = holder;
+  draft.durable = true;
 }

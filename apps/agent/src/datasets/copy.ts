@@ -1,6 +1,5 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import {
   Refusal,
   type Copy as CopyRule,
@@ -9,19 +8,11 @@ import {
   type Delivery,
   type Stamp,
 } from '@skerry/contracts';
-import {
-  isDroppable,
-  laterHolder,
-  laterStamp,
-  showState,
-  stampOf,
-  type Shown,
-  type Write,
-} from '@skerry/domain';
+import { isDroppable, laterStamp, showState, stampOf, type Shown, type Write } from '@skerry/domain';
 import { syncFolder } from '../files/atomic-file.js';
 import { applyWrite, mergeRecord, type Beneath, type CopyDraft } from './copy-draft.js';
 import { CopyKeys } from './copy-keys.js';
-import { CopyHome } from './copy-home.js';
+import { changedRule, CopyHome, noteHolder } from './copy-home.js';
 import { CopyLog } from './copy-log.js';
 import type { CopyOptions } from './copy-options.js';
 import { notHere, notWritten } from './copy-refusals.js';
@@ -158,17 +149,15 @@ export class Copy {
 
   /** Other limits or another time to live; what records are made of stays. Of an older generation when the hub has lost a newer one. */
   async change(rule: CopyRule): Promise<void> {
-    const { area, holder: before } = this.known;
-    const holder = laterHolder(before, rule.holder);
-    const next = { ...rule, ...(holder && { holder }) };
-    if (isDeepStrictEqual(next, this.known)) return;
-    const moved = !isDeepStrictEqual(holder, before);
-    this.stale ||= !isDeepStrictEqual({ ...next, holder: before }, { ...this.known, holder: before });
-    this.known = next;
+    const { area } = this.known;
+    const change = changedRule(this.known, rule);
+    if (change === undefined) return;
+    this.stale ||= change.isOther;
+    this.known = change.next;
     // Done by who writes, when nothing else is being written. An agent of before knew nothing of areas, and left out what is elsewhere.
     await this.job((draft) => {
       if (rule.area !== area) draft.cursor = 0;
-      if (moved && holder !== undefined) draft.holder = holder;
+      noteHolder(draft, change.holder);
     });
   }
 
@@ -310,8 +299,7 @@ export class Copy {
     if (lines.length > 0 || draft.kept) lines.push(marksOf(draft));
     else this.marksTimer ??= setTimeout(() => void this.keepMarks(), MARKS_MS).unref();
     try {
-      if (lines.length > 0)
-        await this.log.append(lines, { durable: draft.durable || draft.holder !== undefined });
+      if (lines.length > 0) await this.log.append(lines, { durable: draft.durable });
     } catch (error) {
       throw this.failed(error);
     }
@@ -359,13 +347,9 @@ export class Copy {
       return;
     }
     if (line[0] === 'e') return this.elsewhere.take([{ area: line[1], key: line[2], state: line[3] }]);
-    if (line[0] === 'a') {
-      if (line[2].rule === 'single-writer') this.home.install(new Map([[line[1], line[2]]]));
+    if (line[0] === 'a' || line[0] === 'h') {
+      this.known = this.home.restore(line, this.known);
       return;
-    }
-    if (line[0] === 'h') {
-      this.known = { ...this.known, holder: laterHolder(this.known.holder, line[1]) };
-      return this.home.settle(this.known.holder);
     }
     const [, key, own, state] = line;
     this.keys.set(key, { state, own });

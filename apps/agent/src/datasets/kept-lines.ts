@@ -41,6 +41,7 @@ const lineSchema = z.union([
   headSchema,
 ]);
 export type Line = z.infer<typeof lineSchema>;
+export type HomeLine = z.infer<typeof asideLineSchema> | z.infer<typeof holderLineSchema>;
 
 /** One key as a copy holds it. */
 export interface HeldKey {
