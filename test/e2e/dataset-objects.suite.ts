@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { SITE, type ChunkRef } from '@skerry/contracts';
+import { chunkFilter, frame, SITE, STREAMS, type ChunkRef } from '@skerry/contracts';
 import type { LeafAttacker } from '../bus/leaf-attacker.js';
 import { eventually, type CloudUnderTest } from './cloud-under-test.js';
 import type { CommandResult } from './skerry-command.js';
@@ -12,7 +12,7 @@ export interface ObjectWallsCloud {
   under: CloudUnderTest;
   fetchAt: (site: string, path: string, init?: RequestInit) => Promise<Response>;
   skerry: (...args: string[]) => Promise<CommandResult>;
-  make: (name: string, spec: object) => Promise<void>;
+  make: (name: string, spec: object, sites?: readonly string[]) => Promise<void>;
   thiefOf: (site: string) => Promise<LeafAttacker>;
 }
 
@@ -54,8 +54,74 @@ export function objectWallsSuite(cloud: () => ObjectWallsCloud): void {
     }
   }, 30_000);
 
+  it('encrypted, a file lies at the hub as ciphertext alone, each chunk once', async () => {
+    const { make, skerry, thiefOf, under } = cloud();
+    const spec = { type: 'objects', encryption: { at: 'site' }, residency: { deny: ['us'] } };
+    await make('scans', spec, ['one', 'two']);
+    const mark = `scan ${randomBytes(8).toString('hex')}`;
+    const scan = fileWith(mark);
+    await eventually(async () => ((await putAt('one', 'scans/a', scan)).ok ? true : undefined), {
+      withinMs: 10_000,
+      what: 'the site has a key',
+      everyMs: 50,
+    });
+    await untilRead('two', 'scans/a', scan);
+    const there = await atHub('scans');
+    const names = [...there.keys()].toSorted();
+    await put('two', 'scans/b', scan);
+    await untilRead('one', 'scans/b', scan);
+    expect([...(await atHub('scans')).keys()].toSorted()).toEqual(names);
+    const bytes = Buffer.concat([...there.values()]);
+    expect(bytes.length).toBeGreaterThan(scan.length);
+    expect(bytes.includes(mark)).toBe(false);
+    expect(bytes.includes(scan.subarray(300_000, 300_032))).toBe(false);
+    expect((await cloud().fetchAt('far', 'scans/a')).status).toBe(404);
+    const told = await skerry(
+      'data',
+      'get',
+      'scans',
+      'a',
+      '--file',
+      join(under.cloud.paths.site('one'), 'got'),
+      '--at',
+      'one',
+    );
+    expect(told).toMatchObject({ code: 1, stderr: expect.stringMatching(/is encrypted[^]*workloads with/) });
+    const thief = await thiefOf('two');
+    try {
+      thief.subscribe('_INBOX.>');
+      const clear = Buffer.from('in clear');
+      const digest = createHash('sha256').update(clear).digest('hex');
+      // As text, since the head is no longer than 127.
+      const framed = frame({ project: 'test', name: 'scans', incarnation: 1, digest }, clear);
+      thief.publish(SITE.chunkPut, Buffer.from(framed).toString('latin1'), '_INBOX.thief.put');
+      await thief.wait(/_INBOX\.thief\.put[^]*in clear, and the dataset is encrypted/);
+    } finally {
+      thief.close();
+    }
+  }, 30_000);
+
   async function put(site: string, path: string, bytes: Buffer): Promise<void> {
-    expect((await cloud().fetchAt(site, path, { method: 'PUT', body: bytes })).status).toBe(200);
+    expect((await putAt(site, path, bytes)).status).toBe(200);
+  }
+
+  async function putAt(site: string, path: string, bytes: Buffer): Promise<Response> {
+    return await cloud().fetchAt(site, path, { method: 'PUT', body: bytes });
+  }
+
+  /** Chunks of a dataset in the hub's stream, by subject. */
+  async function atHub(name: string): Promise<Map<string, Uint8Array>> {
+    const chunks = new Map<string, Uint8Array>();
+    let caughtUp: () => void = () => undefined;
+    const all = new Promise<void>((resolve) => (caughtUp = resolve));
+    const following = await cloud().under.admin.follow(
+      STREAMS.CHUNKS.name,
+      (m) => void chunks.set(m.subject, Uint8Array.from(m.data)),
+      { from: 1, filters: [chunkFilter({ project: 'test', name })], onCaughtUp: () => caughtUp() },
+    );
+    await all;
+    await following.drain();
+    return chunks;
   }
 
   async function untilRead(site: string, path: string, bytes: Buffer): Promise<void> {

@@ -190,10 +190,10 @@ maybe('datasets at three sites, one of them abroad', () => {
 
   logsSuite(() => ({ client, lab, skerry, kill, call: callAt, thiefOf }));
 
-  async function makeDataset(name: string, spec: object): Promise<void> {
+  async function makeDataset(name: string, spec: object, sites: readonly string[] = SITES): Promise<void> {
     const document = everywhere(name, 'newest');
     await client.apply({ documents: [{ ...document, spec: { ...document.spec, ...spec } }] });
-    await copiesAt(name, SITES);
+    await copiesAt(name, sites);
   }
 
   workloadsWithData({ client: () => client, skerry: async (...args) => await skerry(...args) });

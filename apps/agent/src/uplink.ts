@@ -154,6 +154,7 @@ export class Uplink {
     const { ready, refusals } = agent;
     const silentMs = () => agent.silence.silentMs;
     const sealing = this.sealing();
+    agent.objects.keys.use(sealing);
     const sync = new DatasetSync(bus, { copies, ready, refusals, sealing, silentMs, log });
     sync.start();
     const asked = answerDatasetRequests(bus, {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { chunkRefSchema } from './chunk-ref.js';
 import {
   copyPlaceFields,
   datasetNameFields,
@@ -8,7 +9,7 @@ import {
 } from './copy-access.js';
 import { datasetKeySchema } from './dataset-records.js';
 import { LIMITS } from './limits.js';
-import { chunkRefSchema, contentTypeSchema } from './object-rules.js';
+import { contentTypeSchema } from './object-rules.js';
 import { count, digestSchema, instantSchema, nameSchema, positiveCount } from './primitives.js';
 
 /** What crosses of objects: chunks between sites and the hub, and what people ask of a site's objects. */
@@ -44,7 +45,12 @@ export const chunkAskAnswerSchema = z.discriminatedUnion('ok', [
 export type ChunkAskAnswer = z.infer<typeof chunkAskAnswerSchema>;
 
 /** `rpc.chunkput`: the head of a frame, whose bytes are the chunk. */
-export const chunkPutSchema = z.strictObject({ ...datasetRef, digest: chunkRefSchema.shape.digest });
+export const chunkPutSchema = z.strictObject({
+  ...datasetRef,
+  digest: chunkRefSchema.shape.digest,
+  /** Of an encrypted dataset: it is sealed, or names what is. */
+  sealed: z.literal(true).optional(),
+});
 /** `rpc.chunkget`. */
 export const chunkGetSchema = z.strictObject({ ...datasetRef, ...chunkRefSchema.shape });
 export type ChunkGet = z.infer<typeof chunkGetSchema>;

@@ -4,7 +4,7 @@ import { conflictRuleSchema, datasetLimitsSchema, datasetResidencySchema } from 
 import { holderSchema } from './dataset-home.js';
 import {
   encryptionSchema,
-  sealedSchema,
+  sealedStateSchema,
   sealingNewsSchema,
   sealingRequestSchema,
 } from './dataset-sealing.js';
@@ -85,7 +85,7 @@ export const ownRecordSchema = z.strictObject({
   write: numberSchema,
   state: recordStateSchema,
   /** The whole state, of an encrypted dataset: `state` says then only what is known of it without the key. */
-  sealed: sealedSchema.optional(),
+  sealed: sealedStateSchema.optional(),
 });
 export type OwnRecord = z.infer<typeof ownRecordSchema>;
 /** The same as the hub keeps it and gives it on: who wrote it is the hub's word, from the account that it came through. */

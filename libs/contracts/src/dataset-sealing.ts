@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.js';
+import { chunkRefSchema } from './chunk-ref.js';
 import { instantSchema, jurisdictionSchema, nameSchema, positiveCount, storeSchema } from './primitives.js';
 
 /**
  * What a dataset says of encryption, and what crosses of the keys. With `at: site` each record is sealed by the agent that sends it
- * with a key that only sites have which may have a copy; the hub, its backups and who reads them have ciphertext. Names of keys of
- * the dataset, sizes, times, and which site wrote are not hidden.
+ * with a key that only sites have which may have a copy, and each chunk of an object by the one that writes it; the hub, its backups
+ * and who reads them have ciphertext. Names of keys of the dataset, sizes, times, which site wrote, and which objects share chunks
+ * are not hidden.
  */
 export const encryptionSchema = z.strictObject({ at: z.literal('site') });
 
@@ -34,6 +36,12 @@ export const sealedSchema = z.strictObject({
     .max(LIMITS.sealedChars),
 });
 export type Sealed = z.infer<typeof sealedSchema>;
+/** The same of a record of a dataset. */
+export const sealedStateSchema = z.strictObject({
+  ...sealedSchema.shape,
+  /** Of a manifest of an object: the lists of its chunks, so that the hub keeps what is named. They name what is sealed too. */
+  lists: z.array(chunkRefSchema).max(LIMITS.listsPerObject).optional(),
+});
 
 /** The public half of a node's own key, to which others wrap; signed by the nkey of its site. */
 export const sealingKeySchema = z.strictObject({
@@ -87,6 +95,8 @@ export const sealingRequestSchema = z.strictObject({
   /** Absent from a node that has no copy yet. */
   key: sealingKeySchema.optional(),
   offers: z.array(offeredKeySchema).max(LIMITS.offersPerMessage).optional(),
+  /** It seals chunks of objects too. */
+  objects: z.literal(true).optional(),
 });
 
 /** A key of a dataset as one node is told of it. */

@@ -1,5 +1,6 @@
 export * from './access.js';
 export * from './api.js';
+export * from './chunk-ref.js';
 export * from './command.js';
 export * from './copy-access.js';
 export * from './copy-audit.js';

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { chunkRefSchema } from './chunk-ref.js';
+import { dataKeyIdSchema } from './dataset-sealing.js';
 import { LIMITS } from './limits.js';
 import { count, digestSchema, nameSchema } from './primitives.js';
 
@@ -61,13 +63,6 @@ export const copyObjectsSchema = z.strictObject({
 });
 export type CopyObjects = z.infer<typeof copyObjectsSchema>;
 
-/** A chunk by what it holds: SHA-256, and its bytes. */
-export const chunkRefSchema = z.strictObject({
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
-  bytes: z.number().int().min(1).max(LIMITS.chunkBytes),
-});
-export type ChunkRef = z.infer<typeof chunkRefSchema>;
-
 export const contentTypeSchema = z
   .string()
   .min(1)
@@ -85,5 +80,7 @@ export const manifestSchema = z.strictObject({
   contentType: contentTypeSchema,
   chunks: count.max(LIMITS.chunksPerObject),
   lists: z.array(chunkRefSchema).max(LIMITS.listsPerObject),
+  /** Of an encrypted dataset: the key that its chunks are sealed with. Lists then name what is sealed, and say nothing of what is in it. */
+  sealedWith: dataKeyIdSchema.optional(),
 });
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -61,7 +61,8 @@ export class Courier {
   /** Brings a chunk to the hub. Throws `NotNow`. */
   async put({ digest }: ChunkRef, bytes: Uint8Array): Promise<void> {
     await this.up.pass(this.rule, bytes.length, this.trip.signal);
-    const said = await this.request(SITE.chunkPut, frame({ ...this.ref(), digest }, bytes));
+    const sealed = this.rule().encryption === undefined ? {} : { sealed: true };
+    const said = await this.request(SITE.chunkPut, frame({ ...this.ref(), digest, ...sealed }, bytes));
     const answer = answerIn(chunkAnswerSchema, said.json());
     if (!answer.ok) throw new NotNow(answer);
   }

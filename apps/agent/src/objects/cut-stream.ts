@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { LIMITS, type ChunkRef } from '@skerry/contracts';
-import { chunkEnd } from '@skerry/domain';
+import { chunkEnd, SEAL_BYTES } from '@skerry/domain';
+import { sealChunk } from '../sealing/chunk-box.js';
+import type { HeldKey } from '../sealing/record-box.js';
 import { digestOf, type ChunkHold, type ChunkPool } from './chunk-pool.js';
 
 /** Chunks on their way to the disk at once. */
@@ -16,20 +18,27 @@ export interface CutStream {
   digest: string;
 }
 
-/**
- * Cuts what comes into chunks, and puts these into the pool; those that are there already are not written again. `allow` is called
- * with the bytes so far, and throws when they are too many.
- */
+export interface CutOptions {
+  hold: ChunkHold;
+  /** Called with the bytes so far; throws when they are too many. */
+  allow: (bytes: number) => void;
+  /** Of an encrypted dataset: what each chunk is sealed with before it is named and written. */
+  sealedBy?: HeldKey | undefined;
+}
+
+/** Cuts what comes into chunks, and puts these into the pool; those that are there already are not written again. */
 export async function cutStream(
   source: AsyncIterable<Uint8Array>,
   pool: ChunkPool,
-  { hold, allow }: { hold: ChunkHold; allow: (bytes: number) => void },
+  { hold, allow, sealedBy }: CutOptions,
 ): Promise<CutStream> {
   const whole = createHash('sha256');
   const cut: CutStream = { chunks: [], size: 0, digest: '' };
   const writes = new Set<Promise<void>>();
   let failure: Failure | undefined;
-  const keep = async (bytes: Uint8Array) => {
+  const most = LIMITS.chunkBytes - (sealedBy === undefined ? 0 : SEAL_BYTES);
+  const keep = async (plain: Uint8Array) => {
+    const bytes = sealedBy === undefined ? plain : sealChunk(plain, sealedBy);
     const digest = digestOf(bytes);
     hold.add(digest);
     cut.chunks.push({ digest, bytes: bytes.length });
@@ -46,9 +55,9 @@ export async function cutStream(
     for await (const { block, isAll } of blocks(source)) {
       let from = 0;
       for (
-        let end = chunkEnd(block.bytes, 0, isAll);
+        let end = chunkEnd(block.bytes, 0, { isAll, most });
         end !== undefined;
-        end = chunkEnd(block.bytes, from, isAll)
+        end = chunkEnd(block.bytes, from, { isAll, most })
       ) {
         const bytes = block.bytes.subarray(from, end);
         whole.update(bytes);

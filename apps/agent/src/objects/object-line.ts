@@ -7,8 +7,8 @@ import { reason, type Log } from '../log.js';
 import { Courier, inWindow, NotNow } from './courier.js';
 import type { Objects } from './objects.js';
 
-/** Chunks that the hub asked for which are read and sent before the next are: what travels at once is bounded by the window. */
-const ASKED_AT_ONCE = 64;
+/** The hub is asked so seldom what it has lost. */
+const AGAIN_MS = 30_000;
 
 export interface ObjectLineOptions {
   objects: Objects;
@@ -28,9 +28,10 @@ export class ObjectLine {
   private readonly up = new Set<string>();
   private readonly down = new Set<string>();
   private readonly read = new Set<string>();
-  private readonly asked = new Map<string, ChunkRef>();
   /** Keys of which the hub had everything once, and may have lost something. */
   private readonly again = new Set<string>();
+  /** When the last such look began (monotonic ms). */
+  private looked = -Infinity;
   private readonly sending = new Repeated(async () => await this.until(async () => await this.sendNext()));
   private readonly fetching = new Repeated(async () => await this.until(async () => await this.fetchNext()));
 
@@ -64,13 +65,17 @@ export class ObjectLine {
     this.fetching.ask();
   }
 
-  /** The hub was asked for chunks that it has not got. Where it lost one that is here, it is asked once what it lacks of all that is here. */
+  /**
+   * The hub was asked for chunks that it has not got. Where it lost one that is here, it is asked once what it lacks of the objects
+   * that are here; it is brought nothing but what those name, since the same bytes may be here of a dataset that has another rule.
+   */
   bring(chunks: readonly ChunkRef[]): void {
     const { objects } = this.options;
-    const here = chunks.filter(({ digest }) => objects.pool.has(digest));
-    if (here.length === 0) return;
-    for (const chunk of here) this.asked.set(chunk.digest, chunk);
-    if (this.again.size === 0) for (const key of objects.keys(this.dataset)) this.again.add(key);
+    const now = performance.now();
+    const isDue = this.again.size === 0 && now - this.looked > AGAIN_MS;
+    if (!isDue || !chunks.some(({ digest }) => objects.pool.has(digest))) return;
+    this.looked = now;
+    for (const key of objects.keysOf(this.dataset)) this.again.add(key);
     this.sending.ask();
   }
 
@@ -115,12 +120,6 @@ export class ObjectLine {
   }
 
   private async sendNext(): Promise<boolean> {
-    const asked = [...this.asked.values()].slice(0, ASKED_AT_ONCE);
-    if (asked.length > 0) {
-      await this.send(asked);
-      for (const { digest } of asked) this.asked.delete(digest);
-      return true;
-    }
     const [key] = this.up;
     if (key === undefined) return await this.offerAgain();
     await this.offer(key).catch((error: unknown) => {

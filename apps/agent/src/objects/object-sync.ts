@@ -30,7 +30,7 @@ export class ObjectSync implements Fetcher {
 
   start(): void {
     const { objects } = this.options;
-    for (const dataset of objects.datasets()) this.lineOf(dataset)?.changed(objects.keys(dataset));
+    for (const dataset of objects.datasets()) this.lineOf(dataset)?.changed(objects.keysOf(dataset));
     objects.onNews((dataset, keys) => this.changed(dataset, keys));
     objects.use(this);
     this.heard = this.bus.listen(SITE.chunksWanted, (m) => this.bring(m.json()));
@@ -59,7 +59,7 @@ export class ObjectSync implements Fetcher {
     const line = this.lineOf(dataset);
     if (line === undefined) return;
     // Another rule may ask for what was left alone.
-    line.changed(keys.length === 0 ? this.options.objects.keys(dataset) : keys);
+    line.changed(keys.length === 0 ? this.options.objects.keysOf(dataset) : keys);
   }
 
   private bring(body: unknown): void {

@@ -88,7 +88,7 @@ class Node {
 
   static async start(dir: string, bus: MemoryBus): Promise<Node> {
     const copies = await Copies.open(join(dir, 'datasets'), { site: 'eu', node: 'n', log });
-    const objects = await Objects.open(join(dir, 'objects'), copies, log);
+    const objects = await Objects.open(join(dir, 'objects'), copies, { log, keys: join(dir, 'datasets') });
     const sync = new ObjectSync(bus, { objects, silentMs: () => 0, log });
     sync.start();
     return new Node(copies, objects, sync);

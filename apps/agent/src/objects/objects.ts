@@ -9,10 +9,11 @@ import {
   type Manifest,
   type ObjectEntry,
 } from '@skerry/contracts';
-import { chunksOf, packLists } from '@skerry/domain';
+import { bytesIn, chunksOf, packLists } from '@skerry/domain';
 import type { Copies, Kept } from '../datasets/copies.js';
 import { Repeated } from '../datasets/repeated.js';
 import { reason, type Log } from '../log.js';
+import { ChunkKeys } from './chunk-keys.js';
 import { ChunkPool, digestOf, type ChunkHold } from './chunk-pool.js';
 import { cutStream } from './cut-stream.js';
 import { ObjectMarks } from './object-marks.js';
@@ -34,18 +35,30 @@ export class Objects {
   private news: ObjectNews = () => undefined;
   private fetcher: Fetcher = { want: () => undefined, reachable: () => false };
 
+  readonly pool: ChunkPool;
+  readonly keys: ChunkKeys;
+  private readonly log: Log;
+
   private constructor(
     private readonly folder: string,
     private readonly copies: Copies,
-    readonly pool: ChunkPool,
-    private readonly log: Log,
+    { pool, keys, log }: { pool: ChunkPool; keys: ChunkKeys; log: Log },
   ) {
+    this.pool = pool;
+    this.keys = keys;
+    this.log = log;
     this.timer = setInterval(() => this.sweeping.ask(), SWEEP_MS).unref();
   }
 
-  static async open(folder: string, copies: Copies, log: Log): Promise<Objects> {
-    const objects = new Objects(folder, copies, await ChunkPool.open(join(folder, 'chunks')), log);
-    for (const [key, kept] of copies.all()) if (isObjects(kept)) objects.count(key, keysOf(kept));
+  /** Opens what is on the disk. `keys`: folder with the keys of encrypted datasets. */
+  static async open(
+    folder: string,
+    copies: Copies,
+    { log, keys }: { log: Log; keys: string },
+  ): Promise<Objects> {
+    const pool = await ChunkPool.open(join(folder, 'chunks'));
+    const objects = new Objects(folder, copies, { pool, keys: new ChunkKeys(keys), log });
+    for (const [key, kept] of copies.all()) if (isObjects(kept)) objects.count(key, recordsOf(kept));
     copies.onChange((key, changed) => objects.changed(key, changed));
     await objects.forgetOld();
     return objects;
@@ -67,7 +80,7 @@ export class Objects {
   }
 
   /** Keys of a dataset that hold an object. */
-  keys(dataset: string): string[] {
+  keysOf(dataset: string): string[] {
     return [...(this.sizes.get(dataset)?.keys() ?? [])];
   }
 
@@ -95,10 +108,13 @@ export class Objects {
     told: { contentType: string; digest?: string | undefined },
   ): Promise<ObjectEntry> {
     const kept = this.needed(dataset);
+    const { rule } = kept.copy;
+    const sealedBy = rule.encryption === undefined ? undefined : await this.keys.toSeal(rule);
     const hold = this.pool.hold();
     try {
       const cut = await cutStream(source, this.pool, {
         hold,
+        sealedBy,
         allow: (bytes) => this.allow(dataset, kept, { key, bytes }),
       });
       const digest = `sha256:${cut.digest}`;
@@ -107,7 +123,14 @@ export class Objects {
       const lists = await this.keepLists(cut.chunks, hold);
       await this.pool.settle();
       const { size, chunks } = cut;
-      const manifest = { size, digest, contentType: told.contentType, chunks: chunks.length, lists };
+      const manifest: Manifest = {
+        size,
+        digest,
+        contentType: told.contentType,
+        chunks: chunks.length,
+        lists,
+        ...(sealedBy && { sealedWith: sealedBy.id }),
+      };
       await kept.copy.write(key, { verb: 'put', value: JSON.stringify(manifest) });
       await (await this.marksOf(dataset)).setWhole(key, manifest);
       this.copies.wrote(dataset);
@@ -135,7 +158,7 @@ export class Objects {
       size,
       digest,
       contentType,
-      haveBytes: here.reduce((sum, { bytes }) => sum + bytes, 0),
+      haveBytes: here.reduce((sum, chunk) => sum + bytesIn(manifest, chunk), 0),
       complete,
       ...(at === undefined ? {} : { at: new Date(at[0]).toISOString() }),
       ...(older === undefined || older === digest ? {} : { older }),
@@ -279,7 +302,7 @@ export class Objects {
   private async named(): Promise<Set<string>> {
     const named = new Set<string>();
     for (const dataset of this.datasets()) {
-      const newest = this.keys(dataset).flatMap((key) => this.newest(dataset, key) ?? []);
+      const newest = this.keysOf(dataset).flatMap((key) => this.newest(dataset, key) ?? []);
       const whole = [...(await this.marksOf(dataset)).wholes()].flatMap(([key, manifest]) =>
         this.newest(dataset, key) === undefined ? [] : [manifest],
       );
@@ -300,7 +323,7 @@ function isObjects({ copy }: Kept): boolean {
   return copy.rule.objects !== undefined;
 }
 
-function keysOf({ copy }: Kept): string[] {
+function recordsOf({ copy }: Kept): string[] {
   return copy.held.firstAfter({ after: '', limit: LIMITS.datasetKeys, accepts: () => true });
 }
 

@@ -15,11 +15,12 @@ export interface ObjectDesk {
   node: string;
 }
 
-/** Does what people ask of the objects at this node. Throws a `Refusal`. */
+/** Does what people ask of the objects at this node. Of an encrypted dataset nothing: it would pass the hub in clear. Throws a `Refusal`. */
 export async function operateObjects(desk: ObjectDesk, operation: ObjectOperation): Promise<ObjectAnswer> {
   const { objects, uploads } = desk;
   const dataset = datasetKeyOf(operation);
   const { copy } = objects.needed(dataset);
+  if (copy.rule.encryption !== undefined) throw encrypted(operation);
   switch (operation.verb) {
     case 'list':
       return await list(objects, dataset, operation);
@@ -49,6 +50,16 @@ export async function operateObjects(desk: ObjectDesk, operation: ObjectOperatio
   }
 }
 
+function encrypted({ project, name }: Pick<ObjectOperation, 'project' | 'name'>): Refusal {
+  return new Refusal(
+    'residency',
+    `${project}/${name} is encrypted: what it holds does not pass the hub in clear`,
+    {
+      hint: `workloads with "data: [{dataset: ${name}}]" read and write its objects at their site; "skerry data where ${project}/${name}" says how its copies stand`,
+    },
+  );
+}
+
 async function finish(
   { objects, uploads, site, node }: ObjectDesk,
   dataset: string,
@@ -72,7 +83,7 @@ async function list(
   dataset: string,
   { prefix = '', after = '', limit }: Extract<ObjectOperation, { verb: 'list' }>,
 ): Promise<ObjectAnswer> {
-  const keys = objects.keys(dataset).filter((key) => key.startsWith(prefix) && key > after);
+  const keys = objects.keysOf(dataset).filter((key) => key.startsWith(prefix) && key > after);
   const sorted = keys.toSorted((a, b) => (a < b ? -1 : 1));
   const entries: ObjectEntry[] = [];
   for (const key of sorted.slice(0, limit)) {

@@ -1,4 +1,8 @@
+import { createHash } from 'node:crypto';
 import { Refusal, type ChunkRef, type Manifest } from '@skerry/contracts';
+import { bytesIn } from '@skerry/domain';
+import { openChunk } from '../sealing/chunk-box.js';
+import type { HeldKey } from '../sealing/record-box.js';
 import type { Objects } from './objects.js';
 
 /** How long a reader waits for the beginning of an object that is not here, and for each further chunk. */
@@ -54,6 +58,13 @@ export async function openObject(
   }
 }
 
+/** What is read: an object, its chunks, and the key that they are sealed with. */
+interface What {
+  manifest: Manifest;
+  chunks: readonly ChunkRef[];
+  key: HeldKey | undefined;
+}
+
 class Opened {
   private readonly held;
 
@@ -67,12 +78,17 @@ class Opened {
 
   /** Resolves when its first chunk is here. */
   async begin(manifest: Manifest): Promise<OpenObject> {
+    const { rule } = this.objects.needed(this.of.dataset).copy;
+    const key = await this.objects.keys.toOpen(rule, manifest);
     for (const { digest } of manifest.lists) this.held.add(digest);
     const chunks = (await this.objects.chunks(manifest)) ?? (await this.brought(manifest));
     for (const { digest } of chunks) this.held.add(digest);
     const [first] = chunks;
     if (first !== undefined) await this.here(first, FIRST_MS);
-    return { manifest, from: (offset) => this.bytes(chunks, offset), end: () => this.end() };
+    const what = { manifest, chunks, key };
+    const from = (offset: number) =>
+      key === undefined || offset > 0 ? this.bytes(what, offset) : this.checked(what);
+    return { manifest, from, end: () => this.end() };
   }
 
   end(): void {
@@ -86,18 +102,38 @@ class Opened {
     throw new Refusal('internal', `the lists of ${this.of.key} are not those of an object`);
   }
 
-  private async *bytes(chunks: readonly ChunkRef[], offset: number): AsyncGenerator<Uint8Array> {
+  private async *bytes({ manifest, chunks, key }: What, offset: number): AsyncGenerator<Uint8Array> {
     let at = 0;
     for (const chunk of chunks) {
-      const end = at + chunk.bytes;
+      const end = at + bytesIn(manifest, chunk);
       if (end > offset) {
         await this.here(chunk, STALL_MS);
         // Damaged since it was written: it was removed, and comes again.
         const bytes = (await this.objects.pool.read(chunk.digest)) ?? (await this.again(chunk));
-        yield bytes.subarray(Math.max(0, offset - at));
+        yield this.opened(bytes, chunk, key).subarray(Math.max(0, offset - at));
       }
       at = end;
     }
+  }
+
+  /** All its bytes, the last of them only when they are together what its digest says: whoever has the key may have written it. */
+  private async *checked(what: What): AsyncGenerator<Uint8Array> {
+    const whole = createHash('sha256');
+    let last: Uint8Array | undefined;
+    for await (const bytes of this.bytes(what, 0)) {
+      whole.update(bytes);
+      if (last !== undefined) yield last;
+      last = bytes;
+    }
+    if (`sha256:${whole.digest('hex')}` !== what.manifest.digest)
+      throw new Refusal('internal', `the bytes of ${this.of.key} are not what its digest says`);
+    if (last !== undefined) yield last;
+  }
+
+  private opened(bytes: Uint8Array, { digest }: ChunkRef, key: HeldKey | undefined): Uint8Array {
+    const opened = key === undefined ? bytes : openChunk(bytes, key);
+    if (opened !== undefined) return opened;
+    throw new Refusal('internal', `chunk ${digest} of ${this.of.key} is not what its key sealed`);
   }
 
   private async again(chunk: ChunkRef): Promise<Uint8Array> {

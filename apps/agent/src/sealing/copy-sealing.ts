@@ -11,7 +11,7 @@ export class CopySealing {
   readonly offers: Offers;
 
   constructor(
-    private readonly ring: Ring,
+    readonly ring: Ring,
     private readonly of: { me: Receiver; keys: NodeKeys; greet: () => void; log: Log },
   ) {
     this.offers = new Offers(ring, of.me, of.keys);
@@ -56,8 +56,8 @@ export class CopySealing {
 
   /** Records as they may leave, of the store that wrote them; undefined while there is no key to seal with. */
   seal(records: readonly OwnRecord[], origin: string): OwnRecord[] | undefined {
-    const { current } = this.ring;
-    return current && records.map((record) => sealRecord(record, origin, current));
+    const { current, rule } = this.ring;
+    return current && records.map((record) => sealRecord(record, { origin, rule, by: current }));
   }
 
   /** Records as they are merged. What is not sealed, or not by a site that has the key, is left out and said. */

@@ -16,7 +16,7 @@ const fileSchema = z.strictObject({
 /** What of the rule of a copy, or of a log, its keys depend on. */
 export type SealedRule = Pick<
   Copy,
-  'project' | 'name' | 'incarnation' | 'generation' | 'residency' | 'area'
+  'project' | 'name' | 'incarnation' | 'generation' | 'residency' | 'area' | 'objects'
 >;
 
 /** The keys of one dataset that this node has: in memory, and in a file beside the copy, whose records lie there in clear too. */
@@ -72,6 +72,15 @@ export class Ring {
     const usable = this.valid().filter(({ id }) => this.held.has(id));
     const newest = newestKey(usable);
     return newest && this.held.get(newest.id);
+  }
+
+  /**
+   * What chunks are sealed with, which are when they are written: as `current`; while the hub was not heard since this node began, the
+   * key that was gained last, so that a site alone takes objects. A site may have it by then that may not any more.
+   */
+  get forChunks(): HeldKey | undefined {
+    if (this.told !== undefined) return this.current;
+    return this.all().findLast(({ area }) => area === this.area);
   }
 
   /** Keys that records are sealed with from now on, whoever has them. */

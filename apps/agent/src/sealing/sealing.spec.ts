@@ -38,7 +38,7 @@ const STATES: readonly RecordState[] = [
 
 const sealedOf = (state: RecordState, by: HeldKey): DatasetRecord => ({
   origin: ORIGIN,
-  ...sealRecord({ key: 'k', write: 4, state }, ORIGIN, by),
+  ...sealRecord({ key: 'k', write: 4, state }, { origin: ORIGIN, rule: {}, by }),
 });
 
 describe('a sealed record', () => {

@@ -39,9 +39,9 @@ export class Sealing {
     );
     if (!this.able) return undefined;
     const { keys, me } = this;
-    if (keys === undefined || me === undefined) return {};
+    if (keys === undefined || me === undefined) return { objects: true };
     const offers = this.offers();
-    return { key: signedKey(me, keys.site), ...(offers.length === 0 ? {} : { offers }) };
+    return { key: signedKey(me, keys.site), objects: true, ...(offers.length === 0 ? {} : { offers }) };
   }
 
   /** The sealing of a copy from now on: the same for as long as it is that copy. */

@@ -101,9 +101,9 @@ export class CarryChunks {
       const carried = this.allowed(site, parsed.value, 'write');
       if (carried === undefined) return later(NOBODY);
       const { bytes } = framed;
-      const { digest } = parsed.value;
-      if (bytes.length < 1 || bytes.length > LIMITS.chunkBytes || digestOf(bytes) !== digest) {
-        const why = 'these bytes are not the chunk';
+      const { digest, sealed = false } = parsed.value;
+      const why = whyNone({ bytes, digest, sealed }, carried.dataset);
+      if (why !== undefined) {
         this.copies.refused(site, carried.dataset, { what: 'write', why });
         return refused(why);
       }
@@ -221,6 +221,18 @@ export class CarryChunks {
       this.under -= 1;
     }
   }
+}
+
+/** Why something is no chunk of this dataset; undefined: it is one. */
+function whyNone(
+  { bytes, digest, sealed }: { bytes: Uint8Array; digest: string; sealed: boolean },
+  { spec }: Dataset,
+): string | undefined {
+  if (spec.encryption !== undefined && !sealed)
+    return 'in clear, and the dataset is encrypted (spec.encryption)';
+  if (spec.encryption === undefined && sealed) return 'sealed, and the dataset is not';
+  const isIt = bytes.length >= 1 && bytes.length <= LIMITS.chunkBytes && digestOf(bytes) === digest;
+  return isIt ? undefined : 'these bytes are not the chunk';
 }
 
 /** Who asked for a chunk is answered with a frame. */

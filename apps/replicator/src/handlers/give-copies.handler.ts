@@ -200,9 +200,7 @@ export class GiveCopies {
   }
 
   private async newsFor(site: Site, { store, held, sealing }: CopiesRequest): Promise<CopyNews> {
-    const mine = this.copies
-      .ofSite(site)
-      .filter(({ spec }) => spec.encryption === undefined || sealing !== undefined);
+    const mine = this.copies.ofSite(site).filter(({ spec }) => canSeal(spec, sealing));
     // Only what is known to be over: that nothing is known of it never means that it has to go.
     const gone = held.filter((h) => this.copies.isOver(site, h));
     const epochs = await this.records.allEpochs();
@@ -283,4 +281,10 @@ export class GiveCopies {
     this.told(site, news);
     this.bus.say(HUB.copyNews(site.account), news);
   }
+}
+
+/** Whether a node can seal what it would write to this dataset. */
+function canSeal({ encryption, type }: Dataset['spec'], sealing: CopiesRequest['sealing']): boolean {
+  if (encryption === undefined) return true;
+  return type === 'objects' ? sealing?.objects === true : sealing !== undefined;
 }

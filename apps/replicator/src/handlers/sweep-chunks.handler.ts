@@ -1,13 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  manifestSchema,
-  parse,
-  type ChunkPlace,
-  type Dataset,
-  type Manifest,
-  type RecordState,
-} from '@skerry/contracts';
-import { mergeStates, originOf, showState, unpackList } from '@skerry/domain';
+import type { ChunkPlace, ChunkRef, Dataset } from '@skerry/contracts';
+import { NamedLists, originOf, unpackList } from '@skerry/domain';
 import { CONFIG, JsonLog } from '@skerry/service';
 import type { ReplicatorConfig } from '../config.js';
 import { ChunksStore } from '../stores/chunks.store.js';
@@ -89,40 +82,23 @@ export class SweepChunks {
   /** Every chunk that an object of the dataset names, as far as its lists are here. */
   private async named(dataset: Dataset, place: ChunkPlace): Promise<Set<string>> {
     const named = new Set<string>();
-    for (const { lists } of await this.manifests(dataset, place.area))
-      for (const list of lists) {
-        named.add(list.digest);
-        const bytes = await this.chunks.get(place, list);
-        for (const { digest } of (bytes && unpackList(bytes)) ?? []) named.add(digest);
-      }
+    for (const list of await this.lists(dataset, place.area)) {
+      named.add(list.digest);
+      const bytes = await this.chunks.get(place, list);
+      for (const { digest } of (bytes && unpackList(bytes)) ?? []) named.add(digest);
+    }
     return named;
   }
 
-  private async manifests(dataset: Dataset, area: string | undefined): Promise<Manifest[]> {
-    const states = new Map<string, RecordState>();
+  private async lists(dataset: Dataset, area: string | undefined): Promise<ChunkRef[]> {
+    const named = new NamedLists();
     for (let after = 0, more = true; more;) {
       const page = await this.records.page(dataset, after);
-      for (const { key, state, origin } of page.records) {
-        if (this.copies.areaOfStore(dataset, origin) !== area) continue;
-        const before = states.get(key);
-        states.set(key, before === undefined ? state : mergeStates(before, state));
-      }
+      for (const record of page.records)
+        if (this.copies.areaOfStore(dataset, record.origin) === area) named.add(record);
       more = page.more && page.upTo > after;
       after = page.upTo;
     }
-    const shown = [...states.values()].map((state) =>
-      showState(state, { ttlMs: dataset.spec.ttlMs, nowMs: Date.now() }),
-    );
-    return shown.flatMap((value) => manifestIn(value?.value) ?? []);
-  }
-}
-
-function manifestIn(text: string | undefined): Manifest | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const parsed = parse(manifestSchema, JSON.parse(text));
-    return parsed.ok ? parsed.value : undefined;
-  } catch {
-    return undefined;
+    return named.lists({ ttlMs: dataset.spec.ttlMs, nowMs: Date.now() });
   }
 }

@@ -39,10 +39,8 @@ describe('encryption of a dataset', () => {
     expect(issuesOf(sealed, { hub: ['eu'] })).toEqual([]);
   });
 
-  it('is refused for what would lie at the hub in clear all the same', () => {
-    const paths = issuesOf({ ...sealed, type: 'objects' }).map(({ path, problem }) => `${path}: ${problem}`);
-    expect(paths).toContain('spec.encryption: not yet offered with type: objects');
-    expect(paths).toContainEqual(expect.stringContaining('the hub keeps every record in clear'));
+  it('is offered with every type', () => {
+    expect(issuesOf({ ...sealed, type: 'objects' })).toEqual([]);
     expect(issuesOf({ ...sealed, type: 'log', log: { flow: 'mesh' } })).toEqual([]);
   });
 

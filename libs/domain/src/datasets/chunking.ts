@@ -6,6 +6,8 @@ import { LIMITS, type ChunkRef, type Manifest } from '@skerry/contracts';
  * format: an object says which chunks it has.
  */
 export const CHUNK_MIN_BYTES = 64 * 1024;
+/** By how much a chunk of an encrypted dataset is longer than what is in it: salt, nonce and tag. */
+export const SEAL_BYTES = 44;
 /** After the least a cut comes every 128 KiB on average. */
 const CUT_BITS = 17;
 const WINDOW = 32;
@@ -15,12 +17,19 @@ const DIGEST_BYTES = 32;
 /** Entries of one list, which has to fit a chunk. */
 const PER_LIST = Math.floor(LIMITS.chunkBytes / ENTRY_BYTES);
 
-/** Where the chunk that begins at `from` ends; undefined when that depends on bytes that are not here yet. */
-export function chunkEnd(bytes: Uint8Array, from: number, isAll: boolean): number | undefined {
+/**
+ * Where the chunk that begins at `from` ends, at the latest after `most` bytes; undefined when that depends on bytes that are not
+ * here yet.
+ */
+export function chunkEnd(
+  bytes: Uint8Array,
+  from: number,
+  { isAll, most = LIMITS.chunkBytes }: { isAll: boolean; most?: number },
+): number | undefined {
   const left = bytes.length - from;
-  if (left === 0 || (left < LIMITS.chunkBytes && !isAll)) return undefined;
+  if (left === 0 || (left < most && !isAll)) return undefined;
   if (left <= CHUNK_MIN_BYTES) return bytes.length;
-  const end = from + Math.min(left, LIMITS.chunkBytes);
+  const end = from + Math.min(left, most);
   const least = from + CHUNK_MIN_BYTES;
   let hash = 0;
   for (let i = least - WINDOW; i < least; i += 1) hash = ((hash << 1) + gear(bytes[i])) | 0;
@@ -51,9 +60,14 @@ export function unpackList(list: Uint8Array): ChunkRef[] | undefined {
   return chunks;
 }
 
+/** Bytes of the object that a chunk of it holds. */
+export function bytesIn({ sealedWith }: Pick<Manifest, 'sealedWith'>, { bytes }: ChunkRef): number {
+  return sealedWith === undefined ? bytes : Math.max(0, bytes - SEAL_BYTES);
+}
+
 /** All chunks that lists name, in their order; undefined when these are not the lists of this object. */
 export function chunksOf(
-  { size, chunks: count }: Pick<Manifest, 'size' | 'chunks'>,
+  { size, chunks: count, sealedWith }: Pick<Manifest, 'size' | 'chunks' | 'sealedWith'>,
   lists: readonly Uint8Array[],
 ): ChunkRef[] | undefined {
   const chunks: ChunkRef[] = [];
@@ -62,7 +76,7 @@ export function chunksOf(
     if (named === undefined) return undefined;
     chunks.push(...named);
   }
-  const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
+  const bytes = chunks.reduce((sum, chunk) => sum + bytesIn({ sealedWith }, chunk), 0);
   return chunks.length === count && bytes === size ? chunks : undefined;
 }
 

@@ -8,6 +8,7 @@ export * from './digest.js';
 export * from './home.js';
 export * from './judge-record.js';
 export * from './logs/index.js';
+export * from './named-lists.js';
 export * from './origin/index.js';
 export * from './sealing/index.js';
 export type { Author, Seen, Shown, Write } from './rule.js';

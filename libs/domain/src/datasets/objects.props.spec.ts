@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { LIMITS, type BandwidthRule, type ChunkRef } from '@skerry/contracts';
 import * as fc from 'fast-check';
-import { bandwidthAt, CHUNK_MIN_BYTES, chunkEnd, chunksOf, nextWindow, packLists, permit } from './index.js';
+import {
+  bandwidthAt,
+  CHUNK_MIN_BYTES,
+  chunkEnd,
+  chunksOf,
+  nextWindow,
+  packLists,
+  permit,
+  SEAL_BYTES,
+} from './index.js';
 
 /** Bytes that look like any file's and are the same each time. */
 function bytesOf(length: number, seed: number): Uint8Array {
@@ -21,10 +30,10 @@ function cut(bytes: Uint8Array, pieces: readonly number[] = []): Uint8Array[] {
   let from = 0;
   const take = (seen: number) => {
     const here = bytes.subarray(0, seen);
-    for (let end = chunkEnd(here, from, seen === bytes.length); end !== undefined;) {
+    for (let end = chunkEnd(here, from, { isAll: seen === bytes.length }); end !== undefined;) {
       chunks.push(here.subarray(from, end));
       from = end;
-      end = chunkEnd(here, from, seen === bytes.length);
+      end = chunkEnd(here, from, { isAll: seen === bytes.length });
     }
   };
   let seen = 0;
@@ -76,6 +85,13 @@ describe('cutting a file into chunks', () => {
     expect(after.filter((name) => !before.has(name)).length).toBeLessThanOrEqual(4);
   });
 
+  it('keeps to a lower bound where it is given one', () => {
+    const most = LIMITS.chunkBytes - SEAL_BYTES;
+    expect(chunkEnd(new Uint8Array(1_000_000), 0, { isAll: true, most })).toBeLessThanOrEqual(most);
+    expect(chunkEnd(bytesOf(most, 1), 0, { isAll: false, most })).toBeDefined();
+    expect(chunkEnd(bytesOf(most - 1, 1), 0, { isAll: false, most })).toBeUndefined();
+  });
+
   it('bytes that are all the same are cut too', () => {
     expect(cut(new Uint8Array(1_000_000)).length).toBeGreaterThanOrEqual(4);
   });
@@ -103,6 +119,13 @@ describe('the lists of an object', () => {
     expect(lists.length).toBeLessThanOrEqual(LIMITS.listsPerObject);
     expect(lists.every((list) => list.length <= LIMITS.chunkBytes)).toBe(true);
     expect(chunksOf({ size: sizeOf(many), chunks: many.length }, lists)).toEqual(many);
+  });
+
+  it('of an encrypted object name chunks that are longer than what is in them', () => {
+    const chunks = [{ digest: 'ab'.repeat(32), bytes: 5 + SEAL_BYTES }];
+    const told = { size: 5, chunks: 1, sealedWith: 'a'.repeat(32) };
+    expect(chunksOf(told, packLists(chunks))).toEqual(chunks);
+    expect(chunksOf({ ...told, size: 5 + SEAL_BYTES }, packLists(chunks))).toBeUndefined();
   });
 
   it('that are not those of the object are none', () => {
