@@ -50,6 +50,10 @@ export const FOUND: readonly { seed: number; found: string }[] = [
       'a singleton that was removed while its agent stood still, just before it began, began when that went on',
   },
   {
+    seed: 2091,
+    found: 'a site of several nodes did not say again that what it was told again to remove was gone',
+  },
+  {
     seed: 3241,
     found: 'a new controller of a site gave away the room of what it was told of only after it had begun',
   },

@@ -43,6 +43,7 @@ type Parts = Omit<Awaited<ReturnType<typeof makeParts>>, 'records'> & { unlock: 
  */
 export class NodeAgent {
   private retire: (() => void) | undefined;
+  private toldAgain: (key: string) => void = () => undefined;
   private superseded: (change: Override) => void = () => undefined;
   /** What is wrong with what the site keeps of itself; told by what keeps it. */
   localTrouble: () => string | undefined = () => undefined;
@@ -203,9 +204,20 @@ export class NodeAgent {
     return offered(this.site, this.parts.drivers);
   }
 
+  /** Called with the key of each workload that has to go, when somebody says so again. */
+  onToldAgain(listener: (key: string) => void): void {
+    this.toldAgain = listener;
+  }
+
   /** Called with the key of each workload of which something newer is held. */
   onTaken(listener: (key: string) => void): void {
     this.taken = listener;
+  }
+
+  /** Who says again that it has to go does not know that it has gone. */
+  private sayAgain(key: string): void {
+    this.reporter.again(key);
+    this.toldAgain(key);
   }
 
   /** The hub has answered what was sent at this moment, by the monotonic clock; with a lease for the site, or without. */
@@ -235,9 +247,10 @@ export class NodeAgent {
     }
     const change = this.store.get(keyOf(object))?.override?.change;
     const offer = await this.store.offer(object, traceparent === undefined ? {} : { traceparent });
-    // Who says again that it has to go does not know that it has gone.
-    if (offer !== 'newer' && object.kind === 'Tombstone') this.reporter.again(keyOf(object));
-    if (offer !== 'newer') return;
+    if (offer !== 'newer') {
+      if (object.kind === 'Tombstone') this.sayAgain(keyOf(object));
+      return;
+    }
     if (change !== undefined && this.store.get(keyOf(object))?.override === undefined)
       this.superseded(change);
     if (object.kind === 'Retirement') this.retire?.();

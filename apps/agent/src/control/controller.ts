@@ -131,6 +131,11 @@ export class Controller implements SiteSummary {
     this.drain ??= setImmediate(() => this.drainDirty());
   }
 
+  /** Reports it for the site once more: the hub does not know what it was told. */
+  again(key: string): void {
+    this.reporter.again(key);
+  }
+
   /** Nodes came or went, or are of another size. */
   nodesChanged(): void {
     this.ledger = this.newLedger();

@@ -62,6 +62,7 @@ export class SiteCommand {
       this.control?.nodesChanged();
     });
     agent.onTaken((key) => this.taken(key));
+    agent.onToldAgain((key) => this.control?.again(key));
     this.turn();
     await this.turning;
   }

@@ -98,6 +98,21 @@ describe('what a site reports once it knows that it was lost', () => {
     expect(reporter.lastSequence).toBe(2);
   });
 
+  it('is said once more when that is asked for, also while it is on its way', async () => {
+    const send = bus.publish.bind(bus);
+    let asked = false;
+    bus.publish = async (...args: Parameters<typeof send>) => {
+      const stored = await send(...args);
+      if (!asked) reporter.again(KEY);
+      asked = true;
+      return stored;
+    };
+    reporter.use(bus, [KEY]);
+    await until(() => reported.length === 2 && reporter.idle);
+    reporter.again(KEY);
+    await until(() => reported.length === 3);
+  });
+
   it('says everything again to a server that was away: it may have lost what it took', async () => {
     reporter.use(bus, [KEY]);
     await until(() => reported.length === 1 && reporter.idle);

@@ -40,6 +40,8 @@ export class Reporter {
   private readonly dirty = new Set<string>();
   private readonly sending = new Set<string>();
   private readonly sent = new Map<string, string>();
+  /** Of what is being sent: to be said once more after it. */
+  private readonly repeated = new Set<string>();
   private newest = 0;
   /** Rises whenever everything is to be sent once more: what was on its way then counts for nothing. */
   private round = 0;
@@ -64,6 +66,8 @@ export class Reporter {
   /** Reports it once more although nothing has changed: the hub does not know what it was told. */
   again(key: string): void {
     this.sent.delete(key);
+    // What is on its way may have been heard already, before it was asked for.
+    if (this.sending.has(key)) this.repeated.add(key);
     this.changed(key);
   }
 
@@ -147,6 +151,7 @@ export class Reporter {
       this.failing = { reason: reason(error), since: this.failing?.since ?? performance.now() };
     } finally {
       this.sending.delete(key);
+      if (this.repeated.delete(key)) this.sent.delete(key);
       // Quiet for a while even when nothing is waiting: the next change is then part of a burst.
       if (this.bus !== undefined && !this.waiting.has(key)) this.soon(key, pauseMs);
     }
