@@ -39,17 +39,23 @@ export class HubHearing {
     this.timer = undefined;
   }
 
+  /** Who is told so once is told when it is heard again, however soon that is. */
   get silent(): boolean {
     const silentMs = Math.min(this.options.silentMs(), performance.now() - this.answeredAt);
-    return silentMs > SILENCE_MS;
+    const silent = silentMs > SILENCE_MS;
+    if (silent) this.turn(true);
+    return silent;
+  }
+
+  private turn(silent: boolean): void {
+    if (silent === this.wasSilent) return;
+    this.wasSilent = silent;
+    this.options.turned(silent);
   }
 
   private look(): void {
     const { silent } = this;
-    if (silent !== this.wasSilent) {
-      this.wasSilent = silent;
-      this.options.turned(silent);
-    }
+    this.turn(silent);
     // The next ping of others may be seconds away, and what was written meanwhile waits.
     if (silent && this.options.waits?.() === true) this.probing.ask();
   }
