@@ -84,5 +84,4 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 30251,
     found: 'a copy that was away while the hub lost its newest passed over what came to the same places',
   },
-  { seed: 30420, found: 'a copy that came in the moment of a silence that nobody noticed was not read' },
 ];
