@@ -268,13 +268,11 @@ export class DatasetLife {
     this.cloud.say('REP', `${name}/${key} of ${incarnation} from ${origin}`);
     if (this.isBarredForLong(name, site))
       this.fail('copies', `a record of ${name} is taken from ${site}, which may have no copy`);
-    const { spec } = this.owner.current(name) ?? {};
-    if (
-      spec?.home !== undefined &&
-      spec.home !== site &&
-      this.owner.current(name)?.incarnation === incarnation
-    )
-      this.fail('copies', `a record of ${name} is taken from ${site}, and only ${spec.home} writes it`);
+    const now = this.owner.current(name);
+    const home = now?.incarnation === incarnation ? now.spec.home : undefined;
+    // Homes that move with a workload are not drawn here.
+    if (typeof home === 'string' && home !== site)
+      this.fail('copies', `a record of ${name} is taken from ${site}, and only ${home} writes it`);
   }
 
   private isBarredForLong(name: string, site: string): boolean {

@@ -111,6 +111,7 @@ describe('what a site reports once it knows that it was lost', () => {
     await until(() => reported.length === 2 && reporter.idle);
     reporter.again(KEY);
     await until(() => reported.length === 3);
+    expect(new Set(reported.map(({ report }) => report)).size).toBe(3);
   });
 
   it('says everything again to a server that was away: it may have lost what it took', async () => {
