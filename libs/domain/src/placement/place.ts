@@ -17,7 +17,7 @@ import { whyHere } from './why-here.js';
 const REJECTED_WHEN_PLACED = 4;
 
 /** Which engine decided: a recorded decision can be reproduced by the same version only. */
-export const ENGINE = { name: 'greedy-swap', version: '5' } as const;
+export const ENGINE = { name: 'greedy-swap', version: '6' } as const;
 
 /** A decision and what it was made of, for the explanation of it. */
 export interface Worked {

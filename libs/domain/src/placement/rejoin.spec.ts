@@ -224,6 +224,26 @@ describe('a site that returns', () => {
     expect(ruled.decide()).toBe('b 3');
   });
 
+  it('keeps the last copy while it is drained or removed, until a replacement is healthy or it had to be empty', () => {
+    const drain = {
+      draining: true,
+      departure: { kind: 'drain' as const, since: new Date(NOW).toISOString() },
+    };
+    for (const left of [drain, { membership: 'leaving' as const }]) {
+      const web = Away.replaced();
+      web.healthy.clear();
+      expect(web.change('a', left).decide()).toBe('stands');
+      expect(web.change('a', { phase: 'ready' }).decide()).toBe('b 3, a 3?');
+      expect(web.well('a', 3).decide()).toBe('b 3, a 3~');
+      expect(web.well('b', 3).decide()).toBe('b 3');
+    }
+    const over = Away.replaced();
+    over.healthy.clear();
+    const deadline = new Date(NOW).toISOString();
+    const departure = { kind: 'evacuate' as const, since: deadline, deadline };
+    expect(over.change('a', { draining: true, departure }).decide()).toBe('b 3');
+  });
+
   it('is forgotten after a week, but not while nothing that replaces it is healthy', () => {
     const web = Away.replaced();
     web.now += AWAY_KEPT_MS;

@@ -3,7 +3,7 @@ import { preparedChecks } from './checks/index.js';
 import { replaceDueAt } from './checks/readiness.js';
 import { mayReside } from './checks/residency.js';
 import { placeGiven } from './given.js';
-import { wantedPart } from './handover.js';
+import { departsAt, wantedPart } from './handover.js';
 import { lint } from './lint.js';
 import type { Decision, PlaceRequest, SiteFacts, Snapshot } from './types.js';
 
@@ -100,22 +100,22 @@ function goesOn(
   origin: NonNullable<Placement['origin']>,
   { request, previous }: RejoinInput,
 ): Share[] {
-  const { share, returned } = one;
+  const { share, facts, returned } = one;
   const { workload, now } = request;
-  const { rejoin: policy } = workload.spec.placement.onSiteLoss;
+  const prefers = workload.spec.placement.onSiteLoss.rejoin !== 'keep-replacement' && !isLeft(facts);
   const healthy = healthyIn(wantedPart(previous?.shares ?? []), request);
   const replaced = healthy >= (previous?.wanted ?? 0);
   const overdue = share.deadline !== undefined && Date.parse(share.deadline) <= now;
   if (!returned) {
     // The last copy may be the one that cannot be seen.
-    const original = policy !== 'keep-replacement' && origin.some((o) => o.site === share.site);
+    const original = prefers && origin.some((o) => o.site === share.site);
     const given = original ? overdue && healthy > 0 : replaced;
     return given ? [] : [share];
   }
   // What is healthy and was not taken up is from here on handed over like anything else that is not wanted where it is.
   if (overdue || isWell(one, request)) return [];
   // Until it has said how it fares it may be the only one that is well.
-  if (policy === 'keep-replacement' && replaced) return [];
+  if (!prefers && replaced) return [];
   const until = Math.min(
     share.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(share.deadline),
     now + workload.spec.update.healthyDeadlineMs,
@@ -141,7 +141,7 @@ function takenUp(
 ): Decision | undefined {
   const { rejoin: policy } = request.workload.spec.placement.onSiteLoss;
   if (policy === 'keep-replacement' || !previous) return undefined;
-  const back = waiting.filter((one) => one.returned && isWell(one, request));
+  const back = waiting.filter((one) => one.returned && !isLeft(one.facts) && isWell(one, request));
   if (back.length === 0) return undefined;
   const given = divided(wantedPart(previous.shares), back, origin, request);
   if (back.every(({ share }) => !given.has(share.site))) return undefined;
@@ -180,9 +180,14 @@ function divided(
   return given;
 }
 
-/** Whether a share may be left at its site unseen: none where residency forbids it, or that is to take nothing any more. */
+/** What runs at a site is to go elsewhere: nobody is preferred there, but the last copy waits for what replaces it. */
+function isLeft({ site }: SiteFacts): boolean {
+  return site.draining === true || site.membership === 'leaving';
+}
+
+/** Whether a share may be left at its site unseen: none where residency forbids it, or that had to be empty by now. */
 function mayReturn({ request, snapshot }: RejoinInput): (facts: SiteFacts, replicas: number) => boolean {
-  const { workload, refusals, generationBefore } = request;
+  const { workload, refusals, generationBefore, now } = request;
   const changed = generationBefore !== undefined && generationBefore !== workload.generation;
   const limits = changed
     ? preparedChecks(request, snapshot).filter(({ check }) => check.name !== 'readiness')
@@ -190,7 +195,9 @@ function mayReturn({ request, snapshot }: RejoinInput): (facts: SiteFacts, repli
   const key = workloadKey(workload.project, workload.name);
   return (facts, replicas) => {
     const { name, site } = facts;
-    if (site.membership !== 'joined' || site.draining === true || refusals.has(name)) return false;
+    const member = site.membership === 'joined' || site.membership === 'leaving';
+    const over = site.departure?.kind !== 'drain' && departsAt(facts) <= now;
+    if (!member || over || refusals.has(name)) return false;
     if (!mayReside(site, workload.spec.placement.residency)) return false;
     // What was preempted has given its room away.
     if (snapshot.ledger.fitting(name, workload.spec.resources, replicas, key) < replicas) return false;
