@@ -81,6 +81,10 @@ export const FOUND: readonly { seed: number; found: string }[] = [
   { seed: 30088, found: 'one lost word left the copy of a removed dataset at a site for minutes' },
   { seed: 30102, found: 'what was written twice in one batch was sent to the hub for ever' },
   {
+    seed: 30241,
+    found: 'a drain gave up the last healthy copy at a site that was back and had not said yet how it fares',
+  },
+  {
     seed: 30251,
     found: 'a copy that was away while the hub lost its newest passed over what came to the same places',
   },
