@@ -2,16 +2,16 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
+import type { SkerryClient } from '@skerry/client';
 import { chunkFilter, frame, SITE, STREAMS, type ChunkRef } from '@skerry/contracts';
 import type { LeafAttacker } from '../bus/leaf-attacker.js';
 import { eventually, type CloudUnderTest } from './cloud-under-test.js';
-import type { CommandResult } from './skerry-command.js';
 
 /** A cloud whose hub is in `eu` and `us`, with sites `one` and `two` in `eu`, and `far` in `us`. */
 export interface ObjectWallsCloud {
   under: CloudUnderTest;
+  client: SkerryClient;
   fetchAt: (site: string, path: string, init?: RequestInit) => Promise<Response>;
-  skerry: (...args: string[]) => Promise<CommandResult>;
   make: (name: string, spec: object, sites?: readonly string[]) => Promise<void>;
   thiefOf: (site: string) => Promise<LeafAttacker>;
 }
@@ -55,7 +55,7 @@ export function objectWallsSuite(cloud: () => ObjectWallsCloud): void {
   }, 30_000);
 
   it('encrypted, a file lies at the hub as ciphertext alone, each chunk once', async () => {
-    const { make, skerry, thiefOf, under } = cloud();
+    const { make, client, thiefOf } = cloud();
     const spec = { type: 'objects', encryption: { at: 'site' }, residency: { deny: ['us'] } };
     await make('scans', spec, ['one', 'two']);
     const mark = `scan ${randomBytes(8).toString('hex')}`;
@@ -76,17 +76,8 @@ export function objectWallsSuite(cloud: () => ObjectWallsCloud): void {
     expect(bytes.includes(mark)).toBe(false);
     expect(bytes.includes(scan.subarray(300_000, 300_032))).toBe(false);
     expect((await cloud().fetchAt('far', 'scans/a')).status).toBe(404);
-    const told = await skerry(
-      'data',
-      'get',
-      'scans',
-      'a',
-      '--file',
-      join(under.cloud.paths.site('one'), 'got'),
-      '--at',
-      'one',
-    );
-    expect(told).toMatchObject({ code: 1, stderr: expect.stringMatching(/is encrypted[^]*workloads with/) });
+    const read = { verb: 'read' as const, project: 'test', name: 'scans', key: 'a', offset: 0 };
+    await expect(client.askObject(read, { site: 'one' })).rejects.toThrow('is encrypted');
     const thief = await thiefOf('two');
     try {
       thief.subscribe('_INBOX.>');

@@ -182,7 +182,7 @@ maybe('datasets at three sites, one of them abroad', () => {
     thiefOf,
   });
 
-  objectWallsSuite(() => ({ under, client, skerry, fetchAt, make: makeDataset, thiefOf }));
+  objectWallsSuite(() => ({ under, client, fetchAt, make: makeDataset, thiefOf }));
 
   logWallsSuite(() => ({ under, client, call: callAt, skerry, thiefOf }));
 
