@@ -171,7 +171,7 @@ export const MUTATIONS = [
   {
     name: 'own-clock',
     says: 'a write takes its moment from the machine alone, whatever it has seen',
-    breaks: 'quiescence',
+    breaks: 'stored',
     from: 6,
     edits: [
       {
@@ -190,7 +190,7 @@ export const MUTATIONS = [
     name: 'early-word',
     says: 'a write is acknowledged before it is on the disk',
     breaks: 'stored',
-    from: 11,
+    from: 50,
     edits: [
       {
         file: 'apps/agent/src/datasets/copy.ts',
