@@ -113,6 +113,16 @@ describe('a site that returns', () => {
     expect(web.decide()).toBe('b 3');
   });
 
+  it('keeps what it has not said how it fares, also when the time is over, while nothing else is healthy', () => {
+    const web = Away.replaced();
+    web.healthy.clear();
+    web.change('a', { phase: 'ready' });
+    expect(web.decide()).toBe('b 3, a 3?');
+    web.now += DEADLINE_MS;
+    expect(web.decide()).toBe('stands');
+    expect(web.well('b', 1).decide()).toBe('b 3');
+  });
+
   it('keeps those of its originals that are healthy when the time is over', () => {
     const web = Away.replaced();
     web.change('a', { phase: 'ready' });

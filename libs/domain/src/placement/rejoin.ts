@@ -113,7 +113,7 @@ function goesOn(
     return given ? [] : [share];
   }
   // What is healthy and was not taken up is from here on handed over like anything else that is not wanted where it is.
-  if (overdue || isWell(one, request)) return [];
+  if ((overdue && healthy > 0) || isWell(one, request)) return [];
   // Until it has said how it fares it may be the only one that is well.
   if (!prefers && replaced) return [];
   const until = Math.min(
