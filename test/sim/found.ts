@@ -32,7 +32,8 @@ export const FOUND: readonly { seed: number; found: string }[] = [
   { seed: 863, found: 'what a hub had left of a folder after a loss was taken for a folder written in part' },
   {
     seed: 897,
-    found: 'the last healthy copy was given up at a site that was back, silent again and held by the brake, when its time was over',
+    found:
+      'the last healthy copy was given up at a site that was back, silent again and held by the brake, when its time was over',
   },
   {
     seed: 1094,

@@ -69,8 +69,9 @@ export class Tally {
     }
     if (seconds() - this.said < PROGRESS_S) return;
     this.said = seconds();
+    const failed = report.failed.map((f) => f.seed).join(', ');
     process.stderr.write(
-      `${report.seeds} of ${this.of} seeds, ${report.steps} steps, ${report.failed.length} failed\n`,
+      `${report.seeds} of ${this.of} seeds, ${report.steps} steps, ${report.failed.length} failed${failed && `: ${failed}`}\n`,
     );
   }
 
