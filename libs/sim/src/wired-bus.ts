@@ -234,6 +234,9 @@ export class WiredBus implements Bus, Store {
         stopHearing();
         reject(error());
       };
+      // Gone already, and this process, which stood still, has not heard of that yet: nothing else would end what waits for ever.
+      if (timeoutMs === Infinity && !this.link.connected)
+        this.link.client.timeline.after(0, this.link.client, () => end(late));
       this.link.send('up', () => {
         carryOver(question(this.inner), (settle) => this.link.send('down', settle), {
           resolve: (value) => {
