@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
-import { BUCKETS, bucketStream, type Replica } from '@skerry/contracts';
+import { BUCKETS, bucketStream, STREAMS, storedRecordSchema, type Replica } from '@skerry/contracts';
 import { eventually, type CloudUnderTest } from './cloud-under-test.js';
 import { runSkerry, type CommandResult } from './skerry-command.js';
 import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
@@ -40,9 +40,11 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       expect(full).toMatchObject({ code: 1, stderr: expect.stringContaining('services run on this hub') });
 
       // What the backup does not know.
-      await client.apply({ documents: [httpService('late', { site: 'one' })] });
+      await client.apply({ documents: [httpService('late', { site: 'one' }), keyvalue('fresh')] });
       await untilPhase(client, 'late', ['running']);
-      await client.apply({ documents: [labelled(httpService('late', { site: 'one' }))] });
+      await client.apply({
+        documents: [labelled(httpService('late', { site: 'one' })), labelled(keyvalue('fresh'), 'fresh')],
+      });
       const second = await eventually(
         async () => {
           const { status } = await client.workload('test', 'late');
@@ -52,6 +54,8 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       );
       const [late] = replicasOf(second);
       await write(client, 'after', 'one');
+      await write(client, 'first', 'two', 'fresh');
+      await reads(client, { site: 'one', key: 'first', name: 'fresh' });
 
       await loseDisks(under);
       const sequence = async () =>
@@ -119,6 +123,22 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
         for (const key of ['before', 'after']) await reads(client, { site, key });
       await write(client, 'since', 'two');
       await reads(client, { site: 'one', key: 'since' });
+
+      // So do the copies of a dataset that the backup does not know: the same one, and what was written at one site is at the hub.
+      const fresh = await eventually(
+        async () => (await client.datasetWhere('test', 'fresh').catch(() => undefined))?.dataset,
+        { withinMs: 40_000, what: 'the dataset that the hub did not know is back' },
+      );
+      expect(fresh).toMatchObject({ generation: 2, incarnation: 1, labels: { tier: 'late' } });
+      await write(client, 'second', 'one', 'fresh');
+      for (const key of ['first', 'second']) await reads(client, { site: 'two', key, name: 'fresh' });
+      await eventually(
+        async () => {
+          const stored = await storedBy(under, 'fresh');
+          return ['two first', 'one second'].every((one) => stored.includes(one)) ? true : undefined;
+        },
+        { withinMs: 20_000, what: 'the hub has what each site wrote to it' },
+      );
     }, 180_000);
 
     it('a damaged chunk is named', async () => {
@@ -136,9 +156,9 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
 }
 
 /** As it is, but of another generation: what runs need not be started again for it. */
-function labelled(document: unknown): unknown {
+function labelled(document: unknown, name = 'late'): unknown {
   if (typeof document !== 'object' || document === null) throw new Error('no document');
-  return { ...document, metadata: { name: 'late', project: 'test', labels: { tier: 'late' } } };
+  return { ...document, metadata: { name, project: 'test', labels: { tier: 'late' } } };
 }
 
 const keyvalue = (name: string) => ({
@@ -176,19 +196,33 @@ async function pidAt({ addresses }: Replica): Promise<number> {
   return (await whoAnswers(addresses['http'])).pid;
 }
 
-const orders = { project: 'test', name: 'orders' };
+/** Of what the hub keeps of a dataset, the site that wrote it and its key. */
+async function storedBy({ admin }: CloudUnderTest, name: string): Promise<string[]> {
+  const stored: string[] = [];
+  const hear = (message: { json: () => unknown }) => {
+    const { origin, key } = storedRecordSchema.parse(message.json());
+    stored.push(`${origin.split('.')[0]} ${key}`);
+  };
+  const following = await admin.follow(STREAMS.REP.name, hear, { filters: [`rep.test.${name}.>`] });
+  await following.caughtUp;
+  await following.drain();
+  return stored;
+}
 
-async function write(client: SkerryClient, key: string, site: string): Promise<void> {
+async function write(client: SkerryClient, key: string, site: string, name = 'orders'): Promise<void> {
   await eventually(
-    async () => await client.askDataset({ verb: 'put', ...orders, key, value: key }, { site }),
+    async () => await client.askDataset({ verb: 'put', project: 'test', name, key, value: key }, { site }),
     { withinMs: 20_000, what: `write ${key} at ${site}` },
   );
 }
 
-async function reads(client: SkerryClient, { site, key }: { site: string; key: string }): Promise<void> {
+async function reads(
+  client: SkerryClient,
+  { site, key, name = 'orders' }: { site: string; key: string; name?: string },
+): Promise<void> {
   await eventually(
     async () => {
-      const answer = await client.askDataset({ verb: 'get', ...orders, key }, { site });
+      const answer = await client.askDataset({ verb: 'get', project: 'test', name, key }, { site });
       return JSON.stringify(answer).includes(`"value":"${key}"`) ? true : undefined;
     },
     { withinMs: 20_000, what: `${key} is read at ${site}` },

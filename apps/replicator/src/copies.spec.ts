@@ -6,12 +6,13 @@ import {
   copySetSchema,
   datasetSchema,
   datasetSpecSchema,
+  DECLARED_DATASET_CHARS,
   exampleSite,
   HUB,
   type CopyNews,
   type Dataset,
 } from '@skerry/contracts';
-import { JsonLog } from '@skerry/service';
+import { JsonLog, type PlainMessage } from '@skerry/service';
 import { GiveCopies } from './handlers/give-copies.handler.js';
 import { CopiesStore } from './stores/copies.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
@@ -90,5 +91,66 @@ describe('copies that are chosen', () => {
 
   it('for the first time have nobody asked who never had one', async () => {
     expect(await choose(1)).toEqual([]);
+  });
+});
+
+describe('what a site holds and the hub has never heard of', () => {
+  let bus: MemoryBus;
+  let give: GiveCopies;
+  let copies: CopiesStore;
+  const site = exampleSite('s1');
+  beforeEach(async () => {
+    bus = new MemoryBus(new MemoryServer());
+    const log = new JsonLog('replicator', '1', 'error', () => undefined);
+    const wanted = new WantedStore();
+    wanted.applySite({ ...PUT, key: 's1', value: site });
+    copies = new CopiesStore(wanted, new CopySetsStore(bus), new WrappedKeysStore(bus), new HomesStore(bus));
+    const records = new RecordsStore(bus, log);
+    records.head = async () => await Promise.resolve(0);
+    records.allEpochs = async () => await Promise.resolve([1]);
+    give = new GiveCopies(wanted, copies, records, bus, log);
+    await give.start();
+  });
+  afterEach(async () => {
+    give.stop();
+    await bus.close();
+  });
+
+  async function greet(...names: string[]): Promise<CopyNews> {
+    const held = names.map((name) => ({
+      project: 'shop',
+      name,
+      incarnation: 2,
+      generation: 3,
+      cursor: 0,
+      unsent: 0,
+    }));
+    const answers: unknown[] = [];
+    await give.greet({
+      subject: `hub.${site.account}.copies`,
+      json: () => ({ held }),
+      reply: (answer: unknown) => void answers.push(answer),
+    } as PlainMessage);
+    return copyNewsSchema.parse(answers[0]);
+  }
+
+  it('is named to it, and what was removed or made anew is not', async () => {
+    copies.apply({ ...PUT, key: 'shop.cart', value: { ...dataset(1), removed: true } });
+    expect((await greet('cart', 'lost')).unknown).toEqual([
+      { project: 'shop', name: 'lost', incarnation: 2 },
+    ]);
+    expect(await greet('cart')).not.toHaveProperty('unknown');
+  });
+
+  it('is declared with its copy, as long as there is room in one answer', async () => {
+    const labels = { note: 'x'.repeat(DECLARED_DATASET_CHARS - 1_000) };
+    for (let i = 0; i < 20; i += 1) {
+      const spec = datasetSpecSchema.parse({ type: 'keyvalue' });
+      const value = { ...dataset(1), name: `cart${i}`, labels, spec, warrant: 'w'.repeat(43) };
+      copies.apply({ ...PUT, key: `shop.cart${i}`, value });
+    }
+    const declared = (await greet()).copies.filter(({ copy }) => copy.declared?.warrant === 'w'.repeat(43));
+    expect(declared.length).toBeGreaterThan(10);
+    expect(declared.length).toBeLessThan(20);
   });
 });

@@ -42,6 +42,7 @@ import { copyAuditSchema, datasetProofSchema } from './copy-audit.js';
 import { copySetSchema } from './copy-set.js';
 import { dataKeySchema } from './dataset-sealing.js';
 import { datasetDocumentSchema, datasetSchema } from './dataset.js';
+import { heldDatasetProposalSchema } from './held-dataset.js';
 import { heldProposalSchema } from './held-proposal.js';
 import { joinAnswerSchema, joinRequestSchema, renewRequestSchema } from './identity.js';
 import { apiTokenSchema, joinTicketSchema, siteIdentitySchema } from './identity.js';
@@ -111,6 +112,7 @@ export const CATALOG = {
   EntryPull: logs.entryPullSchema,
   Event: eventSchema,
   Heartbeat: heartbeatSchema,
+  HeldDatasetProposal: heldDatasetProposalSchema,
   HeldProposal: heldProposalSchema,
   HistoryBlob: historyBlobSchema,
   HubHealth: rpc.hubHealthSchema,

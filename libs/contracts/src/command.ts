@@ -72,6 +72,14 @@ export const commandBodySchema = z.discriminatedUnion('verb', [
   }),
   /** Its records go with it, everywhere. */
   z.strictObject({ verb: z.literal('dataset.remove'), ...workloadRef }),
+  /** A site has a copy of it and the hub does not know it. The warrant says that it was admitted here once, exactly so. */
+  z.strictObject({
+    verb: z.literal('dataset.recover'),
+    document: datasetDocumentSchema,
+    incarnation: positiveCount,
+    generation: positiveCount,
+    warrant: warrantSchema,
+  }),
   z.strictObject({ verb: z.literal('site.add'), site: siteDescriptionSchema }),
   z.strictObject({
     verb: z.literal('site.remove'),

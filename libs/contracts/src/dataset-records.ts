@@ -8,6 +8,7 @@ import {
   sealingNewsSchema,
   sealingRequestSchema,
 } from './dataset-sealing.js';
+import { declaredDatasetSchema } from './held-dataset.js';
 import { LIMITS } from './limits.js';
 import { copyObjectsSchema } from './object-rules.js';
 import { count, jurisdictionSchema, millis, nameSchema, positiveCount, storeSchema } from './primitives.js';
@@ -120,6 +121,8 @@ export const copySchema = z.strictObject({
   residency: datasetResidencySchema.optional(),
   /** With `residency.origin`: the area that this site is in. What is written here stays there. */
   area: jurisdictionSchema.optional(),
+  /** Absent: it does not come back by itself to a hub that has lost it, or was said before at this generation. */
+  declared: declaredDatasetSchema.optional(),
 });
 export type Copy = z.infer<typeof copySchema>;
 
@@ -181,6 +184,8 @@ export const copyNewsSchema = z.strictObject({
   ),
   /** Copies that it has to forget, with `ifSent` only when the hub has every write of it. What is in neither list stays as it is. */
   gone: z.array(z.strictObject({ ...datasetRef, ifSent: z.boolean().optional() })),
+  /** What it holds and the hub has never heard of, nor of another of that name: it was restored from an older backup. */
+  unknown: z.array(z.strictObject(datasetRef)).optional(),
 });
 export type CopyNews = z.infer<typeof copyNewsSchema>;
 

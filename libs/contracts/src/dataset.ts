@@ -8,6 +8,7 @@ import { datasetObjectsSchema } from './object-rules.js';
 import { originRuleSchema } from './origin-rule.js';
 import { labelRuleSchema } from './placement-rules.js';
 import { digestSchema, jurisdictionSchema, millis, nameSchema, positiveCount } from './primitives.js';
+import { warrantSchema } from './recovered.js';
 
 /** What a dataset holds: values under keys, files under keys, or entries in a row. */
 export const datasetTypeSchema = z.enum(['keyvalue', 'objects', 'log']);
@@ -113,5 +114,9 @@ export const datasetSchema = z.strictObject({
   spec: datasetSpecSchema,
   specDigest: digestSchema,
   ...declaredHistory,
+  /** Its sites hold it with their copies. Absent: of a policy of before. */
+  warrant: warrantSchema.optional(),
+  /** The hub was restored from a backup that did not know it, a site brought it back, and nobody has changed it since. */
+  recovered: z.boolean().optional(),
 });
 export type Dataset = z.infer<typeof datasetSchema>;

@@ -18,6 +18,7 @@ export * from './errors.js';
 export * from './event.js';
 export * from './examples.js';
 export * from './frame.js';
+export * from './held-dataset.js';
 export * from './held-proposal.js';
 export * from './history.js';
 export * from './identity.js';

@@ -179,7 +179,7 @@ export function changedRule(
 ): { next: Copy; isOther: boolean; holder: Holder | undefined } | undefined {
   const { holder: before } = known;
   const holder = laterHolder(before, rule.holder);
-  const next = { ...rule, ...(holder && { holder }) };
+  const next = { ...withDeclared(rule, known), ...(holder && { holder }) };
   if (isDeepStrictEqual(next, known)) return undefined;
   const isOther = !isDeepStrictEqual({ ...next, holder: before }, { ...known, holder: before });
   return { next, isOther, holder: isDeepStrictEqual(holder, before) ? undefined : holder };
@@ -190,4 +190,12 @@ export function noteHolder(draft: CopyDraft, holder: Holder | undefined): void {
   if (holder === undefined) return;
   draft.holder = holder;
   draft.durable = true;
+}
+
+/** A rule that says nothing of what was declared at this generation leaves it as it was said before. */
+export function withDeclared(rule: Copy, known: Copy): Copy {
+  const isSame = rule.incarnation === known.incarnation && rule.generation === known.generation;
+  return rule.declared !== undefined || known.declared === undefined || !isSame
+    ? rule
+    : { ...rule, declared: known.declared };
 }

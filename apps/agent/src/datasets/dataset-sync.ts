@@ -17,8 +17,10 @@ import type { Sealing } from '../sealing/sealing.js';
 import { askHub } from './ask-hub.js';
 import type { Copies } from './copies.js';
 import type { Copy } from './copy.js';
+import { withDeclared } from './copy-home.js';
 import { CopySync } from './copy-sync.js';
 import { InStep } from './in-step.js';
+import { LostAtHub } from './lost-at-hub.js';
 import type { ReadyCopies } from './ready-copies.js';
 import type { RefusalsHere } from './refused-here.js';
 
@@ -49,11 +51,12 @@ interface WantedCopy {
   sealing: SealingNews | undefined;
 }
 
-const newsSchema = copyNewsSchema.transform(({ copies, gone }) => ({
+const newsSchema = copyNewsSchema.transform(({ copies, gone, unknown }) => ({
   wanted: copies.map(({ copy: rule, head, stored, again, streamEpoch, sealing }): WantedCopy => {
     return { rule, head, stored, again: again === true, streamEpoch, sealing };
   }),
   gone,
+  unknown,
 }));
 type CopyNews = z.infer<typeof newsSchema>;
 type GoneCopy = CopyNews['gone'][number];
@@ -65,6 +68,7 @@ const QUESTION = { subject: SITE.copies, schema: newsSchema, timeoutMs: ANSWER_M
  */
 export class DatasetSync {
   private readonly inStep: InStep<WantedCopy, GoneCopy, Delivery>;
+  private readonly lost: LostAtHub;
   private telling: NodeJS.Timeout | undefined;
   private lacking: NodeJS.Timeout | undefined;
 
@@ -72,7 +76,8 @@ export class DatasetSync {
     private readonly bus: Bus,
     private readonly options: DatasetSyncOptions,
   ) {
-    const { copies } = options;
+    const { copies, log } = options;
+    this.lost = new LostAtHub(bus, { copies, log, greet: () => this.inStep.greet() });
     this.inStep = new InStep<WantedCopy, GoneCopy, Delivery>(
       bus,
       {
@@ -109,6 +114,7 @@ export class DatasetSync {
     this.options.refusals?.onNoted(() => undefined);
     clearTimeout(this.telling);
     clearInterval(this.lacking);
+    this.lost.close();
     this.options.copies.onWrite(() => undefined);
     await this.inStep.stop();
   }
@@ -142,7 +148,9 @@ export class DatasetSync {
       ...(sealing === undefined ? {} : { sealing }),
     });
     try {
-      return await askHub(this.bus, QUESTION, body);
+      const news = await askHub(this.bus, QUESTION, body);
+      this.lost.heard(news.unknown);
+      return news;
     } catch (error) {
       refusals?.putBack(refused);
       throw error;
@@ -153,11 +161,12 @@ export class DatasetSync {
   private isOdd(rule: CopyRule): boolean {
     const known = this.options.copies.get(workloadKey(rule.project, rule.name))?.copy.rule;
     if (known?.incarnation !== rule.incarnation || known.generation < rule.generation) return false;
-    return !isDeepStrictEqual(known, rule);
+    return !isDeepStrictEqual(known, withDeclared(rule, known));
   }
 
   private async want(rule: CopyRule): Promise<Copy> {
     const copy = await this.options.copies.want(rule);
+    this.lost.known(copy);
     if (rule.encryption === undefined) return copy;
     // It stays as it is until it can be sealed, and stops no other.
     await this.options.sealing

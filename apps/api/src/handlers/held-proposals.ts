@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
+  datasetDocumentSchema,
+  heldDatasetProposalSchema,
   heldProposalSchema,
   parse,
   Refusal,
@@ -7,9 +9,10 @@ import {
   type Assignment,
   type CommandBody,
   type CommandOutcome,
+  type HeldDataset,
   type ProposalAnswer,
 } from '@skerry/contracts';
-import { documentOf } from '@skerry/domain';
+import { datasetDocumentOf, documentOf } from '@skerry/domain';
 import type { Caller } from '../http/caller.js';
 import { requestTrace } from '../http/request-trace.js';
 import type { SendCommand } from './send-command.js';
@@ -35,9 +38,33 @@ export class HeldProposals {
     const parsed = parse(heldProposalSchema, said);
     if (!parsed.ok) throw new Refusal('malformed', 'not what a site can hold', { issues: parsed.issues });
     const { site, held } = parsed.value;
-    const caller = callerOf(site, held);
+    const { project, name, version } = held;
+    const which = [project, name, version.generation];
+    return await this.decide(() => commandOf(site, held), callerOf(site, which));
+  }
+
+  /** The same of a dataset that a site has a copy of. */
+  async handleDataset(said: unknown): Promise<ProposalAnswer> {
+    const parsed = parse(heldDatasetProposalSchema, said);
+    if (!parsed.ok) throw new Refusal('malformed', 'not what a site can hold', { issues: parsed.issues });
+    const { site, dataset } = parsed.value;
+    const { project, name, generation, declared } = dataset;
+    // What one says of a dataset that was never so is no answer for another.
+    const which = [
+      'dataset',
+      project,
+      name,
+      generation,
+      dataset.incarnation,
+      declared.warrant,
+      declared.rest,
+    ];
+    return await this.decide(() => datasetCommandOf(site, dataset), callerOf(site, which));
+  }
+
+  private async decide(bodyOf: () => CommandBody, caller: Caller): Promise<ProposalAnswer> {
     try {
-      const outcome = await this.commands.send(commandOf(site, held), caller);
+      const outcome = await this.commands.send(bodyOf(), caller);
       return { state: 'decided', outcome };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -45,6 +72,18 @@ export class HeldProposals {
       return { state: 'decided', outcome: refusedOutcome(caller.requestId, error) };
     }
   }
+}
+
+function datasetCommandOf(site: string, held: HeldDataset): CommandBody {
+  const document = parse(datasetDocumentSchema, datasetDocumentOf(held));
+  if (!document.ok)
+    throw new Refusal('invalid', `what ${site} holds is no dataset as it can be declared here`, {
+      issues: document.issues,
+      hint: 'apply it again if it is wanted',
+    });
+  const { incarnation, generation, declared } = held;
+  const { warrant } = declared;
+  return { verb: 'dataset.recover', document: document.value, incarnation, generation, warrant };
 }
 
 function commandOf(site: string, held: Assignment): CommandBody {
@@ -64,8 +103,8 @@ function commandOf(site: string, held: Assignment): CommandBody {
 }
 
 /** The same for the same object of a site, for a while: it may ask as often as it likes. */
-function callerOf(site: string, { project, name, version }: Assignment): Caller {
-  const which = [site, project, name, version.generation, Math.floor(Date.now() / AGAIN_MS)].join(' ');
+function callerOf(site: string, of: readonly (string | number)[]): Caller {
+  const which = [site, ...of, Math.floor(Date.now() / AGAIN_MS)].join(' ');
   return {
     actor: { subject: `site ${site}`, role: 'operator' },
     requestId: `held-${createHash('sha256').update(which).digest('hex').slice(0, ID_CHARS)}`,

@@ -93,6 +93,7 @@ function subjectOf(body: CommandBody): string {
       return commandSubject(body.verb, first.metadata.project, first.metadata.name);
     }
     case 'workload.recover':
+    case 'dataset.recover':
       return commandSubject(body.verb, body.document.metadata.project, body.document.metadata.name);
     case 'workload.scale':
     case 'workload.stop':

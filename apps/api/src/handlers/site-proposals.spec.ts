@@ -121,4 +121,21 @@ describe('what people changed at a site', () => {
     });
     expect(commands).toEqual([]);
   });
+
+  it('is a dataset that it has a copy of: a command of the site, the same for the same and another for another', async () => {
+    const say = async (ttlMs: number, spec: object = { type: 'keyvalue', ttlMs }) => {
+      const declared = { rest: JSON.stringify({ labels: {}, spec }), warrant: 'w'.repeat(43) };
+      const dataset = { project: 'shop', name: 'cart', incarnation: 2, generation: 3, declared };
+      return await proposals.handle({ json: () => ({ site: 's1', dataset }) } as Message);
+    };
+    for (const ttlMs of [5_000, 5_000, 6_000])
+      expect(await say(ttlMs)).toMatchObject({ state: 'decided', outcome: { ok: true } });
+    expect(commands).toMatchObject(
+      [5_000, 6_000].map((ttlMs) => ({
+        actor: { subject: 'site s1', role: 'operator' },
+        body: { verb: 'dataset.recover', incarnation: 2, generation: 3, document: { spec: { ttlMs } } },
+      })),
+    );
+    expect(await say(0, { type: 'none' })).toMatchObject({ outcome: { ok: false, code: 'invalid' } });
+  });
 });

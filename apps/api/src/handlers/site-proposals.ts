@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Message } from '@skerry/bus';
 import {
+  isHeldDatasetProposal,
   isHeldProposal,
   LIMITS,
   operationSchema,
@@ -52,6 +53,7 @@ export class SiteProposals {
   async handle(message: Message): Promise<ProposalAnswer> {
     const said = message.json();
     if (isHeldProposal(said)) return await this.held.handle(said);
+    if (isHeldDatasetProposal(said)) return await this.held.handleDataset(said);
     const parsed = parse(proposalRequestSchema, said);
     if (!parsed.ok) throw new Refusal('malformed', 'not a local change of a site', { issues: parsed.issues });
     try {

@@ -3,7 +3,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { TimedOut, Unavailable, type Body, type Bus, type Message } from '@skerry/bus';
 import {
   heartbeatSchema,
+  heldDatasetProposalSchema,
   heldProposalSchema,
+  isHeldDatasetProposal,
   isHeldProposal,
   liveHeartbeatSubject,
   parseAcross,
@@ -127,6 +129,10 @@ function proposalOf(message: Message): { body: Body; site: string; from: string 
   if (isHeldProposal(said)) {
     const { held, site } = known(parseAcross(heldProposalSchema, said));
     return { body: { site, held }, site, from: held.site };
+  }
+  if (isHeldDatasetProposal(said)) {
+    const body = known(parseAcross(heldDatasetProposalSchema, said));
+    return { body, site: body.site, from: body.site };
   }
   const body = known(parseAcross(proposalRequestSchema, said));
   return { body, site: body.site, from: body.request.site };

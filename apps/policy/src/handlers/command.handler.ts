@@ -12,7 +12,7 @@ import {
   type StoredMessage,
 } from '@skerry/bus';
 import { commandSchema, parse, type Command, type CommandOutcome } from '@skerry/contracts';
-import { admit, type Admission } from '@skerry/domain';
+import { admit, type Admission, type Rejected } from '@skerry/domain';
 import { carriedOn, JsonLog, traceIdOf } from '@skerry/service';
 import { SiteAccounts } from '../sites/site-accounts.js';
 import { Desk, type Papers } from '../stores/desk.js';
@@ -79,7 +79,10 @@ export class CommandHandler {
       ...(await this.accounts.accountFor(command)),
     };
     const admission = admit(request, papers.state, this.desk.tools);
-    if (!admission.ok) return admission.again === true ? 'conflict' : admission;
+    if (!admission.ok) {
+      noteRefused(command, admission, this.log);
+      return admission.again === true ? 'conflict' : admission;
+    }
     const over = await this.predecessors.areOver(papers.predecessors(admission.writes));
     if (!over && message.deliveries < WAITS) return 'conflict';
     try {
@@ -104,6 +107,12 @@ export class CommandHandler {
     await this.answer(command, message.headers, { ok: false, code: 'internal', title, issues: [], hint });
     return reject(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Only a site that was tampered with says what was never admitted; or the keys of policy are others than before. */
+function noteRefused({ body, actor }: Command, { code, title }: Rejected, log: JsonLog): void {
+  const isHeld = body.verb === 'workload.recover' || body.verb === 'dataset.recover';
+  if (isHeld && code === 'forbidden') log.error(`alarm: ${actor.subject}: ${title}`);
 }
 
 function outcomeOf(command: Command, headers: Headers, admission: Admission): CommandOutcome {

@@ -3,6 +3,9 @@ import { done, MemoryBus, MemoryServer, type StoredMessage } from '@skerry/bus';
 import {
   BUCKETS,
   commandSubject,
+  datasetDocumentSchema,
+  datasetSchema,
+  exampleSite,
   outcomeSchema,
   STREAMS,
   workloadDocumentSchema,
@@ -32,7 +35,9 @@ const OWNED = [BUCKETS.workloads, BUCKETS.datasets, BUCKETS.siteSpecs, BUCKETS.p
 let bus: MemoryBus;
 let handler: CommandHandler;
 let outcomes: OutcomesStore;
+let logged: string[];
 beforeEach(async () => {
+  logged = [];
   bus = new MemoryBus(new MemoryServer());
   for (const stream of [STREAMS.CMD, STREAMS.EVT]) await bus.ensureStream(stream);
   for (const bucket of OWNED) await bus.ensureBucket(bucket);
@@ -47,17 +52,25 @@ function handlerOn(at: MemoryBus): CommandHandler {
   if (!config.ok) throw new Error(JSON.stringify(config.problems));
   const own = { ...config.value, instance: 'one' };
   const identity = keys();
+  const warrants = new Warrants(identity);
   const predecessors = new Predecessors(at, new Events(at));
   const sites = new SitesStore(at, predecessors);
+  sites.hear({ kind: 'put', key: 'eu', value: exampleSite('eu'), revision: 1, headers: {}, at: 0 });
   const desk = new Desk(
-    new WorkloadsStore(at, new Warrants(identity)),
+    new WorkloadsStore(at, warrants),
     sites,
     new QuotasStore(at),
-    new DatasetsStore(at, own),
+    new DatasetsStore(at, own, warrants),
     new Gazetteer(),
   );
   const accounts = new SiteAccounts(own, identity, at);
-  return new CommandHandler(desk, outcomes, predecessors, accounts, new JsonLog('policy', 'one', 'error'));
+  return new CommandHandler(
+    desk,
+    outcomes,
+    predecessors,
+    accounts,
+    new JsonLog('policy', 'one', 'error', (line) => void logged.push(line)),
+  );
 }
 
 function keys(): CloudIdentity {
@@ -168,5 +181,45 @@ describe('an answer', () => {
     };
     await outcomes.write(late, {});
     expect(await answerTo('request-a')).toMatchObject({ ok: true });
+  });
+});
+
+describe('a dataset that a site has a copy of and a restored hub does not know', () => {
+  const document = (spec: object = {}) =>
+    datasetDocumentSchema.parse({
+      apiVersion: 'skerry/v1',
+      kind: 'Dataset',
+      metadata: { name: 'cart', project: 'shop' },
+      spec: { type: 'keyvalue', ...spec },
+    });
+  const stored = async () => {
+    const bucket = bus.bucket(BUCKETS.datasets, (v) => datasetSchema.parse(v));
+    return (await bucket.get('shop.cart'))?.value;
+  };
+  const decide = async (requestId: string, body: CommandBody) => {
+    const message = await queued(requestId, body);
+    expect(await handler.handle(message)).toEqual(done);
+    await over(message);
+    return await answerTo(requestId);
+  };
+  const recovering = (warrant: string, spec: object = {}): CommandBody => ({
+    verb: 'dataset.recover',
+    document: document(spec),
+    incarnation: 1,
+    generation: 1,
+    warrant,
+  });
+
+  it('comes back by the warrant that it was admitted with; anything else is an alarm', async () => {
+    const applied = { verb: 'workload.apply' as const, documents: [], datasets: [document()] };
+    expect(await decide('request-a', applied)).toMatchObject({ ok: true });
+    const { warrant = '' } = (await stored()) ?? {};
+    await bus.bucket(BUCKETS.datasets, (v) => datasetSchema.parse(v)).delete('shop.cart');
+
+    const moved = recovering(warrant, { residency: { deny: ['us'] } });
+    expect(await decide('request-b', moved)).toMatchObject({ ok: false, code: 'forbidden' });
+    expect(logged).toEqual([expect.stringContaining('alarm: olivia: nothing shows that dataset shop/cart')]);
+    expect(await decide('request-c', recovering(warrant))).toMatchObject({ ok: true });
+    expect(await stored()).toMatchObject({ generation: 1, incarnation: 1, warrant, recovered: true });
   });
 });

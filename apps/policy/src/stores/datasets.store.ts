@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bucket, BucketChange, Bus, Headers } from '@skerry/bus';
 import { BUCKETS, datasetSchema, workloadKey, type Dataset, type Workload } from '@skerry/contracts';
+import type { WarrantedDataset } from '@skerry/domain';
 import { BUS, CONFIG } from '@skerry/service';
 import type { PolicyConfig } from '../config.js';
+import { Warrants } from '../warrants.js';
 import type { Held } from './workloads.store.js';
 
 /** The bucket `datasets`, which only policy writes; and which workloads say they use them, as last heard. */
@@ -15,7 +17,11 @@ export class DatasetsStore {
   /** Where the hub is, which keeps their records; empty: nobody has said. */
   readonly hubJurisdictions: readonly string[];
 
-  constructor(@Inject(BUS) bus: Bus, @Inject(CONFIG) config: PolicyConfig) {
+  constructor(
+    @Inject(BUS) bus: Bus,
+    @Inject(CONFIG) config: PolicyConfig,
+    @Inject(Warrants) private readonly warrants: Warrants,
+  ) {
     this.hubJurisdictions = config.hubJurisdictions;
     this.bucket = bus.bucket(BUCKETS.datasets, (value) => datasetSchema.parse(value));
   }
@@ -41,13 +47,19 @@ export class DatasetsStore {
     return new Map(entries.flatMap((entry) => (entry ? [[entry.key, entry]] : [])));
   }
 
-  /** Commits all or none, each conditional on the revision in `read` (0: the key was not there). Throws `Conflict`. */
+  /** Whether policy admitted exactly this once. */
+  wasAdmitted(dataset: WarrantedDataset, warrant: string): boolean {
+    return this.warrants.holdsDataset(dataset, warrant);
+  }
+
+  /** Commits all or none, with a warrant each, and each conditional on the revision in `read` (0: the key was not there). Throws `Conflict`. */
   async commit(
     datasets: readonly Dataset[],
     read: ReadonlyMap<string, Held<Dataset>>,
     headers: Headers,
   ): Promise<void> {
-    const writes = datasets.map((value) => {
+    const writes = datasets.map((dataset) => {
+      const value = { ...dataset, warrant: this.warrants.ofDataset(dataset) };
       const key = workloadKey(value.project, value.name);
       return { key, value, revision: read.get(key)?.revision ?? 0, headers };
     });

@@ -51,6 +51,7 @@ export class Desk {
       digest: specDigest,
       locate: (group, most) => gazetteer.locate(group, most),
       warranted: (workload, warrant) => workloads.wasAdmitted(workload, warrant),
+      warrantedDataset: (dataset, warrant) => datasets.wasAdmitted(dataset, warrant),
     };
   }
 
@@ -164,6 +165,8 @@ function subjectOf(body: CommandBody): Subject {
       return keysOf([body.document], []);
     case 'dataset.remove':
       return { keys: [], datasetKeys: [workloadKey(body.project, body.name)] };
+    case 'dataset.recover':
+      return keysOf([], [body.document]);
     case 'site.add':
       return { keys: [], siteName: body.site.name };
     case 'site.remove':

@@ -3,6 +3,7 @@ import type { Bus } from '@skerry/bus';
 import {
   copiesRequestSchema,
   HUB,
+  LIMITS,
   parse,
   parseAcross,
   pullRequestSchema,
@@ -15,7 +16,7 @@ import {
   type SealingNews,
   type Site,
 } from '@skerry/contracts';
-import { isOfAnother } from '@skerry/domain';
+import { declaredDatasetOf, isOfAnother } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
@@ -25,6 +26,9 @@ import { SiteQuotas } from './site-quotas.js';
 
 /** Questions of one site: every copy page by page after a long absence, then so many a second. */
 const QUESTIONS = { perSecond: 100, burst: 5_000 };
+
+/** Characters of what was declared, in one answer: what else is in it is three times that at most. */
+const DECLARED_CHARS = LIMITS.messageBytes / 4;
 
 /** What a site said it holds when it had everything up to a sequence. */
 interface Standing {
@@ -218,9 +222,11 @@ export class GiveCopies {
         return { ...news, ...(again ? { again } : {}), streamEpoch };
       }),
     );
+    const unknown = held.filter((h) => !this.copies.wasNamed(h)).map(refOf);
     return {
-      copies,
+      copies: withinBytes(copies),
       gone: gone.map((ref) => this.goneFrom(site, ref)),
+      ...(unknown.length === 0 ? {} : { unknown }),
     };
   }
 
@@ -238,8 +244,10 @@ export class GiveCopies {
     const area = this.copies.areaOf(dataset, site);
     // Before what is stored: of an epoch that is over nothing more comes then.
     const holder = this.copies.homes.holderOf(dataset, origin?.split('.')[1]);
+    const declared = declaredDatasetOf(dataset);
     const copy = {
       ...copyOf(dataset, site.name),
+      ...(declared && { declared }),
       ...(area === undefined ? {} : { area }),
       ...(holder && { holder }),
     };
@@ -287,4 +295,16 @@ export class GiveCopies {
 function canSeal({ encryption, type }: Dataset['spec'], sealing: CopiesRequest['sealing']): boolean {
   if (encryption === undefined) return true;
   return type === 'objects' ? sealing?.objects === true : sealing !== undefined;
+}
+
+const refOf = ({ project, name, incarnation }: CopyNews['gone'][number]) => ({ project, name, incarnation });
+
+/** What a site was told when a copy was given to it is said again as long as there is room: it keeps what it knows. */
+function withinBytes(copies: CopyNews['copies']): CopyNews['copies'] {
+  let room = DECLARED_CHARS;
+  return copies.map((one) => {
+    const { declared, ...copy } = one.copy;
+    room -= declared?.rest.length ?? 0;
+    return room >= 0 ? one : { ...one, copy };
+  });
 }

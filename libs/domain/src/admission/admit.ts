@@ -10,6 +10,7 @@ import {
   admitSiteRemove,
 } from './sites.js';
 import { admitRecover } from './recover.js';
+import { admitDatasetRecover } from './recover-dataset.js';
 import { refuseRole } from './roles.js';
 import type { Admission, AdmissionRequest, AdmissionState, AdmissionTools } from './types.js';
 import { admitRemove, admitScale, admitStop } from './workloads.js';
@@ -37,6 +38,8 @@ export function admit(request: AdmissionRequest, state: AdmissionState, tools: A
       return admitRecover(body, request, state, tools);
     case 'dataset.remove':
       return admitDatasetRemove(body, request, state);
+    case 'dataset.recover':
+      return admitDatasetRecover(body, request, state, tools);
     case 'site.add':
       return admitSiteAdd(body.site, request, state);
     case 'site.remove':

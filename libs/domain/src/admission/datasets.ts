@@ -71,8 +71,9 @@ export function admitDatasetRemove(
     return rejected('conflict', `${project}/${name} is used by ${users.slice(0, 8).join(', ')} (spec.data)`, {
       hint: 'remove the workloads, or apply them without it, and then the dataset',
     });
+  const { recovered: _recovered, ...declared } = known;
   const removed: Dataset = {
-    ...known,
+    ...declared,
     removed: true,
     generation: known.generation + 1,
     updatedAt: request.now,

@@ -26,10 +26,16 @@ export interface AdmissionTools {
   locate: (group: UserGroup, most: number) => Located;
   /** Whether policy admitted exactly this once. Absent: nothing that was is known. */
   warranted?: (workload: Warranted, warrant: string) => boolean;
+  /** The same of a dataset. */
+  warrantedDataset?: (dataset: WarrantedDataset, warrant: string) => boolean;
 }
 
 /** What a warrant is of. */
 export type Warranted = Pick<Workload, 'project' | 'name' | 'generation' | 'labels' | 'specDigest'>;
+export type WarrantedDataset = Pick<
+  Dataset,
+  'project' | 'name' | 'generation' | 'incarnation' | 'labels' | 'specDigest'
+>;
 
 /** What is known when a command is decided. Tombstones of removed workloads and sites are in it. */
 export interface AdmissionState {
