@@ -59,6 +59,10 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     found: 'a site of several nodes did not say again that what it was told again to remove was gone',
   },
   {
+    seed: 2377,
+    found: 'a simulated process that had stood still waited for ever for what it asked just then',
+  },
+  {
     seed: 3241,
     found: 'a new controller of a site gave away the room of what it was told of only after it had begun',
   },
@@ -68,10 +72,15 @@ export const FOUND: readonly { seed: number; found: string }[] = [
   },
   { seed: 3802, found: 'what had run at a site before it was lost counted as what replaces the last copy' },
   { seed: 4030, found: 'inventory ended when the hub did not answer while it looked for old reports' },
+  { seed: 4119, found: 'a scheduler that had stood still decided before it had heard what it missed' },
   { seed: 4601, found: 'what a full disk had not taken never came again' },
   {
     seed: 4757,
     found: 'who began to control a site reported by what its server had left, older than what ran',
+  },
+  {
+    seed: 5698,
+    found: 'the last copy was given up at a site that was back, and smaller, before it had said how it fares',
   },
   { seed: 30029, found: 'a copy too many stayed where another had not said that it was whole by then' },
   {

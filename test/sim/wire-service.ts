@@ -74,7 +74,7 @@ export async function wireService<V extends Variables>(
     const listening = (error?: unknown) => (error instanceof Error ? reject(error) : resolve());
     void strategy.listen(listening);
   });
-  roles.begin();
+  roles.begin(async (withinMs) => await strategy.upToNow(withinMs));
   running = true;
 }
 

@@ -17,6 +17,10 @@ export interface RoleOptions {
 }
 
 const RETRY_MS = 1_000;
+/** How long who begins to act waits for what it cannot hear, ms: while a hub elects nothing is written that it could miss. */
+const KNOWS_WITHIN_MS = 1_000;
+/** Waits until everything is heard that there is by now, so many ms at most; fails when it was not. */
+type Knows = (withinMs: number) => Promise<void>;
 
 /** A lease with the work that goes with it. */
 export class ActiveRole {
@@ -27,7 +31,7 @@ export class ActiveRole {
   constructor(
     readonly name: string,
     private readonly work: RoleWork,
-    private readonly at: { bus: Bus; holder: string; log: JsonLog },
+    private readonly at: { bus: Bus; holder: string; log: JsonLog; knows: Knows },
     options: RoleOptions = {},
   ) {
     this.lease = at.bus.lease(name, at.holder, { ttlMs: options.ttlMs ?? 2_000 });
@@ -52,12 +56,22 @@ export class ActiveRole {
 
   private async started(epoch: number): Promise<boolean> {
     try {
+      await this.hearAll();
+      if (this.epoch !== epoch) return true;
       await this.work.start(epoch);
       return true;
     } catch (error) {
       this.at.log.error(`starting the work of lease ${this.name} failed`, error);
       return false;
     }
+  }
+
+  /** One that stood still for a while has its lease back before what it has missed. */
+  private async hearAll(): Promise<void> {
+    const late = setTimeout(KNOWS_WITHIN_MS, 'late', { ref: false });
+    const all = this.at.knows(KNOWS_WITHIN_MS).catch(() => 'late');
+    if ((await Promise.race([all, late])) === 'late')
+      this.at.log.warn(`the work of lease ${this.name} begins before all is heard that lies at the hub`);
   }
 
   private async stop(why: 'lost' | 'released'): Promise<void> {
@@ -79,6 +93,7 @@ export class ActiveRole {
 export class Roles {
   private readonly held: ActiveRole[] = [];
   private trying = false;
+  private knows: Knows = async () => undefined;
 
   constructor(
     private readonly at: { bus: Bus; holder: string; log: JsonLog },
@@ -87,16 +102,18 @@ export class Roles {
 
   /** Tries for the lease for ever, as soon as the service has caught up with all that it follows: who acts must know. */
   hold(name: string, work: RoleWork, options: RoleOptions = {}): ActiveRole {
-    const role = new ActiveRole(name, work, this.at, options);
+    const knows: Knows = async (withinMs) => await this.knows(withinMs);
+    const role = new ActiveRole(name, work, { ...this.at, knows }, options);
     this.held.push(role);
     this.readiness.role(name, () => role.epoch);
     if (this.trying) role.run();
     return role;
   }
 
-  /** Called once, when the service has caught up. */
-  begin(): void {
+  /** Called once, when the service has caught up. `knows`: waits until it has again, before any work begins. */
+  begin(knows: Knows): void {
     this.trying = true;
+    this.knows = knows;
     for (const role of this.held) role.run();
   }
 

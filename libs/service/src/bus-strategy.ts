@@ -12,7 +12,7 @@ import {
   type StoredMessage,
   type Subscription,
 } from '@skerry/bus';
-import { parseStored } from '@skerry/contracts';
+import { bucketStream, parseStored } from '@skerry/contracts';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { BusContext, type PlainMessage } from './bus-context.js';
 import { ON_BUS, type Heard } from './decorators.js';
@@ -31,7 +31,7 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
   override readonly transportId = ON_BUS;
   override readonly propagatesEventHandlerErrors = true;
   private readonly routes: Route[] = [];
-  private readonly followings: Following[] = [];
+  private readonly followings: { stream: string; following: Following }[] = [];
   private readonly intake: Subscription[] = [];
 
   constructor(
@@ -58,12 +58,22 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     try {
       refuseSharedDurables(this.routes, this.app);
       for (const route of this.routes) await this.follow(route);
-      await Promise.all(this.followings.map((f) => f.caughtUp));
+      await Promise.all(this.followings.map(({ following }) => following.caughtUp));
       for (const route of this.routes) await this.take(route);
       callback();
     } catch (error) {
       callback(error);
     }
+  }
+
+  /** Resolves when all that lies by now in what is followed was handled. Fails with `TimedOut` when that takes longer. */
+  async upToNow(withinMs: number): Promise<void> {
+    await Promise.all(
+      this.followings.map(async ({ stream, following }) => {
+        const state = await this.bus.streamState(stream);
+        if (state !== undefined) await following.reached(state.lastSequence, withinMs);
+      }),
+    );
   }
 
   private async follow(route: Route): Promise<void> {
@@ -75,11 +85,13 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     };
     if (heard.kind === 'followed') {
       const options = { ...heard.options, onCaughtUp: passed };
-      this.followings.push(await this.bus.follow(heard.stream, handle, options));
+      const { stream } = heard;
+      this.followings.push({ stream, following: await this.bus.follow(stream, handle, options) });
       return;
     }
     const bucket = this.bus.bucket(heard.bucket, parserOf(heard.bucket.name, heard.schema));
-    this.followings.push(await bucket.follow(handle, { ...heard.options, onCaughtUp: passed }));
+    const following = await bucket.follow(handle, { ...heard.options, onCaughtUp: passed });
+    this.followings.push({ stream: bucketStream(heard.bucket.name), following });
   }
 
   private gateFor(heard: Heard): () => void {
@@ -158,7 +170,7 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
 
   async close(): Promise<void> {
     await this.stopTaking();
-    await Promise.all(this.followings.splice(0).map((f) => f.drain()));
+    await Promise.all(this.followings.splice(0).map(({ following }) => following.drain()));
   }
 
   override on(): never {

@@ -88,7 +88,7 @@ export async function startService<V extends Variables>(
     const address = definition.http?.(config);
     const parts = { module: definition.module, bus, config, readiness, roles, log, strategy };
     const assembled = await assemble({ ...parts, ...(address ? { address } : {}) });
-    roles.begin();
+    roles.begin(async (withinMs) => await strategy.upToNow(withinMs));
     answerRedelivery(bus, name, strategy);
     state = 'running';
     log.log('started', { healthPort: health.port });

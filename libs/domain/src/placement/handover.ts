@@ -134,7 +134,7 @@ function stayRule(request: PlaceRequest, snapshot: Snapshot): (facts: SiteFacts)
  * How many have room where they are. What was preempted has given its room away; where nothing of a higher priority is, the
  * site has become smaller, and what is healthy there is not what went with its nodes.
  */
-function roomAt(site: string, here: number, { workload }: PlaceRequest, { ledger }: Snapshot): number {
+export function roomAt(site: string, here: number, { workload }: PlaceRequest, { ledger }: Snapshot): number {
   const { project, name, spec } = workload;
   const room = ledger.fitting(site, spec.resources, here, workloadKey(project, name));
   if (room >= here) return room;

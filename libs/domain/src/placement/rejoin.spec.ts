@@ -254,6 +254,14 @@ describe('a site that returns', () => {
     expect(over.change('a', { draining: true, departure }).decide()).toBe('b 3');
   });
 
+  it('keeps what it has not said how it fares when it has become smaller', () => {
+    const web = Away.replaced();
+    web.healthy.clear();
+    expect(web.change('a', { phase: 'ready', cpuMillicores: 1 }).decide()).toBe('b 3, a 3?');
+    expect(web.well('a', 3).decide()).toBe('b 3, a 3~');
+    expect(web.well('b', 3).decide()).toBe('b 3');
+  });
+
   it('is forgotten after a week, but not while nothing that replaces it is healthy', () => {
     const web = Away.replaced();
     web.now += AWAY_KEPT_MS;

@@ -1,9 +1,9 @@
-import { workloadKey, type Placement, type Share } from '@skerry/contracts';
+import type { Placement, Share } from '@skerry/contracts';
 import { preparedChecks } from './checks/index.js';
 import { replaceDueAt } from './checks/readiness.js';
 import { mayReside } from './checks/residency.js';
 import { placeGiven } from './given.js';
-import { departsAt, wantedPart } from './handover.js';
+import { departsAt, roomAt, wantedPart } from './handover.js';
 import { lint } from './lint.js';
 import type { Decision, PlaceRequest, SiteFacts, Snapshot } from './types.js';
 
@@ -192,15 +192,13 @@ function mayReturn({ request, snapshot }: RejoinInput): (facts: SiteFacts, repli
   const limits = changed
     ? preparedChecks(request, snapshot).filter(({ check }) => check.name !== 'readiness')
     : [];
-  const key = workloadKey(workload.project, workload.name);
   return (facts, replicas) => {
     const { name, site } = facts;
     const member = site.membership === 'joined' || site.membership === 'leaving';
     const over = site.departure?.kind !== 'drain' && departsAt(facts) <= now;
     if (!member || over || refusals.has(name)) return false;
     if (!mayReside(site, workload.spec.placement.residency)) return false;
-    // What was preempted has given its room away.
-    if (snapshot.ledger.fitting(name, workload.spec.resources, replicas, key) < replicas) return false;
+    if (roomAt(name, replicas, request, snapshot) < replicas) return false;
     return limits.every(({ limit }) => limit === undefined || limit(facts, replicas) >= replicas);
   };
 }
