@@ -39,8 +39,8 @@ export const logItemSchema = z.union([
 ]);
 export type LogItem = z.infer<typeof logItemSchema>;
 
-/** What the centre writes under in a `broadcast`. No store of a site is ever called so. */
-export const CENTRE_ORIGIN = 'centre.0000000000000000';
+/** What the centre writes under in a `broadcast`, which no site writes: one that was called so would have none of its own there. */
+export const centreOrigin = (store: string) => `centre.${store}`;
 
 const logRef = { project: nameSchema, name: nameSchema, incarnation: positiveCount };
 

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus } from '@skerry/bus';
 import {
-  CENTRE_ORIGIN,
   entriesRequestSchema,
   HUB,
   LIMITS,
@@ -20,6 +19,7 @@ import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { EntriesStore, type Batch } from '../stores/entries.store.js';
 import { logOf, LogsStore } from '../stores/logs.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { CentreNumbers } from './centre-numbers.js';
 import { Lanes } from './lanes.js';
 import { later, refused } from './not-taken.js';
 import { SiteQuotas } from './site-quotas.js';
@@ -29,8 +29,6 @@ import { Waiters } from './waiters.js';
 /** Entries of one site: a backlog at once, then so many a second. */
 const ENTRIES = { perSecond: 5_000, burst: 50_000 };
 const RETRY_MS = 250;
-/** The store of the centre's own entries; no node draws it. */
-const CENTRE_STORE = CENTRE_ORIGIN.split('.')[1];
 
 /**
  * Takes in what is written to logs, at sites and at the centre: stored once, in its order, under the name of who wrote it, and given
@@ -41,6 +39,7 @@ const CENTRE_STORE = CENTRE_ORIGIN.split('.')[1];
 export class TakeEntries {
   private active = false;
   private readonly lanes = new Lanes();
+  private readonly numbers = new CentreNumbers();
   private readonly quotas = new SiteQuotas(ENTRIES);
   private readonly again = new SaidAgain();
   readonly waiters = new Waiters();
@@ -89,10 +88,13 @@ export class TakeEntries {
         hint: `entries of this log have at most ${dataset.spec.limits.valueBytes} bytes (limits.valueBytes)`,
       });
     await this.inTurn(dataset, async () => {
-      const from = (await this.entries.newestOf(dataset, CENTRE_ORIGIN)) + 1;
+      const newestOf = async (of: string) => await this.entries.newestOf(dataset, of);
+      const { origin, from } = await this.numbers.next(dataset, newestOf);
       const at = Date.now();
       const entries = values.map((value, n) => ({ number: from + n, at, value }));
-      await this.store(dataset, { origin: CENTRE_ORIGIN, from, upTo: from + values.length - 1, entries }, id);
+      const upTo = from + values.length - 1;
+      const isNew = await this.store(dataset, { origin, from, upTo, entries }, id);
+      this.numbers.stored(dataset, origin, isNew ? upTo : from - 1);
     });
   }
 
@@ -112,7 +114,7 @@ export class TakeEntries {
       // Not for good: the site learns what is so when it asks for its logs.
       return later(1_000, 'this site does not have this log');
     }
-    if (logOf(dataset).flow === 'broadcast' || request.store === CENTRE_STORE) {
+    if (logOf(dataset).flow === 'broadcast') {
       const why = 'this log goes from the centre to the sites';
       this.logs.refused(site, dataset, { what: 'write', why });
       return refused(why);
@@ -160,9 +162,10 @@ export class TakeEntries {
     }
   }
 
-  private async store(dataset: Dataset, batch: Batch, id?: string): Promise<void> {
+  /** False when what has this id was stored before. */
+  private async store(dataset: Dataset, batch: Batch, id?: string): Promise<boolean> {
     const { after, upTo, duplicate } = await this.entries.append(dataset, batch, id);
-    if (duplicate) return;
+    if (duplicate) return false;
     const { project, name, incarnation } = dataset;
     const stored: StoredEntries = { kind: 'Entries', project, name, incarnation, ...batch, totalBytes: 0 };
     this.deliver(dataset, { after, upTo, items: itemsOf(stored) });
@@ -170,6 +173,7 @@ export class TakeEntries {
     this.again.later(key, () => this.deliver(dataset, { after: upTo, upTo, items: [] }));
     this.waiters.wake(key);
     this.stored(dataset);
+    return true;
   }
 
   private deliver(dataset: Dataset, news: Pick<EntryDelivery, 'after' | 'upTo' | 'items'>): void {

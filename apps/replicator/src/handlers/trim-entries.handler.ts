@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Dataset } from '@skerry/contracts';
 import { JsonLog } from '@skerry/service';
 import { EntriesStore } from '../stores/entries.store.js';
-import { LogsStore } from '../stores/logs.store.js';
+import { logOf, LogsStore } from '../stores/logs.store.js';
 import { TakeEntries } from './take-entries.handler.js';
 
 const EVERY_MS = 15_000;
@@ -72,7 +72,9 @@ export class TrimEntries {
         ({ value, storedAt }) =>
           storedAt >= oldest && (value === undefined || value.totalBytes > totalBytes - bytes),
       );
-      if (before > 0) await this.entries.trim(dataset, before);
+      // The centre never goes on under an origin that the hub has forgotten.
+      const marks = logOf(dataset).flow !== 'broadcast';
+      if (before > 0) await this.entries.trim(dataset, before, { marks });
     });
   }
 }

@@ -108,8 +108,15 @@ export class EntriesStore extends FencedStore<StoredEntries, Head> {
     return high;
   }
 
-  /** Deletes what lies before a sequence. How far each origin was stays known. */
-  async trim(ref: DatasetRef, before: number): Promise<void> {
+  /** Deletes what lies before a sequence. With `marks`, how far each origin was stays known. */
+  async trim(ref: DatasetRef, before: number, { marks }: { marks: boolean }): Promise<void> {
+    const filter = entriesFilter(ref);
+    if (marks) await this.mark(ref, before);
+    await this.bus.request(JETSTREAM_API.streamPurge(LOGS.name), { filter, seq: before });
+  }
+
+  /** Says once more how far an origin was of which everything lies before a sequence. */
+  private async mark(ref: DatasetRef, before: number): Promise<void> {
     const filter = entriesFilter(ref);
     const answer = await this.bus.request(JETSTREAM_API.streamInfo(LOGS.name), { subjects_filter: filter });
     const subjects = Object.keys(subjectsSchema.parse(answer.json()).state.subjects ?? {});
@@ -120,6 +127,5 @@ export class EntriesStore extends FencedStore<StoredEntries, Head> {
       if (incarnation === ref.incarnation)
         await this.append(ref, { origin, from: upTo + 1, upTo, entries: [] });
     }
-    await this.bus.request(JETSTREAM_API.streamPurge(LOGS.name), { filter, seq: before });
   }
 }

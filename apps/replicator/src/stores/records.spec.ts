@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { matches, MemoryBus, MemoryServer } from '@skerry/bus';
-import { JETSTREAM_API, STREAMS } from '@skerry/contracts';
+import { STREAMS } from '@skerry/contracts';
 import { JsonLog } from '@skerry/service';
-import { z } from 'zod';
+import { answerNewest } from './newest-of-memory.suite.js';
 import { RecordsStore } from './records.store.js';
 
 const LOST_MS = 60_000;
@@ -22,21 +22,11 @@ describe('records of a dataset that is removed or made again, or that the hub ha
     server = new MemoryServer(undefined, { unsyncedMs: LOST_MS });
     buses = [new MemoryBus(server), new MemoryBus(server)];
     await buses[0]?.ensureStream(STREAMS.REP);
-    buses[0]?.listen(JETSTREAM_API.messageGet(STREAMS.REP.name), (m) => m.reply?.(newest(m.json())));
+    for (const bus of buses.slice(0, 1)) answerNewest(bus, server, STREAMS.REP.name);
   });
   afterEach(async () => {
     for (const bus of buses) await bus.close();
   });
-
-  /** As the server answers: the memory server has no API of its own. */
-  function newest(asked: unknown): object {
-    const filter = z.object({ last_by_subj: z.string() }).parse(asked).last_by_subj;
-    const stream = server.streams.get(STREAMS.REP.name);
-    const found = stream?.newestOfEach((subject) => matches(filter, subject)).at(-1);
-    if (found === undefined) return { error: { code: 404 } };
-    const data = Buffer.from(found.bytes).toString('base64');
-    return { message: { seq: found.sequence, data, time: new Date(0).toISOString() } };
-  }
 
   const left = () =>
     server.streams.get(STREAMS.REP.name)?.newestOfEach((subject) => matches('rep.>', subject)).length;

@@ -1,4 +1,4 @@
-import { logItemSchema, logRuleSchema, type LogItem } from '@skerry/contracts';
+import { logItemSchema, logRuleSchema, type LogItem, type LogRule } from '@skerry/contracts';
 import type { Fold } from '@skerry/domain';
 import { z } from 'zod';
 
@@ -36,6 +36,12 @@ export const headSchema = z.strictObject({
   folds: foldsSchema,
 });
 export type Head = z.infer<typeof headSchema>;
+
+/**
+ * Of how many writers is remembered how far they were (`reached` of each file's first line). Those of the centre become more: each
+ * process that wrote there is one.
+ */
+export const mostWriters = ({ flow }: Pick<LogRule, 'flow'>) => (flow === 'broadcast' ? 64 : Infinity);
 
 /** Entries written here, one write: its place in this log, the number of its first entry, the entries, and folds. */
 const ownLine = z.tuple([

@@ -11,7 +11,7 @@ import {
 import { closeWindow, endWindow, following, type Fold, type Reached } from '@skerry/domain';
 import { notWritten } from '../copy-refusals.js';
 import { GroupCommit } from '../group-commit.js';
-import { headSchema, lineSchema, type Head, type Line } from './entry-lines.js';
+import { headSchema, lineSchema, mostWriters, type Head, type Line } from './entry-lines.js';
 import { foldValues } from './fold-values.js';
 import { ENTRY_BYTES, readTail, readUnsent } from './read-entries.js';
 import { Segments } from './segments.js';
@@ -274,7 +274,8 @@ export class EntryLog {
 
   private hear(draft: Draft, items: readonly LogItem[], upTo: number): void {
     const others = items.filter((item) => ('gap' in item ? item.gap.origin : item.origin) !== this.origin);
-    const { items: fresh, reached } = following(draft.reached, others, { fresh: draft.cursor === 0 });
+    const how = { fresh: draft.cursor === 0, most: mostWriters(draft.rule) };
+    const { items: fresh, reached } = following(draft.reached, others, how);
     draft.reached = reached;
     draft.cursor = upTo;
     if (fresh.length === 0) return;
@@ -383,7 +384,10 @@ export class EntryLog {
         const [, place, upTo, items] = line;
         marks.place = place + items.length;
         marks.cursor = upTo;
-        marks.reached = following(marks.reached, items, { fresh: true }).reached;
+        marks.reached = following(marks.reached, items, {
+          fresh: true,
+          most: mostWriters(this.known),
+        }).reached;
         return;
       }
       case 'm':

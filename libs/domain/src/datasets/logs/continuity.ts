@@ -10,12 +10,13 @@ export function spanOf(item: LogItem): Gap {
 
 /**
  * What of these items is new to a reader, in their order, with a gap before what does not follow what was read. A `fresh` reader
- * takes each origin from where it meets it; any other has missed what an unknown origin wrote before.
+ * takes each origin from where it meets it; any other has missed what an unknown origin wrote before. Of more than `most` origins
+ * those that were met first are forgotten: who reads all again reads theirs as new.
  */
 export function following(
   reached: Reached,
   items: readonly LogItem[],
-  { fresh }: { fresh: boolean },
+  { fresh, most = Infinity }: { fresh: boolean; most?: number },
 ): { items: LogItem[]; reached: Record<string, number> } {
   const now: Record<string, number> = { ...reached };
   const out: LogItem[] = [];
@@ -32,7 +33,9 @@ export function following(
     }
     now[origin] = to;
   }
-  return { items: merged(out), reached: now };
+  const known = Object.entries(now);
+  const kept = known.length > most ? Object.fromEntries(known.slice(-most)) : now;
+  return { items: merged(out), reached: kept };
 }
 
 /** What a stored batch holds: its entries, and a gap for what is missing of it. */

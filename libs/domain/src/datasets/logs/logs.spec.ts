@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EdgeRule } from '@skerry/contracts';
+import type { EdgeRule, LogItem } from '@skerry/contracts';
 import { following } from './continuity.js';
 import { closeWindow, endWindow, foldEntry, type Fold } from './edge-rule.js';
 
@@ -68,6 +68,13 @@ describe('a reader', () => {
     const { items, reached } = following({}, [item(7), item(9)], { fresh: true });
     expect(items).toEqual([item(7), { gap: { origin: item(1).origin, from: 8, to: 8 } }, item(9)]);
     expect(following(reached, [item(9), item(10)], { fresh: false }).items).toEqual([item(10)]);
+  });
+
+  it('remembers the origins that it met last', () => {
+    const of = (n: number): LogItem => ({ ...item(1), origin: `centre.000000000000000${n}` });
+    const { items, reached } = following({}, [of(1), of(2), of(3)], { fresh: false, most: 2 });
+    expect(items).toEqual([of(1), of(2), of(3)]);
+    expect(Object.keys(reached)).toEqual(['centre.0000000000000002', 'centre.0000000000000003']);
   });
 
   it('that was away is told of what an origin wrote that it never met', () => {
