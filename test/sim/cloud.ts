@@ -33,6 +33,8 @@ const AT = '2026-01-01T00:00:00.000Z';
 const JURISDICTIONS = ['eu', 'us', 'ch'];
 /** Clocks of machines are off by up to this much, and run up to this much too fast or too slow. */
 const SKEW_MS = 2_000;
+/** A service that could not start is started again after this long. */
+const START_AGAIN_MS = 1_000;
 const DRIFT = 0.005;
 const LOCAL = { delayMs: 0.2, jitterMs: 1 };
 
@@ -136,10 +138,17 @@ export class Cloud {
       const at = { bus, say, env: { SKERRY_HUB_TERM: String(this.term) } };
       wire(service, name, at).then(
         () => this.say(name, 'hears everything'),
-        (error: unknown) => this.say(name, `did not start: ${String(error)}`),
+        (error: unknown) => this.startAgain(process, `did not start: ${String(error)}`),
       );
     });
     return { process, link };
+  }
+
+  /** A service that cannot start ends, and whoever runs it starts it again. */
+  private startAgain(process: SimProcess, why: string): void {
+    this.say(process.name, why);
+    const instance = [...this.instances, ...this.policies].find((i) => i.process === process);
+    if (instance !== undefined) this.killInstance(instance, START_AGAIN_MS);
   }
 
   private joinHub(process: SimProcess): { bus: WiredBus; link: Link } {

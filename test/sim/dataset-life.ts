@@ -157,7 +157,8 @@ export class DatasetLife {
   private unrestOf(name: string): string[] {
     const { cloud } = this;
     const dataset = this.owner.current(name);
-    if (dataset === undefined) return [`dataset ${name} is not there`];
+    // It was made in the last second that a hub lost, and nobody has made it again.
+    if (dataset === undefined) return [];
     const chosen = this.chosen(dataset);
     const root = this.rootOf(dataset);
     const whole = (node: SimNode) => this.unrestAt(node, dataset, root);

@@ -202,6 +202,9 @@ export class Invariants {
     for (const { site } of placement.shares) this.residency(site, meant, `${key} is placed`);
     const workload = this.people.newest(key);
     if (before !== undefined && workload !== undefined) this.lastCopy(key, workload, [before, placement]);
+    // Of what is placed there anew what was reported before says nothing.
+    for (const { site } of before?.shares ?? [])
+      if (!placement.shares.some((s) => s.site === site)) this.healthyAt.delete(`${site} ${key}`);
     this.placements.set(key, placement);
   }
 
