@@ -28,9 +28,12 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
     it('restored, it has all that was backed up, sites come back, and nothing restarts', async () => {
       const { under, client } = cloud();
       expect(await skerry('key', keyFile)).toMatchObject({ code: 0 });
-      await client.apply({ documents: [httpService('kept', { replicas: 2 }), keyvalue('orders')] });
+      await client.apply({
+        documents: [httpService('kept', { replicas: 2 }), dataset('orders', 'keyvalue'), NEWS],
+      });
       const before = replicasOf(await untilPhase(client, 'kept', ['running']));
       await write(client, 'before', 'one');
+      await announce(client, 'before');
 
       const { identity } = under.cloud.paths;
       const created = await skerry('create', '--datasets', '--identity', identity, '--json');
@@ -40,10 +43,13 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       expect(full).toMatchObject({ code: 1, stderr: expect.stringContaining('services run on this hub') });
 
       // What the backup does not know.
-      await client.apply({ documents: [httpService('late', { site: 'one' }), keyvalue('fresh')] });
+      await client.apply({ documents: [httpService('late', { site: 'one' }), dataset('fresh', 'keyvalue')] });
       await untilPhase(client, 'late', ['running']);
       await client.apply({
-        documents: [labelled(httpService('late', { site: 'one' })), labelled(keyvalue('fresh'), 'fresh')],
+        documents: [
+          labelled(httpService('late', { site: 'one' })),
+          labelled(dataset('fresh', 'keyvalue'), 'fresh'),
+        ],
       });
       const second = await eventually(
         async () => {
@@ -54,6 +60,8 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       );
       const [late] = replicasOf(second);
       await write(client, 'after', 'one');
+      await announce(client, 'after');
+      await hears(client, 'after');
       await write(client, 'first', 'two', 'fresh');
       await reads(client, { site: 'one', key: 'first', name: 'fresh' });
 
@@ -123,6 +131,9 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
         for (const key of ['before', 'after']) await reads(client, { site, key });
       await write(client, 'since', 'two');
       await reads(client, { site: 'one', key: 'since' });
+      // Its number would be that of what the site has and the backup does not know.
+      await announce(client, 'since');
+      await hears(client, 'before', 'after', 'since');
 
       // So do the copies of a dataset that the backup does not know: the same one, and what was written at one site is at the hub.
       const fresh = await eventually(
@@ -161,12 +172,13 @@ function labelled(document: unknown, name = 'late'): unknown {
   return { ...document, metadata: { name, project: 'test', labels: { tier: 'late' } } };
 }
 
-const keyvalue = (name: string) => ({
+const dataset = (name: string, type: string, more: object = {}) => ({
   apiVersion: 'skerry/v1',
   kind: 'Dataset',
   metadata: { name, project: 'test' },
-  spec: { type: 'keyvalue' },
+  spec: { type, ...more },
 });
+const NEWS = dataset('announced', 'log', { log: { flow: 'broadcast' } });
 
 const SERVICES = ['api', 'telemetry', 'replicator', 'scheduler', 'inventory', 'policy'] as const;
 
@@ -226,5 +238,27 @@ async function reads(
       return JSON.stringify(answer).includes(`"value":"${key}"`) ? true : undefined;
     },
     { withinMs: 20_000, what: `${key} is read at ${site}` },
+  );
+}
+
+const announced = { project: 'test', name: 'announced' };
+
+async function announce(client: SkerryClient, value: string): Promise<void> {
+  await eventually(async () => await client.askLog({ verb: 'append', ...announced, values: [value] }), {
+    withinMs: 20_000,
+    what: `append ${value} at the centre`,
+  });
+}
+
+/** What the centre appended is at a site, in this order. */
+async function hears(client: SkerryClient, ...values: string[]): Promise<void> {
+  const tail = { verb: 'tail', ...announced, limit: 100, waitMs: 0 } as const;
+  await eventually(
+    async () => {
+      const answer = JSON.stringify(await client.askLog(tail, { site: 'one' }));
+      const places = values.map((value) => answer.indexOf(`"value":"${value}"`));
+      return places.every((place, i) => place > (places[i - 1] ?? -1)) ? true : undefined;
+    },
+    { withinMs: 20_000, what: `${values.join(', ')} at site one` },
   );
 }
