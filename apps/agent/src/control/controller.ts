@@ -168,8 +168,8 @@ export class Controller implements SiteSummary {
   }
 
   troubles(): string[] {
-    const all = this.site.present().flatMap((n) => n.troubles.map((t) => `${n.node}: ${t}`));
-    return all.map((t) => t.slice(0, TROUBLE_CHARS));
+    const inShort = (text: string) => text.slice(0, TROUBLE_CHARS);
+    return this.site.present().flatMap((n) => n.troubles.map((t) => inShort(`${n.node}: ${t}`)));
   }
 
   private async start(): Promise<void> {
@@ -274,8 +274,7 @@ export class Controller implements SiteSummary {
     object: Assignment,
     { current, accepted }: { current: Allotment | undefined; accepted: Assignment | undefined },
   ): Allotted {
-    const reports = this.reports.of(key);
-    const single = isSingle(object);
+    const [reports, single] = [this.reports.of(key), isSingle(object)];
     // What nobody was given: of a singleton also what runs under an allotment that the server has lost. What lost nodes run
     // of one is waited for, also of one that was removed meanwhile and comes back.
     const asksWhoRuns = single || current === undefined;
@@ -285,6 +284,7 @@ export class Controller implements SiteSummary {
       single,
       before: current,
       sameNeed: accepted !== undefined && sameNeed(accepted, object),
+      up: slotsThat(current, reports, isUp),
       running: asksWhoRuns ? runningOn(reports, (n) => !this.site.isPresent(n)) : new Map<number, string>(),
       finished: finishedOf(object, current, reports),
       healthy: slotsThat(current, reports, (r) => r.phase === 'running'),

@@ -32,6 +32,7 @@ function ask(given: Given = {}) {
     },
     single: false,
     sameNeed: true,
+    up: new Set(),
     running: new Map(),
     finished: new Set(),
     healthy: new Set(),
@@ -50,6 +51,16 @@ describe('giving replicas to nodes', () => {
 
   it('leaves what has a node there, though another spread would be better', () => {
     expect(ask({ before: { slots: ['a', 'a', 'a'] } }).slots).toEqual(['a', 'a', 'a']);
+  });
+
+  it('leaves what runs on a node that was given too much, and what does not run there only if it fits', () => {
+    const ledger = new NodeLedger(NODES.map((n) => node(n)));
+    const resources = resourcesSchema.parse({ cpuMillicores: 900 });
+    ledger.set('shop.other', eachNeedOf({ run: runSchema.parse({ command: ['x'] }), resources }), ['a']);
+    const given = { replicas: 1, cpu: 200, ledger, before: { slots: ['a'] } };
+    expect(ask({ ...given, up: new Set([0]) }).slots).toEqual(['a']);
+    expect(ask(given).slots).not.toEqual(['a']);
+    expect(ask({ ...given, cpu: 100 }).slots).toEqual(['a']);
   });
 
   it('leaves what runs where it runs when nobody was given anything yet', () => {
@@ -196,6 +207,7 @@ describe('whatever happens to the nodes', () => {
           },
           single: false,
           sameNeed: false,
+          up: new Set<number>(),
           running: new Map<number, string>(),
           finished: new Set<number>(),
           healthy: new Set<number>(),

@@ -11,8 +11,10 @@ export interface AllotRequest {
   readonly single: boolean;
   /** What is allotted now. */
   readonly before?: Pick<Allotment, 'slots' | 'leaving'> | undefined;
-  /** Whether what is allotted needs of a node just what `assignment` does: then it stays without being weighed again. */
+  /** Whether what is allotted needs of a node just what `assignment` does: what runs stays without being weighed again. */
   readonly sameNeed: boolean;
+  /** Slots that run on the node that they are allotted to. */
+  readonly up: ReadonlySet<number>;
   /** For a slot that nobody has been given: the node on which it runs, as the nodes report. */
   readonly running: ReadonlyMap<number, string>;
   /** Slots that have ended for good: where they ended is where they stay. */
@@ -124,7 +126,7 @@ function keeps(
     case 'suspect':
     case 'cordoned':
       return (
-        (request.sameNeed && request.before?.slots[slot] === owner) ||
+        (request.sameNeed && request.before?.slots[slot] === owner && request.up.has(slot)) ||
         request.ledger.misfit(request.key, owner, need, count + 1) === undefined
       );
     case 'draining':
