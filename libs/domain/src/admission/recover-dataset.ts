@@ -8,6 +8,7 @@ import {
 } from '@skerry/contracts';
 import { isChosen } from '../datasets/choose-copies.js';
 import { datasetIssues } from './dataset-rules.js';
+import { declaredRest } from './declared-rest.js';
 import { applied, superseded } from './sequence.js';
 import {
   NO_WRITES,
@@ -68,17 +69,8 @@ export function declaredDatasetOf({ labels, spec, warrant, removed }: Dataset): 
 
 /** The document that a site holds, not looked at yet. */
 export function datasetDocumentOf({ project, name, declared }: HeldDataset): unknown {
-  const { labels, spec } = jsonIn(declared.rest);
+  const { labels, spec } = declaredRest(declared.rest);
   return { apiVersion: 'skerry/v1', kind: 'Dataset', metadata: { project, name, labels }, spec };
-}
-
-function jsonIn(text: string): { labels?: unknown; spec?: unknown } {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
 }
 
 /** What of it is at the hub alone, and lost with it; undefined: nothing. */

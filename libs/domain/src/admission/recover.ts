@@ -2,6 +2,7 @@ import type { Assignment, CommandBody, Workload, WorkloadDocument } from '@skerr
 import { aroundOf, changeOf } from './apply.js';
 import { contradictions } from './contradictions.js';
 import { datasetUseIssues } from './dataset-uses.js';
+import { declaredRest } from './declared-rest.js';
 import { demandOf } from './demand.js';
 import { overQuota } from './quota.js';
 import { applied, superseded } from './sequence.js';
@@ -58,7 +59,7 @@ export function admitRecover(
 export function documentOf(held: Assignment): unknown {
   const { project, name, type, cron, run, resources, health, data, update, declared } = held;
   if (declared === undefined) return undefined;
-  const rest = jsonIn(declared.rest);
+  const rest = declaredRest(declared.rest);
   const spec = {
     type,
     cron,
@@ -73,15 +74,6 @@ export function documentOf(held: Assignment): unknown {
   const said = Object.entries(spec).filter(([, value]) => value !== undefined);
   const metadata = { project, name, labels: rest['labels'] };
   return { apiVersion: 'skerry/v1', kind: 'Workload', metadata, spec: Object.fromEntries(said) };
-}
-
-function jsonIn(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
 }
 
 function recovered(
