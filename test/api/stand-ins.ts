@@ -29,6 +29,7 @@ const BUCKETS_OF_OTHERS = [
   BUCKETS.placements,
   BUCKETS.copies,
   BUCKETS.copyAudit,
+  BUCKETS.homes,
   BUCKETS.siteStates,
   BUCKETS.nodes,
   BUCKETS.status,

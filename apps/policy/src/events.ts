@@ -14,6 +14,9 @@ import {
 } from '@skerry/contracts';
 import { BUS, carriedOn } from '@skerry/service';
 
+/** Header by which the server knows what was told already. */
+const MESSAGE_ID = 'Nats-Msg-Id';
+
 /** A noun of policy's as it lies in its bucket: its value, the headers it was written with, and when (ms). */
 export type Stored<T> = Pick<Entry<T>, 'value' | 'headers' | 'at'>;
 
@@ -37,6 +40,13 @@ export class Events {
       headers: carriedOn(headers),
       ...(together ? { group: STREAMS.EVT.name } : {}),
     });
+  }
+
+  /** Tells one unless it is the newest of its subject: who hears the subject itself would hear it twice. */
+  async tellOnce(telling: Telling): Promise<void> {
+    const { type, name, project } = telling.draft;
+    const newest = await this.bus.newest(STREAMS.EVT.name, eventSubject(type, name, project));
+    if (newest?.headers[MESSAGE_ID] !== makeEvent(telling.draft).id) await this.tell(telling);
   }
 }
 

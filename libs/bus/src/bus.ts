@@ -237,6 +237,9 @@ export interface Bus {
   ensureStream(definition: StreamDefinition): Promise<void>;
   ensureBucket(definition: BucketDefinition): Promise<void>;
   streamState(stream: string): Promise<StreamState | undefined>;
+
+  /** The newest stored message of a subject; undefined when there is none. */
+  newest(stream: string, subject: string): Promise<StoredMessage | undefined>;
   /** Deletes what lies under a subject; `upTo`: nothing after this sequence. */
   purge(stream: string, subject: string, upTo?: number): Promise<void>;
   /** One stored message by sequence. */

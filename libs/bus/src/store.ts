@@ -10,11 +10,9 @@ export interface StoreFollowOptions extends FollowOptions {
 }
 
 /** What buckets and leases need of a bus beyond its public face; each implementation has it. */
-export interface Store extends Pick<Bus, 'publish' | 'publishBatch'> {
+export interface Store extends Pick<Bus, 'publish' | 'publishBatch' | 'newest'> {
   readonly clock: Clock;
   readonly onAlarm: OnAlarm;
-  /** The newest message of a subject, or undefined when there is none. */
-  newest(stream: string, subject: string): Promise<StoredMessage | undefined>;
   /** As `Bus.follow`. */
   follow(
     stream: string,

@@ -49,21 +49,11 @@ export class ActiveRole {
   private async begin(epoch: number): Promise<void> {
     if (this.ending) return;
     this.at.log.log(`holds lease ${this.name}`, { epoch });
+    await this.hearAll();
+    if (this.ending || this.lease.epoch !== epoch) return;
     this.working = true;
     // A holder that does not work would keep everyone else from working: it tries until it can or has lost the lease.
     while (this.epoch === epoch && !(await this.started(epoch))) await setTimeout(RETRY_MS);
-  }
-
-  private async started(epoch: number): Promise<boolean> {
-    try {
-      await this.hearAll();
-      if (this.epoch !== epoch) return true;
-      await this.work.start(epoch);
-      return true;
-    } catch (error) {
-      this.at.log.error(`starting the work of lease ${this.name} failed`, error);
-      return false;
-    }
   }
 
   /** One that stood still for a while has its lease back before what it has missed. */
@@ -72,6 +62,16 @@ export class ActiveRole {
     const all = this.at.knows(KNOWS_WITHIN_MS).catch(() => 'late');
     if ((await Promise.race([all, late])) === 'late')
       this.at.log.warn(`the work of lease ${this.name} begins before all is heard that lies at the hub`);
+  }
+
+  private async started(epoch: number): Promise<boolean> {
+    try {
+      await this.work.start(epoch);
+      return true;
+    } catch (error) {
+      this.at.log.error(`starting the work of lease ${this.name} failed`, error);
+      return false;
+    }
   }
 
   private async stop(why: 'lost' | 'released'): Promise<void> {

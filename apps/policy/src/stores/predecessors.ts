@@ -44,6 +44,6 @@ export class Predecessors {
   /** Tells what may not have been told. */
   async tell(all: readonly Pick<Predecessor, 'telling' | 'at'>[]): Promise<void> {
     const fresh = all.filter(({ at }) => Date.now() - at < TOLD_BY_THEN_MS);
-    await Promise.all(fresh.map(({ telling }) => this.events.tell(telling)));
+    await Promise.all(fresh.map(({ telling }) => this.events.tellOnce(telling)));
   }
 }
