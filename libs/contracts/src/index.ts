@@ -35,6 +35,7 @@ export * from './placement-rules.js';
 export * from './placement.js';
 export * from './policy.js';
 export * from './primitives.js';
+export * from './read-out.js';
 export * from './recovered.js';
 export * from './release.js';
 export * from './rpc.js';

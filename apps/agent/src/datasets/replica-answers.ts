@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ERROR_STATUS, Refusal } from '@skerry/contracts';
+import { ERROR_STATUS, readOut, Refusal } from '@skerry/contracts';
 import { refusalOf } from './refusal-of.js';
 
 const HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' };
@@ -17,10 +17,11 @@ export function sendJson(response: ServerResponse, body: object): void {
   response.end(JSON.stringify(body));
 }
 
-/** Says what went wrong; with `close`, on a connection whose request was not read to its end. */
-export function sendProblem(response: ServerResponse, error: unknown, { close = false } = {}): void {
+/** Says what went wrong, once the sender can hear it; closes the connection when too much of the request is left. */
+export async function sendProblem(response: ServerResponse, error: unknown): Promise<void> {
   const { ok: _ok, ...problem } = refusalOf(error);
-  response.writeHead(ERROR_STATUS[problem.code], close ? { ...HEADERS, connection: 'close' } : HEADERS);
+  const isWhole = await readOut(response.req);
+  response.writeHead(ERROR_STATUS[problem.code], isWhole ? HEADERS : { ...HEADERS, connection: 'close' });
   response.end(JSON.stringify(problem));
 }
 
@@ -31,8 +32,7 @@ export async function textOf(
 ): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    const part = Buffer.from(chunk);
+  for await (const part of partsOf(request)) {
     bytes += part.length;
     if (bytes > maxBytes)
       throw new Refusal('too-large', 'the body is too large', {
@@ -47,4 +47,9 @@ export async function textOf(
       hint: 'bytes of another kind are not yet offered; encode them',
     });
   }
+}
+
+/** The parts of a body. Who stops in the middle leaves the connection as it is, so that he can answer. */
+export function partsOf(request: IncomingMessage): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false });
 }

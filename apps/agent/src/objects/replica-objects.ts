@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { contentTypeSchema, datasetKeySchema, LIMITS, Refusal } from '@skerry/contracts';
 import { noting } from '../datasets/noting.js';
-import { sendJson, sendProblem } from '../datasets/replica-answers.js';
+import { partsOf, sendJson, sendProblem } from '../datasets/replica-answers.js';
 import type { RefusalsHere } from '../datasets/refused-here.js';
 import { refuseReader, type Caller } from '../datasets/replica-datasets.js';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
@@ -72,7 +72,7 @@ async function put({ objects, dataset, key, request, response }: Asked): Promise
     throw new Refusal('invalid', 'the content type is none', {
       hint: `printable ASCII, at most ${LIMITS.contentTypeChars} characters (limit contentTypeChars)`,
     });
-  const object = await objects.put(dataset, key, request, { contentType: type.data });
+  const object = await objects.put(dataset, key, partsOf(request), { contentType: type.data });
   sendJson(response, { object });
 }
 
@@ -112,10 +112,10 @@ async function head({ objects, dataset, key, response }: Asked): Promise<void> {
   response.end();
 }
 
-function refuse(response: ServerResponse, error: unknown): void {
+async function refuse(response: ServerResponse, error: unknown): Promise<void> {
   // Too late to say anything: who reads sees that it is not all.
-  if (response.headersSent) return void response.destroy();
-  sendProblem(response, error, { close: true });
+  if (response.headersSent) response.destroy();
+  else await sendProblem(response, error);
 }
 
 function keyIn(part: string): string {

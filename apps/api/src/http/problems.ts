@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { Conflict, Malformed, StorageFull, TimedOut, TooLarge, Unavailable } from '@skerry/bus';
-import { ERROR_STATUS, type ErrorCode, LIMITS, type Problem, Refusal } from '@skerry/contracts';
+import { ERROR_STATUS, type ErrorCode, LIMITS, type Problem, readOut, Refusal } from '@skerry/contracts';
 import type { JsonLog } from '@skerry/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MAKE_ROOM } from '../handlers/hub-health.js';
@@ -13,11 +13,12 @@ const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = { unavailable: 1, thro
 export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly log: JsonLog) {}
 
-  catch(error: unknown, host: ArgumentsHost): void {
+  async catch(error: unknown, host: ArgumentsHost): Promise<void> {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const problem = this.problemOf(error, request);
+    await readOut(request.raw);
     if (reply.sent || reply.raw.headersSent) return;
     const retryAfter = RETRY_AFTER_S[problem.code];
     if (retryAfter !== undefined) void reply.header('retry-after', String(retryAfter));
