@@ -80,7 +80,7 @@ function requestOf(asked: Asked) {
     method: METHODS[asked.verb],
     headers: context === undefined ? {} : { 'skerry-context': context },
     // The endpoint reads it as a stream.
-    async *[Symbol.asyncIterator]() {
+    async *iterator() {
       await Promise.resolve();
       if (body !== undefined) yield Buffer.from(body);
     },
@@ -105,6 +105,8 @@ function bodyOf(asked: Asked): string | undefined {
 function responseTo(answered: (status: number, text: string) => void) {
   let status = 0;
   return {
+    // All of it has come before it is answered.
+    req: { complete: true },
     writeHead(code: number) {
       status = code;
     },
