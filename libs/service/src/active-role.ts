@@ -7,7 +7,10 @@ import type { Readiness } from './readiness.js';
 export interface RoleWork {
   /** Called when the lease is held. `epoch` fences what is written. A throw is tried again every second while it is held. */
   start(epoch: number): void | Promise<void>;
-  /** Called when it is lost or given back: stop at once, nothing of it may be written any more. */
+  /**
+   * Called when it is lost or given back: stop at once, nothing of it may be written any more. May come while `start` runs; then it
+   * is called once more when that has ended.
+   */
   stop(): void | Promise<void>;
 }
 
@@ -27,6 +30,7 @@ export class ActiveRole {
   private readonly lease: Lease;
   private working = false;
   private ending = false;
+  private stopping: Promise<void> = Promise.resolve();
 
   constructor(
     readonly name: string,
@@ -54,6 +58,8 @@ export class ActiveRole {
     this.working = true;
     // A holder that does not work would keep everyone else from working: it tries until it can or has lost the lease.
     while (this.epoch === epoch && !(await this.started(epoch))) await setTimeout(RETRY_MS);
+    // Stopped while it was starting: what began after that would go on without the lease.
+    if (!this.working) await this.stopAgain();
   }
 
   /** One that stood still for a while has its lease back before what it has missed. */
@@ -78,6 +84,13 @@ export class ActiveRole {
     if (!this.working) return;
     this.working = false;
     this.at.log.log(`no longer holds lease ${this.name}`, { why });
+    this.stopping = Promise.resolve(this.work.stop());
+    await this.stopping;
+  }
+
+  private async stopAgain(): Promise<void> {
+    // Who waits for the first stop hears of its failure.
+    await this.stopping.catch(() => undefined);
     await this.work.stop();
   }
 
