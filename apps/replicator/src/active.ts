@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { Roles } from '@skerry/service';
+import { Roles, type ActiveRole } from '@skerry/service';
 import { AnswerDigest } from './handlers/answer-digest.handler.js';
 import { AllDatasets } from './all-datasets.js';
 import { GuardDownlink } from './handlers/guard-downlink.handler.js';
@@ -17,10 +17,13 @@ export class Active implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.roles.hold('replicator', { start: () => this.start(), stop: () => this.stop() });
+    const role: ActiveRole = this.roles.hold('replicator', {
+      start: (epoch) => this.start(() => role.epoch === epoch),
+      stop: () => this.stop(),
+    });
   }
 
-  private async start(): Promise<void> {
+  private async start(holdsLease: () => boolean): Promise<void> {
     // What lies in DL has to be known before anything is written.
     await this.guard.start({
       pause: () => this.writers.stop(),
@@ -33,7 +36,7 @@ export class Active implements OnApplicationBootstrap {
     this.answerDigest.start((site, sequence) => this.guard.reported(site, sequence));
     // Who never saw DL before cannot tell whether it went back in time; the sites can.
     this.answerDigest.askAll();
-    await this.datasets.start();
+    await this.datasets.start(holdsLease);
   }
 
   private async stop(): Promise<void> {

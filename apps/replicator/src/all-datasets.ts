@@ -14,10 +14,11 @@ export class AllDatasets {
     private readonly logKeys: KeepLogKeys,
   ) {}
 
-  async start(): Promise<void> {
-    await this.datasets.start();
+  /** `holdsLease`: whether this instance may still write. */
+  async start(holdsLease: () => boolean): Promise<void> {
+    await this.datasets.start(holdsLease);
     this.logKeys.begin();
-    await this.logs.start();
+    await this.logs.start(holdsLease);
     this.homes.start();
   }
 

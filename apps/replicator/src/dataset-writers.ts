@@ -16,8 +16,9 @@ export class DatasetWriters {
     private readonly chunkWriters: ChunkWriters,
   ) {}
 
-  async start(): Promise<void> {
-    await this.records.begin();
+  /** `holdsLease`: whether this instance may still write. */
+  async start(holdsLease: () => boolean): Promise<void> {
+    await this.records.begin(holdsLease);
     this.takeRecords.start();
     await this.copyWriters.start();
     this.tellLag.start();

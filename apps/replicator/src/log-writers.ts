@@ -16,8 +16,9 @@ export class LogWriters {
     private readonly centreLog: CentreLog,
   ) {}
 
-  async start(): Promise<void> {
-    await this.entries.begin();
+  /** `holdsLease`: whether this instance may still write. */
+  async start(holdsLease: () => boolean): Promise<void> {
+    await this.entries.begin(holdsLease);
     this.takeEntries.start();
     await this.giveEntries.start();
     this.trimEntries.start();

@@ -71,8 +71,9 @@ export abstract class FencedStore<T extends Written, Head> {
   private epoch: number | undefined;
   /** Where this and those before it began, the newest first. */
   private epochs: readonly number[] = [];
-  /** Who began: an epoch of its own may lie there of which no answer came. */
+  /** Who began, empty when ended: an epoch of its own may lie there of which no answer came. */
   private by = '';
+  private holdsLease: () => boolean = () => false;
   private breaks = 0;
   /** After how many breaks the epoch was begun. */
   private begunAfter = 0;
@@ -94,13 +95,18 @@ export abstract class FencedStore<T extends Written, Head> {
     return this.breaks;
   }
 
-  async begin(): Promise<void> {
-    this.forget();
-    this.unlisten();
+  /**
+   * Becomes the one that writes. `holdsLease`: whether this instance may still; then it begins once more when one that was late to
+   * begin has taken its place. Throws when another one begins at the same time, or when it is ended meanwhile.
+   */
+  async begin(holdsLease: () => boolean = () => false): Promise<void> {
+    this.end();
     this.unlisten = this.bus.onConnection(() => this.turned());
-    this.by = randomBytes(8).toString('hex');
+    this.holdsLease = holdsLease;
+    const by = randomBytes(8).toString('hex');
+    this.by = by;
     const { epochs } = await this.writtenEpochs();
-    await this.beginAfter(epochs);
+    await this.beginAfter(epochs, by);
   }
 
   /** Where the epochs of the stream began, the newest first. Throws when this instance is not the active one. */
@@ -122,6 +128,7 @@ export abstract class FencedStore<T extends Written, Head> {
   end(): void {
     this.unlisten();
     this.epoch = undefined;
+    this.by = '';
     this.forget();
   }
 
@@ -249,27 +256,32 @@ export abstract class FencedStore<T extends Written, Head> {
     return undefined;
   }
 
-  /** Begins once more, unless another one has begun since. */
+  /** Begins once more, unless another one has begun since that may. */
   private async renew(): Promise<void> {
-    const { epoch = 0 } = this;
+    const { epoch = 0, by: mine } = this;
     const { epochs: before, by } = await this.writtenEpochs();
     const [last = 0] = before;
-    if (last > epoch && by !== this.by) throw new Error('not active: another instance has begun');
+    const isOthers = last > epoch && by !== mine;
+    if (isOthers && !this.holdsLease()) throw new Error('not active: another instance has begun');
     if (last < epoch) this.log.warn(`${this.kind.stream} has lost its newest: read again from there`);
-    await this.beginAfter(before, last);
+    await this.beginAfter(before, mine);
+    if (!isOthers) return;
+    // What was read here before is not what lies there: the other one may have written.
+    this.turned();
+    throw new Error(`${this.kind.stream}: an instance without the lease had begun; begun again`);
   }
 
-  /** `expected`: only when that is the newest epoch still. */
-  private async beginAfter(earlier: readonly number[], expected?: number): Promise<void> {
+  /** Only when the newest of `earlier` is so still, and `by` was not ended: who comes late takes the place of nobody. */
+  private async beginAfter(earlier: readonly number[], by: string): Promise<void> {
     const { epochs: subject } = this.kind;
-    const { breaks, epoch, by } = this;
-    const options = expected === undefined ? {} : { expect: { sequence: expected, subject } };
+    const { breaks } = this;
+    const [sequence = 0] = earlier;
+    if (this.by !== by) throw new Error('not active: ended meanwhile');
     const body = { at: new Date().toISOString(), by, earlier };
-    const { sequence } = await this.bus.publish(subject, body, options);
-    // It was ended meanwhile.
-    if (this.epoch !== epoch) return;
-    this.epoch = sequence;
-    this.epochs = [sequence, ...earlier];
+    const ack = await this.bus.publish(subject, body, { expect: { sequence, subject } });
+    if (this.by !== by) throw new Error('not active: ended meanwhile');
+    this.epoch = ack.sequence;
+    this.epochs = [ack.sequence, ...earlier];
     this.begunAfter = breaks;
   }
 

@@ -31,10 +31,14 @@ describe('records of a dataset that is removed or made again, or that the hub ha
   const left = () =>
     server.streams.get(STREAMS.REP.name)?.newestOfEach((subject) => matches('rep.>', subject)).length;
 
-  async function instance(bus: MemoryBus | undefined): Promise<RecordsStore> {
+  function storeOn(bus: MemoryBus | undefined): { bus: MemoryBus; store: RecordsStore } {
     if (bus === undefined) throw new Error('no such bus');
-    const store = new RecordsStore(bus, new JsonLog('replicator', '1', 'error', () => undefined));
-    await store.begin();
+    return { bus, store: new RecordsStore(bus, new JsonLog('replicator', '1', 'error', () => undefined)) };
+  }
+
+  async function instance(bus: MemoryBus | undefined, holdsLease?: () => boolean): Promise<RecordsStore> {
+    const { store } = storeOn(bus);
+    await store.begin(holdsLease);
     return store;
   }
 
@@ -93,6 +97,42 @@ describe('records of a dataset that is removed or made again, or that the hub ha
     await expect(former.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('wrong last sequence');
     await expect(former.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('another instance has begun');
     await active.append(of(1), ORIGIN, [record(1)]);
+  });
+
+  it('stay with who writes them when an instance that lost its lease is late to begin', async () => {
+    const { bus, store: late } = storeOn(buses[0]);
+    const publish = bus.publish.bind(bus);
+    let active: RecordsStore | undefined;
+    bus.publish = async (...given) => {
+      bus.publish = publish;
+      active = await instance(buses[1]);
+      return await publish(...given);
+    };
+    await expect(late.begin()).rejects.toThrow('wrong last sequence');
+    await active?.append(of(1), ORIGIN, [record(1)]);
+    expect(left()).toBe(1);
+  });
+
+  it('stay with who writes them when an instance that begins is ended before it has', async () => {
+    const active = await instance(buses[1]);
+    const { store: ended } = storeOn(buses[0]);
+    const beginning = ended.begin();
+    ended.end();
+    await expect(beginning).rejects.toThrow('ended meanwhile');
+    await expect(ended.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('not active');
+    await active.append(of(1), ORIGIN, [record(1)]);
+  });
+
+  it('are written on by who holds the lease when one without it had begun, and read anew', async () => {
+    const active = await instance(buses[0], () => true);
+    expect(await active.newestOf(of(1), ORIGIN)).toBe(0);
+    const late = await instance(buses[1]);
+    await late.append(of(1), ORIGIN, [record(1)]);
+    await expect(active.append(of(1), ORIGIN, [record(2)])).rejects.toThrow('wrong last sequence');
+    await expect(active.append(of(1), ORIGIN, [record(2)])).rejects.toThrow('begun again');
+    expect(await active.newestOf(of(1), ORIGIN)).toBe(1);
+    await active.append(of(1), ORIGIN, [record(2)]);
+    await expect(late.append(of(1), ORIGIN, [record(3)])).rejects.toThrow('wrong last sequence');
   });
 
   it.each([
