@@ -20,7 +20,8 @@ export class ChunkPool {
   private readonly names = new Set<string>();
   /** How often each is in use by what no manifest names yet, or is being read. */
   private readonly held = new Map<string, number>();
-  private readonly unsynced = new Set<string>();
+  /** Parts with names that are not known to be on the disk, each with the sync that covers all of them, if one has begun. */
+  private readonly unsynced = new Map<string, Promise<void> | undefined>();
   private readonly waiting = new Map<string, Set<() => void>>();
   private made: Promise<void> | undefined;
 
@@ -78,16 +79,16 @@ export class ChunkPool {
       await file.close();
     }
     await rename(draft, this.path(digest));
-    this.unsynced.add(digest.slice(0, 2));
+    // A sync that has begun may not cover this name.
+    this.unsynced.set(digest.slice(0, 2), undefined);
     this.names.add(digest);
     for (const wake of this.waiting.get(digest) ?? []) wake();
   }
 
-  /** Resolves when all that was put is on the disk under its name. */
+  /** Resolves when all that was put is on the disk under its name, whoever put it. Rejects when the disk does not take it. */
   async settle(): Promise<void> {
-    const parts = [...this.unsynced];
-    this.unsynced.clear();
-    await Promise.all(parts.map(async (part) => await syncFolder(join(this.folder, part))));
+    const syncs = [...this.unsynced].map(([part, begun]) => begun ?? this.syncPart(part));
+    await Promise.all(syncs);
   }
 
   /** A chunk's bytes; undefined when it is not here, or no longer what it was: then it is removed, to be fetched again. */
@@ -129,6 +130,17 @@ export class ChunkPool {
       gone += 1;
     }
     return gone;
+  }
+
+  /** The part is unsynced until this ends well, so that whoever settles meanwhile waits for it. */
+  private async syncPart(part: string): Promise<void> {
+    const mine = syncFolder(join(this.folder, part)).catch((error: unknown) => {
+      if (this.unsynced.get(part) === mine) this.unsynced.set(part, undefined);
+      throw error;
+    });
+    this.unsynced.set(part, mine);
+    await mine;
+    if (this.unsynced.get(part) === mine) this.unsynced.delete(part);
   }
 
   private async drop(digest: string): Promise<void> {
