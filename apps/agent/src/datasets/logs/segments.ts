@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { appendWhole, writeWhole } from '../../files/append-whole.js';
+import { ANEW, appendWhole, writeWhole } from '../../files/append-whole.js';
 import { isMissing, syncFolder } from '../../files/atomic-file.js';
 import { lineOf, valueOf } from '../checked-line.js';
 
@@ -112,7 +112,7 @@ export class Segments<L> {
     const path = join(this.folder, `${digits(place)}-${digits(written)}.part`);
     const bytes = lineOf(head);
     const draft = `${path}.new`;
-    const file = await open(draft, 'w', 0o600);
+    const file = await open(draft, ANEW, 0o600);
     try {
       await writeWhole(file, bytes);
       await file.sync();

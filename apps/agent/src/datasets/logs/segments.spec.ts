@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { nextWriteEndsHalfway } from '../../files/disk-under-test.suite.js';
+import { Segments } from './segments.js';
+
+const open = async (folder: string) => await Segments.open(folder, (line) => line);
+
+describe('a log in several files', () => {
+  let dir: string;
+  let segments: Segments<unknown>;
+  const append = async (line: string) => await segments.append([line], { durable: true });
+  const reopen = async () => {
+    await segments.close();
+    const { lines, first, ...opened } = await open(join(dir, 'log'));
+    ({ segments } = opened);
+    return { first, lines, damaged: segments.damaged };
+  };
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'skerry-segments-'));
+    ({ segments } = await open(join(dir, 'log')));
+    await segments.begin({ place: 0, written: 0, head: 'head' });
+  });
+  afterEach(async () => {
+    await segments.close();
+    await rm(dir, { recursive: true });
+  });
+
+  it('keeps what is added after a write that ended halfway', async () => {
+    await append('before');
+    await nextWriteEndsHalfway();
+    await expect(append('lost')).rejects.toThrow('ENOSPC');
+    await append('after');
+    expect(await reopen()).toEqual({ first: 'head', lines: ['before', 'after'], damaged: false });
+  });
+});
