@@ -150,12 +150,13 @@ export class Uplink {
   /** Copies of datasets: in step with the hub, and open to people who ask through it. */
   private keepInStep(bus: Bus): void {
     const { agent } = this;
-    const { copies, log } = agent;
+    const { copies, objects, log } = agent;
     const { ready, refusals } = agent;
     const silentMs = () => agent.silence.silentMs;
     const sealing = this.sealing();
-    agent.objects.keys.use(sealing);
-    const sync = new DatasetSync(bus, { copies, ready, refusals, sealing, silentMs, log });
+    objects.keys.use(sealing);
+    const lost = (dataset: string) => objects.lostAtHub(dataset);
+    const sync = new DatasetSync(bus, { copies, ready, refusals, sealing, lost, silentMs, log });
     sync.start();
     const asked = answerDatasetRequests(bus, {
       copies,

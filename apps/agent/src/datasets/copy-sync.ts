@@ -25,6 +25,8 @@ export interface CopySyncOptions {
   silent: () => boolean;
   /** Where both are has to be said again: the hub does not know this copy, or is back after it was not there. */
   greet: () => void;
+  /** The hub has lost writes of here that it had. */
+  lost?: () => void;
   /** It has everything that the hub said there is. */
   whole?: () => unknown;
   /** Of an encrypted dataset: what leaves is sealed, and what comes is opened. */
@@ -119,6 +121,7 @@ export class CopySync {
 
   private async hasOnly(stored: number): Promise<void> {
     this.stored = stored;
+    if (stored < this.copy.sentUpTo) this.options.lost?.();
     await this.copy.sendAgain(stored);
   }
 

@@ -36,6 +36,8 @@ export interface DatasetSyncOptions {
   refusals?: RefusalsHere;
   /** Without it no copy of an encrypted dataset is kept here. */
   sealing?: Sealing;
+  /** Told of a dataset of which the hub has lost what it had. */
+  lost?: (dataset: string) => void;
   /** ms since the hub was heard. */
   silentMs: () => number;
   log: Log;
@@ -201,6 +203,7 @@ export class DatasetSync {
       sealing,
       silent: () => this.inStep.silent,
       greet: () => this.inStep.greet(),
+      lost: () => this.options.lost?.(key),
       // That it is whole may be what others wait for.
       whole: () => this.options.ready.isWhole(key, kept.copy.rule.incarnation) && this.inStep.greet(),
     });

@@ -73,9 +73,13 @@ export class ObjectLine {
     const { objects } = this.options;
     const now = performance.now();
     const isDue = this.again.size === 0 && now - this.looked > AGAIN_MS;
-    if (!isDue || !chunks.some(({ digest }) => objects.pool.has(digest))) return;
-    this.looked = now;
-    for (const key of objects.keysOf(this.dataset)) this.again.add(key);
+    if (isDue && chunks.some(({ digest }) => objects.pool.has(digest))) this.lost();
+  }
+
+  /** The hub may have lost what it had of these objects: it is asked once. */
+  lost(): void {
+    this.looked = performance.now();
+    for (const key of this.options.objects.keysOf(this.dataset)) this.again.add(key);
     this.sending.ask();
   }
 

@@ -51,6 +51,10 @@ export class ObjectSync implements Fetcher {
     this.lineOf(dataset)?.want(key);
   }
 
+  lost(dataset: string): void {
+    this.lineOf(dataset)?.lost();
+  }
+
   reachable(): boolean {
     return !this.hearing.silent && this.bus.connected;
   }

@@ -17,6 +17,7 @@ import {
 } from '@skerry/contracts';
 import { unpackList } from '@skerry/domain';
 import { Copies } from '../datasets/copies.js';
+import { DatasetSync } from '../datasets/dataset-sync.js';
 import { makeLog } from '../log.js';
 import { Objects } from './objects.js';
 import { ObjectSync } from './object-sync.js';
@@ -237,6 +238,28 @@ describe('objects at a node', () => {
     bus.say(SITE.chunksWanted, { project, name, incarnation, chunks: [lost] });
     await until(() => hub.chunks.size === a.objects.pool.size);
     expect(hub.carried).toHaveLength(a.objects.pool.size);
+  });
+
+  it('are all at the hub again when it says that it has lost writes', async () => {
+    const a = await nodeAt('a');
+    await a.copies.want(rule('models'));
+    await a.put('m', randomBytes(400_000));
+    await a.put('n', randomBytes(400_000));
+    await until(() => hub.chunks.size === a.objects.pool.size);
+    hub.chunks.clear();
+    const { copies, objects } = a;
+    const ready = { measuredBy: () => undefined, isWhole: () => false };
+    const lost = (dataset: string) => objects.lostAtHub(dataset);
+    const sync = new DatasetSync(bus, { copies, ready, lost, silentMs: () => 0, log });
+    const news = { copies: [{ copy: rule('models'), head: 0, stored: 0 }], gone: [] };
+    bus.listen(SITE.copies, (m) => m.reply?.(news));
+    await a.copies.get(DATASET)?.copy.sent(2);
+    sync.start();
+    await until(() => hub.chunks.size > 0);
+    await until(() => hub.chunks.size === objects.pool.size);
+    await until(() => copies.get(DATASET)?.copy.sentUpTo === 0);
+    expect(hub.carried).toContain(objects.newest(DATASET, 'n')?.lists[0]?.digest);
+    await sync.stop();
   });
 
   it('are seen whole: the old one until the new one is here', async () => {

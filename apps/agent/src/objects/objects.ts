@@ -33,7 +33,7 @@ export class Objects {
   private readonly sweeping = new Repeated(async () => await this.sweepNow());
   private readonly timer: NodeJS.Timeout;
   private news: ObjectNews = () => undefined;
-  private fetcher: Fetcher = { want: () => undefined, reachable: () => false };
+  private fetcher: Fetcher = { want: () => undefined, lost: () => undefined, reachable: () => false };
 
   readonly pool: ChunkPool;
   readonly keys: ChunkKeys;
@@ -67,6 +67,11 @@ export class Objects {
   /** Called with what changed from now on. */
   onNews(news: ObjectNews): void {
     this.news = news;
+  }
+
+  /** The hub has lost writes of a dataset, and with them, it may be, what it had of the objects. */
+  lostAtHub(dataset: string): void {
+    this.fetcher?.lost(dataset);
   }
 
   /** Who brings what is read here and is not here. */

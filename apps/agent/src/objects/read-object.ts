@@ -13,6 +13,8 @@ const STALL_MS = 30_000;
 export interface Fetcher {
   /** Somebody reads this object: it is brought as soon as it can be. */
   want(dataset: string, key: string): void;
+  /** The hub may have lost what it had of these objects: it is asked, and brought what it lacks. */
+  lost(dataset: string): void;
   /** Whether the hub is there to be asked. */
   reachable(): boolean;
 }

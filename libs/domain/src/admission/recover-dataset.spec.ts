@@ -112,6 +112,13 @@ describe('datasets that sites have copies of and a restored hub does not know', 
     expect(hub.held()).toEqual(before.held());
   });
 
+  it('of files are there again too: their chunks come from the sites', () => {
+    const files = new Hub();
+    files.apply(document({ type: 'objects' }));
+    expect(changeOf(hub.recover(files.held()))).toBe('created');
+    expect(hub.datasets.get('cart')?.spec).toMatchObject({ type: 'objects' });
+  });
+
   it('are one however many sites say so, in whatever order: of the highest generation', () => {
     const newest = before.held();
     const older = new Hub();
@@ -180,7 +187,6 @@ describe('datasets that sites have copies of and a restored hub does not know', 
   });
 
   it.each([
-    ['files', { type: 'objects' }],
     ['entries', { type: 'log' }],
     ['keys', { encryption: { at: 'site' } }],
     ['a home', { conflicts: 'single-writer', home: { with: 'till' } }],
