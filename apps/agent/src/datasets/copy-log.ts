@@ -1,6 +1,6 @@
-import { open, rename, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { appendWhole, writeWhole } from '../files/append-whole.js';
+import { ANEW, appendWhole, writeWhole } from '../files/append-whole.js';
 import { syncFolder } from '../files/atomic-file.js';
 import { lineOf, valueOf } from './checked-line.js';
 
@@ -9,6 +9,9 @@ import { lineOf, valueOf } from './checked-line.js';
  * machine or the disk failed, was never acknowledged, and is cut off. One writer.
  */
 export class CopyLog {
+  /** Whether a crash may bring back the file that this one took the place of. */
+  private isNameless = false;
+
   private constructor(
     readonly path: string,
     private file: FileHandle,
@@ -54,15 +57,19 @@ export class CopyLog {
 
   /** Adds values; with `durable` it resolves when they are on the disk. Rejects with nothing of them in the file. */
   async append(values: readonly unknown[], { durable }: { durable: boolean }): Promise<void> {
+    if (durable) await this.keepName();
     const bytes = Buffer.concat(values.map(lineOf));
     await appendWhole(this.file, bytes, { at: this.length, durable });
     this.length += bytes.length;
   }
 
-  /** Has these values alone from now on: in place of the old file in one step. */
+  /**
+   * Has these values alone from now on: in place of the old file in one step. When it rejects it may have them or not, and goes on with
+   * those that it has.
+   */
   async replace(values: Iterable<unknown>): Promise<void> {
     const draft = `${this.path}.new`;
-    const file = await open(draft, 'w', 0o600);
+    const file = await open(draft, ANEW, 0o600);
     let length = 0;
     try {
       let chunk: Buffer[] = [];
@@ -78,18 +85,26 @@ export class CopyLog {
       }
       await writeWhole(file, Buffer.concat(chunk));
       await file.sync();
-    } finally {
+      await rename(draft, this.path);
+    } catch (cause) {
       await file.close();
+      await rm(draft, { force: true });
+      throw cause;
     }
-    await rename(draft, this.path);
-    await syncFolder(dirname(this.path));
-    await this.file.close();
-    this.file = await open(this.path, 'a', 0o600);
-    this.length = length;
+    const before = this.file;
+    [this.file, this.length, this.isNameless] = [file, length, true];
+    await before.close();
+    await this.keepName();
   }
 
   async close(): Promise<void> {
     await this.file.close();
+  }
+
+  private async keepName(): Promise<void> {
+    if (!this.isNameless) return;
+    await syncFolder(dirname(this.path));
+    this.isNameless = false;
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { nextWriteEndsHalfway } from '../../files/disk-under-test.suite.js';
+import { nextWriteEndsHalfway, syncFoldersBy } from '../../files/disk-under-test.suite.js';
 import { Segments } from './segments.js';
 
 const open = async (folder: string) => await Segments.open(folder, (line) => line);
@@ -33,5 +33,22 @@ describe('a log in several files', () => {
     await expect(append('lost')).rejects.toThrow('ENOSPC');
     await append('after');
     expect(await reopen()).toEqual({ first: 'head', lines: ['before', 'after'], damaged: false });
+  });
+
+  it('adds to the file that was begun last, and only once its name is known to last', async () => {
+    await append('before');
+    const undo = await syncFoldersBy(async () => await Promise.reject(new Error('EIO: i/o error, fsync')));
+    try {
+      await expect(segments.begin({ place: 1, written: 1, head: 'next' })).rejects.toThrow('EIO');
+      await expect(append('lost')).rejects.toThrow('EIO');
+      await expect(segments.dropFirst()).rejects.toThrow('EIO');
+    } finally {
+      undo();
+    }
+    await append('after');
+    expect(await reopen()).toEqual({ first: 'next', lines: ['after'], damaged: false });
+    const all = [];
+    for await (const line of segments.from(0)) all.push(line);
+    expect(all).toEqual(['before', 'after']);
   });
 });

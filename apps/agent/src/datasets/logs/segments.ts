@@ -35,6 +35,8 @@ export class Segments<L> {
   private readonly parts: Part[];
   private file: FileHandle | undefined;
   private lines: L[];
+  /** Whether a crash may undo that the last file was begun. */
+  private isNameless = false;
   /** A line before the last one of the last file was not what was written. */
   readonly damaged: boolean;
 
@@ -99,6 +101,7 @@ export class Segments<L> {
   async append(lines: readonly L[], { durable }: { durable: boolean }): Promise<void> {
     const part = this.parts.at(-1);
     if (part === undefined || this.file === undefined) throw new Error('a log that was not begun');
+    if (durable) await this.keepName();
     const bytes = Buffer.concat(lines.map(lineOf));
     await appendWhole(this.file, bytes, { at: part.bytes, durable });
     part.bytes += bytes.length;
@@ -106,7 +109,7 @@ export class Segments<L> {
     for (const line of lines) this.lines.push(line);
   }
 
-  /** Begins a new file. */
+  /** Begins a new file. When it rejects it may be begun or not; then nothing is added to it before it is known to last. */
   async begin({ place, written, head }: Beginning): Promise<void> {
     if (this.parts.length === 0) await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const path = join(this.folder, `${digits(place)}-${digits(written)}.part`);
@@ -118,22 +121,24 @@ export class Segments<L> {
       await file.sync();
       // In one step: one that held nothing yet may have had the same name.
       await rename(draft, path);
-      await syncFolder(this.folder);
     } catch (cause) {
       await file.close();
       await rm(draft, { force: true });
       throw cause;
     }
-    await this.file?.close();
     const last = this.parts.at(-1);
     if (last?.path === path) this.parts.pop();
     this.parts.push({ path, place, written, bytes: bytes.length, at: Date.now() });
-    [this.file, this.lines] = [file, []];
+    const before = this.file;
+    [this.file, this.lines, this.isNameless] = [file, [], true];
+    await before?.close();
+    await this.keepName();
   }
 
   /** The first file goes; never the last one. */
   async dropFirst(): Promise<void> {
     if (this.parts.length < 2) return;
+    await this.keepName();
     const [part] = this.parts.splice(0, 1);
     if (part !== undefined) await rm(part.path, { force: true });
   }
@@ -163,6 +168,12 @@ export class Segments<L> {
     await this.close();
     await rm(this.folder, { recursive: true, force: true });
     await syncFolder(dirname(this.folder));
+  }
+
+  private async keepName(): Promise<void> {
+    if (!this.isNameless) return;
+    await syncFolder(this.folder);
+    this.isNameless = false;
   }
 
   private async *linesFrom(index: number): AsyncGenerator<L> {
