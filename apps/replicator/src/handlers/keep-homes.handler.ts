@@ -1,31 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Conflict } from '@skerry/bus';
 import {
+  LIMITS,
   workloadKey,
   type CopiesRequest,
   type Dataset,
   type DatasetHome,
   type Site,
 } from '@skerry/contracts';
-import { CLOSING_MAX_MS, CLOSING_MS, decideHome, homeWith, mayWrite } from '@skerry/domain';
+import { decideHome, homeWith, mayWrite, type OldHome } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
 import { CopiesStore } from '../stores/copies.store.js';
 import { HomeSignsStore } from '../stores/home-signs.store.js';
 import { RecordsStore } from '../stores/records.store.js';
+import { OldHomes } from './old-homes.js';
 import { TakeRecords } from './take-records.handler.js';
 
 /** Between two looks at where workloads are that homes go with. */
 const LOOK_MS = 200;
 /** Between two questions to a site that a home leaves, or begins at. */
 const ASK_MS = 250;
-
-/** What a copy said last. */
-interface Said {
-  /** The newest epoch in which it writes no more, and of which the hub has all. */
-  ended: number;
-  /** Monotonic ms. */
-  atMs: number;
-}
 
 /**
  * Moves homes of datasets to where their workloads are (`datasets/home.ts` of the domain). Who may write is in bucket `homes` before
@@ -36,10 +30,7 @@ export class KeepHomes {
   private timer: NodeJS.Timeout | undefined;
   private asks: (site: string) => void = () => undefined;
   private tells: (dataset: Dataset) => void = () => undefined;
-  /** By dataset and store. */
-  private readonly said = new Map<string, Said>();
-  /** By dataset: the epoch that closes, and since when this instance knows; monotonic ms. */
-  private readonly closing = new Map<string, { epoch: number; sinceMs: number }>();
+  private readonly old = new OldHomes();
   private readonly asked = new Map<string, number>();
   private readonly busy = new Set<string>();
 
@@ -60,8 +51,7 @@ export class KeepHomes {
   stop(): void {
     clearInterval(this.timer);
     this.timer = undefined;
-    this.said.clear();
-    this.closing.clear();
+    this.old.clear();
     this.asked.clear();
   }
 
@@ -71,18 +61,24 @@ export class KeepHomes {
       const dataset = this.copies.current(copy);
       const store = copy.store ?? node;
       if (dataset === undefined || store === undefined || homeWith(dataset.spec) === undefined) continue;
-      const { ended = 0, unsent, cursor } = copy;
-      const key = `${keyOf(dataset)} ${store}`;
-      this.said.set(key, { ended: unsent === 0 ? ended : 0, atMs: performance.now() });
-      await this.turn(
-        dataset,
-        async () => await this.give(dataset, { site: site.name, store, cursor, unsent, ended }),
-      );
+      const said = {
+        site: site.name,
+        store,
+        cursor: copy.cursor,
+        unsent: copy.unsent,
+        ended: copy.ended ?? 0,
+      };
+      const home = this.copies.homes.get(dataset);
+      // Also of one whose workload has left, and that gives its copy up with it: what it was the last to write is on its way.
+      if (home !== undefined) this.old.heard(home, said, performance.now());
+      if (this.copies.mayHave(dataset, site))
+        await this.turn(dataset, async () => await this.give(dataset, said));
     }
   }
 
   private look(): void {
     for (const dataset of this.copies.all()) {
+      if (dataset.removed) this.old.forget(dataset);
       if (dataset.removed || homeWith(dataset.spec) === undefined || this.busy.has(keyOf(dataset))) continue;
       this.busy.add(keyOf(dataset));
       void this.turn(dataset, async () => await this.move(dataset)).finally(() => {
@@ -93,7 +89,7 @@ export class KeepHomes {
 
   private async move(dataset: Dataset): Promise<void> {
     const home = this.copies.homes.get(dataset);
-    const next = decideHome(home, this.signs.wantedAt(dataset), this.old(dataset, home), {
+    const next = decideHome(home, this.signs.wantedAt(dataset), this.oldHome(dataset, home), {
       floor: await this.records.head(dataset),
       at: new Date().toISOString(),
       ref: dataset,
@@ -114,24 +110,21 @@ export class KeepHomes {
     const home = this.copies.homes.get(dataset);
     if (home === undefined || home.stores.includes(copy.store)) return;
     if (!mayWrite(home, copy, await this.records.head(dataset))) return;
+    // One more, and nobody could read where the home is.
+    if (home.stores.length >= LIMITS.storesPerKey)
+      return this.log.warn(
+        `store ${copy.store} of site ${copy.site} may not write ${dataset.project}/${dataset.name}: ${LIMITS.storesPerKey} stores there may already (limit storesPerKey), until its home moves`,
+      );
     await this.copies.homes.write({ ...home, stores: [...home.stores, copy.store] });
   }
 
-  private old(dataset: Dataset, home: DatasetHome | undefined) {
+  private oldHome(dataset: Dataset, home: DatasetHome | undefined): OldHome {
+    if (home === undefined) return { hasEnded: () => true, leaseOver: false };
     const nowMs = performance.now();
-    const key = keyOf(dataset);
-    const known = this.closing.get(key);
-    if (home?.closing !== true) this.closing.delete(key);
-    else if (known?.epoch !== home.epoch) this.closing.set(key, { epoch: home.epoch, sinceMs: nowMs });
-    const sinceMs = this.closing.get(key)?.sinceMs ?? nowMs;
+    this.old.look(home, nowMs);
     return {
-      hasEnded: (store: string) => {
-        const said = this.said.get(`${key} ${store}`);
-        if (said !== undefined && said.ended >= (home?.epoch ?? 0)) return true;
-        const silentMs = nowMs - Math.max(sinceMs, said?.atMs ?? 0);
-        return silentMs > CLOSING_MS || nowMs - sinceMs > CLOSING_MAX_MS;
-      },
-      leaseOver: home !== undefined && this.signs.isLeaseOver(dataset, home),
+      hasEnded: (store) => this.old.hasEnded(home, store, nowMs),
+      leaseOver: this.signs.isLeaseOver(dataset, home),
     };
   }
 
