@@ -120,4 +120,25 @@ describe('a copy of a dataset whose home moves', () => {
     expect(['told', 'late', 'new'].map(shown)).toEqual(['mine', 'theirs', undefined]);
     expect(copy.unsent).toBe(0);
   });
+
+  it('sends what it wrote as home once more, though what it had written before the hub lost its newest is set aside', async () => {
+    await copy.change(rule(PEN));
+    for (const key of ['a', 'b']) await put(key, 'before');
+    await copy.sent(2);
+    await copy.change(rule({ ...PEN, epoch: 3 }));
+    for (const key of ['b', 'c']) await put(key, 'now');
+    // Of both epochs it has lost everything.
+    await copy.sendAgain(0);
+    await Promise.all([copy.setAside(0), put('d', 'now')]);
+    expect(copy.home.list().map(([key]) => key)).toEqual(['a']);
+    const leaves = () => copy.unsentRecords().records.map(({ key, write }) => [key, write]);
+    const now = [
+      ['b', 3],
+      ['c', 4],
+      ['d', 5],
+    ];
+    expect(leaves()).toEqual(now);
+    await reopen();
+    expect(leaves()).toEqual(now);
+  });
 });

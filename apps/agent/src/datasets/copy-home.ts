@@ -13,6 +13,14 @@ const BEFORE_ALL: Stamp = [0, 0];
 /** How long what was set aside is kept for people. */
 const KEPT_MS = 30 * 86_400_000;
 
+/** What this store has written that the hub has not got, as far as is known; of that the hub has what was written up to `stored`. */
+export interface OwnWrites {
+  waiting: Waiting;
+  keys: CopyKeys;
+  origin: string;
+  stored: number;
+}
+
 /** Whether a lease of this site covers who knows of so many losses. */
 export type Covers = (losses: number) => boolean;
 
@@ -112,29 +120,27 @@ export class CopyHome {
   }
 
   /** Sets aside what was written in an epoch that is over and the hub has not got: nothing of it is ever sent. */
-  setAside(
-    draft: CopyDraft,
-    { holder }: Copy,
-    of: { waiting: Waiting; keys: CopyKeys; stored: number },
-  ): void {
+  setAside(draft: CopyDraft, { holder }: Copy, of: OwnWrites): void {
     if (holder === undefined) return;
     let found = false;
+    // The oldest that is sent later still: of the present epoch, or of a key that another has written since.
+    let stays = Infinity;
+    for (const { own } of draft.keys.values()) if (own > of.stored) stays = Math.min(stays, own);
     for (const [key, write] of of.waiting.entries()) {
-      const held = of.keys.get(key);
-      if (
-        held?.state.rule !== 'single-writer' ||
-        !isEpochOver(held.state.epoch, holder) ||
-        write <= of.stored
-      )
-        continue;
-      draft.aside.set(key, held.state);
-      draft.keys.set(key, { state: { ...held.state, epoch: 1, at: BEFORE_ALL }, own: 0 });
-      found = true;
+      const held = draft.keys.get(key) ?? of.keys.get(key);
+      const word =
+        held?.state.rule === 'single-writer' && held.state.by === of.origin ? held.state : undefined;
+      if (word === undefined || !isEpochOver(word.epoch, holder)) stays = Math.min(stays, write);
+      else if (write > of.stored) {
+        draft.aside.set(key, word);
+        draft.keys.set(key, { state: { ...word, epoch: 1, at: BEFORE_ALL }, own: 0 });
+        found = true;
+      }
     }
     if (!found) return;
     // What the hub has of these keys was written over here.
     draft.cursor = 0;
-    draft.sent = draft.writes;
+    draft.sent = Math.max(draft.sent, Math.min(draft.writes, stays - 1));
     draft.durable = true;
   }
 

@@ -226,8 +226,8 @@ export class Copy {
   /** The hub has every write up to this one; what is left of a time as home that is over is set aside. */
   async setAside(stored: number): Promise<void> {
     if (this.known.holder === undefined || this.unsent === 0) return;
-    const { waiting, keys } = this;
-    await this.job((draft) => this.home.setAside(draft, this.known, { waiting, keys, stored }));
+    const { waiting, keys, origin } = this;
+    await this.job((draft) => this.home.setAside(draft, this.known, { waiting, keys, origin, stored }));
     waiting.sent(this.marks.sent);
   }
 
@@ -327,6 +327,8 @@ export class Copy {
       this.keys.set(key, held);
       this.home.holds(key, held.state);
       if (held.own > marks.writes) this.waiting.add(key, held.own, nowMs);
+      // Set aside.
+      else if (held.own === 0) this.waiting.drop(key);
     }
     this.elsewhere.take(draft.elsewhere);
     this.home.install(draft.aside);

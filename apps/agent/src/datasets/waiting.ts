@@ -42,6 +42,12 @@ export class Waiting {
     if (first > 0) this.ages.splice(0, first);
   }
 
+  /** What was written of this key is never sent. */
+  drop(key: string): void {
+    this.writes.delete(key);
+    if (this.writes.size === 0) this.ages = [];
+  }
+
   /** Since when the oldest of them waits, ms since 1970, to a second. */
   get sinceMs(): number | undefined {
     return this.ages[0]?.atMs;
