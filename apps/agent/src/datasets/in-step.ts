@@ -123,21 +123,29 @@ export class InStep<
     this.ways.delete(key);
   }
 
+  /** Does all of it that can be done: one that fails keeps no other back. Throws what failed first. */
   private async apply({ wanted, gone }: News<Wanted, Gone>): Promise<void> {
-    for (const ref of gone) {
-      const key = workloadKey(ref.project, ref.name);
-      if (this.kind.kept(key)?.rule.incarnation !== ref.incarnation) continue;
-      this.leave(key);
-      if (!(await this.kind.forget(key, ref))) this.wayOf(key)?.send();
-    }
-    for (const place of wanted) {
-      const { rule } = place;
-      const key = workloadKey(rule.project, rule.name);
-      const before = this.kind.kept(key);
-      if (before !== undefined && before.rule.incarnation > rule.incarnation) continue;
-      if ((await this.kind.want(rule)) !== before) this.leave(key);
-      await this.wayOf(key)?.heardWhere(place);
-    }
+    const errors: unknown[] = [];
+    const failed = (error: unknown) => void errors.push(error);
+    for (const ref of gone) await this.forget(ref).catch(failed);
+    for (const place of wanted) await this.have(place).catch(failed);
+    if (errors.length > 0) throw errors[0];
+  }
+
+  private async forget(ref: Gone): Promise<void> {
+    const key = workloadKey(ref.project, ref.name);
+    if (this.kind.kept(key)?.rule.incarnation !== ref.incarnation) return;
+    this.leave(key);
+    if (!(await this.kind.forget(key, ref))) this.wayOf(key)?.send();
+  }
+
+  private async have(place: Wanted): Promise<void> {
+    const { rule } = place;
+    const key = workloadKey(rule.project, rule.name);
+    const before = this.kind.kept(key);
+    if (before !== undefined && before.rule.incarnation > rule.incarnation) return;
+    if ((await this.kind.want(rule)) !== before) this.leave(key);
+    await this.wayOf(key)?.heardWhere(place);
   }
 
   private hearNews(body: unknown): void {
