@@ -48,7 +48,7 @@ export function openRecord(record: DatasetRecord, by: HeldKey): RecordState | un
   const bound = boundTo(by, record, record.sealed?.lists);
   const text = openText(record.sealed?.box ?? '', { secret: by.secret, purpose: PURPOSE, bound });
   if (text === undefined) return undefined;
-  const parsed = recordStateSchema.safeParse(JSON.parse(text));
+  const parsed = recordStateSchema.safeParse(parsedJson(text));
   return parsed.success && isSealedAs(record.state, parsed.data) ? parsed.data : undefined;
 }
 

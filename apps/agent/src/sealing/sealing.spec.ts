@@ -10,8 +10,10 @@ import {
   type SealingNews,
   type Wanting,
 } from '@skerry/contracts';
+import { bareState, stateText } from '@skerry/domain';
 import { NKey, writeSeed } from '@skerry/identity';
 import * as fc from 'fast-check';
+import { sealText } from './box.js';
 import { nodeKeys } from './node-keys.js';
 import { keyedDigest, openRecord, sealRecord, type HeldKey } from './record-box.js';
 import { Sealing } from './sealing.js';
@@ -99,6 +101,20 @@ describe('a sealed record', () => {
     const by = key();
     const lie: RecordState = { rule: 'set', seen: { [ORIGIN]: 4 }, members: { x: [[OTHER, 9]] } };
     expect(openRecord(sealedOf(lie, by), by)).toBeUndefined();
+  });
+
+  it('from a site that has the key and sealed what is no state is not opened', () => {
+    const by = key();
+    const state = bareState(STATES[0] ?? fail());
+    const { project, name, incarnation, area, id } = by;
+    const purpose = 'skerry-record-v1';
+    const where = [purpose, project, name, incarnation, area, id, ORIGIN, 'k', 4, stateText(state)];
+    const boxed = (text: string): DatasetRecord => {
+      const box = sealText(text, { secret: by.secret, purpose, bound: JSON.stringify(where) });
+      return { origin: ORIGIN, key: 'k', write: 4, state, sealed: { key: id, box } };
+    };
+    expect(openRecord(boxed(JSON.stringify(STATES[0])), by)).toEqual(STATES[0]);
+    for (const text of ['no JSON', '', '{}', 'null']) expect(openRecord(boxed(text), by)).toBeUndefined();
   });
 
   it('has a digest that only who has the key can make', () => {
