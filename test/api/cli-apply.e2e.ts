@@ -68,15 +68,14 @@ describe('apply', () => {
     cloud.standIns.put(statusOf('waited', { phase: 'starting', running: 0 }));
     const running = cloud.skerry(['apply', '-f', path, '--wait']);
     await until(async () => (await committed('waited')) !== undefined, 'it is applied', 20_000);
-    // Time to show how it was; it looks for changes as soon as it is applied.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await until(() => cloud.standIns.listed.has('shop.waited'), 'it was told how it is', 20_000);
     const status = statusOf('waited', { phase: 'running' });
     cloud.standIns.put(status);
     cloud.bus.say(liveStatusSubject('shop', 'waited'), status);
     const ran = await running;
     expect(ran.code).toBe(0);
     expect(ran.err).toMatch(/shop\/waited starting 0\/1 at eu-de[\s\S]+shop\/waited running 1\/1 at eu-de/);
-  });
+  }, 60_000);
 
   it('exits 124 when it does not run in time, and 1 when it never will; both say what to look at', async () => {
     const path = await cloud.file('never.yaml', yamlOf('never'));
@@ -89,7 +88,7 @@ describe('apply', () => {
     const failed = await cloud.skerry(['apply', '-f', path, '--wait', '20']);
     expect(failed.code).toBe(1);
     expect(failed.err).toContain('exit code 3');
-  }, 20_000);
+  }, 60_000);
 
   it.each([
     ['a file that is not there', ['apply', '-f', 'nowhere.yaml'], 2, /no file or folder nowhere.yaml/],

@@ -38,6 +38,8 @@ const BUCKETS_OF_OTHERS = [
 /** The scheduler and the read model as far as the api sees them: they say what the test puts in. */
 export class StandIns {
   readonly statuses = new Map<string, Status>();
+  /** Of which workloads lists of statuses have told, since the test forgot it last. */
+  readonly listed = new Set<string>();
   /** Replicas go to another site than before, and plans have another id: as when something changed in between. */
   changed = false;
   private readonly answering: Subscription[] = [];
@@ -97,6 +99,7 @@ export class StandIns {
     const keys = [...this.statuses.keys()].toSorted().filter((key) => key > after);
     const own = keys.filter((key) => project === undefined || key.startsWith(`${project}.`));
     const items = own.slice(0, PAGE).flatMap((key) => this.statuses.get(key) ?? []);
+    for (const { project: of, name } of items) this.listed.add(workloadKey(of, name));
     return { items, ...(own.length > PAGE ? { next: own[PAGE - 1] } : {}) };
   }
 
