@@ -68,9 +68,9 @@ export class LeafAttacker {
     this.socket.destroy();
   }
 
-  /** Waits until the hub sent this; throws its last words when it hangs up or 5 s pass. */
+  /** Waits until the hub sent this; throws its last words when it hangs up or 15 s pass. */
   async wait(pattern: RegExp): Promise<void> {
-    const deadline = Date.now() + 5_000;
+    const deadline = Date.now() + 15_000;
     while (!pattern.test(this.received)) {
       if (this.end !== undefined || Date.now() > deadline) {
         throw new Error(`hub: ${this.received.slice(-300)} ${this.end ?? 'silent'}`);

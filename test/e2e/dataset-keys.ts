@@ -26,7 +26,7 @@ export class DatasetKeys {
     };
   }
 
-  /** Waits until a key of a dataset holds this at a site, at most 5 s. */
+  /** Waits until a key of a dataset holds this at a site, at most 15 s. */
   async until(site: string, name: string, key: string, entry: object): Promise<void> {
     let last: unknown;
     await eventually(
@@ -34,7 +34,7 @@ export class DatasetKeys {
         last = (await this.at(site).get(name, key)).body;
         return JSON.stringify(last).includes(JSON.stringify(entry).slice(1, -1)) ? true : undefined;
       },
-      { withinMs: 5_000, what: () => `${name}/${key} at ${site}, which is ${JSON.stringify(last)}` },
+      { withinMs: 15_000, what: () => `${name}/${key} at ${site}, which is ${JSON.stringify(last)}` },
     );
   }
 }

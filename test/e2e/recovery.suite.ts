@@ -137,7 +137,11 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
 
       // So do the copies of a dataset that the backup does not know: the same one, and what was written at one site is at the hub.
       const fresh = await eventually(
-        async () => (await client.datasetWhere('test', 'fresh').catch(() => undefined))?.dataset,
+        async () => {
+          // Site two may bring it as it was made, before it hears that one has it as it was changed.
+          const found = (await client.datasetWhere('test', 'fresh').catch(() => undefined))?.dataset;
+          return found?.generation === 2 ? found : undefined;
+        },
         { withinMs: 40_000, what: 'the dataset that the hub did not know is back' },
       );
       expect(fresh).toMatchObject({ generation: 2, incarnation: 1, labels: { tier: 'late' } });
