@@ -45,14 +45,14 @@ export function objectWallsSuite(cloud: () => ObjectWallsCloud): void {
       // What its own area has too is given to it.
       await put('far', 'plans/own', plan);
       await eventually(async () => (get(), thief.text().includes(mark) ? true : undefined), {
-        withinMs: 5_000,
+        withinMs: 15_000,
         what: 'a chunk of its own area is given',
       });
       expect((await cloud().fetchAt('two', 'plans/own')).status).toBe(404);
     } finally {
       thief.close();
     }
-  }, 30_000);
+  }, 60_000);
 
   it('encrypted, a file lies at the hub as ciphertext alone, each chunk once', async () => {
     const { make, client, thiefOf } = cloud();
@@ -90,7 +90,7 @@ export function objectWallsSuite(cloud: () => ObjectWallsCloud): void {
     } finally {
       thief.close();
     }
-  }, 30_000);
+  }, 60_000);
 
   async function put(site: string, path: string, bytes: Buffer): Promise<void> {
     expect((await putAt(site, path, bytes)).status).toBe(200);

@@ -52,7 +52,7 @@ maybe('datasets at three sites, one of them abroad', () => {
     client = await clientOf(under.cloud);
     await eventually(
       async () => ((await client.sites()).every((s) => s.state?.phase === 'ready') ? true : undefined),
-      { withinMs: 20_000, what: 'all sites are ready' },
+      { withinMs: 40_000, what: 'all sites are ready' },
     );
     await client.apply({
       documents: [
@@ -68,7 +68,7 @@ maybe('datasets at three sites, one of them abroad', () => {
     await untilPhase(client, 'web', ['running']);
     await copiesAt('cart', SITES);
     await copiesAt('law', ['one', 'two']);
-  }, 90_000);
+  }, 120_000);
   afterAll(async () => {
     await under?.end();
     lab?.remove();
@@ -87,7 +87,7 @@ maybe('datasets at three sites, one of them abroad', () => {
         const answer = await keys.at('one').get('cart', 'k');
         return answer.status === 404 ? answer.body : undefined;
       },
-      { withinMs: 5_000, what: 'the key is gone at one' },
+      { withinMs: 15_000, what: 'the key is gone at one' },
     );
     expect(gone).toMatchObject({ code: 'not-found' });
   });
@@ -156,7 +156,7 @@ maybe('datasets at three sites, one of them abroad', () => {
     await eventually(
       async () => ((await keys.at('two').get('law', 'secret')).status === 404 ? true : undefined),
       {
-        withinMs: 5_000,
+        withinMs: 15_000,
         what: 'it is gone at two',
       },
     );
@@ -225,7 +225,7 @@ maybe('datasets at three sites, one of them abroad', () => {
         const { copies } = await where(name);
         return copies.filter((c) => c.state !== undefined).length === sites.length ? true : undefined;
       },
-      { withinMs: 10_000, what: `copies of ${name}` },
+      { withinMs: 20_000, what: `copies of ${name}` },
     );
   }
 

@@ -83,7 +83,7 @@ describe('a site in the hands of an attacker, who floods', () => {
       await client.apply({ documents: [mockService(`after-${what}`, { site: 'stolen' })] });
       await untilPhase(client, `after-${what}`, ['running']);
     },
-    60_000,
+    150_000,
   );
 
   it('has neither lost nor suppressed any report of the other', async () => {
@@ -138,7 +138,7 @@ async function letInAgain(client: SkerryClient): Promise<void> {
       const site: Site | undefined = view?.site;
       return site?.suspendedUntil === undefined && view?.state?.phase === 'ready' ? true : undefined;
     },
-    { withinMs: 20_000, what: 'the site is ready again' },
+    { withinMs: 60_000, what: 'the site is ready again' },
   );
 }
 

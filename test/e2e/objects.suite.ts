@@ -54,7 +54,7 @@ export function describeObjects(under: ObjectsUnderTest): void {
     await eventually(
       async () => ((await copyAt('big', 'two'))?.object?.complete === true ? true : undefined),
       {
-        withinMs: 30_000,
+        withinMs: 60_000,
         what: 'the file is complete at two',
       },
     );
@@ -65,7 +65,7 @@ export function describeObjects(under: ObjectsUnderTest): void {
     const got = await under.fetchAt('two', 'models/big');
     expect(got.headers.get('etag')).toBe(`"${digestOf(bytes)}"`);
     expect(digestOf(Buffer.from(await got.arrayBuffer()))).toBe(digestOf(bytes));
-  }, 60_000);
+  }, 120_000);
 
   it('files go in and out by the CLI, which shows where they are', async () => {
     const [from, to] = [join(under.folder('one'), 'in.bin'), join(under.folder('one'), 'out.bin')];

@@ -12,7 +12,7 @@ export async function untilRefused(client: SkerryClient, name: string, refused: 
       );
       return all ? true : undefined;
     },
-    { withinMs: 10_000, what: `${name}: ${refused.map(({ what, by }) => `${what} by ${by}`).join(', ')}` },
+    { withinMs: 20_000, what: `${name}: ${refused.map(({ what, by }) => `${what} by ${by}`).join(', ')}` },
   );
 }
 
