@@ -9,6 +9,7 @@ import {
   intakeAnswerSchema,
   isWorkloadObject,
   JETSTREAM_API,
+  pingAnswerSchema,
   SITE,
   SITE_STREAMS,
   SOURCE_HEADER,
@@ -34,6 +35,8 @@ export class FakeSite {
   readonly held = new Map<string, Held>();
   retired = false;
   digests = 0;
+  /** When it asked last of those times that it was given a lease: `performance.now()`. */
+  leaseAskedAt = 0;
   /** What it says of itself. */
   lastBeat: Heartbeat;
   private lastSequence = 0;
@@ -126,7 +129,9 @@ export class FakeSite {
   /** Sends a digest when the hub is back, as an agent does. */
   private async feel(): Promise<void> {
     try {
-      await this.bus.request(SITE.ping, {}, { timeoutMs: PULSE_MS });
+      const askedAt = performance.now();
+      const answer = await this.bus.request(SITE.ping, {}, { timeoutMs: PULSE_MS });
+      if (pingAnswerSchema.parse(answer.json()).lease) this.leaseAskedAt = askedAt;
       if (this.away) await this.digest();
       this.away = false;
     } catch {
