@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { copySchema, type Copy as CopyRule, type Holder } from '@skerry/contracts';
+import { nextWriteEndsHalfway } from '../files/disk-under-test.suite.js';
 import { Copy } from './copy.js';
 
 const STORE = '0123456789abcdef';
@@ -140,5 +141,19 @@ describe('a copy of a dataset whose home moves', () => {
     expect(leaves()).toEqual(now);
     await reopen();
     expect(leaves()).toEqual(now);
+  });
+
+  it('says that it has ended once that can be written down, though the disk was full when it was told', async () => {
+    await copy.change(rule(PEN));
+    await copy.take([], { after: 0, upTo: 9 });
+    const closing = { ...rule({ site: 'eu', epoch: 2, closing: true }), area: 'eu' };
+    await nextWriteEndsHalfway();
+    await expect(copy.change(closing)).rejects.toThrow(/ENOSPC/);
+    expect([copy.home.ended, copy.cursor]).toEqual([1, 9]);
+    await expect(put('k', 'v')).rejects.toThrow(/its home leaves eu/);
+    await copy.change(closing);
+    expect([copy.home.ended, copy.cursor]).toEqual([2, 0]);
+    await reopen();
+    expect([copy.home.ended, copy.cursor]).toEqual([2, 0]);
   });
 });

@@ -56,6 +56,11 @@ export class CopyHome {
     this.settled = holder;
   }
 
+  /** Whether what it goes by is written down. */
+  hasSettled({ holder }: Copy): boolean {
+    return isDeepStrictEqual(this.settled, holder);
+  }
+
   /** The newest epoch in which this copy writes no more, for good; undefined: its home does not move. */
   get ended(): number | undefined {
     return this.settled && endedEpoch(this.settled);
@@ -178,17 +183,19 @@ export class CopyHome {
   }
 }
 
-/** What a copy goes by from now on; undefined: what it did. `isOther`: not by its holder alone. `holder`: where that is another. */
-export function changedRule(
-  known: Copy,
-  rule: Copy,
-): { next: Copy; isOther: boolean; holder: Holder | undefined } | undefined {
+/** What a copy goes by from now on; undefined: what it did. `isOther`: not by its holder alone. */
+export function changedRule(known: Copy, rule: Copy): { next: Copy; isOther: boolean } | undefined {
   const { holder: before } = known;
   const holder = laterHolder(before, rule.holder);
   const next = { ...withDeclared(rule, known), ...(holder && { holder }) };
   if (isDeepStrictEqual(next, known)) return undefined;
   const isOther = !isDeepStrictEqual({ ...next, holder: before }, { ...known, holder: before });
-  return { next, isOther, holder: isDeepStrictEqual(holder, before) ? undefined : holder };
+  return { next, isOther };
+}
+
+/** What it goes by when that was not written down: all of it is heard again; who may write is never again what it was. */
+export function undoneRule(before: Copy, { holder }: Copy): Copy {
+  return { ...before, ...(holder && { holder }) };
 }
 
 /** Has it written down: what is said of it then holds after a restart. */

@@ -12,7 +12,7 @@ import { isDroppable, laterStamp, showState, stampOf, type Shown, type Write } f
 import { syncFolder } from '../files/atomic-file.js';
 import { applyWrite, mergeRecord, type Beneath, type CopyDraft } from './copy-draft.js';
 import { CopyKeys } from './copy-keys.js';
-import { changedRule, CopyHome, noteHolder } from './copy-home.js';
+import { changedRule, CopyHome, noteHolder, undoneRule } from './copy-home.js';
 import { CopyLog } from './copy-log.js';
 import type { CopyOptions } from './copy-options.js';
 import { notHere, notWritten } from './copy-refusals.js';
@@ -149,15 +149,19 @@ export class Copy {
 
   /** Other limits or another time to live; what records are made of stays. Of an older generation when the hub has lost a newer one. */
   async change(rule: CopyRule): Promise<void> {
-    const { area } = this.known;
-    const change = changedRule(this.known, rule);
-    if (change === undefined) return;
-    this.stale ||= change.isOther;
-    this.known = change.next;
+    const { known: before } = this;
+    const { next, isOther } = changedRule(before, rule) ?? { next: before, isOther: false };
+    if (next === before && this.home.hasSettled(next)) return;
+    this.stale ||= isOther;
+    this.known = next;
     // Done by who writes, when nothing else is being written. An agent of before knew nothing of areas, and left out what is elsewhere.
-    await this.job((draft) => {
-      if (rule.area !== area) draft.cursor = 0;
-      noteHolder(draft, change.holder);
+    const done = this.job((draft) => {
+      if (rule.area !== before.area) draft.cursor = 0;
+      if (!this.home.hasSettled(next)) noteHolder(draft, next.holder);
+    });
+    await done.catch((error: unknown) => {
+      this.known = undoneRule(before, this.known);
+      throw error;
     });
   }
 
