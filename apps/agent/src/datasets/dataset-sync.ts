@@ -172,7 +172,7 @@ export class DatasetSync {
     if (rule.encryption === undefined) return copy;
     // It stays as it is until it can be sealed, and stops no other.
     await this.options.sealing
-      ?.of(rule, () => this.inStep.greet())
+      ?.of(copy.rule, () => this.inStep.greet())
       .catch((error: unknown) => {
         const { project, name } = rule;
         this.options.log.error('a copy cannot be sealed, and is not kept in step', {

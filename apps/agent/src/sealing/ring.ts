@@ -14,10 +14,7 @@ const fileSchema = z.strictObject({
 });
 
 /** What of the rule of a copy, or of a log, its keys depend on. */
-export type SealedRule = Pick<
-  Copy,
-  'project' | 'name' | 'incarnation' | 'generation' | 'residency' | 'area' | 'objects'
->;
+export type SealedRule = Pick<Copy, 'project' | 'name' | 'incarnation' | 'residency' | 'area' | 'objects'>;
 
 /** The keys of one dataset that this node has: in memory, and in a file beside the copy, whose records lie there in clear too. */
 export class Ring {
@@ -45,9 +42,9 @@ export class Ring {
     return new Ring(path, rule, new Map(held));
   }
 
-  /** Other rules of the same dataset: who may have its keys may be others. */
+  /** What the copy, or log, goes by now, also when that is older since the hub has lost a newer one: others may have its keys. */
   change(rule: SealedRule): void {
-    if (rule.generation > this.known.generation) this.known = rule;
+    this.known = rule;
   }
 
   get rule(): SealedRule {

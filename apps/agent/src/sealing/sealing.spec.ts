@@ -208,7 +208,8 @@ describe('keys of an encrypted copy', () => {
       await copy.heard(news);
       return (await sealing.request())?.offers ?? [];
     };
-    return { copy, folder, self, told };
+    const change = async (rule: typeof RULE) => void (await sealing.of(rule, ignore));
+    return { copy, folder, self, told, change };
   }
 
   const listed = (id: string, more: object = {}) => ({
@@ -261,6 +262,19 @@ describe('keys of an encrypted copy', () => {
     await eu.told({ keys: [listed(id, { over: true }), listed(second?.id ?? '')], wanting: [] });
     expect(eu.copy.seal([{ key: 'k', write: 2, state }], ORIGIN)?.[0]?.sealed?.key).toBe(second?.id);
     expect(eu.copy.open(before === undefined ? [] : [{ origin: ORIGIN, ...before }])).toHaveLength(1);
+  });
+
+  it('go by the rule of a hub that lost its newest', async () => {
+    const eu = await nodeOf('eu', '00000000000000aa');
+    const us = await nodeOf('us', '00000000000000cc');
+    const here = (stay: string[], generation: number) =>
+      eu.change({ ...RULE, generation, residency: { stay } });
+    await here(['eu', 'us'], 4);
+    expect(eu.copy.rule.residency).toEqual({ stay: ['eu', 'us'] });
+    await here(['eu'], 3);
+    const [offer] = await eu.told({ keys: [], wanting: [await us.self(['us'])] });
+    expect(offer?.area).toBe('eu');
+    expect(offer?.wraps.map(({ site }) => site)).toEqual(['eu']);
   });
 
   it('are given to no one who took the place of a site that was known', async () => {

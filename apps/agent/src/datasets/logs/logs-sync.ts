@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Bus } from '@skerry/bus';
 import {
   entryDeliverySchema,
@@ -5,6 +6,7 @@ import {
   logNewsSchema,
   logsRequestSchema,
   SITE,
+  workloadKey,
   type EntryDelivery,
   type LogRule,
   type SealingNews,
@@ -71,6 +73,7 @@ export class LogsSync {
         keys: () => logs.all().map(([key]) => key),
         kept: (key) => logs.get(key)?.log,
         want: async (rule: LogRule) => await this.want(rule),
+        isOdd: ({ rule }) => this.isOdd(rule),
         forget: async (key) => {
           await logs.forget(key);
           await options.sealing?.forget(key);
@@ -112,13 +115,20 @@ export class LogsSync {
     return await askHub(this.bus, QUESTION, body);
   }
 
+  /** Not newer than the rule that is known of the same log, and not the same. */
+  private isOdd(rule: LogRule): boolean {
+    const known = this.options.logs.get(workloadKey(rule.project, rule.name))?.log.rule;
+    if (known?.incarnation !== rule.incarnation || known.generation < rule.generation) return false;
+    return !isDeepStrictEqual(known, rule);
+  }
+
   private async want(rule: LogRule): Promise<EntryLog> {
     const { logs, sealing, log } = this.options;
     const kept = await logs.want(rule);
     if (rule.encryption === undefined) return kept;
     // It stays as it is until it can be sealed, and stops no other.
     await sealing
-      ?.of(rule, () => this.inStep.greet())
+      ?.of(kept.rule, () => this.inStep.greet())
       .catch((error: unknown) => {
         const { project, name } = rule;
         const why = { alarm: 'log-not-sealed', project, name, reason: reason(error) };

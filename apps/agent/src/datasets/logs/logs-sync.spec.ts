@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { MemoryBus, MemoryServer } from '@skerry/bus';
+import { logRuleSchema, SITE, type LogNews, type LogRule } from '@skerry/contracts';
+import { EntryLogs } from './entry-logs.js';
+import { LogsSync } from './logs-sync.js';
+
+const ignore = () => undefined;
+const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+const rule = (generation: number, valueBytes: number): LogRule =>
+  logRuleSchema.parse({
+    project: 'plant',
+    name: 'heat',
+    incarnation: 1,
+    generation,
+    flow: 'mesh',
+    bytes: 64 * 1_024,
+    valueBytes,
+  });
+const news = (of: LogRule): LogNews => ({ logs: [{ log: of, head: 0 }], gone: [] });
+
+describe('what the hub says of logs', () => {
+  let dir: string;
+  let logs: EntryLogs;
+  let bus: MemoryBus;
+  let hub: MemoryBus;
+  let sync: LogsSync;
+  let answer: LogNews;
+  let asked = 0;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'skerry-log-news-'));
+    logs = await EntryLogs.open(dir, { site: 'eu', node: 'n1', log });
+    const server = new MemoryServer();
+    [bus, hub] = [new MemoryBus(server), new MemoryBus(server)];
+    [asked, answer] = [0, news(rule(2, 2_000))];
+    hub.respond(SITE.logs, async () => {
+      asked += 1;
+      return await Promise.resolve(answer);
+    });
+    sync = new LogsSync(bus, { logs, silentMs: () => 0, log });
+    sync.start();
+    await until(() => known()?.generation === 2);
+  });
+  afterEach(async () => {
+    await sync.stop();
+    await logs.close();
+    await bus.close();
+    await hub.close();
+    await rm(dir, { recursive: true });
+  });
+
+  const known = () => logs.get('plant.heat')?.log.rule;
+  const until = async (holds: () => boolean) => {
+    for (const end = Date.now() + 10_000; !holds(); await new Promise((tick) => setTimeout(tick, 5)))
+      if (Date.now() > end) throw new Error(`not so after 10 s: ${JSON.stringify(known())}`);
+  };
+
+  it('is asked again when it is older than what is known, and an old word changes nothing', async () => {
+    const before = asked;
+    hub.say(SITE.logNews, news(rule(1, 1_000)));
+    await until(() => asked > before);
+    expect(known()).toEqual(rule(2, 2_000));
+  });
+
+  it.each([1, 2])(
+    'is followed when it has lost its newest rule, and goes on with generation %d',
+    async (n) => {
+      answer = news(rule(n, 3_000));
+      hub.say(SITE.logNews, answer);
+      await until(() => known()?.valueBytes === 3_000);
+      expect(known()).toEqual(rule(n, 3_000));
+    },
+  );
+});
