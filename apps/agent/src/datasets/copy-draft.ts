@@ -26,7 +26,7 @@ export interface CopyDraft extends Marks {
   keys: Map<string, HeldKey>;
   elsewhere: ElsewhereRecord[];
   /** What was written as a home that was another's by then, by key. */
-  aside: Map<string, Extract<RecordState, { rule: 'single-writer' }>>;
+  aside: Map<string, Aside>;
   /** Of a home that moves: what is written down of it. */
   holder?: Holder;
   clock: Stamp;
@@ -34,6 +34,14 @@ export interface CopyDraft extends Marks {
   /** Marks are written though no key is. */
   kept: boolean;
 }
+
+/** A word that was set aside; with the number of its write while the hub may turn out to have it. */
+export interface Aside {
+  word: Word;
+  write?: number;
+}
+
+export type Word = Extract<RecordState, { rule: 'single-writer' }>;
 
 /** The copy that a draft is made over. */
 export interface Beneath {
@@ -87,5 +95,24 @@ export function mergeRecord(
   if (at !== undefined) draft.clock = laterStamp(draft.clock, at);
   if (origin === here) draft.writes = Math.max(draft.writes, write);
   if (before !== undefined && isSame(merged, before.state)) return;
+  if (before !== undefined && before.own > draft.sent) keepUnseen(draft, { key, before, state, here });
   draft.keys.set(key, { state: merged, own: before?.own ?? 0 });
+}
+
+/** What was written here as a home that was cut off, and the hub may not have, would be gone: who is home since has not seen it. */
+function keepUnseen(
+  draft: CopyDraft,
+  { key, before: { state: word, own: write }, state, here }: OverOwn,
+): void {
+  if (word.rule !== 'single-writer' || state.rule !== 'single-writer') return;
+  if (word.by !== here || state.by === here || state.epoch <= word.epoch) return;
+  draft.aside.set(key, { word, write });
+  draft.durable = true;
+}
+
+interface OverOwn {
+  key: string;
+  before: HeldKey;
+  state: RecordState;
+  here: string;
 }

@@ -156,4 +156,50 @@ describe('a copy of a dataset whose home moves', () => {
     await reopen();
     expect([copy.home.ended, copy.cursor]).toEqual([2, 0]);
   });
+
+  describe('that hears what the next home wrote before it hears of the next home', () => {
+    const theirs = async (key: string) => {
+      const by = 'us.00000000000000aa';
+      const state = { rule: 'single-writer' as const, epoch: 3, at: [5, 0] as [number, number], by };
+      const record = { origin: by, key, write: 1, state: { ...state, value: 'theirs' } };
+      await copy.take([record], { after: 0, upTo: 9 });
+    };
+    const asides = () => copy.home.list().map(([key, { value }]) => [key, value]);
+    beforeEach(async () => {
+      await copy.change(rule(PEN));
+      for (const key of ['told', 'late']) await put(key, 'mine');
+      for (const key of ['told', 'late']) await theirs(key);
+    });
+
+    it('sets aside what it wrote and the hub has not got, also when its line of sending is empty by then', async () => {
+      expect(copy.show('late')).toMatchObject({ value: 'theirs' });
+      expect(copy.unsentRecords()).toEqual({ records: [], upTo: 2 });
+      await copy.sent(2);
+      // Of before the next home began: what was on its way may have come since.
+      await copy.setAside(0);
+      await copy.change(rule({ site: 'us', epoch: 3 }));
+      await copy.setAside(1);
+      expect(asides()).toEqual([['late', 'mine']]);
+      await reopen();
+      expect(asides()).toEqual([['late', 'mine']]);
+      expect(copy.show('late')).toMatchObject({ value: 'theirs' });
+    });
+
+    it('keeps it, whenever the agent stops', async () => {
+      await reopen();
+      expect(asides()).toEqual([
+        ['late', 'mine'],
+        ['told', 'mine'],
+      ]);
+    });
+
+    it('sets nothing aside that the hub had', async () => {
+      await put('mine', 'x');
+      await copy.change(rule({ site: 'us', epoch: 3 }));
+      await copy.setAside(3);
+      expect([asides(), copy.problem]).toEqual([[], undefined]);
+      await reopen();
+      expect(asides()).toEqual([]);
+    });
+  });
 });

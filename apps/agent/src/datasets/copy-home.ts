@@ -1,12 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Refusal, type Copy, type Holder, type RecordState, type Stamp } from '@skerry/contracts';
 import { endedEpoch, isEpochOver, laterHolder } from '@skerry/domain';
-import type { CopyDraft } from './copy-draft.js';
+import type { Aside, CopyDraft, Word } from './copy-draft.js';
 import type { CopyKeys } from './copy-keys.js';
 import type { HomeLine, Siblings } from './kept-lines.js';
 import type { Waiting } from './waiting.js';
-
-type Word = Extract<RecordState, { rule: 'single-writer' }>;
 
 /** Anything that the hub has is newer than this. */
 const BEFORE_ALL: Stamp = [0, 0];
@@ -32,6 +30,8 @@ export class CopyHome {
   /** Written down, so that it holds after a restart too. */
   private settled: Holder | undefined;
   private readonly aside = new Map<string, Word>();
+  /** Those that the hub may have nevertheless, with the number of their write. */
+  private readonly doubts = new Map<string, number>();
   /** Keys that show what was set aside until the hub has said what they hold. */
   private readonly hollow = new Set<string>();
 
@@ -124,9 +124,18 @@ export class CopyHome {
       );
   }
 
-  /** Sets aside what was written in an epoch that is over and the hub has not got: nothing of it is ever sent. */
-  setAside(draft: CopyDraft, { holder }: Copy, of: OwnWrites): void {
-    if (holder === undefined) return;
+  /** Whether the hub may have what was set aside. */
+  get inDoubt(): boolean {
+    return this.doubts.size > 0;
+  }
+
+  /**
+   * Sets aside what was written in an epoch that is over and the hub has not got: nothing of it is ever sent. Returns whether the
+   * file has something as set aside that the hub has.
+   */
+  setAside(draft: CopyDraft, { holder }: Copy, of: OwnWrites): boolean {
+    if (holder === undefined) return false;
+    const isLess = this.settleDoubts(draft, holder, of.stored);
     let found = false;
     // The oldest that is sent later still: of the present epoch, or of a key that another has written since.
     let stays = Infinity;
@@ -137,20 +146,25 @@ export class CopyHome {
         held?.state.rule === 'single-writer' && held.state.by === of.origin ? held.state : undefined;
       if (word === undefined || !isEpochOver(word.epoch, holder)) stays = Math.min(stays, write);
       else if (write > of.stored) {
-        draft.aside.set(key, word);
+        draft.aside.set(key, { word });
         draft.keys.set(key, { state: { ...word, epoch: 1, at: BEFORE_ALL }, own: 0 });
         found = true;
       }
     }
-    if (!found) return;
+    if (!found) return isLess;
     // What the hub has of these keys was written over here.
     draft.cursor = 0;
     draft.sent = Math.max(draft.sent, Math.min(draft.writes, stays - 1));
     draft.durable = true;
+    return isLess;
   }
 
-  install(aside: ReadonlyMap<string, Word>): void {
-    for (const [key, word] of aside) this.aside.set(key, word);
+  install(aside: ReadonlyMap<string, Aside>): void {
+    for (const [key, { word, write }] of aside) {
+      this.aside.set(key, word);
+      if (write === undefined) this.doubts.delete(key);
+      else this.doubts.set(key, write);
+    }
   }
 
   /** A key holds this now. */
@@ -158,6 +172,22 @@ export class CopyHome {
     const empty = state.rule === 'single-writer' && state.at[0] === 0 && state.at[1] === 0;
     if (empty) this.hollow.add(key);
     else this.hollow.delete(key);
+  }
+
+  /** Of an epoch that is over the hub gets no more: what it has then up to `stored` need not be set aside. */
+  private settleDoubts(draft: CopyDraft, holder: Holder, stored: number): boolean {
+    for (const [key, { word, write }] of draft.aside) {
+      if (write === undefined || word.epoch >= holder.epoch) continue;
+      if (write <= stored) draft.aside.delete(key);
+      else draft.aside.set(key, { word });
+    }
+    let isLess = false;
+    for (const [key, write] of this.doubts) {
+      if ((this.aside.get(key)?.epoch ?? 0) >= holder.epoch) continue;
+      this.doubts.delete(key);
+      if (write <= stored) isLess = this.aside.delete(key) || isLess;
+    }
+    return isLess;
   }
 
   /** Everything that the hub has is here: what is still hollow it never had. Their keys. */

@@ -229,10 +229,10 @@ export class Copy {
 
   /** The hub has every write up to this one; what is left of a time as home that is over is set aside. */
   async setAside(stored: number): Promise<void> {
-    if (this.known.holder === undefined || this.unsent === 0) return;
-    const { waiting, keys, origin } = this;
-    await this.job((draft) => this.home.setAside(draft, this.known, { waiting, keys, origin, stored }));
-    waiting.sent(this.marks.sent);
+    if (this.known.holder === undefined || (this.unsent === 0 && !this.home.inDoubt)) return;
+    const of = { waiting: this.waiting, keys: this.keys, origin: this.origin, stored };
+    await this.job((draft) => void (this.stale = this.home.setAside(draft, this.known, of) || this.stale));
+    this.waiting.sent(this.marks.sent);
   }
 
   /** Everything that the hub has is here. */
@@ -298,7 +298,7 @@ export class Copy {
   private async commit(draft: CopyDraft): Promise<void> {
     const lines = [...draft.keys].map(([key, held]) => keyLine(key, held));
     for (const record of draft.elsewhere) lines.push(elsewhereLine(record));
-    for (const [key, word] of draft.aside) lines.push(asideLine(key, word));
+    for (const [key, { word }] of draft.aside) lines.push(asideLine(key, word));
     if (draft.holder !== undefined) lines.push(holderLine(draft.holder));
     if (lines.length > 0 || draft.kept) lines.push(marksOf(draft));
     else this.marksTimer ??= setTimeout(() => void this.keepMarks(), MARKS_MS).unref();
