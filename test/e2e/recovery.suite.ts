@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,7 +44,13 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       expect(full).toMatchObject({ code: 1, stderr: expect.stringContaining('services run on this hub') });
 
       // What the backup does not know.
-      await client.apply({ documents: [httpService('late', { site: 'one' }), dataset('fresh', 'keyvalue')] });
+      await client.apply({
+        documents: [
+          httpService('late', { site: 'one' }),
+          dataset('fresh', 'keyvalue'),
+          dataset('files', 'objects'),
+        ],
+      });
       await untilPhase(client, 'late', ['running']);
       await client.apply({
         documents: [
@@ -64,6 +71,9 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       await hears(client, 'after');
       await write(client, 'first', 'two', 'fresh');
       await reads(client, { site: 'one', key: 'first', name: 'fresh' });
+      await upload(under, place);
+      const chunks = await chunksOf(under);
+      expect(chunks).toBeGreaterThan(0);
 
       await loseDisks(under);
       const sequence = async () =>
@@ -154,6 +164,13 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
         },
         { withinMs: 20_000, what: 'the hub has what each site wrote to it' },
       );
+      await eventually(
+        async () => {
+          const stored = await storedBy(under, 'files');
+          return stored.includes('one file') && (await chunksOf(under)) >= chunks ? true : undefined;
+        },
+        { withinMs: 20_000, what: 'the hub has the file again, and its chunks' },
+      );
     }, 180_000);
 
     it('a damaged chunk is named', async () => {
@@ -223,6 +240,32 @@ async function storedBy({ admin }: CloudUnderTest, name: string): Promise<string
   await following.caughtUp;
   await following.drain();
   return stored;
+}
+
+/** How many chunks of the file the hub keeps, its list among them. */
+async function chunksOf({ admin }: CloudUnderTest): Promise<number> {
+  let chunks = 0;
+  const hear = () => void (chunks += 1);
+  const following = await admin.follow(STREAMS.CHUNKS.name, hear, { filters: ['chunk.test.files.>'] });
+  await following.caughtUp;
+  await following.drain();
+  return chunks;
+}
+
+/** A file for site one, which is at the hub when this resolves. */
+async function upload(under: CloudUnderTest, folder: string): Promise<void> {
+  const file = join(folder, '..', 'file');
+  await writeFile(file, randomBytes(300_000));
+  const put = ['data', 'put', 'test/files', 'file', '--file', file, '--at', 'one'];
+  await eventually(async () => ((await runSkerry(under, put)).code === 0 ? true : undefined), {
+    withinMs: 20_000,
+    what: 'site one takes a file',
+  });
+  await eventually(
+    async () =>
+      (await storedBy(under, 'files')).length > 0 && (await chunksOf(under)) > 1 ? true : undefined,
+    { withinMs: 20_000, what: 'the file is at the hub' },
+  );
 }
 
 async function write(client: SkerryClient, key: string, site: string, name = 'orders'): Promise<void> {
