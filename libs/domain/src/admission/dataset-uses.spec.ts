@@ -2,11 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { workloadSpecSchema, type DatasetSpec } from '@skerry/contracts';
 import { datasetUseIssues } from './dataset-uses.js';
 
-type Known = Pick<DatasetSpec, 'type' | 'residency'>;
+type Known = Pick<DatasetSpec, 'type' | 'residency' | 'home'>;
 const SITES = [{ jurisdictions: ['eu', 'de'] }, { jurisdictions: ['us'] }];
 
-function issues(known: Record<string, Known>, residency?: object, data: object[] = [{ dataset: 'maps' }]) {
+function issues(
+  known: Record<string, Known>,
+  residency?: object,
+  data: object[] = [{ dataset: 'maps' }],
+  type = 'service',
+) {
   const spec = workloadSpecSchema.parse({
+    type,
     run: { driver: 'mock' },
     data,
     ...(residency === undefined ? {} : { placement: { residency } }),
@@ -41,6 +47,19 @@ describe('datasets that a workload says it uses', () => {
     // One site is in both.
     expect(issues(stay, { allow: ['de'] })).toEqual([]);
     expect(issues(stay)).toEqual([]);
+  });
+
+  it('are written by the workload that their home goes with, and by that as long as one runs at a time', () => {
+    const write = [{ dataset: 'maps', access: 'write' }];
+    const homeWith = (name: string) => ({ maps: { type: 'keyvalue' as const, home: { with: name } } });
+    expect(issues(homeWith('w'), undefined, write, 'singleton')).toEqual([]);
+    expect(issues(homeWith('w'), undefined, write)).toEqual([
+      'spec.type: the home of maps goes with it, and of type service two may run at a time',
+    ]);
+    expect(issues(homeWith('w'))).toEqual([]);
+    expect(issues(homeWith('till'), undefined, write, 'singleton')).toEqual([
+      'spec.data[0].access: only till writes maps, whose home goes with it',
+    ]);
   });
 
   it('are named once each', () => {

@@ -31,6 +31,11 @@ export function datasetUseIssues(
       const problem = `only ${home} writes ${dataset}, whose home goes with it`;
       return [{ path: `spec.data[${at}].access`, problem, value: access, allowed: 'read' }];
     }
+    // Also where the name was another's, whose dataset stayed.
+    if (access === 'write' && home !== undefined && spec.type !== 'singleton') {
+      const problem = `the home of ${dataset} goes with it, and of type ${spec.type} two may run at a time`;
+      return [{ path: 'spec.type', problem, value: spec.type, allowed: 'singleton' }];
+    }
     return nowhere(spec, found, around).map((problem) => ({
       path: `${path} (residency)`,
       problem,
