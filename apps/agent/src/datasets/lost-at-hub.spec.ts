@@ -118,6 +118,17 @@ describe('a dataset that the hub does not know any more', () => {
     expect(proposed).toHaveLength(1);
   });
 
+  it('stays refused for a while and is named whenever the hub says so, also when it was written to meanwhile', async () => {
+    answers.push(decided(false));
+    restored();
+    await until(() => copies.trouble !== undefined);
+    await copies.get('shop.cart')?.copy.write('k', { verb: 'put', value: 'v' });
+    restored();
+    await until(() => copies.trouble !== undefined);
+    expect(copies.trouble).toBe('the hub does not know dataset shop/cart: nothing shows it');
+    expect(proposed).toHaveLength(1);
+  });
+
   it('is not proposed when nothing was said of what was declared, and is named', async () => {
     answer = given({ generation: 5 });
     hub.say(SITE.copyNews, { copies: [], gone: [] });

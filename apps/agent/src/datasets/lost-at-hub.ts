@@ -35,8 +35,8 @@ export interface LostAtHubOptions {
  */
 export class LostAtHub {
   private readonly waiting = new Set<string>();
-  /** By key and incarnation: when it was decided. */
-  private readonly settled = new Map<string, number>();
+  /** By key and incarnation: when it was decided, and why it was refused if it was. */
+  private readonly settled = new Map<string, { atMs: number; outcome: CommandOutcome }>();
   private running = false;
   private closed = false;
   private timer: NodeJS.Timeout | undefined;
@@ -110,15 +110,16 @@ export class LostAtHub {
       return 'left';
     }
     const id = `${key} ${incarnation}`;
-    const isDecided = performance.now() - (this.settled.get(id) ?? -AGAIN_MS) < AGAIN_MS;
-    if (isDecided) return copy.trouble?.startsWith(UNKNOWN) === true ? 'left' : 'taken';
+    const settled = this.settled.get(id);
+    if (settled !== undefined && performance.now() - settled.atMs < AGAIN_MS)
+      return this.became(copy, settled.outcome);
     const { site } = this.options.copies;
     const outcome = await this.ask({
       site,
       dataset: { project, name, incarnation, generation, declared },
     });
     if (outcome === undefined) return 'again';
-    this.settled.set(id, performance.now());
+    this.settled.set(id, { atMs: performance.now(), outcome });
     return this.decided(copy, outcome);
   }
 
@@ -139,19 +140,21 @@ export class LostAtHub {
   private decided(copy: Copy, outcome: CommandOutcome): 'taken' | 'left' {
     const { project, name } = copy.rule;
     const { log } = this.options;
-    if (outcome.ok) {
-      this.known(copy);
-      log.info('the hub knows again a dataset that is held here', { project, name });
-      return 'taken';
-    }
-    const { title: why } = outcome;
-    copy.trouble = troubleOf(copy, why);
-    log.warn('the hub does not take up a dataset that is held here: its copy stays', {
-      project,
-      name,
-      reason: why,
-    });
-    return 'left';
+    if (outcome.ok) log.info('the hub knows again a dataset that is held here', { project, name });
+    else
+      log.warn('the hub does not take up a dataset that is held here: its copy stays', {
+        project,
+        name,
+        reason: outcome.title,
+      });
+    return this.became(copy, outcome);
+  }
+
+  /** Said of the copy each time: a write makes it forget what is wrong with it. */
+  private became(copy: Copy, outcome: CommandOutcome): 'taken' | 'left' {
+    if (outcome.ok) this.known(copy);
+    else copy.trouble = troubleOf(copy, outcome.title);
+    return outcome.ok ? 'taken' : 'left';
   }
 }
 
