@@ -8,7 +8,7 @@ import {
   type DatasetHome,
   type Site,
 } from '@skerry/contracts';
-import { decideHome, homeWith, mayWrite, type OldHome } from '@skerry/domain';
+import { decideHome, homeWith, isOfAnother, mayWrite, type OldHome } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
 import { CopiesStore } from '../stores/copies.store.js';
 import { HomeSignsStore } from '../stores/home-signs.store.js';
@@ -20,6 +20,16 @@ import { TakeRecords } from './take-records.handler.js';
 const LOOK_MS = 200;
 /** Between two questions to a site that a home leaves, or begins at. */
 const ASK_MS = 250;
+
+/** A copy that may be given the pen. */
+interface AskingCopy {
+  site: string;
+  store: string;
+  cursor: number;
+  streamEpoch?: number | undefined;
+  unsent: number;
+  ended: number;
+}
 
 /**
  * Moves homes of datasets to where their workloads are (`datasets/home.ts` of the domain). Who may write is in bucket `homes` before
@@ -61,13 +71,8 @@ export class KeepHomes {
       const dataset = this.copies.current(copy);
       const store = copy.store ?? node;
       if (dataset === undefined || store === undefined || homeWith(dataset.spec) === undefined) continue;
-      const said = {
-        site: site.name,
-        store,
-        cursor: copy.cursor,
-        unsent: copy.unsent,
-        ended: copy.ended ?? 0,
-      };
+      const { cursor, streamEpoch, unsent, ended = 0 } = copy;
+      const said = { site: site.name, store, cursor, streamEpoch, unsent, ended };
       const home = this.copies.homes.get(dataset);
       // Also of one whose workload has left, and that gives its copy up with it: what it was the last to write is on its way.
       if (home !== undefined) this.old.heard(home, said, performance.now());
@@ -103,12 +108,11 @@ export class KeepHomes {
   }
 
   /** Gives a copy the pen, when it may have it and has not. */
-  private async give(
-    dataset: Dataset,
-    copy: { site: string; store: string; cursor: number; unsent: number; ended: number },
-  ): Promise<void> {
+  private async give(dataset: Dataset, copy: AskingCopy): Promise<void> {
     const home = this.copies.homes.get(dataset);
     if (home === undefined || home.stores.includes(copy.store)) return;
+    // It is told to read again, and what it has may lack something from before.
+    if (isOfAnother(await this.records.allEpochs(), copy)) return;
     if (!mayWrite(home, copy, await this.records.head(dataset))) return;
     // One more, and nobody could read where the home is.
     if (home.stores.length >= LIMITS.storesPerKey)

@@ -72,7 +72,7 @@ describe('homes that move', () => {
     head = 0;
     const records = new RecordsStore(bus, log);
     records.head = async () => await Promise.resolve(head);
-    records.allEpochs = async () => await Promise.resolve([1]);
+    records.allEpochs = async () => await Promise.resolve([5, 1]);
     const take = new TakeRecords(wanted, copies, records, bus, log);
     const users = new CopyUsersStore(wanted);
     const signs = new HomeSignsStore(wanted, new DeliveredStore(), users, copies);
@@ -141,6 +141,17 @@ describe('homes that move', () => {
     await until((home) => home?.site === 'c');
     await says(c, STORE, {});
     expect(homes.get(ledger)?.stores).toEqual([]);
+  });
+
+  it('give the pen to no copy whose place is one of a stream that has lost its newest since', async () => {
+    head = 7;
+    start();
+    await until((home) => home?.site === 'a');
+    for (const another of [{ streamEpoch: 1 }, { streamEpoch: 3 }, { streamEpoch: 5, cursor: 8 }])
+      await says(a, STORE, { cursor: 7, ...another });
+    expect(homes.get(ledger)?.stores).toEqual([]);
+    await says(a, STORE, { cursor: 7, streamEpoch: 5 });
+    expect(homes.get(ledger)?.stores).toEqual([STORE]);
   });
 
   it('give no more pens than one key has stores: the noun could not be read any more', async () => {

@@ -72,7 +72,7 @@ describe('the home of a dataset', () => {
     const copy = { site: 'a', cursor: 7, unsent: 0, ended: 1 };
     const next = home({ epoch: 2, floor: 7 });
     expect(mayWrite(next, copy, 9)).toBe(true);
-    for (const less of [{ cursor: 6 }, { unsent: 1 }, { ended: 0 }, { site: 'b' }])
+    for (const less of [{ cursor: 6 }, { cursor: 10 }, { unsent: 1 }, { ended: 0 }, { site: 'b' }])
       expect(mayWrite(next, { ...copy, ...less }, 9)).toBe(false);
     expect(mayWrite({ ...next, closing: true }, copy, 9)).toBe(false);
     // A hub that was restored has fewer records than it had.

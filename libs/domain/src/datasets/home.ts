@@ -77,7 +77,8 @@ export function mayWrite(
   copy: { site: string; cursor: number; unsent: number; ended: number },
   head: number,
 ): boolean {
-  const whole = copy.cursor >= Math.min(home.floor, head);
+  // Beyond the end is a place in a stream that has lost its newest since.
+  const whole = copy.cursor >= Math.min(home.floor, head) && copy.cursor <= head;
   const done = copy.unsent === 0 && copy.ended >= home.epoch - 1;
   return home.closing === undefined && copy.site === home.site && done && whole;
 }
