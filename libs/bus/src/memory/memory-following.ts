@@ -12,6 +12,8 @@ export class MemoryFollowing implements Following {
   private readonly progress: Progress;
   /** The stream that was followed last; kept while cut off, to tell whether it is still the same. */
   private stream: MemoryStream | undefined;
+  /** Begun again, and not all handled yet of what lay there then. */
+  private restarting = false;
   private stopHearing: (() => void) | undefined;
   private attachment = 0;
   private ended = false;
@@ -49,16 +51,16 @@ export class MemoryFollowing implements Following {
     await this.progress.idle();
     if (attachment !== this.attachment) return;
     const before = this.stream;
-    const restarted = before !== undefined && before !== stream;
     this.stream = stream;
-    if (restarted) {
+    if (before !== undefined && before !== stream) {
+      this.restarting = true;
       await this.options.onRestart?.();
       this.progress.restart();
     } else if (before === undefined) {
       this.begin(stream);
     }
     if (attachment !== this.attachment) return;
-    this.hear(stream, restarted);
+    this.hear(stream);
   }
 
   /** Hears nothing more until attached again. */
@@ -87,17 +89,22 @@ export class MemoryFollowing implements Following {
     else if (typeof from === 'number') this.progress.position = from - 1;
   }
 
-  private hear(stream: MemoryStream, restarted: boolean): void {
-    const lying = this.lying(stream, restarted);
+  private hear(stream: MemoryStream): void {
+    const lying = this.lying(stream);
     this.stopHearing = stream.onStored((m) => this.stored(stream, m));
-    this.progress.expect(lying.length, restarted ? this.options.onRestarted : undefined);
+    this.progress.expect(lying.length, this.restarting ? () => this.restarted() : undefined);
     for (const [i, m] of lying.entries()) this.push(stream, m, lying.length - 1 - i);
     void this.settle();
   }
 
-  private lying(stream: MemoryStream, restarted: boolean): Lying[] {
+  private restarted(): void | Promise<void> {
+    this.restarting = false;
+    return this.options.onRestarted?.();
+  }
+
+  private lying(stream: MemoryStream): Lying[] {
     const { from = 'last' } = this.options;
-    if (restarted || (from === 'last' && this.progress.position === 0)) {
+    if ((this.restarting || from === 'last') && this.progress.position === 0) {
       return stream.newestOfEach((subject) => this.wants(subject));
     }
     return [...stream.from(this.progress.position + 1)].filter((m) => this.wants(m.subject));

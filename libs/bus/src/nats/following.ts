@@ -43,6 +43,8 @@ export class NatsFollowing implements Following {
   private received = 0;
   private created: string | undefined;
   private started = false;
+  /** Begun again, and not all handled yet of what lay there then: a consumer that is not made, or is lost, changes nothing of that. */
+  private restarting = false;
   private looking = false;
   private readonly ended = new AbortController();
   private readonly restart = coalesced(() => this.openAgain());
@@ -166,32 +168,38 @@ export class NatsFollowing implements Following {
     if (info === undefined) throw new Unavailable(`follow ${this.stream}: there is no such stream`);
     await this.progress.idle();
     if (this.ended.signal.aborted) return;
-    const restarted = this.isOther(info) || (await this.isRewritten(info));
-    const config = this.config(await this.begin(info, restarted));
+    const isAnother = this.isOther(info) || (await this.isRewritten(info));
+    const config = this.config(await this.begin(info, isAnother));
     const made = await this.api.putConsumer(this.stream, config.name, config, timeoutMs);
     this.name = config.name;
     this.created = info.created;
     this.started = true;
     this.received = 0;
-    this.progress.expect(made.num_pending, restarted ? this.options.onRestarted : undefined);
+    this.progress.expect(made.num_pending, this.restarting ? () => this.restarted() : undefined);
     this.pullFrom(config.name);
   }
 
+  private restarted(): void | Promise<void> {
+    this.restarting = false;
+    return this.options.onRestarted?.();
+  }
+
   /** Where the next consumer begins: a sequence, or the newest of each subject. */
-  private async begin(info: StreamInfo, restarted: boolean): Promise<number | 'last'> {
+  private async begin(info: StreamInfo, isAnother: boolean): Promise<number | 'last'> {
     const { from = 'last' } = this.options;
     if (!this.started) {
       if (from === 'new') this.progress.position = info.state.last_seq;
       else if (typeof from === 'number') this.progress.position = from - 1;
       return from === 'last' ? 'last' : this.progress.position + 1;
     }
-    if (restarted) {
+    if (isAnother) {
       await this.options.onRestart?.();
       this.progress.restart();
-      return 'last';
+      this.restarting = true;
     }
     // Nothing handled yet: the newest of each subject is still what was asked for.
-    return from === 'last' && this.progress.position === 0 ? 'last' : this.progress.position + 1;
+    const wantsNewest = from === 'last' || this.restarting;
+    return wantsNewest && this.progress.position === 0 ? 'last' : this.progress.position + 1;
   }
 
   /** Another stream under the old name: what was seen of the old one says nothing about this one. */
