@@ -18,8 +18,12 @@ import { TakeRecords } from './take-records.handler.js';
 
 /** Between two looks at where workloads are that homes go with. */
 const LOOK_MS = 200;
-/** Between two questions to a site that a home leaves, or begins at. */
+/**
+ * Between two questions to a site that homes leave, or begin at: one covers all its copies. It is asked more seldom the longer
+ * nothing is new there, up to the second number: a quarter of that time.
+ */
 const ASK_MS = 250;
+const ASK_MAX_MS = 4_000;
 
 /** A copy that may be given the pen. */
 interface AskingCopy {
@@ -41,7 +45,8 @@ export class KeepHomes {
   private asks: (site: string) => void = () => undefined;
   private tells: (dataset: Dataset) => void = () => undefined;
   private readonly old = new OldHomes();
-  private readonly asked = new Map<string, number>();
+  /** By site: since when it is asked, and when it was last; monotonic ms. */
+  private readonly asked = new Map<string, { sinceMs: number; atMs: number }>();
   private readonly busy = new Set<string>();
 
   constructor(
@@ -55,6 +60,7 @@ export class KeepHomes {
   /** `asks`: has a site say how its copies stand. `tells`: says to every site with a copy what is so. */
   start(asks: (site: string) => void, tells: (dataset: Dataset) => void): void {
     [this.asks, this.tells] = [asks, tells];
+    clearInterval(this.timer);
     this.timer = setInterval(() => this.look(), LOOK_MS);
   }
 
@@ -104,7 +110,7 @@ export class KeepHomes {
     const where = next.closing === true ? `leaves ${next.site}` : `is ${next.site} in epoch ${next.epoch}`;
     this.log.log(`the home of ${dataset.project}/${dataset.name} ${where}`);
     this.tells(dataset);
-    this.ask(dataset, next.site);
+    this.ask(next.site, { isNew: true });
   }
 
   /** Gives a copy the pen, when it may have it and has not. */
@@ -134,16 +140,17 @@ export class KeepHomes {
 
   /** Until it has closed, or one of its copies may write. */
   private askAgain(dataset: Dataset, home: DatasetHome | undefined): void {
-    if (home !== undefined && (home.closing === true || home.stores.length === 0))
-      this.ask(dataset, home.site);
+    if (home !== undefined && (home.closing === true || home.stores.length === 0)) this.ask(home.site);
   }
 
-  private ask(dataset: Dataset, site: string): void {
-    const key = `${keyOf(dataset)} ${site}`;
+  private ask(site: string, { isNew } = { isNew: false }): void {
     const nowMs = performance.now();
-    if (nowMs - (this.asked.get(key) ?? Number.NEGATIVE_INFINITY) < ASK_MS) return;
-    this.asked.set(key, nowMs);
-    this.asks(site);
+    const before = this.asked.get(site);
+    const sinceMs = isNew || before === undefined ? nowMs : before.sinceMs;
+    const pauseMs = Math.min(Math.max(ASK_MS, (nowMs - sinceMs) / 4), ASK_MAX_MS);
+    const isDue = before === undefined || nowMs - before.atMs >= pauseMs;
+    this.asked.set(site, { sinceMs, atMs: isDue ? nowMs : before.atMs });
+    if (isDue) this.asks(site);
   }
 
   private async turn(dataset: Dataset, work: () => Promise<void>): Promise<void> {

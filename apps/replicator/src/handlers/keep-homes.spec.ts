@@ -60,6 +60,7 @@ describe('homes that move', () => {
   let keep: KeepHomes;
   let at: HomeWanted;
   let head: number;
+  let copies: CopiesStore;
   beforeEach(async () => {
     bus = new MemoryBus(new MemoryServer());
     await bus.ensureBucket(BUCKETS.homes);
@@ -67,7 +68,7 @@ describe('homes that move', () => {
     const wanted = new WantedStore();
     for (const site of [a, b, c]) wanted.applySite({ ...PUT, key: site.name, value: site });
     homes = new HomesStore(bus);
-    const copies = new CopiesStore(wanted, new CopySetsStore(bus), new WrappedKeysStore(bus), homes);
+    copies = new CopiesStore(wanted, new CopySetsStore(bus), new WrappedKeysStore(bus), homes);
     copies.apply({ ...PUT, key: 'shop.ledger', value: ledger });
     head = 0;
     const records = new RecordsStore(bus, log);
@@ -86,11 +87,8 @@ describe('homes that move', () => {
     await bus.close();
   });
 
-  function start(): void {
-    keep.start(
-      () => undefined,
-      () => undefined,
-    );
+  function start(asks: () => void = () => undefined): void {
+    keep.start(asks, () => undefined);
   }
   async function says(
     site: Site,
@@ -152,6 +150,18 @@ describe('homes that move', () => {
     expect(homes.get(ledger)?.stores).toEqual([]);
     await says(a, STORE, { cursor: 7, streamEpoch: 5 });
     expect(homes.get(ledger)?.stores).toEqual([STORE]);
+  });
+
+  it('ask a site once for all its copies, however many homes begin there', async () => {
+    const names = Array.from({ length: 30 }, (_, n) => `ledger-${n}`);
+    for (const name of names) copies.apply({ ...PUT, key: `shop.${name}`, value: { ...ledger, name } });
+    let asked = 0;
+    const sinceMs = performance.now();
+    start(() => (asked += 1));
+    await until(() => names.every((name) => homes.get({ ...ledger, name }) !== undefined));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(asked).toBeGreaterThan(0);
+    expect(asked).toBeLessThanOrEqual(1 + (performance.now() - sinceMs) / 250);
   });
 
   it('give no more pens than one key has stores: the noun could not be read any more', async () => {
