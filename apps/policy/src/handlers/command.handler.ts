@@ -24,7 +24,7 @@ const DECISIONS = 5;
 /** Deliveries after which an unexpected failure is no longer taken for a passing one. */
 const FAILURES = 5;
 const BUSY_MS = 50;
-/** Deliveries at which a command waits no longer for one before it whose answer is on its way: some 10 s. */
+/** Deliveries at which a command waits no longer, for one before it whose answer is on its way or for what was read in part: some 10 s. */
 const WAITS = 100;
 const AWAY_MS = 1_000;
 
@@ -76,6 +76,7 @@ export class CommandHandler {
       command,
       sequence: message.sequence,
       now: new Date().toISOString(),
+      isOverdue: message.deliveries >= WAITS,
       ...(await this.accounts.accountFor(command)),
     };
     const admission = admit(request, papers.state, this.desk.tools);
@@ -84,7 +85,7 @@ export class CommandHandler {
       return admission.again === true ? 'conflict' : admission;
     }
     const over = await this.predecessors.areOver(papers.predecessors(admission.writes));
-    if (!over && message.deliveries < WAITS) return 'conflict';
+    if (!over && !request.isOverdue) return 'conflict';
     try {
       await papers.commit(admission.writes, carriedOn(message.headers));
       return admission;

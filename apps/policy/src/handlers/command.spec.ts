@@ -88,14 +88,16 @@ function keys(): CloudIdentity {
   };
 }
 
-function applying(mark: string): CommandBody {
-  const document = workloadDocumentSchema.parse({
-    apiVersion: 'skerry/v1',
-    kind: 'Workload',
-    metadata: { name: 'web', project: 'shop' },
-    spec: { run: { command: [mark] } },
-  });
-  return { verb: 'workload.apply', documents: [document] };
+function applying(mark: string, names = ['web']): CommandBody {
+  const documents = names.map((name) =>
+    workloadDocumentSchema.parse({
+      apiVersion: 'skerry/v1',
+      kind: 'Workload',
+      metadata: { name, project: 'shop' },
+      spec: { run: { command: [mark] } },
+    }),
+  );
+  return { verb: 'workload.apply', documents };
 }
 
 async function queued(requestId: string, body: CommandBody): Promise<StoredMessage> {
@@ -167,6 +169,18 @@ describe('what is written over', () => {
 });
 
 describe('an answer', () => {
+  it('waits some ten seconds for what its command wrote to be read in whole, and not for ever', async () => {
+    const message = await queued('request-a', applying('a', ['web', 'api']));
+    expect(await handler.handle(message)).toEqual(done);
+    // The answer got lost, and who reads sees one of the two as it was before.
+    await bus.bucket(BUCKETS.outcomes, (v) => outcomeSchema.parse(v)).delete('request-a');
+    await bus.bucket(BUCKETS.workloads, (v) => workloadSchema.parse(v)).delete('shop.api');
+    expect(await handler.handle({ ...message, deliveries: 99 })).toMatchObject({ kind: 'retry' });
+    expect(await answerTo('request-a')).toBeUndefined();
+    expect(await handler.handle({ ...message, deliveries: 100 })).toEqual(done);
+    expect(await answerTo('request-a')).toMatchObject({ ok: true, changes: [{ name: 'web' }] });
+  });
+
   it('stays as it was given first', async () => {
     const common = { kind: 'Outcome' as const, requestId: 'request-a', verb: 'workload.apply' as const };
     const decidedAt = new Date().toISOString();

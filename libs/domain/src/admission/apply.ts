@@ -178,14 +178,15 @@ function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<stri
 
 /**
  * Keys are read one by one, and a server that lags behind may answer: one may be as the command made it, and another as it was
- * before, though both were written at once. What was told of it then would leave changes out.
+ * before, though both were written at once. What was told of it then would leave changes out; better that than no answer at all.
  */
 function readInPart(
   documents: readonly WorkloadDocument[],
   known: readonly (Workload | undefined)[],
-  { command }: AdmissionRequest,
+  { command, isOverdue = false }: AdmissionRequest,
   tools: AdmissionTools,
 ): Rejected | undefined {
+  if (isOverdue) return undefined;
   const committed = known.find((workload) => applied(workload, command.requestId))?.commandSequence ?? 0;
   const older = documents.find(({ metadata, spec }, at) => {
     const workload = known[at];

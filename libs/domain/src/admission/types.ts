@@ -74,6 +74,8 @@ export interface AdmissionRequest {
   now: string;
   /** Public key of the account made for `site.add`. */
   account?: string;
+  /** It has waited long enough: it is answered by what was read, though that may be read in part. */
+  isOverdue?: boolean;
 }
 
 /** What a decision writes: new values of nouns, all or none. */
