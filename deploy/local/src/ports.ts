@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 
 /** The first of the ports a local cloud takes: api, hub for clients, hub for sites, hub's monitoring, join endpoint. */
@@ -10,12 +11,34 @@ export const FIRST_PORT = 7_420;
  */
 const RANGE = { from: 10_081, to: 20_000 };
 
-/** A port that is free now on `host`. */
+/** What a port was given out for listens on it by then. */
+const CLAIMED_MS = 60_000;
+
+/** A port that is free now on `host`, and that no process of this machine gets from here for the next minute. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (;;) {
     const port = randomInt(RANGE.from, RANGE.to);
-    if (await isFree(port, host)) return port;
+    if ((await isFree(port, host)) && (await claims(port))) return port;
   }
+}
+
+/**
+ * Says to other processes that a port is given out though nothing listens on it yet: clouds that start side by side would be given
+ * the same. By a UDP socket of the same number, which is in nobody's way and ends with this process.
+ */
+async function claims(port: number): Promise<boolean> {
+  const socket = createSocket('udp4');
+  return new Promise((resolve) => {
+    socket.once('error', () => {
+      socket.close();
+      resolve(false);
+    });
+    socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => {
+      socket.unref();
+      setTimeout(() => socket.close(), CLAIMED_MS).unref();
+      resolve(true);
+    });
+  });
 }
 
 /** Several different free ports, none of `promised`: ports that something will listen on that has not started yet. */
