@@ -16,10 +16,12 @@ export class AllDatasets {
 
   /** `holdsLease`: whether this instance may still write. */
   async start(holdsLease: () => boolean): Promise<void> {
+    // Before records are taken: who had the lease before may not move a home behind what comes from now on.
+    await this.homes.begin();
     await this.datasets.start(holdsLease);
     this.logKeys.begin();
     await this.logs.start(holdsLease);
-    this.homes.start();
+    this.homes.start(holdsLease);
   }
 
   async stop(): Promise<void> {

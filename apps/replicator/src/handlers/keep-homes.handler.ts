@@ -25,6 +25,19 @@ const LOOK_MS = 200;
 const ASK_MS = 250;
 const ASK_MAX_MS = 4_000;
 
+/** Looks are this far apart, ms, when this instance stood still in between. */
+const STILL_MS = 5_000;
+
+/** By what homes are moved. */
+export interface HomesKeeping {
+  /** Whether this instance may still write. */
+  holdsLease: () => boolean;
+  /** Has a site say how its copies stand. */
+  asks: (site: string) => void;
+  /** Says to every site with a copy what is so. */
+  tells: (dataset: Dataset) => void;
+}
+
 /** A copy that may be given the pen. */
 interface AskingCopy {
   site: string;
@@ -42,8 +55,9 @@ interface AskingCopy {
 @Injectable()
 export class KeepHomes {
   private timer: NodeJS.Timeout | undefined;
-  private asks: (site: string) => void = () => undefined;
-  private tells: (dataset: Dataset) => void = () => undefined;
+  private to: HomesKeeping = { holdsLease: () => false, asks: () => undefined, tells: () => undefined };
+  /** How it was when it last looked: monotonic ms, and how often the connection had broken or come back. */
+  private looked = { atMs: 0, turns: 0 };
   private readonly old = new OldHomes();
   /** By site: since when it is asked, and when it was last; monotonic ms. */
   private readonly asked = new Map<string, { sinceMs: number; atMs: number }>();
@@ -57,9 +71,9 @@ export class KeepHomes {
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
 
-  /** `asks`: has a site say how its copies stand. `tells`: says to every site with a copy what is so. */
-  start(asks: (site: string) => void, tells: (dataset: Dataset) => void): void {
-    [this.asks, this.tells] = [asks, tells];
+  start(to: HomesKeeping): void {
+    this.to = to;
+    this.looked = { atMs: 0, turns: 0 };
     clearInterval(this.timer);
     this.timer = setInterval(() => this.look(), LOOK_MS);
   }
@@ -88,6 +102,10 @@ export class KeepHomes {
   }
 
   private look(): void {
+    const [atMs, { turns }] = [performance.now(), this.records];
+    // Who stood still or had no connection has heard nobody.
+    if (turns !== this.looked.turns || atMs - this.looked.atMs > STILL_MS) this.old.hearsSince(atMs);
+    this.looked = { atMs, turns };
     for (const dataset of this.copies.all()) {
       if (dataset.removed) this.old.forget(dataset);
       if (dataset.removed || homeWith(dataset.spec) === undefined || this.busy.has(keyOf(dataset))) continue;
@@ -100,22 +118,24 @@ export class KeepHomes {
 
   private async move(dataset: Dataset): Promise<void> {
     const home = this.copies.homes.get(dataset);
+    const over = this.copies.homes.revisionOf(dataset);
     const next = decideHome(home, this.signs.wantedAt(dataset), this.oldHome(dataset, home), {
       floor: await this.records.head(dataset),
       at: new Date().toISOString(),
       ref: dataset,
     });
     if (next === undefined) return this.askAgain(dataset, home);
-    await this.copies.homes.write(next);
+    await this.write(next, over);
     const where = next.closing === true ? `leaves ${next.site}` : `is ${next.site} in epoch ${next.epoch}`;
     this.log.log(`the home of ${dataset.project}/${dataset.name} ${where}`);
-    this.tells(dataset);
+    this.to.tells(dataset);
     this.ask(next.site, { isNew: true });
   }
 
   /** Gives a copy the pen, when it may have it and has not. */
   private async give(dataset: Dataset, copy: AskingCopy): Promise<void> {
     const home = this.copies.homes.get(dataset);
+    const over = this.copies.homes.revisionOf(dataset);
     if (home === undefined || home.stores.includes(copy.store)) return;
     // It is told to read again, and what it has may lack something from before.
     if (isOfAnother(await this.records.allEpochs(), copy)) return;
@@ -125,7 +145,13 @@ export class KeepHomes {
       return this.log.warn(
         `store ${copy.store} of site ${copy.site} may not write ${dataset.project}/${dataset.name}: ${LIMITS.storesPerKey} stores there may already (limit storesPerKey), until its home moves`,
       );
-    await this.copies.homes.write({ ...home, stores: [...home.stores, copy.store] });
+    await this.write({ ...home, stores: [...home.stores, copy.store] }, over);
+  }
+
+  /** What it was decided by is true as long as no other instance may write; who may next writes each home anew when it begins. */
+  private async write(home: DatasetHome, over: number): Promise<void> {
+    if (!this.to.holdsLease()) throw new Error('this instance may not write any more');
+    await this.copies.homes.write(home, over);
   }
 
   private oldHome(dataset: Dataset, home: DatasetHome | undefined): OldHome {
@@ -150,7 +176,7 @@ export class KeepHomes {
     const pauseMs = Math.min(Math.max(ASK_MS, (nowMs - sinceMs) / 4), ASK_MAX_MS);
     const isDue = before === undefined || nowMs - before.atMs >= pauseMs;
     this.asked.set(site, { sinceMs, atMs: isDue ? nowMs : before.atMs });
-    if (isDue) this.asks(site);
+    if (isDue) this.to.asks(site);
   }
 
   private async turn(dataset: Dataset, work: () => Promise<void>): Promise<void> {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MemoryBus, MemoryServer } from '@skerry/bus';
+import { Conflict, MemoryBus, MemoryServer } from '@skerry/bus';
 import {
   BUCKETS,
+  datasetHomeSchema,
   datasetSchema,
   datasetSpecSchema,
   exampleSite,
@@ -61,6 +62,7 @@ describe('homes that move', () => {
   let at: HomeWanted;
   let head: number;
   let copies: CopiesStore;
+  let leased: boolean;
   beforeEach(async () => {
     bus = new MemoryBus(new MemoryServer());
     await bus.ensureBucket(BUCKETS.homes);
@@ -70,7 +72,7 @@ describe('homes that move', () => {
     homes = new HomesStore(bus);
     copies = new CopiesStore(wanted, new CopySetsStore(bus), new WrappedKeysStore(bus), homes);
     copies.apply({ ...PUT, key: 'shop.ledger', value: ledger });
-    head = 0;
+    [head, leased] = [0, true];
     const records = new RecordsStore(bus, log);
     records.head = async () => await Promise.resolve(head);
     records.allEpochs = async () => await Promise.resolve([5, 1]);
@@ -88,7 +90,7 @@ describe('homes that move', () => {
   });
 
   function start(asks: () => void = () => undefined): void {
-    keep.start(asks, () => undefined);
+    keep.start({ asks, tells: () => undefined, holdsLease: () => leased });
   }
   async function says(
     site: Site,
@@ -169,10 +171,31 @@ describe('homes that move', () => {
     const full = Array.from({ length: LIMITS.storesPerKey }, (_, n) => n.toString(16).padStart(16, '0'));
     const home = homes.get(ledger);
     if (home === undefined) throw new Error('no home');
-    await homes.write({ ...home, stores: full });
+    await homes.write({ ...home, stores: full }, homes.revisionOf(ledger));
     await says(a, STORE, {});
     expect(homes.get(ledger)?.stores).toEqual(full);
     const kept = await bus.bucket(BUCKETS.homes, (value) => value).get('shop.ledger');
     expect(kept?.value).toMatchObject({ stores: full });
+  });
+
+  it('are moved by nobody who may not write any more, and not by what was decided before another began', async () => {
+    await atA();
+    const other = new HomesStore(bus);
+    const lies = async () =>
+      await bus.bucket(BUCKETS.homes, (value) => datasetHomeSchema.parse(value)).get('shop.ledger');
+    const before = await lies();
+    if (before === undefined) throw new Error('no home');
+    leased = false;
+    at = { site: 'b', owner: 2, losses: 0 };
+    await stays();
+    other.apply({ ...PUT, key: 'shop.ledger', value: before.value, revision: before.revision });
+    await other.writeAgain();
+    // Decided before, and on its way until now.
+    await expect(homes.write({ ...before.value, epoch: 2 }, before.revision)).rejects.toThrow(Conflict);
+    expect((await lies())?.value).toEqual(before.value);
+    // Who has heard of it from nobody writes over it all the same.
+    await other.write({ ...before.value, closing: true }, other.revisionOf(ledger));
+    await homes.writeAgain();
+    expect(homes.get(ledger)).toMatchObject({ closing: true });
   });
 });

@@ -24,6 +24,12 @@ interface Known {
  */
 export class OldHomes {
   private readonly homes = new Map<string, Known>();
+  private hearsSinceMs = 0;
+
+  /** Before this moment this instance could hear nobody; monotonic ms. */
+  hearsSince(nowMs: number): void {
+    this.hearsSinceMs = nowMs;
+  }
 
   heard(
     home: DatasetHome,
@@ -45,7 +51,9 @@ export class OldHomes {
     const { said, closingMs = nowMs } = this.known(home);
     const word = said.get(store);
     if (word !== undefined && word.ended >= home.epoch) return true;
-    const silentMs = nowMs - Math.max(closingMs, word?.atMs ?? 0);
+    const { hearsSinceMs } = this;
+    if (nowMs - hearsSinceMs <= CLOSING_MS) return false;
+    const silentMs = nowMs - Math.max(closingMs, hearsSinceMs, word?.atMs ?? 0);
     return silentMs > CLOSING_MS || nowMs - closingMs > CLOSING_MAX_MS;
   }
 

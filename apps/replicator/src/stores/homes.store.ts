@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Bucket, BucketChange, Bus } from '@skerry/bus';
+import { Conflict, type Bucket, type BucketChange, type Bus } from '@skerry/bus';
 import {
   BUCKETS,
   datasetHomeSchema,
@@ -10,6 +10,11 @@ import {
 } from '@skerry/contracts';
 import { homeWith } from '@skerry/domain';
 import { BUS } from '@skerry/service';
+
+/** Homes that are written at a time. */
+const AT_ONCE = 64;
+/** How often one is written that others write meanwhile. */
+const TRIES = 5;
 
 type Ref = Pick<Dataset, 'project' | 'name' | 'incarnation'>;
 
@@ -46,10 +51,36 @@ export class HomesStore {
     return { with: workload, site, epoch, losses, ...(closing && { closing }), ...(pen ? { pen } : {}) };
   }
 
-  /** Writes a home over what is known of it. Throws `Conflict` when it was written meanwhile. */
-  async write(home: DatasetHome): Promise<void> {
+  /** Of what lies there under this name, whichever of its datasets it is of; 0: nothing. */
+  revisionOf({ project, name }: Pick<Dataset, 'project' | 'name'>): number {
+    return this.known.get(workloadKey(project, name))?.revision ?? 0;
+  }
+
+  /** Writes a home over what it was decided by. Throws `Conflict` when it was written meanwhile. */
+  async write(home: DatasetHome, over: number): Promise<void> {
     const key = workloadKey(home.project, home.name);
-    const revision = await this.bucket.put(key, home, this.known.get(key)?.revision ?? 0);
+    const revision = await this.bucket.put(key, home, over);
     this.known.set(key, { home, revision });
+  }
+
+  /** Writes each as it is: what a former writer has decided and not yet written is not written any more. */
+  async writeAgain(): Promise<void> {
+    const keys = [...this.known.keys()];
+    while (keys.length > 0)
+      await Promise.all(keys.splice(0, AT_ONCE).map(async (key) => await this.again(key)));
+  }
+
+  private async again(key: string): Promise<void> {
+    let lies = this.known.get(key);
+    for (let tries = 1; lies !== undefined && tries <= TRIES; tries += 1) {
+      try {
+        return await this.write(lies.home, lies.revision);
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+      }
+      // What cannot be read stops no other dataset.
+      const found = await this.bucket.get(key).catch(() => undefined);
+      lies = found && { home: found.value, revision: found.revision };
+    }
   }
 }
