@@ -123,6 +123,7 @@ export function notOfHome(
   if (holder.site === undefined) return `${key}: its home is with ${holder.with}, which is placed nowhere`;
   if (holder.site === site && holder.epoch === state.epoch) return undefined;
   // From before the hub was restored: what it had taken and has forgotten comes again, and merges by its epoch.
+  // From any site with a copy: which were home since the backup is what the hub has forgotten with it.
   if (termOf(state.epoch) < termOf(holder.epoch)) return undefined;
   return `${key}: written in epoch ${state.epoch} at ${site}; its home is ${holder.site} in epoch ${holder.epoch}`;
 }
