@@ -5,7 +5,10 @@ import type { Readiness } from './readiness.js';
 
 /** Work that only one instance may do at a time. */
 export interface RoleWork {
-  /** Called when the lease is held. `epoch` fences what is written. A throw is tried again every second while it is held. */
+  /**
+   * Called when the lease is held. `epoch` fences what is written. A throw is tried again every second while it is held, with no
+   * `stop` between: it begins in the place of what it had begun.
+   */
   start(epoch: number): void | Promise<void>;
   /**
    * Called when it is lost or given back: stop at once, nothing of it may be written any more. May come while `start` runs; then it

@@ -64,6 +64,7 @@ export class AnswerDigest {
   start(onSequence: (site: string, sequence: number) => void): void {
     this.onSequence = onSequence;
     this.active = true;
+    clearInterval(this.timer);
     this.timer = setInterval(() => this.askSilent(), ASK_EVERY_MS);
   }
 

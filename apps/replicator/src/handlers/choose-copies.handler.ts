@@ -62,6 +62,7 @@ export class ChooseCopies {
     this.asksSite = asks;
     this.active = true;
     this.users.onChange((key) => (key === undefined ? this.all() : this.soon(key)));
+    clearInterval(this.timer);
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.all();
   }

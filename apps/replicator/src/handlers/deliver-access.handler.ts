@@ -36,6 +36,7 @@ export class DeliverAccess {
 
   start(): void {
     this.active = true;
+    clearInterval(this.timer);
     this.timer = setInterval(() => this.look(), LOOK_EVERY_MS);
     this.soon();
   }

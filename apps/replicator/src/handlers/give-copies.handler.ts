@@ -89,6 +89,7 @@ export class GiveCopies {
   /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
   async start(): Promise<void> {
     this.active = true;
+    this.unlisten();
     // A hub that comes back may have lost its newest, which sites have.
     this.unlisten = this.bus.onConnection((connected) => connected && this.askAll());
     this.askAll();

@@ -40,6 +40,7 @@ export class GuardDownlink {
 
   /** Resolves when everything that lies in `DL` is known. */
   async start(writers: Pausable): Promise<void> {
+    await this.stop();
     const why = await this.whyNot();
     if (why !== undefined) await this.renew(why);
     // What was known when this instance was active before may have been taken out of DL by another one since.

@@ -39,6 +39,7 @@ export class HearReports {
   ) {}
 
   async start(): Promise<void> {
+    await this.following?.drain();
     this.following = await this.bus.follow(STREAMS.OBSERVED.name, (m) => this.handle(m), {
       filters: ['observed.*.workload.>'],
     });

@@ -32,6 +32,7 @@ export class SweepChunks {
     const look = () => {
       this.work = this.work.then(async () => await this.sweepAll());
     };
+    clearInterval(this.timer);
     this.timer = setInterval(look, this.config.sweepEveryMs).unref();
   }
 

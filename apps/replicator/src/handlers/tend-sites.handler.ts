@@ -32,6 +32,8 @@ export class TendSites {
   ) {}
 
   start(): void {
+    this.stopListening();
+    this.timers.forEach((timer) => clearInterval(timer));
     this.active = true;
     // A server of the hub may be gone, and with it the consumers that it had.
     this.stopListening = this.bus.onConnection((connected) => {
