@@ -4,7 +4,7 @@ import type { SkerryClient } from '@skerry/client';
 import { eventSchema } from '@skerry/contracts';
 import { clientOf } from '@skerry/local';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
-import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
+import { replicasOf, untilPhase, untilPlannedElsewhere, whoAnswers } from './statuses.js';
 import { httpService } from './workloads.js';
 
 describe('a workload applied at the centre', () => {
@@ -89,7 +89,9 @@ describe('a workload applied at the centre', () => {
 
   it('says why it cannot be placed, and places it by itself when that changes', async () => {
     await client.cordon('north', true);
-    await client.apply({ documents: [httpService('waiting', { residency: ['eu'] })] });
+    const waiting = httpService('waiting', { residency: ['eu'] });
+    await untilPlannedElsewhere(client, waiting, 'north');
+    await client.apply({ documents: [waiting] });
     const stuck = await untilPhase(client, 'waiting', ['unplaceable']);
     expect(stuck.reasons.join(' ')).toMatch(/cordon/);
     await client.cordon('north', false);

@@ -8,12 +8,13 @@ import {
   placementSchema,
   STREAMS,
   observedSchema,
+  type Observed,
   type Placement,
 } from '@skerry/contracts';
 import { clientOf, SERVICES } from '@skerry/local';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { describeRecovery } from './recovery.suite.js';
-import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
+import { replicasOf, untilPhase, untilPlannedElsewhere, whoAnswers } from './statuses.js';
 import { httpService, mockService } from './workloads.js';
 
 const APPLIES = 200;
@@ -96,6 +97,7 @@ describe('processes that are killed', () => {
     await client.apply({ documents: [httpService('mover', { replicas: 2 })] });
     await untilPhase(client, 'mover', ['running']);
     await client.cordon('one', true);
+    await untilPlannedElsewhere(client, httpService('only'), 'one');
     await client.apply({ documents: [httpService('only')] });
     const [before] = replicasOf(await untilPhase(client, 'only', ['running']));
     await client.cordon('one', false);
@@ -106,9 +108,9 @@ describe('processes that are killed', () => {
       everyMs: 20,
     });
     // It ended because another was healthy: that one answers by now.
-    const now = replicasOf(await untilPhase(client, 'only', ['running'], 1_000));
+    const now = (await reported(under, 'one', 'only'))?.replicas ?? [];
     const answering = await Promise.all(
-      now.filter((r) => r.pid !== before?.pid).map((r) => whoAnswers(r.addresses['http'])),
+      now.filter((r) => r.phase === 'running').map((r) => whoAnswers(r.addresses['http'])),
     );
     expect(answering.map((a) => a.site)).toEqual(['one']);
     await eventually(() => (existsSync(under.cloud.paths.site('two')) ? undefined : true), {
@@ -180,6 +182,19 @@ async function reportNumbers(under: CloudUnderTest, name: string): Promise<Map<s
   await following.caughtUp;
   await following.drain();
   return numbers;
+}
+
+/** What a site reported last of a workload, as the hub has it. */
+async function reported(under: CloudUnderTest, site: string, name: string): Promise<Observed | undefined> {
+  let newest: Observed | undefined;
+  const following = await under.admin.follow(
+    STREAMS.OBSERVED.name,
+    (m) => void (newest = observedSchema.parse(m.json())),
+    { filters: [`observed.${site}.workload.test.${name}`] },
+  );
+  await following.caughtUp;
+  await following.drain();
+  return newest;
 }
 
 async function runningOnce(under: CloudUnderTest): Promise<number> {

@@ -6,7 +6,7 @@ import { planSchema, whySchema } from '@skerry/contracts';
 import { clientOf } from '@skerry/local';
 import { allReady, eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { runSkerry } from './skerry-command.js';
-import { untilPhase } from './statuses.js';
+import { untilPhase, untilPlannedElsewhere, untilRuns } from './statuses.js';
 
 const BERLIN = { lat: 52.5, lon: 13.4 };
 const TOKYO = { lat: 35.7, lon: 139.7 };
@@ -80,9 +80,11 @@ describe('what is planned on the command line', () => {
   });
 
   it('is refused, with both results beneath each other, when something changed in between', async () => {
-    const path = await fileOf('late', forUsers('late', [BERLIN]));
+    const late = forUsers('late', [BERLIN]);
+    const path = await fileOf('late', late);
     const { plan } = await planOf('plan', '-f', path);
     await client.cordon('berlin', true);
+    await untilPlannedElsewhere(client, late, 'berlin');
     const refused = await skerry('apply', '--plan', plan?.id ?? '');
     await client.cordon('berlin', false);
     expect({ code: refused.code, out: refused.stdout }).toEqual({ code: 1, out: '' });
@@ -144,7 +146,7 @@ describe('what is planned on the command line', () => {
     await client.apply({ documents: [forUsers('told', [BERLIN])] });
     await untilPhase(client, 'told', ['running']);
     await client.apply({ documents: [forUsers('told', [BERLIN], 2)] });
-    await untilPhase(client, 'told', ['running']);
+    await untilRuns(client, 'told', 2);
     const earlier = await skerry('why', 'told', '--revision', '1', '--json');
     expect({ code: earlier.code, err: earlier.stderr }).toEqual({ code: 0, err: '' });
     expect(whySchema.parse(JSON.parse(earlier.stdout))).toMatchObject({
@@ -162,6 +164,7 @@ describe('what is planned on the command line', () => {
 
   it('is the moves to a better site that came later, within the budget, and exactly those are made', async () => {
     await client.cordon('tokyo', true);
+    await untilPlannedElsewhere(client, forUsers('a', [TOKYO]), 'tokyo');
     await client.apply({ documents: ['a', 'b', 'c'].map((name) => forUsers(name, [TOKYO])) });
     for (const name of ['a', 'b', 'c']) await untilPhase(client, name, ['running']);
     expect(await sitesOf('a')).not.toEqual(['tokyo 1']);
@@ -176,10 +179,11 @@ describe('what is planned on the command line', () => {
     expect(plan?.after.latencyMs ?? 0).toBeLessThan(plan?.before.latencyMs ?? 0);
     const applied = await skerry('apply', '--plan', plan?.id ?? '');
     expect({ code: applied.code, err: applied.stderr }).toEqual({ code: 0, err: '' });
-    await eventually(async () => ((await sitesOf('a'))?.join() === 'tokyo 1' ? true : undefined), {
-      withinMs: 20_000,
-      what: 'a moved to tokyo, once it is healthy there',
-    });
+    for (const name of ['a', 'b', 'c'])
+      await eventually(async () => ((await sitesOf(name))?.join() === 'tokyo 1' ? true : undefined), {
+        withinMs: 20_000,
+        what: `${name} moved to tokyo, once it is healthy there`,
+      });
     const stale = await skerry('apply', '--plan', plan?.id ?? '');
     expect(stale.code).toBe(1);
     const done = await skerry('rebalance');

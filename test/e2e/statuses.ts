@@ -26,6 +26,32 @@ export async function untilPhase(
   );
 }
 
+/** Waits until a workload runs in this generation: its status may still be that of the one before. */
+export async function untilRuns(client: SkerryClient, name: string, generation: number): Promise<Status> {
+  return await eventually(
+    async () => {
+      const { status } = await client.workload('test', name);
+      return status?.phase === 'running' && status.generation === generation ? status : undefined;
+    },
+    { withinMs: 20_000, what: `${name} runs in generation ${generation}` },
+  );
+}
+
+/** Waits until a workload would be placed at other sites than this one: who places hears of a rule a moment after it is set. */
+export async function untilPlannedElsewhere(
+  client: SkerryClient,
+  document: unknown,
+  site: string,
+): Promise<void> {
+  await eventually(
+    async () => {
+      const { items } = await client.plan({ documents: [document] });
+      return items.some(({ placement }) => placement.shares.some((s) => s.site === site)) ? undefined : true;
+    },
+    { withinMs: 20_000, what: `nothing is placed at ${site} any more` },
+  );
+}
+
 export const replicasOf = (status: Status): Replica[] => status.sites.flatMap((s) => s.replicas);
 
 /** Asks a replica at its address who it is. */

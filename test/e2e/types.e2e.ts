@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
 import { clientOf } from '@skerry/local';
-import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
+import { allReady, eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { runSkerry } from './skerry-command.js';
-import { replicasOf, untilPhase } from './statuses.js';
+import { replicasOf, untilPhase, untilPlannedElsewhere } from './statuses.js';
 
 const NORTH = { lat: 60, lon: 10 };
 const SOUTH = { lat: -35, lon: 20 };
@@ -45,6 +45,7 @@ describe('types of workloads, on real processes', () => {
       },
     });
     client = await clientOf(under.cloud);
+    await allReady(under);
   }, 90_000);
   afterAll(() => under?.end(), 60_000);
 
@@ -117,7 +118,7 @@ describe('types of workloads, on real processes', () => {
     appendFileSync(file, 'drain\n');
     await client.drain('north', { kind: 'drain' });
     await eventually(async () => ((await sitesOf('one')).join() === 'south' ? true : undefined), {
-      withinMs: 10_000,
+      withinMs: 20_000,
       what: 'the singleton placed at south',
     });
     await eventually(() => (lines().at(-1)?.startsWith('begins at south') ? true : undefined), {
@@ -173,9 +174,9 @@ describe('types of workloads, on real processes', () => {
 
   it('what would be better elsewhere is moved there by itself, when the scheduler is told to rebalance', async () => {
     await client.cordon('south', true);
-    await client.apply({
-      documents: [workload('wanders', { placement: { users: [{ ...SOUTH }], replicas: 1 } })],
-    });
+    const wanders = workload('wanders', { placement: { users: [{ ...SOUTH }], replicas: 1 } });
+    await untilPlannedElsewhere(client, wanders, 'south');
+    await client.apply({ documents: [wanders] });
     await untilPhase(client, 'wanders', ['running']);
     expect(await sitesOf('wanders')).toEqual(['north']);
     await client.cordon('south', false);
