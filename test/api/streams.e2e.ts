@@ -185,13 +185,16 @@ describe('the end', () => {
   it('closes open streams, finishes requests in flight and exits 0 within the drain time', async () => {
     const { seen, stop } = reading((signal) => cloud.client('admin', { tries: 1 }).watchStatus({ signal }));
     await until(() => seen.some(({ kind }) => kind === 'caughtUp'), 'caught up');
+    const commands: string[] = [];
+    const hearing = cloud.bus.listen('skerry.cmd.>', (m) => void commands.push(m.subject));
     const applied = cloud
       .client('admin', { tries: 1 })
       .apply({ sources: [{ name: 'last.yaml', text: yamlOf('last') }] });
-    await new Promise((resolve) => setImmediate(resolve));
+    await until(() => commands.length > 0, 'the request is under way');
     const began = performance.now();
     const [code, done] = await Promise.all([cloud.endApi(), applied.catch((error: unknown) => error)]);
     await stop();
+    await hearing.drain();
     expect(code).toBe(0);
     expect(performance.now() - began).toBeLessThan(10_000);
     expect(done).toMatchObject({ ok: true });
