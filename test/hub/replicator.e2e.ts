@@ -109,7 +109,7 @@ describe('the replicator, with real sites', () => {
     await holds(a, 'after-wipe', 'Assignment 1.1', CATCH_UP_MS);
     await holds(b, 'after-wipe', 'Assignment 1.1', CATCH_UP_MS);
     expect(await subjectsOf('desired.a.>')).toBeGreaterThan(3);
-    expect(replicator.log()).toContain('DL is made anew');
+    await until('it says so', () => replicator.log().includes('DL is made anew'));
   });
 
   it('makes DL anew when an older copy was restored, and the sites hear it', async () => {
@@ -155,7 +155,12 @@ describe('the replicator, with real sites', () => {
   it('does not believe a site twice', async () => {
     const { lastSequence = 0 } = (await lab.admin.streamState(DL)) ?? {};
     a.claim(lastSequence + 500);
-    await a.digest();
+    await until('the digest is answered', () =>
+      a.digest().then(
+        () => true,
+        () => false,
+      ),
+    );
     await until('it is not believed', () => replicator.log().includes('which is not believed'));
     expect((await lab.admin.streamState(DL))?.lastSequence).toBeLessThan(lastSequence + 500);
   });
