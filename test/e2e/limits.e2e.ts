@@ -105,7 +105,7 @@ withRoot('a disk that is full', () => {
     expect(under.cloud.supervisor.pid('agent-small')).toBe(agent);
     await eventually(
       async () => ((await runSkerry(under, ['doctor'])).stdout.includes('small trouble') ? undefined : true),
-      { withinMs: 10_000, what: 'the doctor is content', everyMs: 500 },
+      { withinMs: 30_000, what: 'the doctor is content', everyMs: 500 },
     );
   }, 150_000);
 });

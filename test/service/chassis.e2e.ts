@@ -254,12 +254,14 @@ describe('a service on the chassis', () => {
       start: () => void acts.push(`${who} starts`),
       stop: () => void acts.push(`${who} stops`),
     });
-    const first = one.app.get(Roles).hold('trial', work('one'));
+    // One that was not given back is over only after this.
+    const options = { ttlMs: 30_000 };
+    const first = one.app.get(Roles).hold('trial', work('one'), options);
     await until(() => first.epoch, 'one holds it');
-    const second = two.app.get(Roles).hold('trial', work('two'));
+    const second = two.app.get(Roles).hold('trial', work('two'), options);
     await one.stop();
     expect(first.epoch).toBeUndefined();
-    const epoch = await until(() => second.epoch, 'two holds it', 1_500);
+    const epoch = await until(() => second.epoch, 'two holds it', 8_000);
     expect(acts).toEqual(['one starts', 'one stops', 'two starts']);
     expect(two.readiness.report().holds).toEqual({ trial: epoch });
   });
