@@ -49,6 +49,7 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
           httpService('late', { site: 'one' }),
           dataset('fresh', 'keyvalue'),
           dataset('files', 'objects'),
+          dataset('diary', 'log', { log: { flow: 'mesh' } }),
         ],
       });
       await untilPhase(client, 'late', ['running']);
@@ -72,6 +73,8 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       await write(client, 'first', 'two', 'fresh');
       await reads(client, { site: 'one', key: 'first', name: 'fresh' });
       await upload(under, place);
+      await jot(client, 'noted', 'two');
+      await notes(client, 'noted');
       const chunks = await chunksOf(under);
       expect(chunks).toBeGreaterThan(0);
 
@@ -171,6 +174,9 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
         },
         { withinMs: 20_000, what: 'the hub has the file again, and its chunks' },
       );
+      await notes(client, 'noted');
+      await jot(client, 'since', 'one');
+      await notes(client, 'noted', 'since');
     }, 180_000);
 
     it('a damaged chunk is named', async () => {
@@ -295,6 +301,27 @@ async function announce(client: SkerryClient, value: string): Promise<void> {
     withinMs: 20_000,
     what: `append ${value} at the centre`,
   });
+}
+
+/** Appends to the log that the backup does not know. */
+async function jot(client: SkerryClient, value: string, site: string): Promise<void> {
+  const append = { verb: 'append' as const, project: 'test', name: 'diary', values: [value] };
+  await eventually(async () => await client.askLog(append, { site }), {
+    withinMs: 20_000,
+    what: `append ${value} at ${site}`,
+  });
+}
+
+/** These lie at the hub. */
+async function notes(client: SkerryClient, ...values: string[]): Promise<void> {
+  const tail = { verb: 'tail', project: 'test', name: 'diary', limit: 100, waitMs: 0 } as const;
+  await eventually(
+    async () => {
+      const answer = JSON.stringify(await client.askLog(tail));
+      return values.every((value) => answer.includes(`"value":"${value}"`)) ? true : undefined;
+    },
+    { withinMs: 40_000, what: `${values.join(', ')} at the hub` },
+  );
 }
 
 /** What the centre appended is at a site, in this order. */

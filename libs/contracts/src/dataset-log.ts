@@ -7,6 +7,7 @@ import {
   sealingNewsSchema,
   sealingRequestSchema,
 } from './dataset-sealing.js';
+import { declaredDatasetSchema } from './held-dataset.js';
 import { LIMITS } from './limits.js';
 import { edgeRuleSchema, logFlowSchema } from './log-rules.js';
 import { count, jurisdictionSchema, millis, nameSchema, positiveCount, storeSchema } from './primitives.js';
@@ -58,6 +59,8 @@ export const logRuleSchema = z.strictObject({
   residency: datasetResidencySchema.optional(),
   /** With `residency.origin`: the area that this site is in. */
   area: jurisdictionSchema.optional(),
+  /** Absent: it does not come back by itself to a hub that has lost it, or was said before at this generation. */
+  declared: declaredDatasetSchema.optional(),
 });
 export type LogRule = z.infer<typeof logRuleSchema>;
 
@@ -102,6 +105,8 @@ export const logNewsSchema = z.strictObject({
   ),
   /** Logs that it has to forget. What is in neither list stays as it is. */
   gone: z.array(z.strictObject(logRef)),
+  /** Of what this node holds, logs that the hub has never heard of: it was restored from an older backup. */
+  unknown: z.array(z.strictObject(logRef)).optional(),
 });
 export type LogNews = z.infer<typeof logNewsSchema>;
 

@@ -5,6 +5,7 @@ import type { Aside, CopyDraft, Word } from './copy-draft.js';
 import type { CopyKeys } from './copy-keys.js';
 import type { HomeLine, Siblings } from './kept-lines.js';
 import type { Waiting } from './waiting.js';
+import { withDeclared } from './with-declared.js';
 
 /** Anything that the hub has is newer than this. */
 const BEFORE_ALL: Stamp = [0, 0];
@@ -233,12 +234,4 @@ export function noteHolder(draft: CopyDraft, holder: Holder | undefined): void {
   if (holder === undefined) return;
   draft.holder = holder;
   draft.durable = true;
-}
-
-/** A rule that says nothing of what was declared at this generation leaves it as it was said before. */
-export function withDeclared(rule: Copy, known: Copy): Copy {
-  const isSame = rule.incarnation === known.incarnation && rule.generation === known.generation;
-  return rule.declared !== undefined || known.declared === undefined || !isSame
-    ? rule
-    : { ...rule, declared: known.declared };
 }

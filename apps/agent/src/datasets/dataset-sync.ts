@@ -17,12 +17,12 @@ import type { Sealing } from '../sealing/sealing.js';
 import { askHub } from './ask-hub.js';
 import type { Copies } from './copies.js';
 import type { Copy } from './copy.js';
-import { withDeclared } from './copy-home.js';
 import { CopySync } from './copy-sync.js';
 import { InStep } from './in-step.js';
 import { LostAtHub } from './lost-at-hub.js';
 import type { ReadyCopies } from './ready-copies.js';
 import type { RefusalsHere } from './refused-here.js';
+import { withDeclared } from './with-declared.js';
 
 const ANSWER_MS = 2_000;
 /** What was refused here is told so long after, with what was refused meanwhile. */
@@ -79,7 +79,12 @@ export class DatasetSync {
     private readonly options: DatasetSyncOptions,
   ) {
     const { copies, log } = options;
-    this.lost = new LostAtHub(bus, { copies, log, greet: () => this.inStep.greet() });
+    this.lost = new LostAtHub(bus, {
+      site: copies.site,
+      of: (key) => copies.get(key)?.copy,
+      greet: () => this.inStep.greet(),
+      log,
+    });
     this.inStep = new InStep<WantedCopy, GoneCopy, Delivery>(
       bus,
       {

@@ -6,12 +6,11 @@ import {
   SITE,
   workloadKey,
   type CommandOutcome,
-  type CopyNews,
+  type DatasetRef,
+  type DeclaredDataset,
   type HeldDatasetProposal,
 } from '@skerry/contracts';
 import { reason, type Log } from '../log.js';
-import type { Copies } from './copies.js';
-import type { Copy } from './copy.js';
 
 const ANSWER_MS = 5_000;
 /** Until what was not answered is proposed again, and until it is looked whether what was taken up is there. */
@@ -22,9 +21,21 @@ const AGAIN_MS = 4 * 60_000;
 const UNKNOWN = 'the hub does not know ';
 const TROUBLE_CHARS = 200;
 
+/** A copy or a log of this node. */
+interface Held {
+  readonly rule: DatasetRef & {
+    incarnation: number;
+    generation: number;
+    declared?: DeclaredDataset | undefined;
+  };
+  trouble: string | undefined;
+}
+
 export interface LostAtHubOptions {
-  copies: Pick<Copies, 'site' | 'get'>;
-  /** Has the hub say once more which copies are wanted here. */
+  site: string;
+  /** What is held of a dataset, by its key. */
+  of: (key: string) => Held | undefined;
+  /** Has the hub say once more what is wanted here. */
   greet: () => void;
   log: Log;
 }
@@ -47,27 +58,23 @@ export class LostAtHub {
   ) {}
 
   /** The hub has never heard of these. */
-  heard(unknown: CopyNews['unknown'] = []): void {
+  heard(unknown: readonly (DatasetRef & { incarnation: number })[] = []): void {
     for (const { project, name, incarnation } of unknown) {
       const key = workloadKey(project, name);
-      const copy = this.copyOf(key);
+      const copy = this.options.of(key);
       if (copy?.rule.incarnation === incarnation) this.waiting.add(key);
     }
     void this.run();
   }
 
   /** The hub knows of this copy. */
-  known(copy: Copy): void {
+  known(copy: Held): void {
     if (copy.trouble?.startsWith(UNKNOWN) === true) copy.trouble = undefined;
   }
 
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
-  }
-
-  private copyOf(key: string): Copy | undefined {
-    return this.options.copies.get(key)?.copy;
   }
 
   private async run(): Promise<void> {
@@ -102,7 +109,7 @@ export class LostAtHub {
 
   /** `taken`: the hub has it, or soon will. */
   private async propose(key: string): Promise<'taken' | 'left' | 'again'> {
-    const copy = this.copyOf(key);
+    const copy = this.options.of(key);
     if (copy === undefined || this.closed) return 'left';
     const { project, name, incarnation, generation, declared } = copy.rule;
     if (declared === undefined) {
@@ -113,7 +120,7 @@ export class LostAtHub {
     const settled = this.settled.get(id);
     if (settled !== undefined && performance.now() - settled.atMs < AGAIN_MS)
       return this.became(copy, settled.outcome);
-    const { site } = this.options.copies;
+    const { site } = this.options;
     const outcome = await this.ask({
       site,
       dataset: { project, name, incarnation, generation, declared },
@@ -137,7 +144,7 @@ export class LostAtHub {
     }
   }
 
-  private decided(copy: Copy, outcome: CommandOutcome): 'taken' | 'left' {
+  private decided(copy: Held, outcome: CommandOutcome): 'taken' | 'left' {
     const { project, name } = copy.rule;
     const { log } = this.options;
     if (outcome.ok) log.info('the hub knows again a dataset that is held here', { project, name });
@@ -151,13 +158,13 @@ export class LostAtHub {
   }
 
   /** Said of the copy each time: a write makes it forget what is wrong with it. */
-  private became(copy: Copy, outcome: CommandOutcome): 'taken' | 'left' {
+  private became(copy: Held, outcome: CommandOutcome): 'taken' | 'left' {
     if (outcome.ok) this.known(copy);
     else copy.trouble = troubleOf(copy, outcome.title);
     return outcome.ok ? 'taken' : 'left';
   }
 }
 
-function troubleOf({ rule: { project, name } }: Copy, why: string): string {
+function troubleOf({ rule: { project, name } }: Held, why: string): string {
   return `${UNKNOWN}dataset ${project}/${name}: ${why}`.slice(0, TROUBLE_CHARS);
 }

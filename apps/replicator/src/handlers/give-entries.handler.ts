@@ -11,11 +11,12 @@ import {
   type LogsRequest,
   type Site,
 } from '@skerry/contracts';
-import { isOfAnother } from '@skerry/domain';
+import { declaredDatasetOf, isOfAnother } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { EntriesStore } from '../stores/entries.store.js';
 import { logOf, LogsStore } from '../stores/logs.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { DeclaredRoom } from './declared-room.js';
 import type { KeysOf } from './keep-keys.handler.js';
 import { SaidAgain } from './said-again.js';
 import { SiteQuotas } from './site-quotas.js';
@@ -129,8 +130,9 @@ export class GiveEntries {
         const keys = dataset.spec.encryption && this.keysOf(dataset, site, sealing?.store);
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);
         const again = own?.cursor !== undefined && isOfAnother(epochs, { ...own, cursor: own.cursor });
+        const declared = declaredDatasetOf(dataset);
         const news = {
-          log: this.logs.ruleFor(dataset, site),
+          log: { ...this.logs.ruleFor(dataset, site), ...(declared && { declared }) },
           head,
           ...(again ? { again } : {}),
           streamEpoch,
@@ -143,7 +145,13 @@ export class GiveEntries {
     );
     // Only what is known to be over: that nothing is known of it never means that it has to go.
     const gone = held.filter((h) => this.logs.isOver(site, h));
-    return { logs, gone: gone.map(({ project, name, incarnation }) => ({ project, name, incarnation })) };
+    const unknown = held.filter((h) => !this.logs.wasNamed(h));
+    const room = new DeclaredRoom();
+    return {
+      logs: logs.map((one) => ({ ...one, log: room.leave(one.log) })),
+      gone: gone.map(refOf),
+      ...(unknown.length === 0 ? {} : { unknown: unknown.map(refOf) }),
+    };
   }
 
   private asker(message: PlainMessage): Site | undefined {
@@ -156,3 +164,5 @@ export class GiveEntries {
     if (this.wanted.mayReceive(site.name)) this.bus.say(HUB.logNews(site.account), ASK);
   }
 }
+
+const refOf = ({ project, name, incarnation }: LogNews['gone'][number]) => ({ project, name, incarnation });

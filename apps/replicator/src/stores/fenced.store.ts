@@ -18,6 +18,8 @@ const epochSchema = z.looseObject({
 });
 /** Epochs that are remembered. Who was away for more reads all again. */
 const EPOCHS = 256;
+/** Origins of which it is remembered that they wrote nothing; with more all of these are forgotten, and looked for again. */
+const SILENT = 100_000;
 
 /** What is written to a dataset. */
 interface Written extends DatasetRef {
@@ -83,6 +85,8 @@ export abstract class FencedStore<T extends Written, Head> {
   private readonly heads = new Map<string, Head>();
   /** By dataset and origin, the newest number. */
   private readonly newest = new Map<string, number>();
+  /** By dataset and origin: nothing lies there. Sites name them, so these are counted apart. */
+  private readonly silent = new Set<string>();
 
   protected constructor(
     protected readonly bus: Bus,
@@ -150,9 +154,8 @@ export abstract class FencedStore<T extends Written, Head> {
 
   /** This was written, as the newest of its dataset. */
   protected wrote(ref: DatasetRef, head: Head, { origin, number }: { origin: string; number: number }): void {
-    const place = `${keyOf(ref)} ${origin}`;
     this.heads.set(keyOf(ref), head);
-    this.newest.set(place, Math.max(number, this.newest.get(place) ?? 0));
+    this.remember(`${keyOf(ref)} ${origin}`, number);
   }
 
   /** The newest message of a dataset. */
@@ -162,20 +165,28 @@ export abstract class FencedStore<T extends Written, Head> {
     const { breaks } = this;
     const last = await this.last(this.kind.filter(ref));
     const head = this.kind.headOf(last?.sequence ?? 0, ofThis(ref, last));
-    if (this.epoch !== undefined && breaks === this.breaks) this.heads.set(keyOf(ref), head);
+    const isCurrent = this.epoch !== undefined && breaks === this.breaks;
+    // What was read may be older than what was written meanwhile.
+    if (isCurrent && !this.heads.has(keyOf(ref))) this.heads.set(keyOf(ref), head);
     return head;
   }
 
   /** The newest number of an origin in a dataset; 0 when there is none. */
   async newestOf(ref: DatasetRef, origin: string): Promise<number> {
     const place = `${keyOf(ref)} ${origin}`;
-    const known = this.newest.get(place);
+    const known = this.newest.get(place) ?? (this.silent.has(place) ? 0 : undefined);
     if (known !== undefined) return known;
     const { breaks } = this;
     const newest = ofThis(ref, await this.last(this.kind.filter(ref, origin)));
     const number = newest === undefined ? 0 : this.kind.numberOf(newest);
-    if (this.epoch !== undefined && breaks === this.breaks) this.newest.set(place, number);
+    if (this.epoch !== undefined && breaks === this.breaks) this.remember(place, number);
     return number;
+  }
+
+  private remember(place: string, number: number): void {
+    if (number > 0) this.newest.set(place, Math.max(number, this.newest.get(place) ?? 0));
+    else if (this.silent.size < SILENT) this.silent.add(place);
+    else this.silent.clear();
   }
 
   /** What lies after a sequence, as much as goes into a message (limit `recordsBytes`). */
@@ -222,9 +233,9 @@ export abstract class FencedStore<T extends Written, Head> {
     const newest = last?.value?.incarnation ?? Infinity;
     const isOver = ref.removed ? newest <= ref.incarnation : newest < ref.incarnation;
     if (last !== undefined && isOver) await this.bus.purge(this.kind.stream, filter, last.sequence);
-    for (const map of [this.heads, this.newest])
-      for (const key of map.keys())
-        if (key.startsWith(`${workloadKey(ref.project, ref.name)} `)) map.delete(key);
+    for (const known of [this.heads, this.newest, this.silent])
+      for (const key of known.keys())
+        if (key.startsWith(`${workloadKey(ref.project, ref.name)} `)) known.delete(key);
   }
 
   /** The newest message below a subject. */
@@ -300,6 +311,7 @@ export abstract class FencedStore<T extends Written, Head> {
   private forget(): void {
     this.heads.clear();
     this.newest.clear();
+    this.silent.clear();
   }
 }
 

@@ -61,6 +61,11 @@ export class LogsStore {
     return this.copies.maySeal(dataset, id);
   }
 
+  /** Whether there is or was a dataset of this name. */
+  wasNamed(ref: { project: string; name: string }): boolean {
+    return this.copies.wasNamed(ref);
+  }
+
   isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {
     return this.copies.isOver(site, ref);
   }

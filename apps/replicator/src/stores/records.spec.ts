@@ -99,6 +99,26 @@ describe('records of a dataset that is removed or made again, or that the hub ha
     await active.append(of(1), ORIGIN, [record(1)]);
   });
 
+  it.each(['head', 'newestOf'] as const)('are known (%s) as written, not as read before', async (what) => {
+    const [bus] = buses;
+    const store = await instance(bus);
+    if (bus === undefined) throw new Error('no such bus');
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const request = bus.request.bind(bus);
+    bus.request = async (...given) => {
+      bus.request = request;
+      const answer = await request(...given);
+      await held;
+      return answer;
+    };
+    const reading = store[what](of(1), ORIGIN);
+    const head = await store.append(of(1), ORIGIN, [record(1)]);
+    goOn();
+    expect(await reading).toBe(0);
+    expect(await store[what](of(1), ORIGIN)).toBe(what === 'head' ? head : 1);
+  });
+
   it('stay with who writes them when an instance that lost its lease is late to begin', async () => {
     const { bus, store: late } = storeOn(buses[0]);
     const publish = bus.publish.bind(bus);

@@ -112,11 +112,14 @@ describe('datasets that sites have copies of and a restored hub does not know', 
     expect(hub.held()).toEqual(before.held());
   });
 
-  it('of files are there again too: their chunks come from the sites', () => {
+  it.each([
+    ['files', { type: 'objects' }],
+    ['what sites wrote in a log', { type: 'log', log: { flow: 'mesh' } }],
+  ])('of %s are there again too: it comes from the sites', (_what, spec) => {
     const files = new Hub();
-    files.apply(document({ type: 'objects' }));
+    files.apply(document(spec));
     expect(changeOf(hub.recover(files.held()))).toBe('created');
-    expect(hub.datasets.get('cart')?.spec).toMatchObject({ type: 'objects' });
+    expect(hub.datasets.get('cart')?.spec).toMatchObject(spec);
   });
 
   it('are one however many sites say so, in whatever order: of the highest generation', () => {
@@ -187,7 +190,7 @@ describe('datasets that sites have copies of and a restored hub does not know', 
   });
 
   it.each([
-    ['entries', { type: 'log' }],
+    ['entries', { type: 'log', log: { flow: 'broadcast' } }],
     ['keys', { encryption: { at: 'site' } }],
     ['a home', { conflicts: 'single-writer', home: { with: 'till' } }],
     ['places', { copies: { min: 2 } }],

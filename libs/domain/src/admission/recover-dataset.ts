@@ -59,7 +59,7 @@ export function admitDatasetRecover(
 
 /**
  * What a site is given of a dataset, so that it comes back to a hub that has lost it. Undefined: it does not, since the hub may have
- * lost more of it than sites have: entries, keys, who was its home, where its copies were.
+ * lost more of it than sites have: what the centre wrote, keys, who was its home, where its copies were.
  */
 export function declaredDatasetOf({ labels, spec, warrant, removed }: Dataset): DeclaredDataset | undefined {
   if (warrant === undefined || removed || lacking(spec) !== undefined) return undefined;
@@ -74,8 +74,8 @@ export function datasetDocumentOf({ project, name, declared }: HeldDataset): unk
 }
 
 /** What of it is at the hub alone, and lost with it; undefined: nothing. */
-function lacking({ type, encryption, home, copies }: Dataset['spec']): string | undefined {
-  if (type === 'log') return 'it is a log, and the hub has lost who has which entries';
+function lacking({ type, log, encryption, home, copies }: Dataset['spec']): string | undefined {
+  if (type === 'log' && log?.flow === 'broadcast') return 'the hub has lost what the centre wrote in it';
   if (encryption !== undefined) return 'it is encrypted, and the hub has lost which keys there are';
   if (isChosen(copies)) return 'the hub chooses where its copies are, and has lost where they were';
   return typeof home === 'object' ? 'its home moves, and the hub has lost where it was' : undefined;

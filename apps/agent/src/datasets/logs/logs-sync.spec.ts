@@ -73,4 +73,25 @@ describe('what the hub says of logs', () => {
       expect(known()).toEqual(rule(n, 3_000));
     },
   );
+
+  it('is a proposal to a hub that has lost it, with what was declared, which is said once', async () => {
+    const declared = { rest: '{"labels":{},"spec":{"type":"log"}}', warrant: 'w'.repeat(43) };
+    answer = news({ ...rule(3, 2_000), declared });
+    hub.say(SITE.logNews, answer);
+    await until(() => known()?.declared !== undefined);
+    answer = news(rule(3, 2_000));
+    const before = asked;
+    hub.say(SITE.logNews, { logs: [], gone: [] });
+    await until(() => asked > before);
+    const ref = { project: 'plant', name: 'heat', incarnation: 1 };
+    const proposed: unknown[] = [];
+    hub.respond(SITE.proposal, async (message) => {
+      proposed.push(message.json());
+      return await Promise.resolve({ state: 'pending' });
+    });
+    answer = { logs: [], gone: [], unknown: [ref] };
+    hub.say(SITE.logNews, { logs: [], gone: [] });
+    await until(() => proposed.length > 0);
+    expect(proposed[0]).toEqual({ site: 'eu', dataset: { ...ref, generation: 3, declared } });
+  });
 });

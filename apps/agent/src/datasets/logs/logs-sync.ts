@@ -16,6 +16,8 @@ import { reason, type Log } from '../../log.js';
 import type { Sealing } from '../../sealing/sealing.js';
 import { askHub } from '../ask-hub.js';
 import { InStep } from '../in-step.js';
+import { LostAtHub } from '../lost-at-hub.js';
+import { withDeclared } from '../with-declared.js';
 import type { EntryLog } from './entry-log.js';
 import type { EntryLogs } from './entry-logs.js';
 import { EntrySync } from './entry-sync.js';
@@ -43,11 +45,12 @@ interface WantedLog {
   sealing: SealingNews | undefined;
 }
 
-const newsSchema = logNewsSchema.transform(({ logs, gone }) => ({
+const newsSchema = logNewsSchema.transform(({ logs, gone, unknown }) => ({
   wanted: logs.map(({ log: rule, head, stored, again, streamEpoch, sealing }): WantedLog => {
     return { rule, head, stored, again, streamEpoch, sealing };
   }),
   gone,
+  unknown,
 }));
 type LogNews = z.infer<typeof newsSchema>;
 type GoneLog = LogNews['gone'][number];
@@ -56,13 +59,21 @@ const QUESTION = { subject: SITE.logs, schema: newsSchema, timeoutMs: ANSWER_MS 
 /** Keeps the logs of this node in step with the hub, as `DatasetSync` does for copies of the other kind. */
 export class LogsSync {
   private readonly inStep: InStep<WantedLog, GoneLog, EntryDelivery>;
+  /** Logs that the hub has lost. */
+  private readonly lost: LostAtHub;
   private lacking: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly bus: Bus,
     private readonly options: LogsSyncOptions,
   ) {
-    const { logs } = options;
+    const { logs, log } = options;
+    this.lost = new LostAtHub(bus, {
+      site: logs.site,
+      of: (key) => logs.get(key)?.log,
+      greet: () => this.inStep.greet(),
+      log,
+    });
     this.inStep = new InStep<WantedLog, GoneLog, EntryDelivery>(
       bus,
       {
@@ -95,6 +106,7 @@ export class LogsSync {
 
   async stop(): Promise<void> {
     clearInterval(this.lacking);
+    this.lost.close();
     this.options.logs.onWrite(() => undefined);
     await this.inStep.stop();
   }
@@ -112,19 +124,27 @@ export class LogsSync {
     const able = await this.options.sealing?.request();
     const sealing = able === undefined ? {} : { sealing: { ...able, store: logs.store } };
     const body = logsRequestSchema.parse({ held: held.slice(0, LIMITS.copiesPerSite), ...sealing });
-    return await askHub(this.bus, QUESTION, body);
+    const news = await askHub(this.bus, QUESTION, body);
+    this.lost.heard(news.unknown);
+    return news;
   }
 
   /** Not newer than the rule that is known of the same log, and not the same. */
   private isOdd(rule: LogRule): boolean {
-    const known = this.options.logs.get(workloadKey(rule.project, rule.name))?.log.rule;
+    const known = this.known(rule);
     if (known?.incarnation !== rule.incarnation || known.generation < rule.generation) return false;
-    return !isDeepStrictEqual(known, rule);
+    return !isDeepStrictEqual(known, withDeclared(rule, known));
+  }
+
+  private known({ project, name }: LogRule): LogRule | undefined {
+    return this.options.logs.get(workloadKey(project, name))?.log.rule;
   }
 
   private async want(rule: LogRule): Promise<EntryLog> {
     const { logs, sealing, log } = this.options;
-    const kept = await logs.want(rule);
+    const known = this.known(rule);
+    const kept = await logs.want(known === undefined ? rule : withDeclared(rule, known));
+    this.lost.known(kept);
     if (rule.encryption === undefined) return kept;
     // It stays as it is until it can be sealed, and stops no other.
     await sealing
