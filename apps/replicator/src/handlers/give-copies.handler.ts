@@ -3,7 +3,6 @@ import type { Bus } from '@skerry/bus';
 import {
   copiesRequestSchema,
   HUB,
-  LIMITS,
   parse,
   parseAcross,
   pullRequestSchema,
@@ -21,14 +20,12 @@ import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import { DeclaredRoom } from './declared-room.js';
 import { SaidAgain } from './said-again.js';
 import { SiteQuotas } from './site-quotas.js';
 
 /** Questions of one site: every copy page by page after a long absence, then so many a second. */
 const QUESTIONS = { perSecond: 100, burst: 5_000 };
-
-/** Characters of what was declared, in one answer: what else is in it is three times that at most. */
-const DECLARED_CHARS = LIMITS.messageBytes / 4;
 
 /** What a site said it holds when it had everything up to a sequence. */
 interface Standing {
@@ -224,8 +221,9 @@ export class GiveCopies {
       }),
     );
     const unknown = held.filter((h) => !this.copies.wasNamed(h)).map(refOf);
+    const room = new DeclaredRoom();
     return {
-      copies: withinBytes(copies),
+      copies: copies.map((one) => ({ ...one, copy: room.leave(one.copy) })),
       gone: gone.map((ref) => this.goneFrom(site, ref)),
       ...(unknown.length === 0 ? {} : { unknown }),
     };
@@ -299,13 +297,3 @@ function canSeal({ encryption, type }: Dataset['spec'], sealing: CopiesRequest['
 }
 
 const refOf = ({ project, name, incarnation }: CopyNews['gone'][number]) => ({ project, name, incarnation });
-
-/** What a site was told when a copy was given to it is said again as long as there is room: it keeps what it knows. */
-function withinBytes(copies: CopyNews['copies']): CopyNews['copies'] {
-  let room = DECLARED_CHARS;
-  return copies.map((one) => {
-    const { declared, ...copy } = one.copy;
-    room -= declared?.rest.length ?? 0;
-    return room >= 0 ? one : { ...one, copy };
-  });
-}
