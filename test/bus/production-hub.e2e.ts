@@ -137,17 +137,23 @@ describe('a hub of three servers', () => {
     await bucket.set('shop.kept', { n: 3 });
     const reading = await connectTo(HOSTS, 'backup');
     const writing = await connectTo(HOSTS, 'restore');
+    // Two of the servers stood still a moment ago.
+    await until('they agree again', async () =>
+      reading.streamState(STREAMS.OBSERVED.name).then(
+        () => true,
+        () => false,
+      ),
+    );
     try {
       const place = await openTarget(join(folder, 'backups'), {});
       const store = await BackupStore.open(place, randomBytes(32), { make: true });
-      const manifest = await createBackup(reading, store, {
-        history: false,
-        datasets: [],
-        jurisdictions: [],
-      });
+      const options = { history: false, datasets: [], jurisdictions: [] };
+      const manifest = await onceMore(() => createBackup(reading, store, options));
       await bucket.set('shop.kept', { n: 4 });
-      const restored = await restoreBackup(writing, store, manifest, { force: true, replicas: 3 });
-      expect(restored).toMatchObject({ term: 2 });
+      const restored = await onceMore(() =>
+        restoreBackup(writing, store, manifest, { force: true, replicas: 3 }),
+      );
+      expect(restored.term).toBeGreaterThanOrEqual(2);
       expect(await bucket.get('shop.kept')).toMatchObject({ value: { n: 3 } });
       for (const stream of [bucketStream(BUCKETS.workloads.name), STREAMS.CMD.name, STREAMS.REP.name]) {
         const info = await writing.request(JETSTREAM_API.streamInfo(stream), {});
@@ -282,6 +288,14 @@ describe('a hub of three servers', () => {
     }).finally(() => socket.destroy());
   }
 });
+
+/** Tries again, once, what was not answered in time: servers that choose a leader drop what they are asked. */
+async function onceMore<T>(act: () => Promise<T>): Promise<T> {
+  return await act().catch(async (error: unknown) => {
+    if (error instanceof TimedOut) return await act();
+    throw error;
+  });
+}
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
