@@ -180,7 +180,7 @@ describe('the bus over NATS, when something breaks', () => {
     const began = performance.now();
     expect(await failure(bus.publish('other.a', {}))).toBeInstanceOf(Forbidden);
     expect(await failure(bus.request('other.b', {}))).toBeInstanceOf(Forbidden);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(performance.now() - began).toBeLessThan(4_000);
     bus.listen('other.>', () => undefined);
     await until('an alarm', () => alarms.some((alarm) => alarm.what === 'subscribe to other.>'));
     expect(bus.connected).toBe(true);

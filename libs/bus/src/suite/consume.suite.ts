@@ -370,10 +370,10 @@ function orderTests(parts: Parts): void {
   test('keeps a message while its handler runs longer than the time to answer', async () => {
     const { bus, work } = parts();
     const deliveries: number[] = [];
-    const options = work('slow', { ackWaitMs: 1_000, concurrency: 1 });
+    const options = work('slow', { ackWaitMs: 2_000, concurrency: 1 });
     const consumption = await bus.consume(options, async (m) => {
       deliveries.push(m.deliveries);
-      if (m.subject === 'work.slow.a') await new Promise((resolve) => setTimeout(resolve, 2_500));
+      if (m.subject === 'work.slow.a') await new Promise((resolve) => setTimeout(resolve, 4_500));
       return done;
     });
     const { sequence } = await bus.publish('work.slow.a', {});

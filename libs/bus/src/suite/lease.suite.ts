@@ -31,8 +31,8 @@ export function leaseSuite(open: OpenMeeting): void {
     });
 
     test('given back are taken over at once, with a higher epoch, after the holder has stopped', async () => {
-      // With this life the next look comes after 2 s: too late to be taken for "at once" on a busy machine, too.
-      const [a, b] = candidates(buses, 'given', { ttlMs: 6_000 });
+      // With this life the next look comes after 10 s: too late to be taken for "at once" on a busy machine, too.
+      const [a, b] = candidates(buses, 'given', { ttlMs: 30_000 });
       a.run();
       await until('one holds it', () => a.lease.epoch !== undefined);
       const first = a.lease.epoch ?? 0;
@@ -43,7 +43,7 @@ export function leaseSuite(open: OpenMeeting): void {
       await a.lease.release();
       expect(a.log).toEqual([`acquired ${first}`, 'lost']);
       await until('the other holds it', () => b.lease.epoch !== undefined);
-      expect(performance.now() - began).toBeLessThan(1_500);
+      expect(performance.now() - began).toBeLessThan(8_000);
       expect(b.lease.epoch).toBeGreaterThan(first);
       await b.lease.release();
       expect(b.lease.epoch).toBeUndefined();
@@ -65,7 +65,7 @@ export function leaseSuite(open: OpenMeeting): void {
         both ||= a.lease.epoch !== undefined && b.lease.epoch !== undefined;
         return b.lease.epoch !== undefined;
       });
-      expect(performance.now() - cutAt).toBeLessThan(4_000);
+      expect(performance.now() - cutAt).toBeLessThan(8_000);
       expect(both).toBe(false);
       expect(a.log).toEqual([`acquired ${first}`, 'lost']);
       expect(b.lease.epoch).toBeGreaterThan(first);
