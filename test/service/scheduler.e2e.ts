@@ -214,7 +214,9 @@ describe('schedulers on a real hub', () => {
     await until(() => told(paused, 'no longer holds lease') > 0, 'it has seen that its time is over');
     await putWorkload('pause6', 'other');
     await until(() => newest('pause').length === 7, 'the active one goes on');
-    expect(writes.slice(before).map((w) => w.key)).toEqual(['shop.pause6']);
+    // On a busy machine the lease may change hands again, which is no decision.
+    const decided = writes.slice(before).flatMap(({ key }) => (key === EPOCH_KEY ? [] : [key]));
+    expect(decided).toEqual(['shop.pause6']);
     expect(running(newest('pause'))).toBe(3);
     expectFenced();
     await Promise.all([paused, next].map((s) => hub.end(s.child, 'SIGTERM')));
