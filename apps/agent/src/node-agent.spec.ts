@@ -31,7 +31,8 @@ describe('an agent without a server', () => {
   });
 
   it('rests what shall not run without the hub for so long, and nothing else, until the hub is heard', async () => {
-    await agent.take({ ...assignment('soon', { orphan: 'stop' }), orphanStopAfterMs: 700 });
+    // Counted from when this agent began: all three have to run by then.
+    await agent.take({ ...assignment('soon', { orphan: 'stop' }), orphanStopAfterMs: 4_000 });
     await agent.take(assignment('later', { orphan: 'stop' }));
     await agent.take(assignment('keeper', { orphan: 'keep' }));
     for (const name of ['soon', 'later', 'keeper']) await running(name);
@@ -62,7 +63,7 @@ describe('an agent without a server', () => {
   it('stops an owner while there is time for it to end before its lease is over', async () => {
     await agent.take(assignment('lead', { type: 'singleton', orphan: 'stop', epoch: 1 }));
     const now = performance.now();
-    const sentAtMs = now - leaseOf(0).stopAtMs + 2_000;
+    const sentAtMs = now - leaseOf(0).stopAtMs + 4_000;
     agent.hubAnswered(now, { sentAtMs, losses: 0 });
     await running('lead');
     await eventually('it rests', () => phases('lead')[0] === 'backoff');

@@ -230,8 +230,8 @@ describe('a site without its hub', () => {
 
   it('can be asked by its user alone, who may do nothing else', async () => {
     const refused = /does not permit/;
-    await expect(person.bus.request(SITE.ping, {}, { timeoutMs: 500 })).rejects.toThrow(refused);
-    const report = person.bus.publish('out.workload.shop.web', {}, { timeoutMs: 500 });
+    await expect(person.bus.request(SITE.ping, {}, { timeoutMs: 5_000 })).rejects.toThrow(refused);
+    const report = person.bus.publish('out.workload.shop.web', {}, { timeoutMs: 5_000 });
     await expect(report).rejects.toThrow(refused);
   }, 30_000);
 
