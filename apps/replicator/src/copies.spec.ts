@@ -107,7 +107,7 @@ describe('what a site holds and the hub has never heard of', () => {
     copies = new CopiesStore(wanted, new CopySetsStore(bus), new WrappedKeysStore(bus), new HomesStore(bus));
     const records = new RecordsStore(bus, log);
     records.head = async () => await Promise.resolve(0);
-    records.allEpochs = async () => await Promise.resolve([1]);
+    records.allEpochs = async () => await Promise.resolve([{ sequence: 1, mark: 1 }]);
     give = new GiveCopies(wanted, copies, records, bus, log);
     await give.start();
   });

@@ -195,10 +195,10 @@ export class GiveCopies {
       this.log.warn(`site ${site.name} asked for ${what}, of which it has no copy`);
       return message.reply({ ok: false, reason: 'this site has no copy of it' } satisfies PullAnswer);
     }
-    const [streamEpoch] = await this.records.allEpochs();
+    const [epoch] = await this.records.allEpochs();
     const page = await this.records.page(dataset, parsed.value.after);
     const given = this.copies.givenTo(dataset, site, page.records);
-    message.reply({ ok: true, ...page, ...given, streamEpoch } satisfies PullAnswer);
+    message.reply({ ok: true, ...page, ...given, streamEpoch: epoch?.mark } satisfies PullAnswer);
   }
 
   private async newsFor(site: Site, { store, held, sealing }: CopiesRequest): Promise<CopyNews> {
@@ -206,7 +206,7 @@ export class GiveCopies {
     // Only what is known to be over: that nothing is known of it never means that it has to go.
     const gone = held.filter((h) => this.copies.isOver(site, h));
     const epochs = await this.records.allEpochs();
-    const [streamEpoch] = epochs;
+    const streamEpoch = epochs[0]?.mark;
     const copies = await Promise.all(
       mine.map(async (dataset) => {
         const own = held.find((h) => h.project === dataset.project && h.name === dataset.name);

@@ -112,10 +112,10 @@ export class GiveEntries {
       this.log.warn(`site ${site.name} asked for entries of ${what}, of which it gets none`);
       return message.reply({ ok: false, reason: 'this site gets no entries of it' } satisfies EntryPage);
     }
-    const [streamEpoch] = await this.entries.allEpochs();
+    const [epoch] = await this.entries.allEpochs();
     const page = await this.entries.page(dataset, parsed.value.after);
     const items = this.logs.givenTo(dataset, site, page.items);
-    message.reply({ ok: true, ...page, items, streamEpoch } satisfies EntryPage);
+    message.reply({ ok: true, ...page, items, streamEpoch: epoch?.mark } satisfies EntryPage);
   }
 
   private async newsFor(site: Site, { store, held, sealing }: LogsRequest): Promise<LogNews> {
@@ -123,7 +123,7 @@ export class GiveEntries {
       .ofSite(site)
       .filter(({ spec }) => spec.encryption === undefined || sealing !== undefined);
     const epochs = await this.entries.allEpochs();
-    const [streamEpoch] = epochs;
+    const streamEpoch = epochs[0]?.mark;
     const logs = await Promise.all(
       mine.map(async (dataset) => {
         const { sequence: head } = await this.entries.head(dataset);

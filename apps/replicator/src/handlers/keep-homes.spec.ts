@@ -75,7 +75,8 @@ describe('homes that move', () => {
     [head, leased] = [0, true];
     const records = new RecordsStore(bus, log);
     records.head = async () => await Promise.resolve(head);
-    records.allEpochs = async () => await Promise.resolve([5, 1]);
+    const epochs = [5, 1].map((sequence) => ({ sequence, mark: sequence }));
+    records.allEpochs = async () => await Promise.resolve(epochs);
     const take = new TakeRecords(wanted, copies, records, bus, log);
     const users = new CopyUsersStore(wanted);
     const signs = new HomeSignsStore(wanted, new DeliveredStore(), users, copies);

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { Conflict, type Bus, type StoredMessage } from '@skerry/bus';
 import { JETSTREAM_API, LIMITS, parse, workloadKey, type DatasetRef } from '@skerry/contracts';
+import type { StreamEpoch } from '@skerry/domain';
 import type { JsonLog } from '@skerry/service';
 import { z } from 'zod';
 
@@ -11,11 +12,17 @@ const foundSchema = z.looseObject({
   message: z.looseObject({ seq: z.number(), data: z.string().default(''), time: z.string() }).optional(),
 });
 const NOT_FOUND = 404;
-/** What lies at the subject of the epochs: where those before it began, the newest first. */
+/** What lies at the subject of the epochs: its mark, where those before it began, the newest first, and the marks of those. */
 const epochSchema = z.looseObject({
   by: z.string().optional(),
+  mark: z.number().int().optional(),
   earlier: z.array(z.number().int()).default([]),
+  marks: z.array(z.number().int()).default([]),
 });
+/** Of a stream in which none has begun. */
+const NONE = { sequence: 0 };
+/** Whole numbers that no stream comes to, so that marks differ from the sequences that stand for older epochs. */
+const MARKS = { from: 2 ** 47, to: 2 ** 48 - 1 };
 /** Epochs that are remembered. Who was away for more reads all again. */
 const EPOCHS = 256;
 /** Origins of which it is remembered that they wrote nothing; with more all of these are forgotten, and looked for again. */
@@ -71,8 +78,8 @@ export interface PageRange {
  */
 export abstract class FencedStore<T extends Written, Head> {
   private epoch: number | undefined;
-  /** Where this and those before it began, the newest first. */
-  private epochs: readonly number[] = [];
+  /** This and those before it, the newest first. */
+  private epochs: readonly StreamEpoch[] = [];
   /** Who began, empty when ended: an epoch of its own may lie there of which no answer came. */
   private by = '';
   private holdsLease: () => boolean = () => false;
@@ -113,8 +120,8 @@ export abstract class FencedStore<T extends Written, Head> {
     await this.beginAfter(epochs, by);
   }
 
-  /** Where the epochs of the stream began, the newest first. Throws when this instance is not the active one. */
-  async allEpochs(): Promise<readonly number[]> {
+  /** The epochs of the stream, the newest first. Throws when this instance is not the active one. */
+  async allEpochs(): Promise<readonly StreamEpoch[]> {
     if (this.epoch === undefined) throw new Error('not active');
     // The stream may have lost its newest: what is read from here on is told apart from what was read before.
     if (this.begunAfter !== this.breaks) {
@@ -124,9 +131,9 @@ export abstract class FencedStore<T extends Written, Head> {
     return this.epochs;
   }
 
-  /** The newest of them as far as it is known. */
+  /** The mark of the newest of them as far as it is known. */
   get newestEpoch(): number | undefined {
-    return this.epoch;
+    return this.epoch === undefined ? undefined : this.epochs[0]?.mark;
   }
 
   end(): void {
@@ -140,7 +147,7 @@ export abstract class FencedStore<T extends Written, Head> {
   protected async write<R>(
     publish: (expect: { sequence: number; subject: string }) => Promise<R>,
   ): Promise<R> {
-    const [sequence = 0] = await this.allEpochs();
+    const [{ sequence } = NONE] = await this.allEpochs();
     try {
       return await publish({ sequence, subject: this.kind.epochs });
     } catch (error) {
@@ -271,8 +278,8 @@ export abstract class FencedStore<T extends Written, Head> {
   private async renew(): Promise<void> {
     const { epoch = 0, by: mine } = this;
     const { epochs: before, by } = await this.writtenEpochs();
-    const [last = 0] = before;
-    const isOthers = last > epoch && by !== mine;
+    const [{ sequence: last } = NONE] = before;
+    const isOthers = last >= epoch && by !== mine;
     if (isOthers && !this.holdsLease()) throw new Error('not active: another instance has begun');
     if (last < epoch) this.log.warn(`${this.kind.stream} has lost its newest: read again from there`);
     await this.beginAfter(before, mine);
@@ -283,24 +290,29 @@ export abstract class FencedStore<T extends Written, Head> {
   }
 
   /** Only when the newest of `earlier` is so still, and `by` was not ended: who comes late takes the place of nobody. */
-  private async beginAfter(earlier: readonly number[], by: string): Promise<void> {
+  private async beginAfter(earlier: readonly StreamEpoch[], by: string): Promise<void> {
     const { epochs: subject } = this.kind;
     const { breaks } = this;
-    const [sequence = 0] = earlier;
+    const [{ sequence } = NONE] = earlier;
     if (this.by !== by) throw new Error('not active: ended meanwhile');
-    const body = { at: new Date().toISOString(), by, earlier };
+    const mark = randomInt(MARKS.from, MARKS.to);
+    const at = new Date().toISOString();
+    const marks = earlier.map((one) => one.mark);
+    const body = { at, by, mark, earlier: earlier.map((one) => one.sequence), marks };
     const ack = await this.bus.publish(subject, body, { expect: { sequence, subject } });
     if (this.by !== by) throw new Error('not active: ended meanwhile');
     this.epoch = ack.sequence;
-    this.epochs = [ack.sequence, ...earlier];
+    this.epochs = [{ sequence: ack.sequence, mark }, ...earlier];
     this.begunAfter = breaks;
   }
 
-  private async writtenEpochs(): Promise<{ epochs: readonly number[]; by?: string | undefined }> {
+  private async writtenEpochs(): Promise<{ epochs: readonly StreamEpoch[]; by?: string | undefined }> {
     const last = await this.message({ last_by_subj: this.kind.epochs });
     if (last === undefined) return { epochs: [] };
-    const { by, earlier } = epochSchema.parse(last.value);
-    return { epochs: [last.sequence, ...earlier].slice(0, EPOCHS), by };
+    const { sequence } = last;
+    const { by, mark = sequence, earlier, marks } = epochSchema.parse(last.value);
+    const before = earlier.map((one, at) => ({ sequence: one, mark: marks[at] ?? one }));
+    return { epochs: [{ sequence, mark }, ...before].slice(0, EPOCHS), by };
   }
 
   private turned(): void {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { matches, MemoryBus, MemoryServer } from '@skerry/bus';
-import { STREAMS } from '@skerry/contracts';
+import { RECORDS_EPOCH, STREAMS } from '@skerry/contracts';
+import { isOfAnother } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
 import { answerNewest } from './newest-of-memory.suite.js';
 import { RecordsStore } from './records.store.js';
@@ -97,6 +98,27 @@ describe('records of a dataset that is removed or made again, or that the hub ha
     await expect(former.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('wrong last sequence');
     await expect(former.append(of(1), ORIGIN, [record(1)])).rejects.toThrow('another instance has begun');
     await active.append(of(1), ORIGIN, [record(1)]);
+  });
+
+  it('are told apart from those of an epoch that was lost, though the next begins where it did', async () => {
+    const store = await instance(buses[0]);
+    const [lost] = await store.allEpochs();
+    buses[0]?.cut();
+    server.rewind(LOST_MS);
+    buses[0]?.heal();
+    const epochs = await store.allEpochs();
+    expect(epochs.map(({ sequence }) => sequence)).toEqual([lost?.sequence]);
+    expect(isOfAnother(epochs, { streamEpoch: store.newestEpoch, cursor: 20 })).toBe(false);
+    expect(isOfAnother(epochs, { streamEpoch: lost?.mark, cursor: 20 })).toBe(true);
+  });
+
+  it('know the marks of the epochs before, and those from before there were marks by where they began', async () => {
+    const old = await buses[1]?.publish(RECORDS_EPOCH, { at: '', by: 'old', earlier: [] });
+    const former = await instance(buses[0]);
+    const [first] = await former.allEpochs();
+    const active = await instance(buses[1]);
+    const before = { sequence: old?.sequence, mark: old?.sequence };
+    expect((await active.allEpochs()).slice(1)).toEqual([first, before]);
   });
 
   it.each(['head', 'newestOf'] as const)('are known (%s) as written, not as read before', async (what) => {
