@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { eventually } from './cloud-under-test.js';
 
 const MAIN = resolve(import.meta.dirname, '..', '..', 'deploy', 'local', 'dist', 'main.js');
-const UP = /Ctrl-C stops all of it/;
+/** What it prints last when all of it is up. */
+export const UP = /Ctrl-C stops all of it/;
 
 /** What `npm start` runs once everything is installed and built, as a process of its own. */
 export class LocalRunner {

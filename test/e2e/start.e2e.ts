@@ -7,7 +7,7 @@ import type { Replica } from '@skerry/contracts';
 import { SERVICES } from '@skerry/local';
 import { z } from 'zod';
 import { eventually } from './cloud-under-test.js';
-import { clientOfHome, isAlive, LocalRunner, processesOf } from './local-runner.js';
+import { clientOfHome, isAlive, LocalRunner, processesOf, UP } from './local-runner.js';
 import { runSkerryOf } from './skerry-command.js';
 import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
 import { httpService } from './workloads.js';
@@ -130,17 +130,22 @@ describe('npm start', () => {
   };
 
   it('leaves no process behind when it is interrupted in the middle', async () => {
-    const interrupted = await start();
-    await interrupted.said(/starting 6 services/, QUICK);
-    await eventually(async () => ((await processesOf(home)).length >= PROCESSES ? true : undefined), {
-      withinMs: QUICK,
-      what: 'processes started',
-    });
-    interrupted.signal('SIGINT');
-    expect(await interrupted.ended()).toBe(130);
-    expect(interrupted.output).toMatch(/nothing is left running/);
-    expect(await processesOf(home)).toEqual([]);
-  }, 60_000);
+    let code = 0;
+    // Where it is all up before this looks again, it ends with 0, and is started once more.
+    for (let tries = 0; code === 0 && tries < 3; tries += 1) {
+      const interrupted = await start();
+      await interrupted.said(/starting 6 services/, QUICK);
+      await eventually(async () => ((await processesOf(home)).length >= PROCESSES ? true : undefined), {
+        withinMs: QUICK,
+        what: 'processes started',
+      });
+      interrupted.signal('SIGINT');
+      code = await interrupted.ended();
+      expect(interrupted.output).toMatch(code === 0 ? UP : /nothing is left running/);
+      expect(await processesOf(home)).toEqual([]);
+    }
+    expect(code).toBe(130);
+  }, 120_000);
 
   it('names the port that another program holds, and starts nothing', async () => {
     const port = await apiPortOf(home);
