@@ -96,6 +96,7 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 30079,
     found: 'a site forgot a copy that was wanted elsewhere, with writes that the hub had not got',
   },
+  { seed: 8677, found: 'a replicator that lost its lease while it read DL never worked again' },
   { seed: 30088, found: 'one lost word left the copy of a removed dataset at a site for minutes' },
   { seed: 30102, found: 'what was written twice in one batch was sent to the hub for ever' },
   {

@@ -114,6 +114,7 @@ export interface Following extends Subscription {
   readonly position: number;
   /** Resolves when `position` is at least `sequence`, or what was asked for is seen to be gone; rejects with `TimedOut`. */
   reached(sequence: number, timeoutMs?: number): Promise<void>;
+  /** Resolves when all that lay there at the start was handled; rejects with `Unavailable` when it is drained before. */
   readonly caughtUp: Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import type { StoredMessage } from './bus.js';
 import type { OnAlarm } from './alarm.js';
 import { pause, type Clock } from './clock.js';
-import { TimedOut } from './errors.js';
+import { TimedOut, Unavailable } from './errors.js';
 import { inTrace } from './trace.js';
 
 /** How often a handler that throws is tried before its message is passed over. */
@@ -31,6 +31,7 @@ export class Progress {
   private expected: number | undefined;
   private onSeen: (() => void | Promise<void>) | undefined;
   private markCaughtUp: (() => void) | undefined;
+  private giveUp: (error: Error) => void = () => undefined;
   private readonly queue: StoredMessage[] = [];
   private readonly waiters = new Set<Waiter>();
   private running: Promise<void> | undefined;
@@ -45,13 +46,21 @@ export class Progress {
       onRoom?: () => void;
     },
   ) {
-    this.caughtUp = new Promise((resolve) => {
+    this.caughtUp = new Promise((resolve, reject) => {
+      this.giveUp = reject;
       this.markCaughtUp = () => {
         this.markCaughtUp = undefined;
         options.onCaughtUp?.();
         resolve();
       };
     });
+    // Most do not wait for it.
+    this.caughtUp.catch(() => undefined);
+  }
+
+  /** Says that nothing more is handled: who waits until all is seen waits for nothing. */
+  end(): void {
+    this.giveUp(new Unavailable('not followed any more'));
   }
 
   /** Messages received and not yet handled. */

@@ -151,11 +151,14 @@ export class WiredBus implements Bus, Store {
       ...(onRestarted && { onRestarted: () => this.crossing.deliver(onRestarted) }),
     };
     const inner = await this.subscribed(stream, (bus) => bus.follow(stream, there, wired));
+    const caughtUp = this.crossing.home(inner.caughtUp);
+    // Most do not wait for it.
+    caughtUp.catch(() => undefined);
     const following: Following = {
       get position() {
         return inner.position;
       },
-      caughtUp: this.crossing.home(inner.caughtUp),
+      caughtUp,
       reached: (sequence, timeoutMs) => this.crossing.home(inner.reached(sequence, timeoutMs)),
       drain: () => inner.drain(),
     };

@@ -79,6 +79,7 @@ export class MemoryFollowing implements Following {
 
   async drain(): Promise<void> {
     this.ended = true;
+    this.progress.end();
     this.detach();
     await this.progress.idle();
   }

@@ -108,6 +108,7 @@ export class NatsFollowing implements Following {
 
   async drain(): Promise<void> {
     this.stop();
+    this.progress.end();
     await this.puller?.end(false);
     this.progress.clear();
     await this.progress.idle();

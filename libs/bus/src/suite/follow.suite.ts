@@ -49,6 +49,21 @@ export function followSuite(open: OpenMeeting): void {
       await Promise.all([one.drain(), two.drain()]);
     });
 
+    test('tells who waits until it has caught up that it is not followed any more', async () => {
+      await tell('tale.over', 1);
+      let goOn: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (goOn = resolve));
+      const following = await bus.follow('TALE', () => held, { filters: ['tale.over'] });
+      const waiting = following.caughtUp.then(
+        () => 'caught up',
+        (error: Error) => error.name,
+      );
+      const drained = following.drain();
+      expect(await waiting).toBe('Unavailable');
+      goOn();
+      await drained;
+    });
+
     test('has caught up at once where there is nothing', async () => {
       let times = 0;
       const following = await bus.follow('TALE', () => undefined, {
