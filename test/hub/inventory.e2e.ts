@@ -107,6 +107,8 @@ describe('who is there', () => {
     expect(silentMs).toBeLessThanOrEqual(leaselessMs);
     fake('a').beat();
     await is('a', 'ready');
+    // What is written is known to who wrote it a moment later.
+    await until('it is given a lease', async () => (await ping('a')).lease === true);
     expect(await ping('a')).toMatchObject({ lease: true, losses: 1 });
     expect((await states.get('a'))?.value).not.toHaveProperty('silentMs');
     await until('all is said', () => told()[0] === ready + 1);

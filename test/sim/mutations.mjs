@@ -91,7 +91,7 @@ export const MUTATIONS = [
     name: 'late-start',
     says: 'an agent that stood still starts a singleton with its lease gone',
     breaks: 'singleton',
-    from: 46,
+    from: 77,
     edits: [
       {
         file: 'apps/agent/src/replicas/replica-runner.ts',
@@ -190,7 +190,7 @@ export const MUTATIONS = [
     name: 'early-word',
     says: 'a write is acknowledged before it is on the disk',
     breaks: 'stored',
-    from: 50,
+    from: 12,
     edits: [
       {
         file: 'apps/agent/src/datasets/copy.ts',
