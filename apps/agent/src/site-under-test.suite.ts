@@ -92,6 +92,18 @@ export function tombstone(name: string, version: Partial<Version> = {}): Desired
   };
 }
 
+/** What a node has on its disk of a replica. */
+export interface HeldOnDisk {
+  id: string;
+  phase: string;
+  /** Failures in a row. */
+  streak: number;
+  pid: number | undefined;
+  /** The process that has started it, and waits for its end. */
+  keeper: number | undefined;
+}
+type Live = { main: { pid: number }; keeper: { pid: number } };
+
 /** A site's folder with a real nats-server of its own, and no hub behind it. */
 export class SiteUnderTest {
   private server: ChildProcess | undefined;
@@ -187,16 +199,16 @@ export class SiteUnderTest {
   }
 
   /** Replica records on the disk. */
-  async records(node?: string): Promise<{ id: string; pid: number | undefined; phase: string }[]> {
+  async records(node?: string): Promise<HeldOnDisk[]> {
     const { readdir } = await import('node:fs/promises');
     const folder = join(this.nodeDir(node), 'state', 'replicas');
     const files = (await readdir(folder).catch(() => [])).filter((f) => f.endsWith('.json'));
     return await Promise.all(
       files.map(async (f) => {
-        const record: { id: string; phase: string; live?: { main: { pid: number } } } = JSON.parse(
+        const { id, phase, streak, live }: Omit<HeldOnDisk, 'pid' | 'keeper'> & { live?: Live } = JSON.parse(
           await readFile(join(folder, f), 'utf8'),
         );
-        return { id: record.id, phase: record.phase, pid: record.live?.main.pid };
+        return { id, phase, streak, pid: live?.main.pid, keeper: live?.keeper.pid };
       }),
     );
   }

@@ -92,6 +92,8 @@ export class ReplicaRunner {
     if (!isUp(record)) return;
     const adopted = await this.options.drivers.get(record.driver).adopt(record.id, record.live);
     if (!adopted.alive) {
+      // Nobody saw how it ended: the machine, or all on it, was gone. That is no failure of its own to wait longer for each time.
+      if (adopted.code === undefined) record.streak = 0;
       this.markEnded(record, adopted);
       return;
     }
