@@ -34,7 +34,6 @@ const COMMAND = [
  */
 const WATCH = [
   '(',
-  "  trap '' TERM INT QUIT HUP USR1 USR2",
   `  in_time() { ${inTime('$deadline_file')}; }`,
   `  while command -p sleep ${SINGLETON_LEASE.keeperLooksMs / 1_000} && in_time; do :; done`,
   '  [ ! -e "$cgroup/cgroup.kill" ] || echo 1 >"$cgroup/cgroup.kill"',
@@ -54,6 +53,8 @@ const WATCH = [
 
 const KEEPER = [
   'exit_file=$1; deadline_file=$2; cgroup=$3; mark=$4; command=$5; shift 5',
+  // The watch is born deaf to these: the command may signal the whole group before the watch has run a line of its own.
+  "trap '' TERM INT QUIT HUP USR1 USR2",
   'if [ -n "$deadline_file" ]; then',
   WATCH,
   'watch=$!; fi',
