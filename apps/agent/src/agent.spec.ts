@@ -108,20 +108,23 @@ describe('an agent at its site', () => {
   it('brings it up as soon the third time in a row that the power fails: that is no failure of a replica', async () => {
     let agent = await site.startAgent();
     hub.want(assignment('web', { run: { command: ['sleep', '1000'], restart: { backoffMs: 50 } } }));
-    await hub.running('web');
-    for (let cut = 0, before: number | undefined; cut < 3; cut += 1) {
-      const held = await eventually('it runs', async () => {
+    const runs = async (restarts: number) =>
+      await hub.seen('web', ({ replicas: [replica] }) => {
+        return replica?.phase === 'running' && replica.restarts === restarts;
+      });
+    for (let cut = 0; cut < 3; cut += 1) {
+      const { pid } = (await runs(cut)).replicas[0] ?? {};
+      const held = await eventually('it is on the disk', async () => {
         const [found] = await site.records();
-        return found?.pid !== undefined && found.pid !== before && alive(found.pid) ? found : undefined;
+        return found?.pid === pid ? found : undefined;
       });
       expect(held.streak).toBeLessThanOrEqual(1);
-      before = held.pid;
       await end(agent, 'SIGKILL');
-      for (const pid of [held.keeper, held.pid]) if (pid !== undefined) process.kill(pid, 'SIGKILL');
-      await eventually('it is gone', () => !alive(held.pid ?? 0));
+      for (const one of [held.keeper, pid]) if (one !== undefined) process.kill(one, 'SIGKILL');
+      await eventually('it is gone', () => !alive(pid ?? 0));
       agent = await site.startAgent();
     }
-    const after = await hub.seen('web', (o) => (o.replicas[0]?.restarts ?? 0) === 3);
+    const after = await runs(3);
     expect((await site.records())[0]?.streak).toBe(1);
     expect(after.replicas[0]?.message ?? '').not.toContain('exit code');
   });
