@@ -1,8 +1,11 @@
-import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connections } from './local-http.js';
 
 /** Connections to one agent's endpoint. */
 const SOCKETS = 64;
 const WAIT_MS = 8_000;
+/** Before a watcher that was not answered asks again. */
+const AGAIN_MS = 50;
 
 interface Change {
   key: string;
@@ -10,14 +13,16 @@ interface Change {
 
 /** An agent's local endpoint as a replica uses it, with connections that stay open. */
 export class DataDoor {
-  private readonly agent = new Agent({ keepAlive: true, maxSockets: SOCKETS });
-  private readonly watcher = new Agent({ keepAlive: true });
+  private readonly writers: Connections;
+  private readonly watchers = new Set<Connections>();
 
   constructor(
     private readonly host: string,
     private readonly port: number,
     private readonly token: string,
-  ) {}
+  ) {
+    this.writers = new Connections(host, port, SOCKETS);
+  }
 
   async put(dataset: string, key: string, value: string): Promise<void> {
     await this.call('PUT', `${dataset}/${key}`, value);
@@ -51,50 +56,47 @@ export class DataDoor {
   /** Calls with each key that changes from now on, until stopped. Resolves when it watches. */
   async watch(dataset: string, onKey: (key: string, at: number) => void): Promise<() => void> {
     let since = String((await this.call('GET', `${dataset}?watch=1&waitMs=0`))['since']);
-    const ending = new AbortController();
+    const connections = new Connections(this.host, this.port, 1);
+    this.watchers.add(connections);
     void (async () => {
-      while (!ending.signal.aborted) {
+      while (this.watchers.has(connections)) {
         const path = `${dataset}?watch=1&since=${since}&waitMs=${WAIT_MS}`;
-        const answer = await this.call('GET', path, undefined, this.watcher).catch(() => undefined);
+        const answer = await this.call('GET', path, undefined, connections).catch(() => undefined);
         const at = performance.now();
-        if (answer === undefined) continue;
+        if (answer === undefined) {
+          await sleep(AGAIN_MS);
+          continue;
+        }
         since = String(answer['since']);
         const changes: Change[] = Array.isArray(answer['changes']) ? answer['changes'] : [];
         for (const { key } of changes) onKey(key, at);
       }
     })();
     return () => {
-      ending.abort();
-      this.watcher.destroy();
+      this.watchers.delete(connections);
+      connections.destroy();
     };
   }
 
   close(): void {
-    this.agent.destroy();
-    this.watcher.destroy();
+    this.writers.destroy();
+    for (const connections of this.watchers) connections.destroy();
+    this.watchers.clear();
   }
 
   private async call(
     method: string,
     path: string,
-    body?: string,
-    agent = this.agent,
+    body = '',
+    connections = this.writers,
   ): Promise<Record<string, unknown>> {
-    const { host, port, token } = this;
-    return await new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${token}` };
-      const asked = request({ host, port, method, agent, headers, path: `/v1/data/${path}` }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => (text += chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          if (response.statusCode === 200) return resolve(JSON.parse(text));
-          reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
-        });
-      });
-      asked.on('error', reject);
-      asked.end(body);
+    const { status, text } = await connections.ask({
+      method,
+      path: `/v1/data/${path}`,
+      token: this.token,
+      body,
     });
+    if (status === 200) return JSON.parse(text);
+    throw new Error(`${method} ${path}: ${status} ${text}`);
   }
 }

@@ -18,7 +18,19 @@ import {
 } from '@skerry/domain';
 import type { CopyKeys } from './copy-keys.js';
 import { refuseTooMuch } from './copy-refusals.js';
-import { isSame, type HeldKey, type Marks } from './kept-lines.js';
+import {
+  asideLine,
+  elsewhereLine,
+  holderLine,
+  isSame,
+  keyLine,
+  type HeldKey,
+  type Line,
+  type Marks,
+} from './kept-lines.js';
+
+/** Keys of others that are shown before they are in the file. */
+const SHOWN_FIRST = 64;
 
 /** What a batch changes, seen by no reader before it is on the disk. */
 export interface CopyDraft extends Marks {
@@ -33,6 +45,21 @@ export interface CopyDraft extends Marks {
   durable: boolean;
   /** Marks are written though no key is. */
   kept: boolean;
+}
+
+/** What goes into the file, but for the marks. */
+export function linesOf({ keys, elsewhere, aside, holder }: CopyDraft): Line[] {
+  const lines = [...keys].map(([key, held]) => keyLine(key, held));
+  for (const record of elsewhere) lines.push(elsewhereLine(record));
+  for (const [key, { word }] of aside) lines.push(asideLine(key, word));
+  if (holder !== undefined) lines.push(holderLine(holder));
+  return lines;
+}
+
+/** Whether it is a little that others wrote, and nothing else. */
+export function isOfOthers({ keys, elsewhere, aside, holder, durable }: CopyDraft): boolean {
+  const isElse = durable || elsewhere.length > 0 || aside.size > 0 || holder !== undefined;
+  return !isElse && keys.size > 0 && keys.size <= SHOWN_FIRST;
 }
 
 /** A word that was set aside; with the number of its write while the hub may turn out to have it. */

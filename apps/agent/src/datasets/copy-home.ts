@@ -3,7 +3,7 @@ import { Refusal, type Copy, type Holder, type RecordState, type Stamp } from '@
 import { endedEpoch, isEpochOver, laterHolder } from '@skerry/domain';
 import type { Aside, CopyDraft, Word } from './copy-draft.js';
 import type { CopyKeys } from './copy-keys.js';
-import type { HomeLine, Siblings } from './kept-lines.js';
+import { asideLine, type HomeLine, type Line, type Siblings } from './kept-lines.js';
 import type { Waiting } from './waiting.js';
 import { withDeclared } from './with-declared.js';
 
@@ -205,8 +205,8 @@ export class CopyHome {
   }
 
   /** For the file. */
-  all(): Iterable<[string, Word]> {
-    return this.aside;
+  *lines(): Generator<Line> {
+    for (const [key, word] of this.aside) yield asideLine(key, word);
   }
 
   sweep(nowMs: number): void {

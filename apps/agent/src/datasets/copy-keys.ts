@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { RecordState } from '@skerry/contracts';
 import { StateDigest } from '@skerry/domain';
-import type { HeldKey, Siblings } from './kept-lines.js';
+import { keyLine, type HeldKey, type Line, type Siblings } from './kept-lines.js';
 
 /** What a key costs beside its own text and its value's: origin, moment and the rest, on the disk. */
 const FRAME_BYTES = 100;
@@ -62,6 +62,21 @@ export class CopyKeys {
     this.total -= bytesOf(key, old);
     this.digests.change(key, this.unpacked(old).state, undefined);
     this.texts.delete(key);
+  }
+
+  /** Puts these back as they are now. */
+  undoing(keys: Iterable<string>): () => void {
+    const before = [...keys].map((key) => [key, this.get(key)] as const);
+    return () => {
+      for (const [key, held] of before)
+        if (held === undefined) this.delete(key);
+        else this.set(key, held);
+    };
+  }
+
+  /** As they lie in a file, in no order. */
+  *lines(): Generator<Line> {
+    for (const [key, held] of this.all()) yield keyLine(key, held);
   }
 
   /** In no order; what is added or deleted meanwhile may be seen or not. */

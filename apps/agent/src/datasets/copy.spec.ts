@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { copySchema, type Copy as CopyRule } from '@skerry/contracts';
+import { copySchema, type Copy as CopyRule, type DatasetRecord } from '@skerry/contracts';
 import { Copy } from './copy.js';
 
 const STORE = '0123456789abcdef';
@@ -20,13 +20,23 @@ const rule = (more: Partial<CopyRule> = {}): CopyRule =>
     ...more,
   });
 
+/** What another site has written. */
+const early = (value: string, write: number): DatasetRecord => ({
+  origin: THERE,
+  key: 'a',
+  write,
+  state: { rule: 'newest', at: [Date.now(), write], by: THERE, value },
+});
+
 describe('a copy on the disk', () => {
   let dir: string;
   let path: string;
   const opened = new Set<Copy>();
+  let changed: (keys: readonly string[]) => void;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'skerry-copy-'));
     path = join(dir, 'shop.cart.copy');
+    changed = () => undefined;
   });
   afterEach(async () => {
     for (const copy of opened) await copy.close();
@@ -35,7 +45,8 @@ describe('a copy on the disk', () => {
   });
 
   const open = async (given?: CopyRule): Promise<Copy> => {
-    const copy = await Copy.open({ path, site: 'eu', store: STORE, onChange: () => undefined }, given);
+    const onChange = (keys: readonly string[]) => changed(keys);
+    const copy = await Copy.open({ path, site: 'eu', store: STORE, onChange }, given);
     if (copy === undefined) throw new Error('nothing there');
     opened.add(copy);
     return copy;
@@ -123,6 +134,32 @@ describe('a copy on the disk', () => {
     expect(copy.unsentRecords()).toEqual({ records: [], upTo: 1 });
     await put(copy, 'a', 'after');
     expect(copy.show('a')).toMatchObject({ value: 'after', at: [later, 1] });
+  });
+
+  it('shows at once what the hub has not stored yet, and moves on when it has', async () => {
+    const copy = await open(rule());
+    const record = early('soon', 1);
+    expect(await copy.take([record], { after: 0, upTo: 0 })).toBe('taken');
+    expect([copy.show('a')?.value, copy.cursor, copy.ahead]).toEqual(['soon', 0, true]);
+    const told: unknown[] = [];
+    changed = (keys) => void told.push(keys);
+    await copy.take([record], { after: 0, upTo: 3 });
+    expect([copy.cursor, copy.ahead, told]).toEqual([3, false, []]);
+    expect((await reopen(copy)).show('a')?.value).toBe('soon');
+  });
+
+  it('takes back what it showed of another site when the file does not take it', async () => {
+    const copy = await open(rule());
+    await copy.take([early('first', 1)], { after: 0, upTo: 1 });
+    // From here on nothing can be written to it.
+    await Reflect.get(copy, 'log').close();
+    const shown: (string | undefined)[] = [];
+    changed = () => void shown.push(copy.show('a')?.value);
+    const taken = copy.take([early('second', 2)], { after: 1, upTo: 2 });
+    await expect(taken).rejects.toMatchObject({ code: 'storage-full' });
+    expect(shown).toEqual(['second', 'first']);
+    expect([copy.show('a')?.value, copy.cursor]).toEqual(['first', 1]);
+    opened.delete(copy);
   });
 
   it('does not take what follows something that is missing', async () => {

@@ -1,5 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   Refusal,
   type Copy as CopyRule,
@@ -10,7 +11,7 @@ import {
 } from '@skerry/contracts';
 import { isDroppable, laterStamp, showState, stampOf, type Shown, type Write } from '@skerry/domain';
 import { syncFolder } from '../files/atomic-file.js';
-import { applyWrite, mergeRecord, type Beneath, type CopyDraft } from './copy-draft.js';
+import { applyWrite, isOfOthers, linesOf, mergeRecord, type Beneath, type CopyDraft } from './copy-draft.js';
 import { CopyKeys } from './copy-keys.js';
 import { changedRule, CopyHome, noteHolder, undoneRule } from './copy-home.js';
 import { CopyLog } from './copy-log.js';
@@ -18,17 +19,7 @@ import type { CopyOptions } from './copy-options.js';
 import { notHere, notWritten } from './copy-refusals.js';
 import { Elsewhere } from './elsewhere.js';
 import { GroupCommit } from './group-commit.js';
-import {
-  asideLine,
-  elsewhereLine,
-  headSchema,
-  holderLine,
-  keyLine,
-  lineIn,
-  marksOf,
-  type Line,
-  type Marks,
-} from './kept-lines.js';
+import { headSchema, lineIn, marksIn, marksOf, type Line, type Marks } from './kept-lines.js';
 import { unsentRecords } from './unsent-records.js';
 import { Waiting } from './waiting.js';
 
@@ -63,6 +54,8 @@ export class Copy {
   private marks: Marks = { cursor: 0, writes: 0, sent: 0, streamEpoch: 0 };
   private clock: Stamp = [0, 0];
   private closed = false;
+  /** Something is here that had no place in the hub's stream yet when it came. */
+  ahead = false;
   /** Its first line is not true any more. */
   private stale = false;
   private marksTimer: NodeJS.Timeout | undefined;
@@ -133,8 +126,7 @@ export class Copy {
   }
 
   state(): Omit<CopyState, 'site' | 'node'> {
-    const { sinceMs: unsentSince } = this.waiting;
-    const { problem: trouble } = this;
+    const [unsentSince, trouble] = [this.waiting.sinceMs, this.problem];
     return {
       keys: this.keys.count,
       bytes: this.keys.bytes,
@@ -200,6 +192,8 @@ export class Copy {
       }
       for (const record of records) mergeRecord(draft, this.beneath, record);
       for (const record of elsewhere) draft.elsewhere.push(record);
+      if (upTo > draft.cursor) this.ahead = false;
+      else if (upTo === after && records.length > 0) this.ahead = true;
       draft.cursor = Math.max(draft.cursor, upTo);
     });
     return taken;
@@ -296,19 +290,32 @@ export class Copy {
   }
 
   private async commit(draft: CopyDraft): Promise<void> {
-    const lines = [...draft.keys].map(([key, held]) => keyLine(key, held));
-    for (const record of draft.elsewhere) lines.push(elsewhereLine(record));
-    for (const [key, { word }] of draft.aside) lines.push(asideLine(key, word));
-    if (draft.holder !== undefined) lines.push(holderLine(draft.holder));
+    const lines = linesOf(draft);
     if (lines.length > 0 || draft.kept) lines.push(marksOf(draft));
     else this.marksTimer ??= setTimeout(() => void this.keepMarks(), MARKS_MS).unref();
+    // What others wrote is shown before it is in the file: what a crash takes of it is read from the hub again.
+    const undo = this.diskTrouble === undefined && isOfOthers(draft) ? await this.shown(draft) : undefined;
     try {
       if (lines.length > 0) await this.log.append(lines, { durable: draft.durable });
     } catch (error) {
+      undo?.();
       throw this.failed(error);
     }
     if (lines.length > 0) this.diskTrouble = undefined;
+    if (undo === undefined) this.install(draft);
+  }
+
+  /** Shows it, and lets who watches be answered; what puts all back, since nothing stays here that the file is without. */
+  private async shown(draft: CopyDraft): Promise<() => void> {
+    const { marks } = this;
+    const undo = this.keys.undoing(draft.keys.keys());
     this.install(draft);
+    await setImmediate();
+    return () => {
+      undo();
+      this.marks = marks;
+      this.options.onChange([...draft.keys.keys()]);
+    };
   }
 
   /** Old lines of keys that have newer ones are left out once they are most of the file. */
@@ -347,11 +354,7 @@ export class Copy {
 
   private restore(line: Line): void {
     if (!Array.isArray(line)) return;
-    if (line[0] === 'm') {
-      const [, cursor, writes, sent, streamEpoch = 0] = line;
-      this.marks = { cursor, writes, sent, streamEpoch };
-      return;
-    }
+    if (line[0] === 'm') return void (this.marks = marksIn(line));
     if (line[0] === 'e') return this.elsewhere.take([{ area: line[1], key: line[2], state: line[3] }]);
     if (line[0] === 'a' || line[0] === 'h') {
       this.known = this.home.restore(line, this.known);
@@ -374,10 +377,8 @@ export class Copy {
 
   private countWaiting(): void {
     this.waiting.clear();
-    const mine: { key: string; own: number; atMs: number }[] = [];
-    for (const [key, { own, state }] of this.keys.writtenAfter(this.marks.sent))
-      mine.push({ key, own, atMs: stampOf(state)?.[0] ?? Date.now() });
-    for (const { key, own, atMs } of mine.toSorted((a, b) => a.own - b.own)) this.waiting.add(key, own, atMs);
+    const mine = [...this.keys.writtenAfter(this.marks.sent)].toSorted(([, a], [, b]) => a.own - b.own);
+    for (const [key, { own, state }] of mine) this.waiting.add(key, own, stampOf(state)?.[0] ?? Date.now());
   }
 
   private head(): Line {
@@ -385,14 +386,15 @@ export class Copy {
   }
 
   private async rewrite(): Promise<void> {
-    const lines = function* (copy: Copy): Generator<Line> {
-      yield copy.head();
-      for (const [key, held] of copy.keys.all()) yield keyLine(key, held);
-      yield* copy.elsewhere.lines();
-      for (const [key, word] of copy.home.all()) yield asideLine(key, word);
-      yield marksOf(copy.marks);
-    };
-    await this.log.replace(lines(this));
+    await this.log.replace(this.lines());
     this.stale = false;
+  }
+
+  private *lines(): Generator<Line> {
+    yield this.head();
+    yield* this.keys.lines();
+    yield* this.elsewhere.lines();
+    yield* this.home.lines();
+    yield marksOf(this.marks);
   }
 }

@@ -89,6 +89,9 @@ export const asideLine = (key: string, state: RecordState): Line => ['a', key, s
 export const holderLine = (holder: Holder): Line => ['h', holder];
 export const marksOf = ({ cursor, writes, sent, streamEpoch }: Marks): Line =>
   streamEpoch === 0 ? ['m', cursor, writes, sent] : ['m', cursor, writes, sent, streamEpoch];
+export function marksIn([, cursor, writes, sent, streamEpoch = 0]: z.infer<typeof marksLine>): Marks {
+  return { cursor, writes, sent, streamEpoch };
+}
 
 /** Of two values one is taken as it is; under the other rules something new is made, which may say the same. */
 export function isSame(merged: RecordState, before: RecordState): boolean {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   LIMITS,
   Refusal,
@@ -42,6 +43,8 @@ export async function operate(copies: Copies, operation: DatasetOperation): Prom
       refuseValue(kept, operation);
       await kept.copy.write(operation.key, writeOf(operation, kept));
       copies.wrote(key);
+      // First it is under way to other sites: an answer takes as long to send.
+      await setImmediate();
       return { entry: entryOf(kept, operation.key) ?? { key: operation.key } };
     default:
       return operation satisfies never;

@@ -13,16 +13,21 @@ export function answerReplica(response: ServerResponse, run: () => Promise<objec
 }
 
 export function sendJson(response: ServerResponse, body: object): void {
-  response.writeHead(200, HEADERS);
-  response.end(JSON.stringify(body));
+  end(response, 200, body);
+}
+
+/** With its length, so that it goes out in one piece. */
+function end(response: ServerResponse, status: number, body: object, headers: object = {}): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  response.writeHead(status, { ...HEADERS, 'content-length': bytes.length, ...headers });
+  response.end(bytes);
 }
 
 /** Says what went wrong, once the sender can hear it; closes the connection when too much of the request is left. */
 export async function sendProblem(response: ServerResponse, error: unknown): Promise<void> {
   const { ok: _ok, ...problem } = refusalOf(error);
   const isWhole = await readOut(response.req);
-  response.writeHead(ERROR_STATUS[problem.code], isWhole ? HEADERS : { ...HEADERS, connection: 'close' });
-  response.end(JSON.stringify(problem));
+  end(response, ERROR_STATUS[problem.code], problem, isWhole ? {} : { connection: 'close' });
 }
 
 /** A body as text; throws a `Refusal` for more than `maxBytes`, and for what is not UTF-8. `what` is in it: 'values'. */
@@ -30,23 +35,40 @@ export async function textOf(
   request: IncomingMessage,
   { maxBytes, limit, what }: { maxBytes: number; limit: string; what: string },
 ): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of partsOf(request)) {
-    bytes += part.length;
-    if (bytes > maxBytes)
-      throw new Refusal('too-large', 'the body is too large', {
-        hint: `at most ${maxBytes} bytes (limit ${limit})`,
-      });
-    chunks.push(part);
-  }
+  const body = await bytesOf(request, maxBytes);
+  if (body === undefined)
+    throw new Refusal('too-large', 'the body is too large', {
+      hint: `at most ${maxBytes} bytes (limit ${limit})`,
+    });
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
   } catch {
     throw new Refusal('malformed', `${what} are UTF-8 text`, {
       hint: 'bytes of another kind are not yet offered; encode them',
     });
   }
+}
+
+/** A whole body; undefined for a longer one, of which the rest can be read still. By events: an iterator takes more turns than the body. */
+async function bytesOf(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return await new Promise((resolve, reject) => {
+    const settle = (body: Buffer | undefined) => {
+      request.off('data', take).off('end', whole).off('close', gone);
+      resolve(body);
+    };
+    const take = (part: Buffer) => {
+      bytes += part.length;
+      chunks.push(part);
+      if (bytes <= maxBytes) return;
+      request.pause();
+      settle(undefined);
+    };
+    const whole = () => settle(Buffer.concat(chunks));
+    const gone = () => reject(new Error('the connection ended before the body'));
+    request.on('data', take).on('end', whole).on('error', reject).on('close', gone);
+  });
 }
 
 /** The parts of a body. Who stops in the middle leaves the connection as it is, so that he can answer. */

@@ -136,6 +136,11 @@ export abstract class FencedStore<T extends Written, Head> {
     return this.epoch === undefined ? undefined : this.epochs[0]?.mark;
   }
 
+  /** Whether this instance may write now, as far as can be known here: it has begun, holds the lease, and the stream is as it was. */
+  get mayWrite(): boolean {
+    return this.epoch !== undefined && this.begunAfter === this.breaks && this.holdsLease();
+  }
+
   end(): void {
     this.unlisten();
     this.epoch = undefined;

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { MemoryBus, MemoryServer } from '@skerry/bus';
+import {
+  datasetSchema,
+  datasetSpecSchema,
+  deliverySchema,
+  exampleSite,
+  HUB,
+  STREAMS,
+  type Delivery,
+  type RecordsAnswer,
+} from '@skerry/contracts';
+import { JsonLog, type PlainMessage } from '@skerry/service';
+import { CopiesStore } from '../stores/copies.store.js';
+import { CopySetsStore } from '../stores/copy-sets.store.js';
+import { HomesStore } from '../stores/homes.store.js';
+import { answerNewest } from '../stores/newest-of-memory.suite.js';
+import { RecordsStore } from '../stores/records.store.js';
+import { WantedStore } from '../stores/wanted.store.js';
+import { WrappedKeysStore } from '../stores/wrapped-keys.store.js';
+import { TakeRecords } from './take-records.handler.js';
+
+const AT = '2026-05-01T12:00:00.000Z';
+const PUT = { kind: 'put', revision: 1, headers: {}, at: 0 } as const;
+const STORE = '0123456789abcdef';
+const WITHIN_MS = 5_000;
+const cart = (spec: object) =>
+  datasetSchema.parse({
+    kind: 'Dataset',
+    project: 'shop',
+    name: 'cart',
+    labels: {},
+    generation: 1,
+    incarnation: 1,
+    specDigest: `sha256:${'0'.repeat(64)}`,
+    createdAt: AT,
+    updatedAt: AT,
+    requestId: 'request-1',
+    commandSequence: 1,
+    spec: datasetSpecSchema.parse({ type: 'keyvalue', ...spec }),
+    removed: false,
+  });
+
+describe('records that a site writes', () => {
+  let bus: MemoryBus;
+  let copies: CopiesStore;
+  let take: TakeRecords;
+  let leased: boolean;
+  /** Ends the wait of what is stored. */
+  let store: () => void;
+  let told: [string, Delivery][];
+  beforeEach(async () => {
+    const server = new MemoryServer();
+    [bus, told, leased] = [new MemoryBus(server), [], true];
+    await bus.ensureStream(STREAMS.REP);
+    answerNewest(bus, server, STREAMS.REP.name);
+    const log = new JsonLog('replicator', '1', 'error', () => undefined);
+    const wanted = new WantedStore();
+    copies = new CopiesStore(wanted, new CopySetsStore(bus), new WrappedKeysStore(bus), new HomesStore(bus));
+    for (const name of ['a', 'b', 'c']) {
+      const site = { ...exampleSite(name), account: `A-${name}` };
+      wanted.applySite({ ...PUT, key: name, value: site });
+      bus.listen(HUB.recordDelivery(site.account), (m) => {
+        told.push([name, deliverySchema.parse(m.json())]);
+      });
+    }
+    const records = new RecordsStore(bus, log);
+    await records.begin(() => leased);
+    const held = new Promise<void>((resolve) => (store = resolve));
+    const append = records.append.bind(records);
+    records.append = async (...given) => {
+      await held;
+      return await append(...given);
+    };
+    take = new TakeRecords(wanted, copies, records, bus, log);
+    take.start();
+  });
+  afterEach(async () => {
+    store();
+    await take.stop();
+    await bus.close();
+  });
+
+  function writes(count: number, value = 'v'): Promise<RecordsAnswer> {
+    const records = Array.from({ length: count }, (_, n) => ({
+      key: `k${n}`,
+      write: n + 1,
+      state: { rule: 'newest', at: [Date.now(), n], by: `a.${STORE}`, value },
+    }));
+    const body = { project: 'shop', name: 'cart', incarnation: 1, store: STORE, records };
+    return new Promise((reply) => {
+      const message = { subject: 'hub.A-a.records', json: () => body, reply };
+      void take.handle(message as unknown as PlainMessage);
+    });
+  }
+  /** What the sites have been told when so many words are there. */
+  async function heard(count: number): Promise<[string, Delivery][]> {
+    const deadline = performance.now() + WITHIN_MS;
+    while (told.length < count && performance.now() < deadline) await turn();
+    return told;
+  }
+  /** What they are told before anything is stored, given time for more than that takes. */
+  async function early(): Promise<[string, Delivery][]> {
+    for (let i = 0; i < 50; i += 1) await turn();
+    return told.slice();
+  }
+  const turn = async () => await new Promise((resolve) => setTimeout(resolve, 1));
+  const places = (words: readonly [string, Delivery][]) =>
+    words.map(([site, { after, upTo, records }]) => [site, upTo - after, records.length]);
+
+  it('are given to other sites while the hub stores them, and to all with their place when it has', async () => {
+    copies.apply({ ...PUT, key: 'shop.cart', value: cart({ conflicts: 'newest' }) });
+    const answer = writes(1);
+    // Without a place: nobody's cursor moves.
+    expect(places(await heard(2))).toEqual([
+      ['b', 0, 1],
+      ['c', 0, 1],
+    ]);
+    store();
+    expect(await answer).toEqual({ ok: true });
+    const after = (await heard(5)).slice(2);
+    expect(after.map(([site]) => site)).toEqual(['b', 'c', 'a']);
+    expect(after.every(([, { upTo, after: from, records }]) => upTo > from && records.length === 1)).toBe(
+      true,
+    );
+  });
+
+  it.each([
+    ['many at once', 5, 'v'],
+    ['large ones', 1, 'v'.repeat(5_000)],
+  ])('%s wait until they are stored', async (_what, count, value) => {
+    copies.apply({ ...PUT, key: 'shop.cart', value: cart({ conflicts: 'newest' }) });
+    void writes(count, value);
+    expect(await early()).toEqual([]);
+    store();
+    expect((await heard(3)).length).toBe(3);
+  });
+
+  it('wait until they are stored where the lease may be another instance’s', async () => {
+    copies.apply({ ...PUT, key: 'shop.cart', value: cart({ conflicts: 'newest' }) });
+    leased = false;
+    void writes(1);
+    expect(await early()).toEqual([]);
+  });
+});
