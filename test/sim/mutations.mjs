@@ -172,7 +172,7 @@ export const MUTATIONS = [
     name: 'own-clock',
     says: 'a write takes its moment from the machine alone, whatever it has seen',
     breaks: 'stored',
-    from: 6,
+    from: 30011,
     edits: [
       {
         file: 'apps/agent/src/datasets/copy-draft.ts',
