@@ -173,16 +173,17 @@ export class TakeRecords {
   /**
    * Gives a few small records to other sites before the hub has stored them. Their own site has them on its disk and offers them until
    * they are stored, so nobody reads what will not be. They move no cursor: what is not stored now leaves no gap, and when it is, it comes
-   * with its place. Only by who holds the lease now, and not of a home that moves, whose term may be over.
+   * with its place. Only by who holds the lease now; not of a home that moves, whose term may be over, and not of files, whose chunks
+   * are given for what is stored.
    */
   private deliverEarly(
     dataset: Dataset,
     origin: string,
     { after, records }: Pick<Delivery, 'after' | 'records'>,
   ): void {
-    const { homes } = this.copies;
-    if (records.length > EARLY.records || !this.records.mayWrite) return;
-    if (homes.holderOf(dataset) !== undefined || (dataset.spec.residency?.origin ?? false) !== false) return;
+    const { type, residency } = dataset.spec;
+    if (type !== 'keyvalue' || records.length > EARLY.records || !this.records.mayWrite) return;
+    if (this.copies.homes.holderOf(dataset) !== undefined || (residency?.origin ?? false) !== false) return;
     const others = this.sitesFrom(dataset, origin).filter((site) => !origin.startsWith(`${site.name}.`));
     if (others.length > EARLY.sites || Buffer.byteLength(JSON.stringify(records)) > EARLY.bytes) return;
     this.deliver(dataset, others, { after, upTo: after, records });
