@@ -14,6 +14,7 @@ export type Asked = Extract<DatasetOperation, { verb: 'get' | 'put' | 'delete' |
 const PATIENCE_MS = 10_000;
 const ON_THE_SPOT_MS = 0.1;
 const OK = 200;
+const INTERNAL = 500;
 
 /** Asks as a workload does: with the token of a replica, at the endpoint of the node where that runs. Undefined: no answer came. */
 export function askAgent(
@@ -28,6 +29,7 @@ export function askAgent(
       timeline.after(ON_THE_SPOT_MS, timeline.world, () => {
         giveUp();
         const body: unknown = JSON.parse(text);
+        if (status === INTERNAL) throw new Error(`the endpoint of an agent answers: ${text}`);
         resolve(status === OK ? { ok: true, answer: answerIn(body) } : { ok: false, why: text });
       });
     timeline.after(ON_THE_SPOT_MS, agentProcess, () => {

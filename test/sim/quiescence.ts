@@ -33,7 +33,10 @@ function unrestOf(key: string, cloud: Cloud, people: People, invariants: Invaria
   const stays = workload.spec.data !== undefined && placement.state === 'unplaceable';
   if (!stays && placement.shares.some((s) => s.until !== undefined)) return [`${key} is being handed over`];
   const problems = cloud.sites.flatMap((site) => {
-    const share = placement.shares.find((s) => s.site === site.name)?.replicas ?? 0;
+    const found = placement.shares.find((s) => s.site === site.name);
+    const share = found?.replicas ?? 0;
+    // What stays where its dataset may not be any more does not begin there again.
+    if (stays && found?.until !== undefined && !site.replicas.some((r) => r.key === key)) return [];
     return unrestAt(site, workload, share, { cloud, invariants });
   });
   return [...problems, ...stuck(workload, cloud, invariants)];

@@ -142,7 +142,7 @@ async function openDatasets(of: { site: SiteFile; places: Folders; silence: HubS
   });
   const entryLogs = await EntryLogs.open(places.entryLogs, here);
   const silentMs = () => silence.silentMs;
-  const ready = await ReadyCopies.open(places.wholeCopies, { copies, silentMs, log });
+  const ready = await ReadyCopies.open(places.wholeCopies, { copies, logs: entryLogs, silentMs, log });
   const objects = await Objects.open(places.objects, copies, { log, keys: places.datasets });
   return { copies, entryLogs, ready, objects, refusals: new RefusalsHere() };
 }

@@ -188,9 +188,9 @@ export class Uplink {
 
   /** The same of logs. */
   private keepLogsInStep(bus: Bus): void {
-    const { entryLogs: logs, silence, log } = this.agent;
+    const { entryLogs: logs, ready, silence, log } = this.agent;
     const sealing = this.logSealing();
-    const sync = new LogsSync(bus, { logs, sealing, silentMs: () => silence.silentMs, log });
+    const sync = new LogsSync(bus, { logs, ready, sealing, silentMs: () => silence.silentMs, log });
     sync.start();
     const asked = answerEntryRequests(bus, { logs, log, acting: () => this.command?.acting === true });
     this.answers.push(

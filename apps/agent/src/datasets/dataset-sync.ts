@@ -109,7 +109,7 @@ export class DatasetSync {
     refusals?.onNoted(() => {
       this.telling ??= setTimeout(() => this.tell(), TELL_MS).unref();
     });
-    ready.measuredBy((key) => this.inStep.behind(key));
+    ready.measuredBy('copies', (key) => this.inStep.behind(key));
     copies.onWrite((key) => this.inStep.send(key));
     this.inStep.start();
     this.lacking = setInterval(() => {

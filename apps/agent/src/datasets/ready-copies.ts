@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { readJson, writeAtomic } from '../files/atomic-file.js';
 import { reason, type Log } from '../log.js';
 import type { Copies } from './copies.js';
+import type { EntryLogs } from './logs/entry-logs.js';
 
 /** How often is looked whether a copy is caught up, for as long as something waits for it. */
 const LOOK_MS = 200;
@@ -16,32 +17,41 @@ const fileSchema = z.record(z.string(), z.number());
 /** How many sequences of the hub's stream a copy is behind; undefined: the hub has not said where it is. */
 export type Behind = (key: string) => number | undefined;
 
+/** What is here, and how long the hub has not been heard, ms. */
+interface ReadyOf {
+  copies: Copies;
+  logs: EntryLogs;
+  silentMs: () => number;
+  log: Log;
+}
+
 /**
  * Whether the copies that a workload uses are caught up at this node: each has everything that the hub said there is; cut off
- * from the hub, one that had everything once. Which ones had is written down, so that it is known after a restart too.
+ * from the hub, one that had everything once. Which ones had is written down, so that it is known after a restart too. Of a log that
+ * is only written here, or of which no site gets what others write, it is enough that it is here.
  */
 export class ReadyCopies {
-  private behind: Behind = () => undefined;
+  private readonly behind: Record<'copies' | 'logs', Behind> = {
+    copies: () => undefined,
+    logs: () => undefined,
+  };
   private writing: Promise<void> = Promise.resolve();
   private readonly ended = new AbortController();
 
   private constructor(
     private readonly path: string,
     private readonly whole: Map<string, number>,
-    private readonly of: { copies: Copies; silentMs: () => number; log: Log },
+    private readonly of: ReadyOf,
   ) {}
 
-  static async open(
-    path: string,
-    of: { copies: Copies; silentMs: () => number; log: Log },
-  ): Promise<ReadyCopies> {
+  static async open(path: string, of: ReadyOf): Promise<ReadyCopies> {
     const kept = fileSchema.safeParse(await readJson(path).catch(() => undefined));
     return new ReadyCopies(path, new Map(kept.success ? Object.entries(kept.data) : []), of);
   }
 
-  /** By whom is known how far copies are behind. */
-  measuredBy(behind: Behind): void {
-    this.behind = behind;
+  /** By whom is known how far copies, or logs, are behind. */
+  measuredBy(what: 'copies' | 'logs', behind: Behind): void {
+    this.behind[what] = behind;
   }
 
   /** A copy has everything that there is; true when it had not before. */
@@ -49,8 +59,7 @@ export class ReadyCopies {
     if (this.whole.get(key) === incarnation) return false;
     this.whole.set(key, incarnation);
     // What was forgotten meanwhile is left out.
-    for (const known of this.whole.keys())
-      if (this.of.copies.get(known) === undefined) this.whole.delete(known);
+    for (const known of this.whole.keys()) if (!this.isHere(known)) this.whole.delete(known);
     this.writing = this.writing.then(async () => await this.write());
     return true;
   }
@@ -79,18 +88,24 @@ export class ReadyCopies {
 
   private lacks(project: string, { dataset, access }: DatasetUse): string | undefined {
     const key = workloadKey(project, dataset);
-    const copy = this.of.copies.get(key)?.copy;
+    const entries = this.of.logs.get(key)?.log;
+    const copy = entries ?? this.of.copies.get(key)?.copy;
     const name = `${project}/${dataset}`;
     if (copy === undefined) return `waits for a copy of ${name} here`;
-    const notHome = access === 'write' ? copy.home.waits(copy.rule) : undefined;
+    if (entries !== undefined && (access === 'write' || entries.rule.flow === 'collect')) return undefined;
+    const notHome = access === 'write' && 'home' in copy ? copy.home.waits(copy.rule) : undefined;
     if (notHome !== undefined) return notHome;
-    const behind = this.behind(key);
+    const behind = this.behind[entries === undefined ? 'copies' : 'logs'](key);
     const silent = this.of.silentMs() > SILENCE_MS;
     if (behind !== undefined && !silent)
       return behind === 0 ? undefined : `waits until the copy of ${name} here is caught up`;
     if (!silent) return `waits for the hub to say where ${name} is`;
     if (this.whole.get(key) === copy.rule.incarnation) return undefined;
     return `waits for the hub: the copy of ${name} here was never whole`;
+  }
+
+  private isHere(key: string): boolean {
+    return this.of.copies.get(key) !== undefined || this.of.logs.get(key) !== undefined;
   }
 
   private async write(): Promise<void> {

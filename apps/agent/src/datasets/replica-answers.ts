@@ -35,40 +35,23 @@ export async function textOf(
   request: IncomingMessage,
   { maxBytes, limit, what }: { maxBytes: number; limit: string; what: string },
 ): Promise<string> {
-  const body = await bytesOf(request, maxBytes);
-  if (body === undefined)
-    throw new Refusal('too-large', 'the body is too large', {
-      hint: `at most ${maxBytes} bytes (limit ${limit})`,
-    });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of partsOf(request)) {
+    bytes += part.length;
+    if (bytes > maxBytes)
+      throw new Refusal('too-large', 'the body is too large', {
+        hint: `at most ${maxBytes} bytes (limit ${limit})`,
+      });
+    chunks.push(part);
+  }
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
   } catch {
     throw new Refusal('malformed', `${what} are UTF-8 text`, {
       hint: 'bytes of another kind are not yet offered; encode them',
     });
   }
-}
-
-/** A whole body; undefined for a longer one, of which the rest can be read still. By events: an iterator takes more turns than the body. */
-async function bytesOf(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  return await new Promise((resolve, reject) => {
-    const settle = (body: Buffer | undefined) => {
-      request.off('data', take).off('end', whole).off('close', gone);
-      resolve(body);
-    };
-    const take = (part: Buffer) => {
-      bytes += part.length;
-      chunks.push(part);
-      if (bytes <= maxBytes) return;
-      request.pause();
-      settle(undefined);
-    };
-    const whole = () => settle(Buffer.concat(chunks));
-    const gone = () => reject(new Error('the connection ended before the body'));
-    request.on('data', take).on('end', whole).on('error', reject).on('close', gone);
-  });
 }
 
 /** The parts of a body. Who stops in the middle leaves the connection as it is, so that he can answer. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { workloadSpecSchema, type DatasetSpec } from '@skerry/contracts';
 import { datasetUseIssues } from './dataset-uses.js';
 
-type Known = Pick<DatasetSpec, 'type' | 'residency' | 'home'>;
+type Known = Pick<DatasetSpec, 'type' | 'residency' | 'home' | 'log'>;
 const SITES = [{ jurisdictions: ['eu', 'de'] }, { jurisdictions: ['us'] }];
 
 function issues(
@@ -24,12 +24,22 @@ function issues(
 }
 
 describe('datasets that a workload says it uses', () => {
-  it('have to be there, in its project and of a type that can be used so', () => {
+  it('have to be there, in its project', () => {
     expect(issues({})).toEqual(['spec.data[0].dataset: there is no such dataset']);
-    expect(issues({ maps: { type: 'log' } })).toEqual([
-      'spec.data[0].dataset: not yet offered for a dataset of type log',
-    ]);
     expect(issues({ maps: { type: 'keyvalue' } })).toEqual([]);
+  });
+
+  it('may be logs, written where they are written', () => {
+    const [read, write] = [[{ dataset: 'maps' }], [{ dataset: 'maps', access: 'write' }]];
+    const flow = (name: 'collect' | 'broadcast' | 'mesh') => ({
+      maps: { type: 'log' as const, log: { flow: name } },
+    });
+    for (const name of ['collect', 'mesh'] as const)
+      for (const data of [read, write]) expect(issues(flow(name), undefined, data)).toEqual([]);
+    expect(issues(flow('broadcast'), undefined, read)).toEqual([]);
+    expect(issues(flow('broadcast'), undefined, write)).toEqual([
+      'spec.data[0].access: entries of maps are written at the centre (log.flow: broadcast)',
+    ]);
   });
 
   it('may be in a place where the workload may be: two rules that no place obeys are refused, and both are named', () => {

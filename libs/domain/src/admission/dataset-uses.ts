@@ -6,7 +6,7 @@ import { residencyInWords, wallOf } from '../datasets/admit-copies.js';
 /** What the datasets that a workload names are judged by. */
 export interface DatasetsAround {
   /** A dataset of the workload's project as it would be after the command; undefined when there is none. */
-  dataset(name: string): Pick<DatasetSpec, 'type' | 'residency' | 'home'> | undefined;
+  dataset(name: string): Pick<DatasetSpec, 'type' | 'residency' | 'home' | 'log'> | undefined;
   sites(): Iterable<Pick<Site, 'jurisdictions'>>;
 }
 
@@ -22,9 +22,9 @@ export function datasetUseIssues(
       const allowed = `datasets of project ${project}, as "skerry data ls" shows them, or one in the same command`;
       return [{ path, problem: 'there is no such dataset', value: `${project}/${dataset}`, allowed }];
     }
-    if (found.type === 'log') {
-      const problem = 'not yet offered for a dataset of type log';
-      return [{ path, problem, value: dataset, allowed: 'datasets of type keyvalue or objects' }];
+    if (access === 'write' && found.type === 'log' && found.log?.flow === 'broadcast') {
+      const problem = `entries of ${dataset} are written at the centre (log.flow: broadcast)`;
+      return [{ path: `spec.data[${at}].access`, problem, value: access, allowed: 'read' }];
     }
     const home = homeWith(found);
     if (access === 'write' && home !== undefined && home !== name) {

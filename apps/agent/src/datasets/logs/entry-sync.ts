@@ -27,6 +27,8 @@ export interface EntrySyncOptions {
   silent: () => boolean;
   /** Where both are has to be said again. */
   greet: () => void;
+  /** It has everything that the hub said there is. */
+  whole?: () => void;
   /** Of an encrypted log: what leaves is sealed, and what comes is opened. */
   sealing?: CopySealing | undefined;
   log: Log;
@@ -51,6 +53,8 @@ export class EntrySync {
   private readonly sending = new Repeated(async () => await this.sendAll());
   private readonly pulling = new Repeated(async () => await this.pullAll());
   private head = 0;
+  /** The hub has said where it is. */
+  private told = false;
   /** Deliveries one after the other: room is made for one at a time. */
   private hearing: Promise<void> = Promise.resolve();
 
@@ -68,6 +72,11 @@ export class EntrySync {
     return this.entries.rule.incarnation;
   }
 
+  /** By how many sequences of the hub's stream; undefined: the hub has not said where it is. */
+  get behind(): number | undefined {
+    return this.told ? Math.max(0, this.head - this.entries.position) : undefined;
+  }
+
   stop(): void {
     this.errands.stop();
   }
@@ -80,6 +89,8 @@ export class EntrySync {
     if (again === true || head < this.entries.position) await this.entries.readAgain();
     if (streamEpoch !== undefined) await this.entries.readsEpoch(streamEpoch);
     this.head = head;
+    this.told = true;
+    this.noteWhole();
     this.send();
     this.pull();
   }
@@ -102,6 +113,11 @@ export class EntrySync {
     const opened = this.opened(items);
     // What waits for a key is read when that has come.
     if (opened !== undefined && (await this.entries.take(opened, at)) !== 'taken') this.pull();
+    this.noteWhole();
+  }
+
+  private noteWhole(): void {
+    if (this.behind === 0) this.options.whole?.();
   }
 
   /** What fails here is heard again, and stops no other log. */
@@ -200,7 +216,10 @@ export class EntrySync {
     if (upTo <= after) return 'over';
     const opened = this.opened(items);
     if (opened === undefined) return 'over';
-    if ((await this.entries.take(opened, { after, upTo })) === 'taken') return 'went';
+    if ((await this.entries.take(opened, { after, upTo })) === 'taken') {
+      this.noteWhole();
+      return 'went';
+    }
     // Own entries go up first: there is no room for others before.
     await this.errands.rest(pause);
     return 'again';

@@ -39,7 +39,8 @@ describe('what the hub says of logs', () => {
       asked += 1;
       return await Promise.resolve(answer);
     });
-    sync = new LogsSync(bus, { logs, silentMs: () => 0, log });
+    const ready = { measuredBy: () => undefined, isWhole: () => false };
+    sync = new LogsSync(bus, { logs, ready, silentMs: () => 0, log });
     sync.start();
     await until(() => known()?.generation === 2);
   });

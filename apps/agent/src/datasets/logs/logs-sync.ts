@@ -17,6 +17,7 @@ import type { Sealing } from '../../sealing/sealing.js';
 import { askHub } from '../ask-hub.js';
 import { InStep } from '../in-step.js';
 import { LostAtHub } from '../lost-at-hub.js';
+import type { ReadyCopies } from '../ready-copies.js';
 import { withDeclared } from '../with-declared.js';
 import type { EntryLog } from './entry-log.js';
 import type { EntryLogs } from './entry-logs.js';
@@ -28,6 +29,7 @@ const LACKING_MS = 3_000;
 
 export interface LogsSyncOptions {
   logs: EntryLogs;
+  ready: Pick<ReadyCopies, 'measuredBy' | 'isWhole'>;
   /** Without it no encrypted log is kept here. */
   sealing?: Sealing;
   /** ms since the hub was heard. */
@@ -97,7 +99,9 @@ export class LogsSync {
   }
 
   start(): void {
-    this.options.logs.onWrite((key) => this.inStep.send(key));
+    const { logs, ready } = this.options;
+    ready.measuredBy('logs', (key) => this.inStep.behind(key));
+    logs.onWrite((key) => this.inStep.send(key));
     this.inStep.start();
     this.lacking = setInterval(() => {
       if (this.options.sealing?.lacks === true) this.inStep.greet();
@@ -168,6 +172,7 @@ export class LogsSync {
       sealing,
       silent: () => this.inStep.silent,
       greet: () => this.inStep.greet(),
+      whole: () => void this.options.ready.isWhole(key, kept.log.rule.incarnation),
     });
   }
 }

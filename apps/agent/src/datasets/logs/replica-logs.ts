@@ -3,7 +3,7 @@ import { LIMITS, logOperationSchema, parse, Refusal, workloadKey, type LogAnswer
 import type { FurtherAnswers } from '../../singletons/replica-endpoint.js';
 import { noting } from '../noting.js';
 import type { RefusalsHere } from '../refused-here.js';
-import type { Caller } from '../replica-datasets.js';
+import { refuseReader, type Caller } from '../replica-datasets.js';
 import { answerReplica, textOf } from '../replica-answers.js';
 import type { EntryLogs } from './entry-logs.js';
 import { operateLog } from './operate-log.js';
@@ -29,9 +29,10 @@ export function replicaLogs(
       const { project } = caller;
       const what = request.method === 'POST' ? ('write' as const) : ('read' as const);
       const missing = () => logs.get(workloadKey(project, name)) === undefined;
-      return await noting(refusals, { caller, name, what, missing }, async () =>
-        asked(logs, request, { project, name, query: new URLSearchParams(query) }),
-      );
+      return await noting(refusals, { caller, name, what, missing }, async () => {
+        if (what === 'write') refuseReader(caller, { verb: 'put', name });
+        return await asked(logs, request, { project, name, query: new URLSearchParams(query) });
+      });
     });
     return true;
   };
