@@ -21,7 +21,7 @@ export type Appended = z.infer<typeof appendedSchema>;
 
 export interface ReadOptions {
   /** What follows this page's `since`. Default: the newest. */
-  since?: string;
+  since?: string | undefined;
   /** What was written from this moment on, ms since 1970. */
   fromMs?: number;
   /** Only what was written at this site. */
