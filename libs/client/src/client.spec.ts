@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { NotSkerry, ProblemError, SkerryClient, Unreachable } from './index.js';
+import { NotSkerry, ProblemError, SiteData, SkerryClient, Unreachable } from './index.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
 
@@ -139,6 +139,18 @@ describe('the client', () => {
     answer = (_request, response) => send(response, 200, OUTCOME, { 'x-trace-id': traceId });
     expect((await client().stop('shop', 'web')).traceId).toBe(traceId);
     expect(requests[0]?.headers['traceparent']).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
+});
+
+describe('an agent of another version', () => {
+  it('is understood when it leaves the status to the status line, and when it says more than is known here', async () => {
+    const carts = new SiteData({ url, token: 't' }).keyvalue('carts');
+    const { status: _status, ...older } = problem(403, 'forbidden');
+    answer = (_request, response) => send(response, 403, older);
+    await expect(carts.put('k', 'v')).rejects.toMatchObject({ problem: { code: 'forbidden', status: 403 } });
+    answer = (_request, response) =>
+      send(response, 200, { entry: { key: 'k', value: 'v', colour: 'red' }, more: 1 });
+    expect(await carts.get('k')).toEqual({ key: 'k', value: 'v' });
   });
 });
 

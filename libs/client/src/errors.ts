@@ -1,6 +1,6 @@
 import type { Problem } from '@skerry/contracts';
 
-/** The api answered that it will not, and why: the RFC 9457 problem as it came. */
+/** The api, or an agent, answered that it will not, and why: the RFC 9457 problem as it came. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
   constructor(readonly problem: Problem) {
@@ -8,15 +8,18 @@ export class ProblemError extends Error {
   }
 }
 
-/** No answer was had from the api: not running, wrong address, cut off, or too slow. It may or may not have acted. */
+/** No answer was had: not running, wrong address, cut off, or too slow. It may or may not have acted, unless it is `unheard`. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
+  /** The connection was refused: nothing of the request was heard, and nothing was done. */
+  readonly unheard: boolean;
   constructor(
     readonly url: string,
     reason: string,
-    options?: ErrorOptions,
+    { unheard = false, ...options }: ErrorOptions & { unheard?: boolean } = {},
   ) {
     super(`no answer from ${url}: ${reason}`, options);
+    this.unheard = unheard;
   }
 }
 

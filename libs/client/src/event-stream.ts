@@ -68,7 +68,9 @@ async function* once(
   const link = linkedAbort(call.signal);
   const watch = setTimeout(() => link.abort(new Unreachable(call.path, 'silent')), SILENCE_MS);
   try {
-    const response = await transport.open({ ...call, signal: link.signal }, lastId);
+    const from = lastId === undefined ? {} : { 'last-event-id': lastId };
+    const headers = { accept: 'text/event-stream', ...from };
+    const response = await transport.open({ ...call, headers, signal: link.signal });
     if (response.body === null) return;
     const alive = new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {

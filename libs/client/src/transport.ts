@@ -1,4 +1,4 @@
-import { parse, problemSchema, show } from '@skerry/contracts';
+import { ERROR_STATUS, keysOf, parse, problemSchema, show } from '@skerry/contracts';
 import type { z } from 'zod';
 import { NotSkerry, ProblemError, Unreachable } from './errors.js';
 import { linkedAbort } from './linked-abort.js';
@@ -19,15 +19,25 @@ export interface TransportOptions {
   onRetry?: (reason: string, tries: number) => void;
 }
 
+/** What is sent as it is. A stream can be sent once. */
+export type Content = string | Uint8Array<ArrayBuffer> | Blob | ReadableStream<Uint8Array>;
+
 export interface Call {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** Path below the base, with encoded parts. */
   path: string;
   query?: Record<string, string | number | boolean | undefined>;
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is, in the place of `body`. */
+  content?: Content;
+  headers?: Record<string, string>;
   /** Sent as `Idempotency-Key`: the same id makes every further try safe. */
   requestId?: string;
+  /** When it is tried again: `undone`: only where nothing can have been done. Default `always`. */
+  again?: 'always' | 'undone' | 'never';
+  /** In the place of the transport's. */
+  timeoutMs?: number;
   signal?: AbortSignal;
 }
 
@@ -44,8 +54,8 @@ const MAX_RETRY_AFTER_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /**
- * Requests to the api over fetch. Every call may be tried again: commands carry the same `Idempotency-Key` each
- * time, so that the outcome of the first is replayed. A refusal is thrown as `ProblemError`.
+ * Requests to the api, or to an agent, over fetch. Calls are tried again unless they say otherwise: commands carry the same
+ * `Idempotency-Key` each time, so that the outcome of the first is replayed. A refusal is thrown as `ProblemError`.
  */
 export class Transport {
   constructor(private readonly options: TransportOptions) {}
@@ -53,21 +63,24 @@ export class Transport {
   /** One call whose answer is parsed by `schema`. Throws `ProblemError`, `Unreachable` or `NotSkerry`. */
   async call<T>(call: Call, schema: z.ZodType<T>): Promise<Answer<T>> {
     const trace = this.options.trace ?? newTraceParent();
-    const { text, traceId } = await this.retried(call, trace);
+    const { text, headers } = await this.retried(call, trace);
     const value = parseJson(text, this.options.url);
     const parsed = parse(schema, value);
     if (!parsed.ok) throw strange(this.options.url, parsed.issues[0]);
-    return { value: parsed.value, traceId: traceId ?? trace.traceId };
+    return { value: parsed.value, traceId: headers.get('x-trace-id') ?? trace.traceId };
   }
 
-  /** Opens a stream of server-sent events; tried once. `lastEventId` says where to go on. */
-  async open(call: Call, lastEventId?: string): Promise<Response> {
+  /** One call of which the headers alone are of interest. */
+  async headers(call: Call): Promise<Headers> {
+    return (await this.retried(call, this.options.trace ?? newTraceParent())).headers;
+  }
+
+  /** Opens a stream; tried once. */
+  async open(call: Call): Promise<Response> {
     const trace = this.options.trace ?? newTraceParent();
-    const extra: Record<string, string> = { accept: 'text/event-stream' };
-    if (lastEventId !== undefined) extra['last-event-id'] = lastEventId;
     // A stream lives as long as it is wanted: only its beginning is bounded.
-    const response = await this.fetch(call, trace, extra, async (begun) => begun);
-    if (!response.ok) throw await problemOf(response, this.options.url);
+    const response = await this.fetch(call, trace, async (begun) => begun);
+    if (!response.ok) throw await problemOf(response, this.options.url, call);
     return response;
   }
 
@@ -86,20 +99,20 @@ export class Transport {
   /** One try; `waitMs` is there when another makes sense. */
   private async attempt(call: Call, trace: TraceParent): Promise<Tried> {
     try {
-      return await this.fetch(call, trace, {}, async (response) => await this.judged(response));
+      return await this.fetch(call, trace, async (response) => await this.judged(response, call));
     } catch (error) {
-      if (error instanceof Unreachable) return { ok: false, error, waitMs: 0 };
-      throw error;
+      if (!(error instanceof Unreachable)) throw error;
+      const { again = 'always' } = call;
+      const mayAgain = again === 'always' || (again === 'undone' && error.unheard);
+      return mayAgain ? { ok: false, error, waitMs: 0 } : { ok: false, error };
     }
   }
 
-  private async judged(response: Response): Promise<Tried> {
-    if (response.ok) {
-      const traceId = response.headers.get('x-trace-id') ?? undefined;
-      return { ok: true, received: { text: await bounded(response), traceId } };
-    }
-    const error = await problemOf(response, this.options.url);
-    return RETRIED_STATUS.has(response.status)
+  private async judged(response: Response, call: Call): Promise<Tried> {
+    const { headers } = response;
+    if (response.ok) return { ok: true, received: { text: await bounded(response), headers } };
+    const error = await problemOf(response, this.options.url, call);
+    return RETRIED_STATUS[call.again ?? 'always'].has(response.status)
       ? { ok: false, error, waitMs: retryAfterMs(response) }
       : { ok: false, error };
   }
@@ -108,10 +121,10 @@ export class Transport {
   private async fetch<T>(
     call: Call,
     trace: TraceParent,
-    extra: Record<string, string>,
     take: (response: Response) => Promise<T>,
   ): Promise<T> {
-    const { url, token, timeoutMs = 15_000 } = this.options;
+    const { url, token } = this.options;
+    const { timeoutMs = this.options.timeoutMs ?? 15_000 } = call;
     const limit = linkedAbort(call.signal);
     const timer = setTimeout(() => limit.abort(new Error(`nothing within ${timeoutMs} ms`)), timeoutMs);
     try {
@@ -123,16 +136,16 @@ export class Transport {
           traceparent: traceHeader(trace),
           ...(call.requestId === undefined ? {} : { 'idempotency-key': call.requestId }),
           ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...extra,
+          ...call.headers,
         },
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        ...bodyOf(call),
         redirect: 'error',
         signal: limit.signal,
       });
       return await take(response);
     } catch (cause) {
       if (call.signal?.aborted === true || cause instanceof NotSkerry) throw cause;
-      throw new Unreachable(url, reasonOf(cause), { cause });
+      throw new Unreachable(url, reasonOf(cause), { cause, unheard: isRefused(cause) });
     } finally {
       clearTimeout(timer);
     }
@@ -142,11 +155,22 @@ export class Transport {
 /** A whole answer that came in time. */
 interface Received {
   text: string;
-  traceId: string | undefined;
+  headers: Headers;
 }
 type Tried = { ok: true; received: Received } | { ok: false; error: Error; waitMs?: number };
 
-const RETRIED_STATUS = new Set([429, 502, 503, 504]);
+const RETRIED_STATUS = {
+  always: new Set([429, 502, 503, 504]),
+  // What answers so has done nothing.
+  undone: new Set([429, 503]),
+  never: new Set<number>(),
+};
+
+function bodyOf({ body, content }: Call): { body?: Content; duplex?: 'half' } {
+  if (content instanceof ReadableStream) return { body: content, duplex: 'half' };
+  if (content !== undefined) return { body: content };
+  return body === undefined ? {} : { body: JSON.stringify(body) };
+}
 
 function target(base: string, call: Call): string {
   const url = new URL(call.path, base.endsWith('/') ? base : `${base}/`);
@@ -161,17 +185,26 @@ function retryAfterMs(response: Response): number {
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0) * 1_000, MAX_RETRY_AFTER_MS) : 0;
 }
 
-async function problemOf(response: Response, url: string): Promise<Error> {
+async function problemOf(response: Response, url: string, { method }: Call): Promise<Error> {
+  const { status } = response;
   const text = await bounded(response).catch(() => '');
   try {
-    const parsed = problemSchema.safeParse(JSON.parse(text));
+    const said: unknown = method === 'HEAD' ? wordless(status) : JSON.parse(text);
+    // An agent of before leaves it to the status line.
+    const parsed = problemSchema.safeParse(typeof said === 'object' ? { status, ...said } : said);
     if (parsed.success) return new ProblemError(parsed.data);
   } catch {
     // Not JSON: said below, with what came instead.
   }
   return new NotSkerry(
-    `${url} answered ${response.status} with something that is no problem of a Skerry api: ${show(text)}`,
+    `${url} answered ${status} with something that is no problem of a Skerry api: ${show(text)}`,
   );
+}
+
+/** What is known of a refusal that comes without a body. */
+function wordless(status: number): object {
+  const code = keysOf(ERROR_STATUS).find((name) => ERROR_STATUS[name] === status);
+  return { code, title: `answered with ${status}` };
 }
 
 function parseJson(text: string, url: string): unknown {
@@ -199,11 +232,19 @@ async function bounded(response: Response): Promise<string> {
 
 /** fetch says "fetch failed" and hides why in its cause. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (!(cause instanceof Error)) return error.message;
-  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
-  return code === 'ECONNREFUSED' ? 'connection refused' : cause.message || (code ?? error.message);
+  if (isRefused(error)) return 'connection refused';
+  const cause = fieldOf(error, 'cause');
+  const said = [fieldOf(cause, 'message'), fieldOf(cause, 'code'), fieldOf(error, 'message'), error];
+  return String(said.find((reason) => reason !== undefined && reason !== ''));
+}
+
+function isRefused(error: unknown): boolean {
+  return fieldOf(fieldOf(error, 'cause'), 'code') === 'ECONNREFUSED';
+}
+
+/** Not by its class: an error may be of another realm. */
+function fieldOf(error: unknown, name: 'cause' | 'code' | 'message'): unknown {
+  return typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
 }
 
 /** Waits, or less when the signal aborts. */

@@ -30,6 +30,7 @@ export * from './needed-datasets.js';
 export * from './object-rules.js';
 export * from './observed.js';
 export * from './origin-rule.js';
+export * from './ownership.js';
 export * from './parse.js';
 export * from './placement-rules.js';
 export * from './placement.js';

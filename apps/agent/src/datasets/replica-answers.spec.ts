@@ -38,11 +38,11 @@ describe('an answer to a replica', () => {
     for (let n = 0; n < 10; n += 1) {
       expect(await put('/values', large)).toMatchObject({
         status: 413,
-        answer: { title: 'the body is too large' },
+        answer: { code: 'too-large', status: 413, title: 'the body is too large' },
       });
       expect(await put('/refuse', large)).toMatchObject({
         status: 403,
-        answer: { title: 'not this one' },
+        answer: { code: 'forbidden', status: 403, title: 'not this one' },
       });
     }
     expect(await put('/values', 'still here')).toEqual({

@@ -25,9 +25,10 @@ function end(response: ServerResponse, status: number, body: object, headers: ob
 
 /** Says what went wrong, once the sender can hear it; closes the connection when too much of the request is left. */
 export async function sendProblem(response: ServerResponse, error: unknown): Promise<void> {
-  const { ok: _ok, ...problem } = refusalOf(error);
+  const { ok: _ok, ...refusal } = refusalOf(error);
+  const problem = { ...refusal, status: ERROR_STATUS[refusal.code] };
   const isWhole = await readOut(response.req);
-  end(response, ERROR_STATUS[problem.code], problem, isWhole ? {} : { connection: 'close' });
+  end(response, problem.status, problem, isWhole ? {} : { connection: 'close' });
 }
 
 /** A body as text; throws a `Refusal` for more than `maxBytes`, and for what is not UTF-8. `what` is in it: 'values'. */

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { ERROR_STATUS, Refusal, type Ownership } from '@skerry/contracts';
 import { readJson, writeAtomic } from '../files/atomic-file.js';
 import { reason, type Log } from '../log.js';
 
@@ -9,21 +10,13 @@ const ANSWER_MS = 2_000;
 const TRANSFER_MS = 6 * 60 * 60_000;
 const IDLE_MS = 60_000;
 
-/** What a replica is told of its ownership. */
-export interface Ownership {
-  /** Rises whenever the workload gets another owner. */
-  epoch: number;
-  /** How long it may still act without hearing more, ms; 0: not any more. */
-  leaseMs: number;
-}
-
 /** Answers a request that it knows, and says whether it does; `token` is empty when none was given. */
 export type FurtherAnswers = (request: IncomingMessage, response: ServerResponse, token: string) => boolean;
 
 /**
  * Answers replicas on loopback: `GET /v1/replica/epoch` with `Authorization: Bearer <SKERRY_AGENT_TOKEN>` gives its
- * `Ownership`; 401 for a token that is not, or no longer, that of a replica here. Opened when the first replica needs it, and
- * again on the same port by the next agent, since a running replica cannot be told another.
+ * `Ownership`; 401 for a token that is not, or no longer, that of a singleton here. Refusals are problem details. Opened when the
+ * first replica needs it, and again on the same port by the next agent, since a running replica cannot be told another.
  */
 export class ReplicaEndpoint {
   private server: Server | undefined;
@@ -79,9 +72,12 @@ export class ReplicaEndpoint {
     if (this.further.some((answers) => answers(request, response, token))) return;
     const known = request.method === 'GET' && request.url === '/v1/replica/epoch';
     const ownership = known && token !== '' ? this.of(token) : undefined;
-    const status = known ? (ownership === undefined ? 401 : 200) : 404;
+    const refusal = known
+      ? new Refusal('unauthorized', 'no singleton here has this token')
+      : new Refusal('not-found', `${request.method ?? ''} is not answered here`);
+    const status = ownership === undefined ? ERROR_STATUS[refusal.code] : 200;
     response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-    response.end(JSON.stringify(ownership ?? {}));
+    response.end(JSON.stringify(ownership ?? refusal.problem()));
   }
 }
 

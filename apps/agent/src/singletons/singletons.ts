@@ -1,3 +1,4 @@
+import type { Ownership } from '@skerry/contracts';
 import { leaseOf } from '@skerry/domain';
 import type { HubSilence } from '../hub-silence.js';
 import type { Log } from '../log.js';
@@ -5,7 +6,7 @@ import type { ReplicaRunner } from '../replicas/replica-runner.js';
 import type { Folders } from '../site-file.js';
 import { LeaseDeadline } from './lease-deadline.js';
 import { epochOf } from './ownership.js';
-import { ReplicaEndpoint, type Ownership } from './replica-endpoint.js';
+import { ReplicaEndpoint } from './replica-endpoint.js';
 
 /** What runs here at most once anywhere: it can ask whether it still owns, and ends by itself when nobody tells it that it does. */
 export class Singletons {
