@@ -54,6 +54,23 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
     expect(removed).toContain('books');
   });
 
+  it('runs it where the log that it uses may be, and lets it append when it says that it writes', async () => {
+    const heat = { type: 'log', log: { flow: 'mesh' }, residency: { stay: ['eu'] } };
+    const documents = [
+      dataset('heat', heat),
+      appender('probes', 'write', '200'),
+      appender('charts', 'read', '403'),
+    ];
+    await client().apply({ documents });
+    for (const name of ['probes', 'charts']) {
+      const status = await untilPhase(client(), name, ['running']);
+      // It would have ended with another answer.
+      expect(replicasOf(status)).toEqual([expect.objectContaining({ restarts: 0 })]);
+      expect(status.sites.filter((s) => s.replicas.length > 0).map((s) => s.site)).not.toContain('far');
+    }
+    for (const name of ['probes', 'charts']) await client().remove('test', name);
+  });
+
   it('brings a copy to where a workload runs, begins it when that has everything, and takes the copy away after', async () => {
     const copies = { at: 'with-workloads', keepMs: 0 };
     await client().apply({
@@ -129,6 +146,16 @@ function reader(
     service.spec.run.files[0].content = ASKER.replace('PATH', path)
       .replace('METHOD', method)
       .replace('STATUS', status);
+  return service;
+}
+
+/** A service that ends at once when what it appends to log `heat` is not answered so. */
+function appender(name: string, access: 'read' | 'write', status: string): unknown {
+  const service = JSON.parse(JSON.stringify(httpService(name, {})));
+  service.spec.data = [{ dataset: 'heat', access }];
+  service.spec.run.files[0].content = ASKER.replace('PATH', '/v1/logs/heat')
+    .replace('METHOD', 'POST')
+    .replace('STATUS', status);
   return service;
 }
 
