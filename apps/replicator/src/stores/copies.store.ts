@@ -94,6 +94,16 @@ export class CopiesStore {
     return this.datasets.has(workloadKey(project, name));
   }
 
+  /**
+   * Whether a site that holds this may know of it what the hub has lost: all of it, or, of what another site brought back, that it
+   * was changed or made anew since.
+   */
+  isUnknown({ project, name, incarnation, generation }: DatasetRef & { generation: number }): boolean {
+    const known = this.datasets.get(workloadKey(project, name));
+    if (known?.recovered !== true) return known === undefined;
+    return incarnation >= known.incarnation && generation > known.generation;
+  }
+
   /** Why a site has no copy of it, or not any more. */
   whyNot(ref: DatasetRef, site: Site): string {
     const dataset = this.current(ref);

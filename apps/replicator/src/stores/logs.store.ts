@@ -61,9 +61,9 @@ export class LogsStore {
     return this.copies.maySeal(dataset, id);
   }
 
-  /** Whether there is or was a dataset of this name. */
-  wasNamed(ref: { project: string; name: string }): boolean {
-    return this.copies.wasNamed(ref);
+  /** Whether a site that holds this may know of it what the hub has lost. */
+  isUnknown(ref: DatasetRef & { generation: number }): boolean {
+    return this.copies.isUnknown(ref);
   }
 
   isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {
