@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MemoryBus, MemoryServer } from '@skerry/bus';
+import { Conflict, MemoryBus, MemoryServer } from '@skerry/bus';
 import {
   BUCKETS,
   copyNewsSchema,
@@ -20,6 +20,8 @@ import { ChooseCopies } from './handlers/choose-copies.handler.js';
 import { GiveCopies } from './handlers/give-copies.handler.js';
 import { GiveEntries } from './handlers/give-entries.handler.js';
 import { KeepKeys } from './handlers/keep-keys.handler.js';
+import { TakeEntries } from './handlers/take-entries.handler.js';
+import { TakeRecords } from './handlers/take-records.handler.js';
 import { CopiesStore } from './stores/copies.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
 import { CopyUsersStore } from './stores/copy-users.store.js';
@@ -36,6 +38,8 @@ const STORE = '0123456789abcdef';
 /** Of the stream as it is now, and as it was before the hub lost it. */
 const [NOW, BEFORE] = [7, 3];
 const HEAD = 100;
+/** Some 10 s. */
+const LOOKS = 2_000;
 const ref = { project: 'shop', name: 'cart', incarnation: 1 };
 const UNKNOWN = [ref];
 
@@ -66,6 +70,8 @@ describe('a dataset that sites brought back', () => {
   let give: GiveCopies;
   let entries: GiveEntries;
   let keep: KeepKeys;
+  let takeRecords: TakeRecords;
+  let takeEntries: TakeEntries;
   let asked: string[];
   beforeEach(async () => {
     bus = new MemoryBus(new MemoryServer());
@@ -80,13 +86,22 @@ describe('a dataset that sites brought back', () => {
       head: async () => await Promise.resolve(HEAD),
       allEpochs: async () => await Promise.resolve([{ sequence: 1, mark: NOW }]),
       newestOf: async () => await Promise.resolve(0),
+      append: async () => await Promise.resolve(HEAD),
     };
     Object.assign(records, stream);
     const logged = new EntriesStore(bus, log);
-    Object.assign(logged, stream, { head: async () => await Promise.resolve({ sequence: HEAD }) });
+    Object.assign(logged, stream, {
+      head: async () => await Promise.resolve({ sequence: HEAD }),
+      append: async () => await Promise.resolve({ after: HEAD, upTo: HEAD, duplicate: false }),
+    });
+    const logs = new LogsStore(copies);
+    takeRecords = new TakeRecords(wanted, copies, records, bus, log);
+    takeEntries = new TakeEntries(wanted, logs, logged, bus, log);
+    takeRecords.start();
+    takeEntries.start();
     choose = new ChooseCopies(copies, sets, users, records, log);
     give = new GiveCopies(wanted, copies, records, bus, log);
-    entries = new GiveEntries(wanted, new LogsStore(copies), logged, bus, log);
+    entries = new GiveEntries(wanted, logs, logged, bus, log);
     keep = new KeepKeys(wanted, copies, keys, log);
     for (const name of ['a', 'b', 'c', 'd', 'abroad']) {
       const jurisdictions = [name === 'abroad' ? 'us' : 'eu'];
@@ -111,6 +126,8 @@ describe('a dataset that sites brought back', () => {
     give.stop();
     entries.stop();
     keep.stop();
+    await takeRecords.stop();
+    await takeEntries.stop();
     await bus.close();
   });
 
@@ -124,11 +141,13 @@ describe('a dataset that sites brought back', () => {
     return copyNewsSchema.parse(await ask(`A-${name}`, give, { store: STORE, held, ...request }));
   };
   const until = async (holds: (set: CopySet | undefined) => boolean): Promise<CopySet | undefined> => {
-    for (const end = Date.now() + 10_000; ; await new Promise((tick) => setTimeout(tick, 5))) {
+    // Counted, not timed: a machine that stands still does nothing in that time.
+    for (let looks = 0; looks < LOOKS; looks += 1) {
       const set = sets.get(cart({}));
       if (holds(set)) return set;
-      if (Date.now() > end) throw new Error(`not so after 10 s: ${JSON.stringify(set)}`);
+      await new Promise((tick) => setTimeout(tick, 5));
     }
+    throw new Error(`not so after 10 s: ${JSON.stringify(sets.get(cart({})))}`);
   };
   const sitesIn = (set: CopySet | undefined) => set?.copies.map(({ site }) => site);
 
@@ -154,6 +173,7 @@ describe('a dataset that sites brought back', () => {
     const chosen = { ...ref, kind: 'CopySet' as const, updatedAt: AT };
     const set = { ...chosen, copies: [{ site: 'b', since: AT, why: 'it was there', whole: false }] };
     sets.apply({ ...PUT, key: 'shop.cart', value: set });
+    give.answered('b');
     await give.chosen(undefined, set);
     for (const end = Date.now() + 10_000; told.length < 2; await new Promise((tick) => setTimeout(tick, 5)))
       if (Date.now() > end) throw new Error('not asked within 10 s');
@@ -194,6 +214,24 @@ describe('a dataset that sites brought back', () => {
     },
   );
 
+  it('is looked at again until its choice is written: what sites have said is not forgotten', async () => {
+    known(cart({ copies: { max: 1 } }));
+    const write = sets.write.bind(sets);
+    let written = 0;
+    sets.write = async (set) => {
+      if ((written += 1) <= 3) throw new Conflict('somebody else wrote at the same time');
+      await write(set);
+    };
+    start();
+    await until(() => asked.length > 0);
+    await says('b');
+    expect(sitesIn(await until((found) => found !== undefined))).toEqual(['b']);
+    await says('b', { cursor: HEAD, streamEpoch: NOW });
+    written = 0;
+    await says('c');
+    expect(sitesIn(await until((found) => found?.copies.length === 2))).toEqual(['b', 'c']);
+  });
+
   it('is said to be unknown to who has it as it was changed since, and not said as it was before', async () => {
     known(cart({}));
     expect(await says('a')).toMatchObject({ copies: [{ copy: { generation: 1 } }] });
@@ -221,6 +259,40 @@ describe('a dataset that sites brought back', () => {
     expect(await heldAt(1)).toMatchObject({ gone: UNKNOWN });
   });
 
+  it.each([
+    ['a dataset', { type: 'keyvalue' }],
+    ['a log', { type: 'log', log: { flow: 'mesh' } }],
+  ])(
+    'takes of %s nothing from where it may be of a later generation, by which others may have it',
+    async (_what, spec) => {
+      const isLog = spec.type === 'log';
+      const isTaken = async (name: string) => {
+        const by = `${name}.${STORE}`;
+        const record = { key: 'k', write: 1, state: { rule: 'newest', at: [1, 0], by, value: 'v' } };
+        const entry = { number: 1, at: 1, value: 'v' };
+        const body = isLog ? { from: 1, upTo: 1, entries: [entry] } : { records: [record] };
+        const answers: unknown[] = [];
+        await (isLog ? takeEntries : takeRecords).handle(
+          plain(`A-${name}`, { ...ref, store: STORE, ...body }, answers),
+        );
+        return answers.some((answer) => JSON.stringify(answer).includes('"ok":true'));
+      };
+      const holds = async (name: string, generation: number) =>
+        await ask(`A-${name}`, isLog ? entries : give, {
+          held: [{ ...ref, generation, cursor: 0, store: STORE, ...(isLog ? {} : { unsent: 1 }) }],
+        });
+      known(cart(spec));
+      expect(await isTaken('a')).toBe(false);
+      await holds('a', 1);
+      await holds('b', 2);
+      expect([await isTaken('a'), await isTaken('b')]).toEqual([true, false]);
+      known(cart(spec, { generation: 2 }));
+      expect([await isTaken('a'), await isTaken('b'), await isTaken('c')]).toEqual([true, true, false]);
+      known(cart(spec, { generation: 3, recovered: undefined }));
+      expect(await isTaken('c')).toBe(true);
+    },
+  );
+
   it('is opened with the keys that sites have, and sealed with another: who had them before is not known', async () => {
     known(cart({ encryption: { at: 'site' } }));
     const [lost, fresh] = ['a'.repeat(32), 'b'.repeat(32)];
@@ -244,13 +316,16 @@ describe('a dataset that sites brought back', () => {
 
 async function ask(account: string, of: GiveCopies | GiveEntries, body: object): Promise<unknown> {
   const answers: unknown[] = [];
-  await of.greet({
-    subject: `hub.${account}.held`,
-    json: () => body,
-    reply: (answer: unknown) => void answers.push(answer),
-  } as PlainMessage);
+  await of.greet(plain(account, body, answers));
   return answers[0];
 }
+
+const plain = (account: string, body: object, answers: unknown[]) =>
+  ({
+    subject: `hub.${account}.said`,
+    json: () => body,
+    reply: (answer: unknown) => void answers.push(answer),
+  }) as PlainMessage;
 
 function offer(by: string, id: string, sites: readonly string[], again = false): OfferedKey {
   const wraps = sites.map((site): Wrap => ({

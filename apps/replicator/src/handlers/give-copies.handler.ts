@@ -96,6 +96,7 @@ export class GiveCopies {
   stop(): void {
     this.active = false;
     this.unlisten();
+    this.copies.forgetHeard();
     this.again.clear();
     this.standings.clear();
     this.differing.clear();
@@ -120,8 +121,11 @@ export class GiveCopies {
     if (!this.active) return;
     const gone = { project: after.project, name: after.name, incarnation: before?.incarnation ?? 0 };
     for (const site of this.wanted.allSites()) {
-      if (this.copies.mayHave(after, site)) await this.give(after, site);
-      else if (before !== undefined && this.copies.isOver(site, gone))
+      if (this.copies.mayHave(after, site)) {
+        await this.give(after, site);
+        // What it has written since is taken once it has said what it holds.
+        if (after.recovered === true) this.askAgain(site);
+      } else if (before !== undefined && this.copies.isOver(site, gone))
         this.say(site, { copies: [], gone: [this.goneFrom(site, gone)] });
     }
   }
@@ -141,7 +145,7 @@ export class GiveCopies {
       if (site === undefined || had.has(name) || !this.copies.mayHave(dataset, site)) continue;
       await this.give(dataset, site);
       // One that has it already learns only by asking whether the hub lacks what it has sent.
-      this.again.later(name, () => this.say(site, { copies: [], gone: [] }));
+      this.askAgain(site);
     }
     for (const name of leaves) this.ask(name);
   }
@@ -162,7 +166,12 @@ export class GiveCopies {
     const site = this.wanted.site(name);
     if (!this.active || site === undefined) return;
     this.say(site, { copies: [], gone: [] });
-    this.again.later(name, () => this.say(site, { copies: [], gone: [] }));
+    this.askAgain(site);
+  }
+
+  /** The same a little later: of much that is so in one moment, once. */
+  private askAgain(site: Site): void {
+    this.again.later(site.name, () => this.say(site, { copies: [], gone: [] }));
   }
 
   /** Every node of a site has said how its copies stand: it need not be asked again. */
@@ -204,6 +213,7 @@ export class GiveCopies {
   }
 
   private async newsFor(site: Site, { store, held, sealing }: CopiesRequest): Promise<CopyNews> {
+    for (const copy of held) this.copies.hears(copy, `${site.name}.${copy.store ?? store}`);
     const unknown = held.filter((h) => this.copies.isUnknown(h));
     const mine = this.copies
       .ofSite(site)

@@ -119,6 +119,8 @@ export class TakeEntries {
       this.logs.refused(site, dataset, { what: 'write', why });
       return refused(why);
     }
+    if (!this.logs.mayTake(dataset, `${site.name}.${request.store}`))
+      return later(RETRY_MS, 'it may be of a later generation there');
     try {
       return await this.inTurn(dataset, async () => await this.judged(dataset, site, request));
     } catch (error) {

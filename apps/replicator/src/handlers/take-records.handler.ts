@@ -99,6 +99,8 @@ export class TakeRecords {
       return later(1_000, 'this site has no copy of it');
     }
     const origin = `${site.name}.${request.store}`;
+    if (!this.copies.mayTake(dataset, origin))
+      return later(RETRY_MS, 'it may be of a later generation there');
     const { turns } = this.records;
     const done = await this.records.newestOf(dataset, origin);
     // With these the hub would never ask for what it has lost.

@@ -66,6 +66,21 @@ export class LogsStore {
     return this.copies.isUnknown(ref);
   }
 
+  /** A site says that it holds this, and who writes in it. */
+  hears(ref: DatasetRef & { generation: number }, origin: string): void {
+    this.copies.hears(ref, origin);
+  }
+
+  /** What was heard is said again. */
+  forgetHeard(): void {
+    this.copies.forgetHeard();
+  }
+
+  /** Whether what is written there is taken: not from where the log may be of a later generation. */
+  mayTake(dataset: Dataset, origin: string): boolean {
+    return this.copies.mayTake(dataset, origin);
+  }
+
   isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {
     return this.copies.isOver(site, ref);
   }
