@@ -282,7 +282,13 @@ describe('a dataset that sites brought back', () => {
           held: [{ ...ref, generation, cursor: 0, store: STORE, ...(isLog ? {} : { unsent: 1 }) }],
         });
       known(cart(spec));
+      give.answered('a');
+      const heard: unknown[] = [];
+      bus.listen((isLog ? HUB.logNews : HUB.copyNews)('A-a'), (m) => void heard.push(m.json()));
       expect(await isTaken('a')).toBe(false);
+      for (let looks = 0; looks < LOOKS && heard.length === 0; looks += 1)
+        await new Promise((tick) => setTimeout(tick, 5));
+      expect(heard).toHaveLength(1);
       await holds('a', 1);
       await holds('b', 2);
       expect([await isTaken('a'), await isTaken('b')]).toEqual([true, false]);
