@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
 import { BUCKETS, bucketStream, STREAMS, storedRecordSchema, type Replica } from '@skerry/contracts';
+import { BroughtBack } from './brought-back.js';
 import { eventually, type CloudUnderTest } from './cloud-under-test.js';
 import { runSkerry, type CommandResult } from './skerry-command.js';
 import { replicasOf, untilPhase, whoAnswers } from './statuses.js';
@@ -75,6 +76,8 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       await upload(under, place);
       await jot(client, 'noted', 'two');
       await notes(client, 'noted');
+      const others = new BroughtBack(under, client);
+      await others.make();
       const chunks = await chunksOf(under);
       expect(chunks).toBeGreaterThan(0);
 
@@ -177,7 +180,8 @@ export function describeRecovery(cloud: () => { under: CloudUnderTest; client: S
       await notes(client, 'noted');
       await jot(client, 'since', 'one');
       await notes(client, 'noted', 'since');
-    }, 180_000);
+      await others.areBack();
+    }, 240_000);
 
     it('a damaged chunk is named', async () => {
       const chunks = (await readdir(join(place, 'chunks'), { recursive: true, withFileTypes: true })).filter(

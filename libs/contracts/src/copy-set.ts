@@ -12,6 +12,8 @@ export const chosenCopySchema = z.strictObject({
   unusedSince: instantSchema.optional(),
   /** The site has said that it had everything at some moment: only then it counts as one of those that must not become fewer. */
   whole: z.boolean(),
+  /** It was there when a restored hub learned of the dataset again: it may hold what no other copy and no record does, and stays. */
+  found: z.literal(true).optional(),
 });
 export type ChosenCopy = z.infer<typeof chosenCopySchema>;
 

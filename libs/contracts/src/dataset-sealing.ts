@@ -75,6 +75,8 @@ export const dataKeySchema = z.strictObject({
   area: keyAreaSchema,
   madeBy: nameSchema,
   madeAt: instantSchema,
+  /** The hub had lost it, and who else has it: it opens what was sealed with it, and nothing more is sealed with it. */
+  again: z.literal(true).optional(),
   wraps: z.array(wrapSchema).max(LIMITS.holdersPerDataKey),
 });
 export type DataKey = z.infer<typeof dataKeySchema>;

@@ -135,6 +135,7 @@ describe('a dataset that the hub does not know any more', () => {
     await until(() => known()?.generation === 5);
     restored();
     await until(() => copies.trouble?.startsWith('the hub does not know dataset shop/cart') === true);
+    expect(copies.trouble).toContain('does not come back by itself');
     expect(proposed).toEqual([]);
   });
 });

@@ -20,6 +20,9 @@ const AGAIN_MS = 4 * 60_000;
 /** How the trouble with a copy begins; `skerry doctor` knows it by this. */
 const UNKNOWN = 'the hub does not know ';
 const TROUBLE_CHARS = 200;
+/** Why a copy with nothing of what was declared brings nothing back. */
+const NOT_DECLARED =
+  'it was given by an older hub, or takes too much to declare, and does not come back by itself';
 
 /** A copy or a log of this node. */
 interface Held {
@@ -113,7 +116,7 @@ export class LostAtHub {
     if (copy === undefined || this.closed) return 'left';
     const { project, name, incarnation, generation, declared } = copy.rule;
     if (declared === undefined) {
-      copy.trouble = troubleOf(copy, 'what is held here does not bring it back');
+      copy.trouble = troubleOf(copy, NOT_DECLARED);
       return 'left';
     }
     const id = `${key} ${incarnation}`;

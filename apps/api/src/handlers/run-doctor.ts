@@ -36,6 +36,10 @@ const SITE_REMEDY =
 const UNKNOWN = 'the hub does not know ';
 const UNKNOWN_REMEDY =
   '`skerry site report` of the site says what becomes of it; refused, apply its document again (what runs is taken over as it is), or stop it there with `skerry --site`';
+/** The same of a dataset: copies go on as they are. */
+const UNKNOWN_DATASET = `${UNKNOWN}dataset `;
+const UNKNOWN_DATASET_REMEDY =
+  'its copies stay there as they are, and nothing of them is lost: mend what is named, and apply its document again';
 const MIN_FREE_BYTES = 1024 ** 3;
 
 /** Looks at everything an operator would look at first. Never throws: what cannot be looked at is a failed check. */
@@ -172,7 +176,7 @@ export class RunDoctor {
       ),
     ];
     const troubles = (heard.heartbeat.troubles ?? []).map((text) =>
-      check(`${name} trouble`, false, text, text.startsWith(UNKNOWN) ? UNKNOWN_REMEDY : SITE_REMEDY),
+      check(`${name} trouble`, false, text, remedyOf(text)),
     );
     checks.push(...troubles);
     if (outboxMessages < MAX_OUTBOX) return checks;
@@ -212,6 +216,12 @@ export class RunDoctor {
 }
 
 /** Whether inventory moves nothing, since so many sites fell silent at once that the fault is taken to be the hub's. */
+/** What to do about what a site says is wrong there. */
+export function remedyOf(trouble: string): string {
+  if (trouble.startsWith(UNKNOWN_DATASET)) return UNKNOWN_DATASET_REMEDY;
+  return trouble.startsWith(UNKNOWN) ? UNKNOWN_REMEDY : SITE_REMEDY;
+}
+
 function brake(views: readonly SiteView[]): Check {
   const braked = views.flatMap(({ state }) => (state?.held?.by === 'brake' ? [state] : []));
   const since = braked.flatMap(({ held }) => held?.since ?? []).toSorted()[0];

@@ -142,7 +142,7 @@ export async function restoreOne(
       'Start the services now. Sites come back by themselves and what they run goes on. What was changed',
     );
     terminal.say(
-      'after the backup is as it was then. What sites run and this hub does not know goes on, and they propose it',
+      'after the backup is as it was then. What sites run or hold and this hub does not know goes on, and they propose it',
     );
     terminal.say('to the hub: "skerry site report SITE" names it, and what became of it.');
   });

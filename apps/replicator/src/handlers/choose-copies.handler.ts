@@ -27,6 +27,8 @@ interface Said {
   incarnation: number;
   whole: boolean;
   unsent: number;
+  /** What it has read is not what the hub has now, which may have lost what it had from there too. */
+  lost: boolean;
   atMs: number;
 }
 
@@ -95,13 +97,14 @@ export class ChooseCopies {
   async heard(site: Site, { held }: CopiesRequest): Promise<void> {
     if (!this.active) return;
     for (const bySite of this.said.values()) bySite.delete(site.name);
-    for (const { project, name, incarnation, cursor, unsent } of held) {
+    for (const { project, name, incarnation, cursor, unsent, streamEpoch } of held) {
       const dataset = this.copies.current({ project, name, incarnation });
       if (dataset === undefined || !isChosen(dataset.spec.copies)) continue;
-      const whole = cursor >= (await this.records.head(dataset));
+      const lost = await this.records.hasLost(dataset, { cursor, streamEpoch });
+      const whole = !lost && cursor >= (await this.records.head(dataset));
       const key = workloadKey(project, name);
       const bySite = this.said.get(key) ?? new Map<string, Said>();
-      this.said.set(key, bySite.set(site.name, { incarnation, whole, unsent, atMs: Date.now() }));
+      this.said.set(key, bySite.set(site.name, { incarnation, whole, unsent, lost, atMs: Date.now() }));
       this.soon(key);
     }
   }
@@ -115,8 +118,9 @@ export class ChooseCopies {
       const dataset = this.copies.named(project, name);
       if (!this.active || dataset === undefined || !isChosen(dataset.spec.copies)) continue;
       await this.choose(key, dataset).catch((error: unknown) => {
-        // What was written meanwhile is heard, and looked at then.
-        if (!(error instanceof Conflict)) this.log.warn(`copies of ${key} were not chosen`, error);
+        // What was written meanwhile is heard by the next look.
+        if (error instanceof Conflict) this.decided.delete(key);
+        else this.log.warn(`copies of ${key} were not chosen`, error);
       });
     }
   }
@@ -136,19 +140,25 @@ export class ChooseCopies {
     this.log.log(`copies of ${project}/${name} are at ${next.map((c) => c.site).join(', ') || 'no site'}`);
   }
 
-  /** What there is; undefined while that is not known yet. A copy with writes that the hub has not got belongs to it, wherever it is. */
+  /**
+   * What there is; undefined while that is not known yet. A copy with writes that the hub has not got belongs to it, wherever it is.
+   * Of a dataset that sites brought back, what they had of it then stays: others' writes in it may be nowhere else.
+   */
   private present(key: string, dataset: Dataset, nowMs: number): ChosenCopy[] | undefined {
     const set = this.sets.get(dataset);
+    const recovered = dataset.recovered === true;
     // One that was changed may have copies from before they were chosen.
-    const found = set === undefined && dataset.generation > dataset.incarnation;
+    const found = set === undefined && (recovered || dataset.generation > dataset.incarnation);
     if (found && !this.isGreeted(key, nowMs)) return undefined;
     const known = new Set(set?.copies.map((copy) => copy.site));
-    const others = [...(this.said.get(key) ?? [])].filter(
-      ([site, s]) => s.incarnation === dataset.incarnation && !known.has(site) && (found || s.unsent > 0),
-    );
     const since = new Date(nowMs).toISOString();
-    const adopted = others.map(([site, { whole }]) => ({ site, since, why: 'it was there', whole }));
-    return [...(set?.copies ?? []), ...adopted];
+    const adopted = [...(this.said.get(key) ?? [])].flatMap(([site, s]): ChosenCopy[] => {
+      if (s.incarnation !== dataset.incarnation || known.has(site)) return [];
+      if (!found && !s.lost && s.unsent === 0) return [];
+      const stays = recovered && (found || s.lost);
+      return [{ site, since, why: 'it was there', whole: s.whole, ...(stays ? { found: true } : {}) }];
+    });
+    return [...(set?.copies ?? []).map((copy) => (recovered ? copy : notFound(copy))), ...adopted];
   }
 
   /** Whether all sites were asked what they hold, and had time to say it. */
@@ -186,6 +196,11 @@ export class ChooseCopies {
   }
 }
 
+/** Somebody has applied the dataset since: its copies are where that says. */
+function notFound({ found: _found, ...copy }: ChosenCopy): ChosenCopy {
+  return copy;
+}
+
 function standing(
   said: Said | undefined,
   { incarnation }: Dataset,
@@ -194,6 +209,6 @@ function standing(
   if (said?.incarnation !== incarnation) return { settled: false };
   return {
     ...(said.whole ? { whole: true } : {}),
-    settled: said.unsent === 0 && nowMs - said.atMs < SAID_MS,
+    settled: said.unsent === 0 && !said.lost && nowMs - said.atMs < SAID_MS,
   };
 }

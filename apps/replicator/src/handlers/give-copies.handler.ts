@@ -96,6 +96,7 @@ export class GiveCopies {
   stop(): void {
     this.active = false;
     this.unlisten();
+    this.copies.forgetHeard();
     this.again.clear();
     this.standings.clear();
     this.differing.clear();
@@ -120,8 +121,11 @@ export class GiveCopies {
     if (!this.active) return;
     const gone = { project: after.project, name: after.name, incarnation: before?.incarnation ?? 0 };
     for (const site of this.wanted.allSites()) {
-      if (this.copies.mayHave(after, site)) await this.give(after, site);
-      else if (before !== undefined && this.copies.isOver(site, gone))
+      if (this.copies.mayHave(after, site)) {
+        await this.give(after, site);
+        // What it has written since is taken once it has said what it holds.
+        if (after.recovered === true) this.askAgain(site);
+      } else if (before !== undefined && this.copies.isOver(site, gone))
         this.say(site, { copies: [], gone: [this.goneFrom(site, gone)] });
     }
   }
@@ -138,8 +142,10 @@ export class GiveCopies {
     for (const { site: name } of after.copies) {
       const site = this.wanted.site(name);
       leaves.delete(name);
-      if (site !== undefined && !had.has(name) && this.copies.mayHave(dataset, site))
-        await this.give(dataset, site);
+      if (site === undefined || had.has(name) || !this.copies.mayHave(dataset, site)) continue;
+      await this.give(dataset, site);
+      // One that has it already learns only by asking whether the hub lacks what it has sent.
+      this.askAgain(site);
     }
     for (const name of leaves) this.ask(name);
   }
@@ -160,7 +166,12 @@ export class GiveCopies {
     const site = this.wanted.site(name);
     if (!this.active || site === undefined) return;
     this.say(site, { copies: [], gone: [] });
-    this.again.later(name, () => this.say(site, { copies: [], gone: [] }));
+    this.askAgain(site);
+  }
+
+  /** The same a little later: of much that is so in one moment, once. */
+  private askAgain(site: Site): void {
+    this.again.later(site.name, () => this.say(site, { copies: [], gone: [] }));
   }
 
   /** Every node of a site has said how its copies stand: it need not be asked again. */
@@ -202,9 +213,14 @@ export class GiveCopies {
   }
 
   private async newsFor(site: Site, { store, held, sealing }: CopiesRequest): Promise<CopyNews> {
-    const mine = this.copies.ofSite(site).filter(({ spec }) => canSeal(spec, sealing));
-    // Only what is known to be over: that nothing is known of it never means that it has to go.
-    const gone = held.filter((h) => this.copies.isOver(site, h));
+    for (const copy of held) this.copies.hears(copy, `${site.name}.${copy.store ?? store}`);
+    const unknown = held.filter((h) => this.copies.isUnknown(h));
+    const mine = this.copies
+      .ofSite(site)
+      .filter(({ spec }) => canSeal(spec, sealing))
+      // What it was before is not said to who knows what it became.
+      .filter((dataset) => !unknown.some((h) => isNamedAs(h, dataset)));
+    const gone = await this.goneOf(site, held);
     const epochs = await this.records.allEpochs();
     const streamEpoch = epochs[0]?.mark;
     const copies = await Promise.all(
@@ -220,13 +236,27 @@ export class GiveCopies {
         return { ...news, ...(again ? { again } : {}), streamEpoch };
       }),
     );
-    const unknown = held.filter((h) => !this.copies.wasNamed(h)).map(refOf);
     const room = new DeclaredRoom();
     return {
       copies: copies.map((one) => ({ ...one, copy: room.leave(one.copy) })),
       gone: gone.map((ref) => this.goneFrom(site, ref)),
-      ...(unknown.length === 0 ? {} : { unknown }),
+      ...(unknown.length === 0 ? {} : { unknown: unknown.map(refOf) }),
     };
+  }
+
+  /**
+   * Only what is known to be over: that nothing is known of it, or of what it became, never means that it has to go. Nor does what no
+   * choice names while the hub may have lost what was sent from there, which the site takes for sent: it is chosen first, and sends it
+   * again.
+   */
+  private async goneOf(site: Site, held: CopiesRequest['held']): Promise<CopiesRequest['held']> {
+    const gone: CopiesRequest['held'] = [];
+    for (const copy of held) {
+      if (!this.copies.isOver(site, copy) || this.copies.isUnknown(copy)) continue;
+      const { ifSent } = this.goneFrom(site, copy);
+      if (ifSent !== true || !(await this.records.hasLost(copy, copy))) gone.push(copy);
+    }
+    return gone;
   }
 
   /** What nothing but a choice takes from a site stays there until the hub has all of it. */
@@ -296,4 +326,6 @@ function canSeal({ encryption, type }: Dataset['spec'], sealing: CopiesRequest['
   return type === 'objects' ? sealing?.objects === true : sealing !== undefined;
 }
 
+const isNamedAs = (a: Pick<Dataset, 'project' | 'name'>, b: Pick<Dataset, 'project' | 'name'>) =>
+  a.project === b.project && a.name === b.name;
 const refOf = ({ project, name, incarnation }: CopyNews['gone'][number]) => ({ project, name, incarnation });

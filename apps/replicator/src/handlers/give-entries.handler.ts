@@ -62,6 +62,7 @@ export class GiveEntries {
 
   stop(): void {
     this.active = false;
+    this.logs.forgetHeard();
     this.again.clear();
   }
 
@@ -119,9 +120,13 @@ export class GiveEntries {
   }
 
   private async newsFor(site: Site, { store, held, sealing }: LogsRequest): Promise<LogNews> {
+    for (const log of held) this.logs.hears(log, `${site.name}.${log.store ?? store}`);
+    const unknown = held.filter((h) => this.logs.isUnknown(h));
     const mine = this.logs
       .ofSite(site)
-      .filter(({ spec }) => spec.encryption === undefined || sealing !== undefined);
+      .filter(({ spec }) => spec.encryption === undefined || sealing !== undefined)
+      // What it was before is not said to who knows what it became.
+      .filter((dataset) => !unknown.some((h) => isNamedAs(h, dataset)));
     const epochs = await this.entries.allEpochs();
     const streamEpoch = epochs[0]?.mark;
     const logs = await Promise.all(
@@ -143,9 +148,8 @@ export class GiveEntries {
         return { ...news, stored: await this.entries.newestOf(dataset, `${site.name}.${writer}`) };
       }),
     );
-    // Only what is known to be over: that nothing is known of it never means that it has to go.
-    const gone = held.filter((h) => this.logs.isOver(site, h));
-    const unknown = held.filter((h) => !this.logs.wasNamed(h));
+    // Only what is known to be over: that nothing is known of it, or of what it became, never means that it has to go.
+    const gone = held.filter((h) => this.logs.isOver(site, h) && !unknown.includes(h));
     const room = new DeclaredRoom();
     return {
       logs: logs.map((one) => ({ ...one, log: room.leave(one.log) })),
@@ -165,4 +169,6 @@ export class GiveEntries {
   }
 }
 
+const isNamedAs = (a: Pick<Dataset, 'project' | 'name'>, b: Pick<Dataset, 'project' | 'name'>) =>
+  a.project === b.project && a.name === b.name;
 const refOf = ({ project, name, incarnation }: LogNews['gone'][number]) => ({ project, name, incarnation });

@@ -131,8 +131,9 @@ export class KeepKeys {
     if (!mayMake || !takesKey(offer, site.name, { keys: this.keys.of(dataset), isBarred, nowMs }))
       return undefined;
     const { id, area, wraps } = offer;
-    const madeAt = new Date(nowMs).toISOString();
-    return { kind: 'DataKey', project, name, incarnation, id, area, madeBy: site.name, madeAt, wraps };
+    const made = { madeBy: site.name, madeAt: new Date(nowMs).toISOString() };
+    const again = offer.again === true ? { again: offer.again } : {};
+    return { kind: 'DataKey', project, name, incarnation, id, area, ...made, ...again, wraps };
   }
 
   /** Only who has a key says for whom it is wrapped. */

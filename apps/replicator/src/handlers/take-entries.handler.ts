@@ -11,6 +11,7 @@ import {
   type EntriesAnswer,
   type EntriesRequest,
   type EntryDelivery,
+  type LogNews,
   type Site,
   type StoredEntries,
 } from '@skerry/contracts';
@@ -29,6 +30,8 @@ import { Waiters } from './waiters.js';
 /** Entries of one site: a backlog at once, then so many a second. */
 const ENTRIES = { perSecond: 5_000, burst: 50_000 };
 const RETRY_MS = 250;
+/** Has a site say which logs it holds. */
+const ASK: LogNews = { logs: [], gone: [] };
 
 /**
  * Takes in what is written to logs, at sites and at the centre: stored once, in its order, under the name of who wrote it, and given
@@ -118,6 +121,10 @@ export class TakeEntries {
       const why = 'this log goes from the centre to the sites';
       this.logs.refused(site, dataset, { what: 'write', why });
       return refused(why);
+    }
+    if (!this.logs.mayTake(dataset, `${site.name}.${request.store}`)) {
+      this.bus.say(HUB.logNews(site.account), ASK);
+      return later(RETRY_MS, 'it may be of a later generation there');
     }
     try {
       return await this.inTurn(dataset, async () => await this.judged(dataset, site, request));

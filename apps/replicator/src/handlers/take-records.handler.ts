@@ -6,6 +6,7 @@ import {
   parseAcross,
   recordsRequestSchema,
   workloadKey,
+  type CopyNews,
   type Dataset,
   type Delivery,
   type OwnRecord,
@@ -26,6 +27,8 @@ import { SaidAgain } from './said-again.js';
 /** Records of one site: a backlog at once, then so many a second. */
 const RECORDS = { perSecond: 5_000, burst: 50_000 };
 const RETRY_MS = 250;
+/** Has a site say which copies it holds. */
+const ASK: CopyNews = { copies: [], gone: [] };
 /** What is given to other sites while it is stored: what somebody waits for, not what there is much of. */
 const EARLY = { records: 4, bytes: 4 * 1024, sites: 64 };
 
@@ -99,6 +102,10 @@ export class TakeRecords {
       return later(1_000, 'this site has no copy of it');
     }
     const origin = `${site.name}.${request.store}`;
+    if (!this.copies.mayTake(dataset, origin)) {
+      this.bus.say(HUB.copyNews(site.account), ASK);
+      return later(RETRY_MS, 'it may be of a later generation there');
+    }
     const { turns } = this.records;
     const done = await this.records.newestOf(dataset, origin);
     // With these the hub would never ask for what it has lost.

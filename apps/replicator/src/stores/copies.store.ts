@@ -30,10 +30,15 @@ import { HomesStore } from './homes.store.js';
 import { WantedStore } from './wanted.store.js';
 import { WrappedKeysStore } from './wrapped-keys.store.js';
 
+/** Origins of one dataset that were heard; with more all are forgotten, and heard again. */
+const HEARD = 10_000;
+
 /** Datasets as policy keeps them, and which site may have which: followed by every instance. */
 @Injectable()
 export class CopiesStore {
   private readonly datasets = new Map<string, Dataset>();
+  /** Of datasets that sites brought back, by origin: at which generation its copy or log was said to be held since. */
+  private readonly heldAt = new Map<string, Map<string, number>>();
   private changed: (before: Dataset | undefined, after: Dataset) => void = () => undefined;
 
   constructor(
@@ -53,6 +58,7 @@ export class CopiesStore {
     const before = this.datasets.get(change.key);
     if (change.kind !== 'put') return before;
     this.datasets.set(change.key, change.value);
+    if (change.value.recovered !== true) this.heldAt.delete(change.key);
     this.changed(before, change.value);
     return before;
   }
@@ -92,6 +98,40 @@ export class CopiesStore {
   /** Whether there is or was a dataset of this name. */
   wasNamed({ project, name }: Pick<DatasetRef, 'project' | 'name'>): boolean {
     return this.datasets.has(workloadKey(project, name));
+  }
+
+  /**
+   * Whether a site that holds this may know of it what the hub has lost: all of it, or, of what another site brought back, that it
+   * was changed or made anew since.
+   */
+  isUnknown({ project, name, incarnation, generation }: DatasetRef & { generation: number }): boolean {
+    const known = this.datasets.get(workloadKey(project, name));
+    if (known?.recovered !== true) return known === undefined;
+    return incarnation >= known.incarnation && generation > known.generation;
+  }
+
+  /** A site says that it holds this, and who writes in it. */
+  hears(ref: DatasetRef & { generation: number }, origin: string): void {
+    if (this.current(ref)?.recovered !== true) return;
+    const key = workloadKey(ref.project, ref.name);
+    const heard = this.heldAt.get(key) ?? new Map<string, number>();
+    if (heard.size >= HEARD) heard.clear();
+    this.heldAt.set(key, heard.set(origin, ref.generation));
+  }
+
+  /** What was heard is said again. */
+  forgetHeard(): void {
+    this.heldAt.clear();
+  }
+
+  /**
+   * Whether what is written there is taken, and so given to others. Of a dataset that sites brought back, not from where it may be of a
+   * later generation: who may have it by that may be others, and it is brought back first.
+   */
+  mayTake({ project, name, generation, recovered }: Dataset, origin: string): boolean {
+    if (recovered !== true) return true;
+    const heldAt = this.heldAt.get(workloadKey(project, name))?.get(origin);
+    return heldAt !== undefined && heldAt <= generation;
   }
 
   /** Why a site has no copy of it, or not any more. */

@@ -61,9 +61,24 @@ export class LogsStore {
     return this.copies.maySeal(dataset, id);
   }
 
-  /** Whether there is or was a dataset of this name. */
-  wasNamed(ref: { project: string; name: string }): boolean {
-    return this.copies.wasNamed(ref);
+  /** Whether a site that holds this may know of it what the hub has lost. */
+  isUnknown(ref: DatasetRef & { generation: number }): boolean {
+    return this.copies.isUnknown(ref);
+  }
+
+  /** A site says that it holds this, and who writes in it. */
+  hears(ref: DatasetRef & { generation: number }, origin: string): void {
+    this.copies.hears(ref, origin);
+  }
+
+  /** What was heard is said again. */
+  forgetHeard(): void {
+    this.copies.forgetHeard();
+  }
+
+  /** Whether what is written there is taken: not from where the log may be of a later generation. */
+  mayTake(dataset: Dataset, origin: string): boolean {
+    return this.copies.mayTake(dataset, origin);
   }
 
   isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {

@@ -12,6 +12,7 @@ import {
   type DatasetRef,
   type StoredRecord,
 } from '@skerry/contracts';
+import { isOfAnother } from '@skerry/domain';
 import { BUS, JsonLog } from '@skerry/service';
 import { FencedStore } from './fenced.store.js';
 
@@ -38,6 +39,14 @@ export class RecordsStore extends FencedStore<StoredRecord, number> {
       headOf: (sequence: number) => sequence,
     };
     super(bus, kind, log);
+  }
+
+  /** Whether what a copy has read up to a place is not what lies here now: what it sent before may be lost here too. */
+  async hasLost(
+    ref: DatasetRef,
+    read: { cursor: number; streamEpoch?: number | undefined },
+  ): Promise<boolean> {
+    return isOfAnother(await this.allEpochs(), read) || read.cursor > (await this.head(ref));
   }
 
   /** Stores records of one store, all or none; the sequence of the last. Throws when this instance is not the active one. */

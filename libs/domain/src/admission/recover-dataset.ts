@@ -6,7 +6,6 @@ import {
   type DeclaredDataset,
   type HeldDataset,
 } from '@skerry/contracts';
-import { isChosen } from '../datasets/choose-copies.js';
 import { datasetIssues } from './dataset-rules.js';
 import { declaredRest } from './declared-rest.js';
 import { applied, superseded } from './sequence.js';
@@ -42,7 +41,7 @@ export function admitDatasetRecover(
   if (unproven) return unproven;
   if (known && isThere(known, found))
     return { ok: true, writes: NO_WRITES, changes: [changeOf(known, 'unchanged')] };
-  const refused = refuseKnown(known, request) ?? refuseOthers(found);
+  const refused = refuseKnown(known, request);
   if (refused) return refused;
   const issues = datasetIssues(found, undefined, state);
   if (issues.length > 0)
@@ -58,11 +57,12 @@ export function admitDatasetRecover(
 }
 
 /**
- * What a site is given of a dataset, so that it comes back to a hub that has lost it. Undefined: it does not, since the hub may have
- * lost more of it than sites have: what the centre wrote, keys, who was its home, where its copies were.
+ * What a site is given of a dataset, so that it comes back to a hub that has lost it. Undefined: it does not, since an older policy
+ * admitted it without a warrant, or it takes too much to declare. What the hub kept beside it is made anew: where its copies are from
+ * what sites hold, who is its home from where its workload is, its keys from sites that have them.
  */
 export function declaredDatasetOf({ labels, spec, warrant, removed }: Dataset): DeclaredDataset | undefined {
-  if (warrant === undefined || removed || lacking(spec) !== undefined) return undefined;
+  if (warrant === undefined || removed) return undefined;
   const rest = JSON.stringify({ labels, spec });
   return rest.length > DECLARED_DATASET_CHARS ? undefined : { rest, warrant };
 }
@@ -71,14 +71,6 @@ export function declaredDatasetOf({ labels, spec, warrant, removed }: Dataset): 
 export function datasetDocumentOf({ project, name, declared }: HeldDataset): unknown {
   const { labels, spec } = declaredRest(declared.rest);
   return { apiVersion: 'skerry/v1', kind: 'Dataset', metadata: { project, name, labels }, spec };
-}
-
-/** What of it is at the hub alone, and lost with it; undefined: nothing. */
-function lacking({ type, log, encryption, home, copies }: Dataset['spec']): string | undefined {
-  if (type === 'log' && log?.flow === 'broadcast') return 'the hub has lost what the centre wrote in it';
-  if (encryption !== undefined) return 'it is encrypted, and the hub has lost which keys there are';
-  if (isChosen(copies)) return 'the hub chooses where its copies are, and has lost where they were';
-  return typeof home === 'object' ? 'its home moves, and the hub has lost where it was' : undefined;
 }
 
 function recovered(
@@ -135,14 +127,6 @@ function refuseKnown(known: Dataset | undefined, request: AdmissionRequest): Rej
     );
   if (!superseded(known, request.sequence)) return undefined;
   return rejected('conflict', `superseded: a newer command has changed dataset ${project}/${name}`);
-}
-
-function refuseOthers({ project, name, spec }: Dataset): Rejected | undefined {
-  const why = lacking(spec);
-  if (why === undefined) return undefined;
-  return rejected('conflict', `dataset ${project}/${name} does not come back by itself: ${why}`, {
-    hint: 'apply it again if it is wanted',
-  });
 }
 
 function changeOf({ project, name, generation }: Dataset, change: Change['change']): Change {

@@ -38,8 +38,8 @@ export function isChosen({ at, min, max }: DatasetSpec['copies']): boolean {
 /**
  * Which sites have a copy from now on, by name. Where workloads use it there is one, up to `max`; at least `min` there are in any
  * case; what is used no more stays for `keepMs`. A copy is given up only when the hub has all that was written to it and enough
- * others are whole: there are never fewer whole copies than before, unless there are more than enough. What a rule forbids goes
- * at once, whatever is left.
+ * others are whole: there are never fewer whole copies than before, unless there are more than enough. One that was found when a
+ * restored hub learned of the dataset again is not given up. What a rule forbids goes at once, whatever is left.
  */
 export function chooseCopies({ copies, sites, present, nowMs }: CopyDemand): ChosenCopy[] {
   const rows = rowsOf(sites, present);
@@ -116,6 +116,7 @@ function mark({ site, copy }: Row, at: string): Row {
   if (copy === undefined) return { site, copy };
   const { unusedSince, ...rest } = copy;
   if (site.users.length > 0) return { site, copy: { ...rest, why: usedBy(site) } };
+  if (copy.found === true) return { site, copy: rest };
   return { site, copy: { ...rest, unusedSince: unusedSince ?? at } };
 }
 

@@ -12,9 +12,12 @@ export interface KeysKnown {
   nowMs: number;
 }
 
-/** A key that a site has which may not any more: nothing more is sealed with it. */
-export function isOver({ wraps }: DataKey, isBarred: (site: string) => boolean): boolean {
-  return wraps.some(({ site }) => isBarred(site));
+/**
+ * A key that a site has which may not any more: nothing more is sealed with it. Of one that the hub had lost it is not known which
+ * sites had it, so one of them may be such a site.
+ */
+export function isOver({ wraps, again }: DataKey, isBarred: (site: string) => boolean): boolean {
+  return again === true || wraps.some(({ site }) => isBarred(site));
 }
 
 /**
