@@ -155,9 +155,17 @@ export class TakeRecords {
     const named = records.flatMap(({ state }) => ('seen' in state ? Object.keys(state.seen) : []));
     const origins = [...new Set(named)].slice(0, LIMITS.storesPerKey);
     const writes = await Promise.all(
-      origins.map(async (o) => [o, await this.records.newestOf(dataset, o)] as const),
+      origins.map(async (o) => [o, await this.newestKnown(dataset, o)] as const),
     );
     return new Map(writes);
+  }
+
+  /** Of a site that writes nothing any more the hub may have lost something that others have seen: what they say of it is so. */
+  private async newestKnown(dataset: Dataset, origin: string): Promise<number> {
+    const site = this.wanted.site(origin.split('.')[0] ?? '');
+    const isGone =
+      site === undefined || !this.wanted.mayReceive(site.name) || this.copies.isOver(site, dataset);
+    return isGone ? Number.POSITIVE_INFINITY : await this.records.newestOf(dataset, origin);
   }
 
   private async giveOn(

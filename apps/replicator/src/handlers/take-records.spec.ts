@@ -87,6 +87,9 @@ describe('records that a site writes', () => {
       write: n + 1,
       state: { rule: 'newest', at: [Date.now(), n], by: `a.${STORE}`, value },
     }));
+    return offers(records);
+  }
+  function offers(records: object[]): Promise<RecordsAnswer> {
     const body = { project: 'shop', name: 'cart', incarnation: 1, store: STORE, records };
     return new Promise((reply) => {
       const message = { subject: 'hub.A-a.records', json: () => body, reply };
@@ -134,6 +137,18 @@ describe('records that a site writes', () => {
     expect(await early()).toEqual([]);
     store();
     expect((await heard(3)).length).toBe(3);
+  });
+
+  it.each([
+    ['wait for what they have seen of a site that has not sent it', 'b', { code: 'unavailable', ok: false }],
+    ['are taken with what they have seen of a site that is no more', 'd', { ok: true }],
+  ])('%s', async (_what, other, answer) => {
+    copies.apply({ ...PUT, key: 'shop.cart', value: cart({ conflicts: 'keep-both' }) });
+    store();
+    const sibling = { by: `a.${STORE}`, at: [Date.now(), 0], write: 1, value: 'v' };
+    const seen = { [`a.${STORE}`]: 1, [`${other}.00000000000000aa`]: 7 };
+    const state = { rule: 'keep-both', seen, siblings: [sibling] };
+    expect(await offers([{ key: 'k', write: 1, state }])).toMatchObject(answer);
   });
 
   it('wait until they are stored where the lease may be another instance’s', async () => {
