@@ -212,4 +212,17 @@ export const MUTATIONS = [
       },
     ],
   },
+  {
+    name: 'two-homes',
+    says: 'a home begins before the one before it has said that it writes no more',
+    breaks: 'home',
+    from: 40_030,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/home.ts',
+        find: 'if (old.leaseOver || home.stores.every((store) => old.hasEnded(store)))',
+        replace: 'if (old.leaseOver || home.stores.every(() => true))',
+      },
+    ],
+  },
 ];
