@@ -126,7 +126,7 @@ export class DatasetHomes {
     return [`the keeper of ${what} has not written yet`];
   }
 
-  /** What is wrong with one of them in the end; `entriesOf`: all that was written to a key and not refused. */
+  /** What is wrong with one of them in the end. `keys`: all that was written to each and not refused, and what it shows. */
   wrongWith(
     { name, incarnation }: Dataset,
     keys: ReadonlyMap<string, { entries: readonly Counted[]; value: string | undefined }>,
