@@ -217,8 +217,10 @@ export class DatasetHomes {
 function asideAt(node: SimNode, { name, incarnation }: Pick<Dataset, 'name' | 'incarnation'>) {
   const copy = node.agent?.copies.kept(`${PROJECT}.${name}`)?.copy;
   if (copy?.rule.incarnation !== incarnation) return [];
-  return [...copy.home.all()].map(([key, { epoch, by, value }]) => {
+  return [...copy.home.lines()].flatMap((line) => {
+    if (!Array.isArray(line) || line[0] !== 'a' || line[2].rule !== 'single-writer') return [];
+    const [, key, { epoch, by, value }] = line;
     const [site = ''] = by.split('.');
-    return { key, site, epoch, value };
+    return [{ key, site, epoch, value }];
   });
 }
