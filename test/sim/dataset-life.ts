@@ -16,6 +16,7 @@ import { isChosen, mergeStates, showState, StateDigest } from '@skerry/domain';
 import type { Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
 import { wrongWith, type Counted, type Entry } from './dataset-accounts.js';
+import { DatasetHomes } from './dataset-homes.js';
 import { DatasetOwner } from './dataset-owner.js';
 import { DatasetWriters } from './dataset-writers.js';
 import type { Broken } from './invariants.js';
@@ -24,7 +25,16 @@ import type { SimNode } from './sim-node.js';
 
 /** Datasets are part of so many seeds, and of all from one on, for who looks at them. */
 const SHARE = 0.2;
-const ALWAYS_FROM = 30_000;
+const ALWAYS = { from: 30_000, to: 39_999 };
+/** The same of those whose home moves with a workload. */
+const MOVING_SHARE = 0.05;
+const MOVING_ALWAYS = { from: 40_000, to: Infinity };
+/** Where homes move things break for so much longer, and writers go on for so long when everything is mended. */
+const MOVING_LONGER_MS = 20_000;
+const MOVING_WRITES_ON_MS = 20_000;
+/** How long a key is written to; where homes move by several of them. */
+const KEY_MS = 3_000;
+const MOVING_KEY_MS = 25_000;
 /** Between two changes of what people want of them. */
 const CHANGES_MS = [1_500, 9_000] as const;
 /** What was under way when a rule came to hold may still arrive: connections stall for up to 15 s before they break. */
@@ -38,6 +48,8 @@ export interface DatasetOptions {
   random: Random;
   /** Servers may lose the last second that they had said was stored. */
   forgetful: boolean;
+  /** Their homes move with workloads; otherwise none does. */
+  moving: boolean;
   fail: (broken: Broken) => void;
 }
 
@@ -48,35 +60,53 @@ export class DatasetLife {
   private living = true;
   private messages = 0;
   private messagesBefore = 0;
+  private readonly homes: DatasetHomes | undefined;
 
   private constructor(
     private readonly cloud: Cloud,
     private readonly people: People,
     private readonly options: DatasetOptions,
   ) {
-    const { random, forgetful } = options;
-    this.owner = new DatasetOwner(cloud, random.fork('owner'), forgetful);
-    this.writers = new DatasetWriters(cloud, this.owner, random.fork('writers'));
+    const { random, forgetful, moving, fail } = options;
+    this.owner = new DatasetOwner(cloud, random.fork('owner'), { gentle: forgetful, moving });
+    if (moving)
+      this.homes = new DatasetHomes(cloud, people, { owner: this.owner, random: random.fork('homes'), fail });
+    this.writers = new DatasetWriters(cloud, this.owner, random.fork('writers'), {
+      mark: moving ? '1' : '0',
+      keyMs: moving ? MOVING_KEY_MS : KEY_MS,
+      whereTaken: (name) => this.homes?.siteOf(name),
+    });
   }
 
   static drawn(cloud: Cloud, people: People, options: DatasetOptions): DatasetLife | undefined {
-    const { random } = options;
-    if (!random.chance(random.seed < ALWAYS_FROM ? SHARE : 1)) return undefined;
+    const { random, moving } = options;
+    const [share, always] = moving ? [MOVING_SHARE, MOVING_ALWAYS] : [SHARE, ALWAYS];
+    const isAlways = random.seed >= always.from && random.seed <= always.to;
+    if (!random.chance(isAlways ? 1 : share)) return undefined;
     const life = new DatasetLife(cloud, people, options);
     life.begin();
     return life;
   }
 
-  /** People change nothing more, and nobody writes. */
+  /** So much longer than without them things break. */
+  get longerMs(): number {
+    return this.homes === undefined ? 0 : MOVING_LONGER_MS;
+  }
+
+  /** People change nothing more, and nobody writes; where homes move, after a while. */
   end(): void {
+    const { timeline } = this.cloud;
     this.living = false;
-    this.writers.end();
+    this.homes?.end();
+    if (this.homes === undefined) this.writers.end();
+    else timeline.after(MOVING_WRITES_ON_MS, timeline.world, () => this.writers.end());
   }
 
   /** What is not as it is wanted. */
   unrest(): string[] {
     const { owner, writers, cloud } = this;
-    if (!owner.rests || !writers.rests) return ['people have begun something with datasets'];
+    if (!owner.rests || !writers.rests || !writers.ended)
+      return ['people have begun something with datasets'];
     const problems = owner.names.flatMap((name) => this.unrestOf(name));
     const said = this.messages - this.messagesBefore;
     this.messagesBefore = this.messages;
@@ -92,6 +122,10 @@ export class DatasetLife {
       if (dataset === undefined || dataset.removed) continue;
       const states = this.statesOf(dataset);
       const entries = (this.writers.entries.get(name) ?? []).filter((e) => e.refused === undefined);
+      if (this.homes !== undefined) {
+        this.judgeHome(dataset, states, entries);
+        continue;
+      }
       for (const key of new Set([...states.keys(), ...entries.map((e) => e.key)])) {
         const state = states.get(key);
         const final = state === undefined ? {} : (showState(state, { nowMs: 0 }) ?? {});
@@ -102,14 +136,36 @@ export class DatasetLife {
     }
   }
 
+  private judgeHome(
+    dataset: Dataset,
+    states: ReadonlyMap<string, RecordState>,
+    entries: readonly Entry[],
+  ): void {
+    const keys = new Set([...states.keys(), ...entries.map((e) => e.key)]);
+    const all = [...keys].map((key) => {
+      const state = states.get(key);
+      const value = state === undefined ? undefined : showState(state, { nowMs: 0 })?.value;
+      const counted = entries.flatMap((e) => (e.key === key ? this.counted(dataset, e) : []));
+      return [key, { entries: counted, value }] as const;
+    });
+    const wrong = this.homes?.wrongWith(dataset, new Map(all));
+    if (wrong !== undefined) this.fail('home', wrong);
+  }
+
   private begin(): void {
-    const { cloud, owner, options } = this;
+    const { cloud, owner } = this;
     for (const site of cloud.sites) site.carryDatasets();
     this.watch();
-    for (const name of owner.names) this.asPeople(() => owner.make(name), options.random.between(0, 4_000));
-    this.useSome();
+    this.homes?.begin(owner.names);
+    if (this.homes === undefined) this.beginMade();
     this.writers.begin();
     this.changeLater();
+  }
+
+  private beginMade(): void {
+    const { owner, options } = this;
+    for (const name of owner.names) this.asPeople(() => owner.make(name), options.random.between(0, 4_000));
+    this.useSome();
   }
 
   /** Workloads that say they use a dataset. */
@@ -130,7 +186,7 @@ export class DatasetLife {
     cloud.timeline.after(random.between(...CHANGES_MS), cloud.timeline.world, () => {
       if (!this.living) return;
       const name = random.pick(owner.names);
-      const used = this.people.keys().includes(`${PROJECT}.uses-${name}`);
+      const used = this.isUsed(name);
       const removed = owner.current(name)?.removed === true;
       if (removed) this.asPeople(() => owner.make(name));
       else if (used || options.forgetful || random.chance(0.7)) this.asPeople(() => owner.alter(name));
@@ -162,13 +218,16 @@ export class DatasetLife {
     const chosen = this.chosen(dataset);
     const root = this.rootOf(dataset);
     const whole = (node: SimNode) => this.unrestAt(node, dataset, root);
-    const problems = cloud.sites.flatMap((site) => {
+    const copies = cloud.sites.flatMap((site) => {
       const wanted = !isChosen(dataset.spec.copies) || chosen?.has(site.name) === true;
       const may = !dataset.removed && wanted && !this.owner.bars(dataset, site.name);
       if (may) return site.nodes.flatMap(whole);
-      return site.nodes.flatMap((node) => this.leftAt(node, name));
+      const stays = !dataset.removed && !this.owner.bars(dataset, site.name);
+      const empty = (node: SimNode) => !stays || this.homes?.keepsAside(node, name) !== true;
+      return site.nodes.filter(empty).flatMap((node) => this.leftAt(node, name));
     });
-    return [...problems, ...this.unchosen(dataset, chosen)];
+    const problems = [...copies, ...this.unchosen(dataset, chosen)];
+    return problems.length > 0 ? problems : (this.homes?.unrestOf(dataset, this.writers) ?? []);
   }
 
   private unrestAt(node: SimNode, { name, incarnation, generation }: Dataset, root: string): string[] {
@@ -187,7 +246,7 @@ export class DatasetLife {
     const folder = `/sites/${node.machine.site}/state/datasets`;
     const files = disk.isFolder(folder) ? disk.list(folder) : [];
     const left = files.filter((file) => file.startsWith(`${PROJECT}.${name}.`));
-    const held = node.agent?.copies.get(`${PROJECT}.${name}`) !== undefined;
+    const held = node.agent?.copies.kept(`${PROJECT}.${name}`) !== undefined;
     return left.length === 0 && !held ? [] : [`${node.name} still has a copy of ${name}: ${left.join()}`];
   }
 
@@ -200,8 +259,13 @@ export class DatasetLife {
     const { min = 1, max = Infinity } = spec.copies;
     if (chosen.size < Math.min(min, possible)) return [`${name} has ${chosen.size} copies, not ${min}`];
     // Of what is used there may be more: a copy there stays.
-    const used = this.people.keys().includes(`${PROJECT}.uses-${name}`);
+    const used = this.isUsed(name);
     return chosen.size > max && !used ? [`${name} has ${chosen.size} copies, more than ${max}`] : [];
+  }
+
+  private isUsed(name: string): boolean {
+    if (this.homes !== undefined) return true;
+    return this.people.keys().includes(`${PROJECT}.uses-${name}`);
   }
 
   private chosen({ name, incarnation }: Dataset): ReadonlySet<string> | undefined {
@@ -246,8 +310,9 @@ export class DatasetLife {
     const attach = () => {
       const stream = memory.streams.get(STREAMS.REP.name);
       if (stream === undefined || stream === heard) return;
+      if (heard !== undefined) this.homes?.lost(stream.lastSequence);
       heard = stream;
-      stream.onStored((m) => m.subject.startsWith('rep.') && this.taken(m.bytes));
+      stream.onStored((m) => m.subject.startsWith('rep.') && this.taken(m.bytes, m.sequence));
     };
     memory.onStreams(attach);
     attach();
@@ -263,15 +328,17 @@ export class DatasetLife {
   }
 
   /** Nothing is taken from one. */
-  private taken(bytes: Uint8Array): void {
-    const { name, origin, incarnation, key } = storedRecordSchema.parse(jsonOf(bytes));
+  private taken(bytes: Uint8Array, sequence: number): void {
+    const record = storedRecordSchema.parse(jsonOf(bytes));
+    const { name, origin, incarnation, key } = record;
+    if (!this.owner.names.includes(name)) return;
     const [site = ''] = origin.split('.');
     this.cloud.say('REP', `${name}/${key} of ${incarnation} from ${origin}`);
     if (this.isBarredForLong(name, site))
       this.fail('copies', `a record of ${name} is taken from ${site}, which may have no copy`);
     const now = this.owner.current(name);
     const home = now?.incarnation === incarnation ? now.spec.home : undefined;
-    // Homes that move with a workload are not drawn here.
+    this.homes?.took(record, sequence);
     if (typeof home === 'string' && home !== site)
       this.fail('copies', `a record of ${name} is taken from ${site}, and only ${home} writes it`);
   }

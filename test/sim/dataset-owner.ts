@@ -20,6 +20,19 @@ const RULES = ['newest', 'counter', 'set', 'keep-both', 'single-writer'] as cons
 /** A chosen copy that nothing uses stays so long. */
 const KEEP_MS = 3_000;
 
+/** Which datasets somebody wants. */
+export interface DatasetKind {
+  /** None is ever removed, and every site may have a copy of all, since the hub may forget what it was told last. */
+  gentle: boolean;
+  /** Each has a home that goes with its keeper (`keeperOf`); otherwise none does. */
+  moving: boolean;
+}
+
+/** The workload that the home of a dataset goes with. */
+export function keeperOf(dataset: string): string {
+  return `keeps-${dataset}`;
+}
+
 /** A dataset as it lay at the hub, and from when on. */
 interface Version {
   dataset: Dataset;
@@ -35,14 +48,14 @@ export class DatasetOwner {
   private open = 0;
   private readonly bucket: Bucket<Dataset>;
 
-  /** `gentle`: none is ever removed, and every site may have a copy of all, since the hub may forget what it was told last. */
   constructor(
     private readonly cloud: Cloud,
     private readonly random: Random,
-    private readonly gentle: boolean,
+    private readonly kind: DatasetKind,
   ) {
     this.bucket = cloud.people.bucket(BUCKETS.datasets, (v) => datasetSchema.parse(v));
-    this.names = Array.from({ length: random.whole(1, 4) }, (_, i) => `d${i}`);
+    const [most, letter] = kind.moving ? [2, 'h'] : [4, 'd'];
+    this.names = Array.from({ length: random.whole(1, most) }, (_, i) => `${letter}${i}`);
     this.follow();
   }
 
@@ -98,7 +111,7 @@ export class DatasetOwner {
 
   /** Makes it, for the first time or once more. */
   async make(name: string): Promise<void> {
-    const spec = this.invent();
+    const spec = this.invent(name);
     await this.commit(name, (known) => {
       if (known !== undefined && !known.removed) return undefined;
       const generation = (known?.generation ?? 0) + 1;
@@ -152,15 +165,16 @@ export class DatasetOwner {
     this.open -= 1;
   }
 
-  private invent(): DatasetSpec {
-    const { random } = this;
-    const conflicts = random.pick(RULES);
+  private invent(name: string): DatasetSpec {
+    const { random, kind } = this;
+    const conflicts = kind.moving ? 'single-writer' : random.pick(RULES);
     const residency = this.residency();
+    const home = kind.moving ? { with: keeperOf(name) } : undefined;
     return this.possible(
       datasetSpecSchema.parse({
         type: 'keyvalue',
         conflicts,
-        ...(conflicts === 'single-writer' ? { home: random.pick(this.cloud.sites).name } : {}),
+        ...(conflicts === 'single-writer' ? { home: home ?? random.pick(this.cloud.sites).name } : {}),
         copies: this.copies(),
         ...(residency && { residency }),
       }),
@@ -179,7 +193,7 @@ export class DatasetOwner {
     const { random } = this;
     const [stay, deny] = [random.pick([['eu', 'ch'], ['us', 'eu'], ['eu']]), [random.pick(JURISDICTIONS)]];
     const kind = random.weighted({ none: 3, stay: 1, deny: 2 });
-    if (this.gentle || kind === 'none') return undefined;
+    if (this.kind.gentle || kind === 'none') return undefined;
     return kind === 'stay' ? { stay } : { deny };
   }
 
@@ -189,7 +203,7 @@ export class DatasetOwner {
     const most = random.whole(1, 3);
     const kind = random.weighted({ everywhere: 6, sites: 1, used: 2, counted: 2 });
     const { copies } = datasetSpecSchema.shape;
-    if (this.gentle || kind === 'everywhere') return copies.parse({});
+    if (this.kind.gentle || kind === 'everywhere') return copies.parse({});
     switch (kind) {
       case 'sites':
         return copies.parse(sites.length === 0 ? {} : { at: 'matching', sites });
@@ -231,6 +245,7 @@ export class DatasetOwner {
   private stored(bytes: Uint8Array): void {
     const dataset = datasetSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
     const { name, generation, incarnation, spec, removed } = dataset;
+    if (!this.names.includes(name)) return;
     const versions = this.history.get(name) ?? [];
     this.history.set(name, [...versions, { dataset, sinceMs: this.cloud.timeline.now }]);
     const what = removed

@@ -8,9 +8,8 @@ import { PROJECT } from './people.js';
 import type { SimNode } from './sim-node.js';
 import type { SimSite } from './sim-site.js';
 
-/** Keys that are written to at a time, and for how long: what became of a key is looked at in the end. */
+/** Keys that are written to at a time. */
 const KEYS = 2;
-const KEY_MS = 3_000;
 /** Share of the acknowledgements after which the power fails before anybody else can have heard of the write. */
 const DARK_SHARE = 0.02;
 const DARK_MS = [200, 8_000] as const;
@@ -19,12 +18,23 @@ const PAUSE_MS = [20, 500] as const;
 /** Share of the writes that are made by a workload, where one runs. */
 const BY_WORKLOAD = 0.7;
 const READS_FIRST = 0.6;
+/** Share of the writes that are made where they are most likely taken. */
+const WHERE_TAKEN = 0.6;
 
 /** Where a writer writes. `node` is known of a workload alone. */
-interface Place {
+export interface Place {
   site: SimSite;
   node: SimNode | undefined;
   ask: (asked: Asked) => Promise<Told | undefined>;
+}
+
+export interface WritersAt {
+  /** Of what these ask for people: a digit that no others have. */
+  mark: '0' | '1';
+  /** How long a key is written to: what became of it is looked at in the end. */
+  keyMs: number;
+  /** Where writes to a dataset are taken now, where that is not everywhere. */
+  whereTaken: (name: string) => SimSite | undefined;
 }
 
 /** Writers at all sites, workloads and people, who remember what they were told. */
@@ -39,11 +49,17 @@ export class DatasetWriters {
     private readonly cloud: Cloud,
     private readonly owner: DatasetOwner,
     private readonly random: Random,
+    private readonly at: WritersAt,
   ) {}
 
   /** Writes that were begun, and of which nothing is known yet, are none. */
   get rests(): boolean {
     return this.busy === 0;
+  }
+
+  /** Nothing more is begun. */
+  get ended(): boolean {
+    return this.stopped;
   }
 
   begin(): void {
@@ -63,29 +79,51 @@ export class DatasetWriters {
   private async write(): Promise<void> {
     const { random, owner } = this;
     const name = random.pick(owner.names);
-    const key = `k${Math.floor(this.cloud.timeline.now / KEY_MS)}-${random.whole(1, KEYS)}`;
-    const place = this.place();
+    const { keyMs } = this.at;
+    const key = `k${Math.floor(this.cloud.timeline.now / keyMs)}-${random.whole(1, KEYS)}`;
+    const taken = this.at.whereTaken(name);
+    const site = taken !== undefined && random.chance(WHERE_TAKEN) ? taken : random.pick(this.cloud.sites);
+    const place = this.placeAt(site);
     const dataset = owner.current(name);
     if (dataset === undefined) return;
+    await this.writeAt(place, { name, key, rule: dataset.spec.conflicts });
+  }
+
+  /** Whether a write by a workload that runs on a node is taken. */
+  async canWrite(
+    site: SimSite,
+    node: SimNode,
+    { name, token }: { name: string; token: string },
+  ): Promise<boolean> {
+    const place = this.byWorkload(site, node, token);
+    const entry = await this.writeAt(place, { name, key: 'last', rule: 'single-writer' });
+    return entry?.ackMs !== undefined;
+  }
+
+  private async writeAt(
+    place: Place,
+    of: { name: string; key: string; rule: string },
+  ): Promise<Entry | undefined> {
     this.busy += 1;
-    const copies = this.copiesAt(place, name);
-    const entry = await this.begun(place, { name, key, rule: dataset.spec.conflicts });
-    if (entry !== undefined) {
-      const { told, ...rest } = entry;
-      this.note(name, rest.entry, { told, place, copies });
-    }
+    const copies = this.copiesAt(place, of.name);
+    const begun = await this.begun(place, of);
+    if (begun !== undefined) this.note(of.name, begun.entry, { told: begun.told, place, copies });
     this.busy -= 1;
+    return begun?.entry;
   }
 
   /** Sends a write off, and remembers it before anything is known of it. */
   private async begun(
-    { site, ask }: Place,
+    place: Place,
     { name, key, rule }: { name: string; key: string; rule: string },
   ): Promise<{ entry: Entry; told: Told | undefined } | undefined> {
     const { random } = this;
+    const { site, ask } = place;
     const at = { project: PROJECT, name, key };
     const reads =
       rule === 'keep-both' ? random.chance(0.8) : rule !== 'counter' && random.chance(READS_FIRST);
+    const [copy, ...others] = this.copiesAt(place, name);
+    const holder = others.length === 0 ? copy?.rule.holder : undefined;
     const before = reads ? await ask({ verb: 'get', ...at }) : undefined;
     if (reads && (before === undefined || isNoCopy(before))) return undefined;
     const seen = before?.ok === true && 'entry' in before.answer ? before.answer.entry : undefined;
@@ -99,6 +137,7 @@ export class DatasetWriters {
       removes: asked.verb === 'change' && asked.remove !== undefined,
       startMs: this.cloud.timeline.now,
       ...(reads ? { read: readIn(seen) } : {}),
+      ...(holder?.pen === true ? { readAsHome: holder.epoch } : {}),
     };
     const mine = this.entries.get(name) ?? [];
     this.entries.set(name, mine);
@@ -165,9 +204,8 @@ export class DatasetWriters {
     return nodes.map(({ agent }) => agent?.copies.get(`${PROJECT}.${name}`)?.copy);
   }
 
-  private place(): Place {
+  private placeAt(site: SimSite): Place {
     const { cloud, random } = this;
-    const site = random.pick(cloud.sites);
     const replicas = site.nodes.flatMap((node) =>
       [...node.machine.replicas.values()].flatMap(({ key, token }) =>
         token === undefined || !key.startsWith(`${PROJECT}.`) ? [] : [{ node, token }],
@@ -175,13 +213,18 @@ export class DatasetWriters {
     );
     if (replicas.length > 0 && random.chance(BY_WORKLOAD)) {
       const { node, token } = random.pick(replicas);
-      return { site, node, ask: async (asked) => await askAgent(cloud.timeline, node, { token, asked }) };
+      return this.byWorkload(site, node, token);
     }
     const ask = async (asked: Asked) => {
       this.count += 1;
-      return await askSite(cloud, site, this.count.toString(16).padStart(16, '0'), asked);
+      return await askSite(cloud, site, `${this.at.mark}${this.count.toString(16).padStart(15, '0')}`, asked);
     };
     return { site, node: undefined, ask };
+  }
+
+  private byWorkload(site: SimSite, node: SimNode, token: string): Place {
+    const { timeline } = this.cloud;
+    return { site, node, ask: async (asked) => await askAgent(timeline, node, { token, asked }) };
   }
 }
 

@@ -107,4 +107,9 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 30251,
     found: 'a copy that was away while the hub lost its newest passed over what came to the same places',
   },
+  {
+    seed: 40019,
+    found:
+      'what a home had set aside for people was gone with its copy when that was not wanted there any more',
+  },
 ];

@@ -212,4 +212,31 @@ export const MUTATIONS = [
       },
     ],
   },
+  {
+    name: 'any-home',
+    says: 'the hub takes what a site wrote to a dataset whose home is elsewhere by now',
+    breaks: 'copies',
+    from: 40_005,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/home.ts',
+        find: 'if (holder.site === site && holder.epoch === state.epoch) return undefined;',
+        replace: 'if (holder.site !== undefined) return undefined;',
+      },
+    ],
+  },
+  {
+    name: 'nothing-aside',
+    says: 'what a home wrote that was cut off until another had begun is thrown away',
+    breaks: 'home',
+    from: 40_005,
+    edits: [
+      {
+        file: 'apps/agent/src/datasets/copy-home.ts',
+        find: 'draft.keys.set(key, { state: { ...word, epoch: 1, at: BEFORE_ALL }, own: 0 });',
+        replace:
+          'draft.keys.set(key, { state: { ...word, epoch: 1, at: BEFORE_ALL }, own: 0 }); draft.aside.delete(key);',
+      },
+    ],
+  },
 ];

@@ -120,9 +120,9 @@ class Run {
     policy.begin();
     const nudge = () => this.asPeople(() => people.alter(random.pick(people.keys())));
     const faults = new Faults(cloud, random.fork('faults'), { forgetful: random.chance(0.2), nudge });
-    const ofDatasets = { random: random.fork('datasets'), forgetful: faults.forgetful, fail: this.at.fail };
-    const datasets = DatasetLife.drawn(cloud, people, ofDatasets);
-    const until = timeline.now + random.between(8_000, 30_000);
+    const datasets = this.datasets(faults.forgetful);
+    const longerMs = Math.max(0, ...datasets.map((life) => life.longerMs));
+    const until = timeline.now + random.between(8_000, 30_000) + longerMs;
     const pause = random.between(500, 6_000);
     while (timeline.now < until && !this.isOver()) {
       await this.pass(random.between(0, 2 * pause));
@@ -132,8 +132,22 @@ class Run {
     if (this.isOver()) return [];
     faults.heal();
     policy.end();
-    datasets?.end();
+    for (const life of datasets) life.end();
     return await this.rest(datasets);
+  }
+
+  /** With homes that stay, and with such that move. */
+  private datasets(forgetful: boolean): DatasetLife[] {
+    const { cloud, people, fail, random } = this.at;
+    return (
+      [
+        ['datasets', false],
+        ['homes', true],
+      ] as const
+    ).flatMap(([name, moving]) => {
+      const life = DatasetLife.drawn(cloud, people, { random: random.fork(name), forgetful, moving, fail });
+      return life === undefined ? [] : [life];
+    });
   }
 
   private people(): void {
@@ -167,7 +181,7 @@ class Run {
     }
   }
 
-  private async rest(datasets: DatasetLife | undefined): Promise<string[]> {
+  private async rest(datasets: readonly DatasetLife[]): Promise<string[]> {
     const { cloud, people, invariants, policy } = this.at;
     const { timeline } = cloud;
     const deadline = timeline.now + REST_MS;
@@ -175,11 +189,15 @@ class Run {
     for (;;) {
       await this.pass(LOOK_MS);
       if (this.isOver()) return [];
-      const left = [...unrest(cloud, people, invariants), ...policy.unrest(), ...(datasets?.unrest() ?? [])];
+      const left = [
+        ...unrest(cloud, people, invariants),
+        ...policy.unrest(),
+        ...datasets.flatMap((life) => life.unrest()),
+      ];
       if (left.length > 0) restingSince = undefined;
       else restingSince ??= timeline.now;
       if (restingSince !== undefined && timeline.now - restingSince >= STAYS_MS) {
-        datasets?.judge();
+        for (const life of datasets) life.judge();
         return [];
       }
       if (timeline.now > deadline) return left;

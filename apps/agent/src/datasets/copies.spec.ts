@@ -1,9 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { copySchema } from '@skerry/contracts';
+import { z } from 'zod';
 import { Copies } from './copies.js';
+import { operate } from './operate.js';
 
 const ignore = () => undefined;
 const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
@@ -20,7 +22,7 @@ describe('the copies of a node', () => {
     await rm(folder, { recursive: true });
   });
 
-  const open = async () => await Copies.open(folder, { site: 'eu', node: 'eu-1', log });
+  const open = async () => await Copies.open(folder, { site: 'eu', node: 'eu-1', log, covers: () => true });
   const rule = (name: string) =>
     copySchema.parse({
       project: 'shop',
@@ -50,5 +52,48 @@ describe('the copies of a node', () => {
     expect(copies.get('shop.cart')?.copy.origin).toBe(kept);
     await copies.forget('shop.cart');
     expect((await copies.want(rule('cart'))).origin).not.toBe(kept);
+  });
+
+  describe('that are given up', () => {
+    const moving = (holder: object) =>
+      copySchema.parse({
+        ...rule('ledger'),
+        conflicts: 'single-writer',
+        holder: { with: 'keeper', losses: 0, ...holder },
+      });
+    const conflicting = async () => {
+      const asked = { verb: 'list', project: 'shop', name: 'ledger', limit: 9, conflicting: true } as const;
+      const { entries } = z.object({ entries: z.array(z.unknown()) }).parse(await operate(copies, asked));
+      return entries;
+    };
+    const get = async () => await operate(copies, { verb: 'get', project: 'shop', name: 'ledger', key: 'k' });
+    beforeEach(async () => {
+      const copy = await copies.want(moving({ site: 'eu', epoch: 1, pen: true }));
+      await copy.write('k', { verb: 'put', value: 'mine' });
+    });
+
+    it('leave nothing when the hub has all', async () => {
+      expect(await copies.giveUp('shop.ledger')).toBe(false);
+      await copies.get('shop.ledger')?.copy.sent(1);
+      expect(await copies.giveUp('shop.ledger')).toBe(true);
+      expect(await readdir(folder)).toEqual(['store.json']);
+    });
+
+    it('keep for people what was set aside, and answer nothing else', async () => {
+      await copies.want(moving({ site: 'us', epoch: 2 }));
+      await copies.get('shop.ledger')?.copy.setAside(0);
+      for (let times = 0; times < 2; times += 1) {
+        expect(await copies.giveUp('shop.ledger')).toBe(false);
+        expect(await conflicting()).toEqual([
+          expect.objectContaining({ key: 'k', siblings: [expect.objectContaining({ value: 'mine' })] }),
+        ]);
+        await expect(get()).rejects.toThrow('no copy of shop/ledger at eu');
+      }
+      expect(copies.trouble).toContain('1 key was written here while cut off');
+      await copies.want(moving({ site: 'us', epoch: 2 }));
+      expect(await conflicting()).toHaveLength(1);
+      await copies.forget('shop.ledger');
+      expect(await readdir(folder)).toEqual(['store.json']);
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Copy as CopyRule } from '@skerry/contracts';
+import { workloadKey, type Copy as CopyRule } from '@skerry/contracts';
 import type { Log } from '../log.js';
 import { Changes } from './changes.js';
 import { Copy } from './copy.js';
@@ -30,6 +30,8 @@ export class Copies {
   readonly node: string;
   private readonly covers: Covers;
   private readonly folder: StoreFolder<CopyRule, Kept>;
+  /** Datasets that were given up here, of which what was set aside stays for people. */
+  private readonly givenUp = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private readonly sweeping = new Repeated(async () => await this.sweep());
   private written: (key: string) => void = () => undefined;
@@ -79,9 +81,15 @@ export class Copies {
   }
 
   get(key: string): Kept | undefined {
+    return this.givenUp.has(key) ? undefined : this.folder.held.get(key);
+  }
+
+  /** Also one that was given up: of that nothing counts but what was set aside. */
+  kept(key: string): Kept | undefined {
     return this.folder.held.get(key);
   }
 
+  /** With those that were given up. */
   all(): [string, Kept][] {
     return [...this.folder.held];
   }
@@ -94,28 +102,41 @@ export class Copies {
 
   /** Has a copy as the rule says from now on: the same, changed, or a new one in the place of one of before. */
   async want(rule: CopyRule): Promise<Copy> {
-    return (await this.folder.want(rule)).copy;
+    const { copy } = await this.folder.want(rule);
+    this.givenUp.delete(workloadKey(rule.project, rule.name));
+    return copy;
   }
 
   /** Nothing of it stays here. */
   async forget(key: string): Promise<void> {
     await this.folder.forget(key);
+    this.givenUp.delete(key);
   }
 
-  /** Forgets a copy of which the hub has every write. False when it has not: then it stays. */
+  /**
+   * Forgets a copy of which the hub has every write. False when it has not: then it stays. False too when something was set aside
+   * there: nobody else has that, so it stays for people, and the rest is not shown any more.
+   */
   async giveUp(key: string): Promise<boolean> {
     const { held } = this.folder;
     const there = held.get(key);
     if (there === undefined || there.copy.unsent > 0) return there === undefined;
+    const isLeft = this.givenUp.has(key) && there.copy.home.hasAside;
+    if (isLeft) return false;
     // No write begins from here on, and those that had begun are on the disk.
     held.delete(key);
     await there.copy.close();
     const sent = there.copy.unsent === 0;
-    if (sent) held.set(key, there);
+    const goes = sent && !there.copy.home.hasAside;
+    if (goes) held.set(key, there);
     else await this.folder.open(key);
-    if (sent) await this.forget(key);
+    if (goes) await this.forget(key);
     else there.changes.end();
-    return sent;
+    if (sent && !goes) {
+      this.givenUp.add(key);
+      this.changed(key, []);
+    }
+    return goes;
   }
 
   async close(): Promise<void> {

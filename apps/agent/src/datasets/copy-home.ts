@@ -198,6 +198,11 @@ export class CopyHome {
     return keys;
   }
 
+  /** Whether something was set aside, or may turn out to be. */
+  get hasAside(): boolean {
+    return this.aside.size > 0;
+  }
+
   /** Keys that were set aside, in their order, with what was written. */
   list(): [string, Siblings[number]][] {
     const words = [...this.aside].toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -93,7 +93,7 @@ export class DatasetSync {
         deliveries: { subject: SITE.recordDelivery, schema: deliverySchema },
         greet: async () => await this.greet(),
         keys: () => copies.all().map(([key]) => key),
-        kept: (key) => copies.get(key)?.copy,
+        kept: (key) => copies.kept(key)?.copy,
         want: async (rule: CopyRule) => await this.want(rule),
         isOdd: ({ rule }) => this.isOdd(rule),
         forget: async (key, gone: GoneCopy) => await this.forget(key, gone),

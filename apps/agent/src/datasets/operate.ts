@@ -21,7 +21,8 @@ const contextSchema = z.record(z.string().max(100), z.number().int().min(1));
 /** Does what is asked of a copy at this node. Throws a `Refusal`: `not-found` for a dataset or key that is not here. */
 export async function operate(copies: Copies, operation: DatasetOperation): Promise<DatasetAnswer> {
   const key = workloadKey(operation.project, operation.name);
-  const kept = copies.get(key);
+  const isOfAside = operation.verb === 'list' && operation.conflicting === true;
+  const kept = isOfAside ? copies.kept(key) : copies.get(key);
   if (kept === undefined) {
     throw new Refusal('not-found', `no copy of ${operation.project}/${operation.name} at ${copies.site}`, {
       hint: `"skerry data where ${operation.project}/${operation.name}" says where there are copies, and why not here`,

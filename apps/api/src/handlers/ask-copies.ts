@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bus } from '@skerry/bus';
 import { Refusal, type Dataset, type Site, type SiteAnswer } from '@skerry/contracts';
-import { fixedHome, originOf, ruleOfCopies } from '@skerry/domain';
+import { copyMayBe, fixedHome, originOf, ruleOfCopies } from '@skerry/domain';
 import { BUS } from '@skerry/service';
 import type { z } from 'zod';
 import { DatasetsStore } from '../stores/datasets.store.js';
@@ -18,6 +18,8 @@ export interface Question<A> {
   verb: 'dataset' | 'object' | 'log';
   operation: object;
   answer: z.ZodType<SiteAnswer<A>>;
+  /** A site that has given its copy up may answer too: what was set aside there stays for people. */
+  ofGivenUp?: boolean;
 }
 
 type Found<T> = { site: string; jurisdictions: string[] } & (T | { problem: string });
@@ -40,7 +42,8 @@ export class AskCopies {
     question: Question<A>,
     { at, requestId, waitMs }: { at: string | undefined; requestId: string; waitMs: number },
   ): Promise<A> {
-    const site = at === undefined ? this.anySite(dataset) : this.namedSite(dataset, at);
+    const site =
+      at === undefined ? this.anySite(dataset) : this.namedSite(dataset, at, question.ofGivenUp === true);
     const id = createHash('sha256').update(`${requestId} ${site.name}`).digest('hex').slice(0, 32);
     const answer = await this.atSite(site, question, { id, waitMs });
     if (answer?.ok === true) return answer.answer;
@@ -97,11 +100,11 @@ export class AskCopies {
     return await askSite(this.bus, site, { verb, request, answer, waitMs });
   }
 
-  private namedSite(dataset: Dataset, name: string): Site {
+  private namedSite(dataset: Dataset, name: string, ofGivenUp: boolean): Site {
     const site = this.fleet.site(name);
     if (site === undefined || site.membership === 'removed')
       throw new Refusal('not-found', `no site ${name}`, { hint: 'see `skerry site ls`' });
-    const choice = this.datasets.copyAt(dataset, site);
+    const choice = ofGivenUp ? copyMayBe(dataset.spec, site) : this.datasets.copyAt(dataset, site);
     if (choice.ok) return site;
     const code = choice.why.startsWith('residency') ? 'residency' : 'not-found';
     throw new Refusal(code, `no copy of ${shown(dataset)} at ${name}: ${choice.why}`, {

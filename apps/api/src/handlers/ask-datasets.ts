@@ -35,7 +35,8 @@ export class AskDatasets {
     const dataset = this.datasets.one(operation);
     refuseLog(dataset);
     const waitMs = operation.verb === 'watch' ? operation.waitMs + ANSWER_MS : ANSWER_MS;
-    const question = { verb: 'dataset', operation, answer: siteDatasetAnswerSchema } as const;
+    const ofGivenUp = operation.verb === 'list' && operation.conflicting === true;
+    const question = { verb: 'dataset', operation, answer: siteDatasetAnswerSchema, ofGivenUp } as const;
     return await this.copies.ask(dataset, question, { at, requestId, waitMs });
   }
 

@@ -1,3 +1,4 @@
+import { ProblemError } from '@skerry/client';
 import type { Dataset, DatasetEntry, DatasetLag } from '@skerry/contracts';
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { keyOf } from '../names.js';
@@ -26,7 +27,7 @@ export async function showLag(session: Session, name: string): Promise<void> {
 
 /**
  * `skerry data conflicts DATASET`: keys that hold several values, since sites wrote without knowing of each other; of a home that
- * moves what was written at one that was cut off while another had begun, at every site.
+ * moves what was written at one that was cut off while another had begun, at every site, also where the copy was given up since.
  */
 export async function listConflicts(session: Session, name: string, at: AtSite): Promise<void> {
   const { terminal } = session;
@@ -38,9 +39,12 @@ export async function listConflicts(session: Session, name: string, at: AtSite):
       `${keyOf(dataset)} has no conflicts to resolve: its rule is ${dataset.spec.conflicts}`,
       'only datasets with conflicts: keep-both hold several values, and those whose home moves what was cut off',
     );
-  const sites = moves && at.at === undefined ? await sitesOf(session, dataset) : [at];
+  const sites =
+    moves && at.at === undefined ? await sitesOf(session, dataset) : { answering: [at], others: [] };
   const found: DatasetEntry[] = [];
-  for (const site of sites) found.push(...(await conflictsAt(session, dataset, site)));
+  for (const site of sites.answering) found.push(...(await conflictsAt(session, dataset, site)));
+  const left = sites.others.map(async (site) => await leftAt(session, dataset, site));
+  found.push(...(await Promise.all(left)).flat());
   for (const entry of found) if (terminal.json) terminal.result(entry, () => undefined);
   terminal.table(['KEY', 'SITE', 'WRITTEN', 'VALUE'], found.flatMap(conflictRows));
   const [first] = found;
@@ -67,13 +71,27 @@ async function conflictsAt(session: Session, dataset: Dataset, at: AtSite): Prom
   return found;
 }
 
-/** Sites that answer for their copy; of the others that is said. */
-async function sitesOf({ client, terminal }: Session, dataset: Dataset): Promise<AtSite[]> {
+/** Sites that answer for their copy, of the others with one that is said; and those that may have given theirs up. */
+async function sitesOf({ client, terminal }: Session, dataset: Dataset) {
   const asked = client.datasetWhere(dataset.project, dataset.name);
-  const { copies } = await terminal.during('asking the sites', asked);
+  const { copies, without } = await terminal.during('asking the sites', asked);
   for (const { site, state, problem } of copies)
     if (state === undefined) terminal.note(`${site} is not looked at: ${plain(problem ?? 'no answer')}`);
-  return copies.filter(({ state }) => state !== undefined).map(({ site }) => ({ at: site }));
+  const answering = copies.filter(({ state }) => state !== undefined);
+  const others = without.filter(({ why }) => why.startsWith('copies:'));
+  return { answering: answering.map(({ site }) => ({ at: site })), others: others.map(({ site }) => site) };
+}
+
+/** What is left at a site without a copy; most have never had one. */
+async function leftAt(session: Session, dataset: Dataset, site: string): Promise<DatasetEntry[]> {
+  try {
+    return await conflictsAt(session, dataset, { at: site });
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const { code, title } = error.problem;
+    if (code !== 'not-found') session.terminal.note(`${site} is not looked at: ${plain(title)}`);
+    return [];
+  }
 }
 
 function lagRow({ site, records, behindMs, unsent, unsentMs, problem }: DatasetLag['sites'][number]) {
