@@ -97,6 +97,8 @@ export class Cloud {
     instance.process.kill();
     this.timeline.after(downMs, this.timeline.world, () => {
       this.say(instance.name, 'starts');
+      // Killed twice it is started twice, and there is one of it.
+      instance.process.kill();
       Object.assign(instance, this.startInstance(instance.service, instance.name));
     });
   }
