@@ -2,7 +2,7 @@ export { Leaf } from './leaf.js';
 export { Link, type LinkOptions, type Way } from './link.js';
 export { replaceGlobals, theTimeline } from './process-globals.js';
 export { Random } from './random.js';
-export { DiskError, SimDisk } from './sim-disk.js';
+export { DiskError, SimDisk, type SimFile } from './sim-disk.js';
 export { EPOCH_MS, SimProcess, type ProcessOptions } from './sim-process.js';
 export { SimServer } from './sim-server.js';
 export { Timeline } from './timeline.js';

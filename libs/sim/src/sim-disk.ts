@@ -8,6 +8,16 @@ interface Inode {
   tears?: boolean;
 }
 
+/** What is done with an open file. */
+export interface SimFile {
+  read(): string;
+  /** Adds to its end; how much was taken. */
+  write(text: string): number;
+  /** Cuts it off behind so many characters. */
+  truncate(length: number): void;
+  sync(): void;
+}
+
 /** How an error of the file system is told from others. */
 export class DiskError extends Error {
   constructor(
@@ -65,22 +75,25 @@ export class SimDisk {
     inode.text += text;
   }
 
-  /** As `write` to an open file: how much of it was taken. A disk that is full takes a last piece now and then. */
-  write(path: string, text: string): number {
+  /** An open file: the same one whatever it is called from then on. */
+  open(path: string): SimFile {
     const inode = this.names.get(path);
     if (inode === undefined) throw new DiskError('ENOENT', path);
+    return {
+      read: () => inode.text,
+      write: (text) => this.write(inode, text, path),
+      truncate: (length) => void (inode.text = inode.text.slice(0, length)),
+      sync: () => void (inode.durable = inode.text),
+    };
+  }
+
+  /** How much of it was taken. A disk that is full takes a last piece now and then. */
+  private write(inode: Inode, text: string, path: string): number {
     const length = this.full ? this.tearing.whole(0, text.length >> 1) : text.length;
     if (length === 0 && text !== '') throw new DiskError('ENOSPC', path);
     inode.text += text.slice(0, length);
     inode.tears = true;
     return length;
-  }
-
-  /** Cuts a file off behind so many characters. */
-  truncate(path: string, length: number): void {
-    const inode = this.names.get(path);
-    if (inode === undefined) throw new DiskError('ENOENT', path);
-    inode.text = inode.text.slice(0, length);
   }
 
   /** Makes a file's text last, or the names in a folder. */

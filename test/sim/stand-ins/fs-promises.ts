@@ -1,4 +1,5 @@
-import { DiskError, theTimeline, type SimDisk } from '@skerry/sim';
+import { constants } from 'node:fs';
+import { DiskError, theTimeline, type SimDisk, type SimFile } from '@skerry/sim';
 import { host } from '../hosts.js';
 
 /** `node:fs/promises` over the disk of the machine that the simulated process runs on: as much of it as agents use. */
@@ -55,28 +56,47 @@ export function stat(path: string) {
 export const lstat = stat;
 
 export async function open(path: string, flags: string | number = 'r') {
-  await later((disk) => {
-    if (flags === 'w' || flags === 'wx') disk.create(path, flags);
-    else if (flags === 'a' || flags === 'a+') disk.create(path, 'a');
-    else if (!disk.has(path)) throw new DiskError('ENOENT', path);
+  const file = await later((disk) => {
+    const how = typeof flags === 'number' ? wordOf(flags) : flags;
+    if (how === 'w' || how === 'wx') disk.create(path, how);
+    else if (how === 'a' || how === 'a+') disk.create(path, 'a');
+    // A folder is opened to be synced.
+    return disk.isFolder(path) ? undefined : disk.open(path);
   });
+  const here = (): SimFile => {
+    if (file === undefined) throw new DiskError('ENOTDIR', path);
+    return file;
+  };
+  const sync = () => later((disk) => (file === undefined ? disk.sync(path) : file.sync()), SYNC_TAKES_MS);
   return {
     writeFile: (text: string) => later((disk) => disk.append(path, text)),
     // A character of the simulated disk is a byte, whatever it means.
     write: (bytes: Uint8Array, from = 0) =>
-      later((disk) => ({
-        bytesWritten: disk.write(path, Buffer.from(bytes.subarray(from)).toString('latin1')),
+      later(() => ({
+        bytesWritten: here().write(Buffer.from(bytes.subarray(from)).toString('latin1')),
       })),
     read: (buffer: Buffer, offset: number, length: number, position: number) =>
-      later((disk) => ({
-        bytesRead: buffer.write(disk.read(path).slice(position, position + length), offset, 'latin1'),
+      later(() => ({
+        bytesRead: buffer.write(
+          here()
+            .read()
+            .slice(position, position + length),
+          offset,
+          'latin1',
+        ),
       })),
-    stat: () => later((disk) => ({ size: disk.read(path).length })),
-    truncate: (length: number) => later((disk) => disk.truncate(path, length)),
-    sync: () => later((disk) => disk.sync(path), SYNC_TAKES_MS),
-    datasync: () => later((disk) => disk.sync(path), SYNC_TAKES_MS),
+    stat: () => later(() => ({ size: here().read().length })),
+    truncate: (length: number) => later(() => here().truncate(length)),
+    sync,
+    datasync: sync,
     close: () => Promise.resolve(),
   };
+}
+
+/** The flags of a new file, or of one that is only added to. */
+function wordOf(flags: number): 'w' | 'a' | 'r' {
+  if ((flags & constants.O_TRUNC) !== 0) return 'w';
+  return (flags & constants.O_CREAT) === 0 ? 'r' : 'a';
 }
 
 export const truncate = (path: string) => later((disk) => disk.create(path, 'w'));
