@@ -140,12 +140,28 @@ describe('a copy on the disk', () => {
     const copy = await open(rule());
     const record = early('soon', 1);
     expect(await copy.take([record], { after: 0, upTo: 0 })).toBe('taken');
-    expect([copy.show('a')?.value, copy.cursor, copy.ahead]).toEqual(['soon', 0, true]);
+    expect([copy.show('a')?.value, copy.cursor, copy.early.any]).toEqual(['soon', 0, true]);
     const told: unknown[] = [];
     changed = (keys) => void told.push(keys);
     await copy.take([record], { after: 0, upTo: 3 });
-    expect([copy.cursor, copy.ahead, told]).toEqual([3, false, []]);
+    expect([copy.cursor, copy.early.any, told]).toEqual([3, false, []]);
     expect((await reopen(copy)).show('a')?.value).toBe('soon');
+  });
+
+  it('is ahead of the hub until all that came early has come with its place, whatever else does', async () => {
+    const copy = await open(rule());
+    await copy.take([early('soon', 7)], { after: 0, upTo: 0 });
+    await copy.take([{ ...early('other', 9), origin: 'us.00000000000000bb', key: 'b' }], {
+      after: 0,
+      upTo: 1,
+    });
+    await copy.take([early('before', 6)], { after: 1, upTo: 2 });
+    expect(copy.early.any).toBe(true);
+    await copy.take([early('later', 8)], { after: 2, upTo: 3 });
+    expect(copy.early.any).toBe(false);
+    // An early word that was overtaken says nothing new.
+    await copy.take([early('soon', 7)], { after: 0, upTo: 0 });
+    expect(copy.early.any).toBe(false);
   });
 
   it('takes back what it showed of another site when the file does not take it', async () => {

@@ -17,6 +17,7 @@ import { changedRule, CopyHome, noteHolder, undoneRule } from './copy-home.js';
 import { CopyLog } from './copy-log.js';
 import type { CopyOptions } from './copy-options.js';
 import { notHere, notWritten } from './copy-refusals.js';
+import { EarlyWrites } from './early-writes.js';
 import { Elsewhere } from './elsewhere.js';
 import { GroupCommit } from './group-commit.js';
 import { headSchema, lineIn, marksIn, marksOf, type Line, type Marks } from './kept-lines.js';
@@ -54,8 +55,7 @@ export class Copy {
   private marks: Marks = { cursor: 0, writes: 0, sent: 0, streamEpoch: 0 };
   private clock: Stamp = [0, 0];
   private closed = false;
-  /** Something is here that had no place in the hub's stream yet when it came. */
-  ahead = false;
+  readonly early = new EarlyWrites();
   /** Its first line is not true any more. */
   private stale = false;
   private marksTimer: NodeJS.Timeout | undefined;
@@ -192,8 +192,8 @@ export class Copy {
       }
       for (const record of records) mergeRecord(draft, this.beneath, record);
       for (const record of elsewhere) draft.elsewhere.push(record);
-      if (upTo > draft.cursor) this.ahead = false;
-      else if (upTo === after && records.length > 0) this.ahead = true;
+      if (upTo > draft.cursor) this.early.placed(records);
+      else if (upTo === after && upTo === draft.cursor) this.early.came(records);
       draft.cursor = Math.max(draft.cursor, upTo);
     });
     return taken;

@@ -143,7 +143,7 @@ export class DatasetSync {
       const home = ended === undefined ? {} : { ended };
       const at = { project, name, incarnation, generation, ...place, ...home };
       // Of an encrypted one the digest would tell who guesses what is in it.
-      const isApart = unsent > 0 || copy.ahead || copy.rule.encryption !== undefined;
+      const isApart = unsent > 0 || copy.early.any || copy.rule.encryption !== undefined;
       return isApart ? at : { ...at, digest: copy.root };
     });
     const { store } = copies;

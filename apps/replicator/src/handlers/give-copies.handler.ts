@@ -125,9 +125,14 @@ export class GiveCopies {
         await this.give(after, site);
         // What it has written since is taken once it has said what it holds.
         if (after.recovered === true) this.askAgain(site);
-      } else if (before !== undefined && this.copies.isOver(site, gone))
-        this.say(site, { copies: [], gone: [this.goneFrom(site, gone)] });
+      } else if (before !== undefined && this.copies.isOver(site, gone)) this.leave(site, gone);
     }
+  }
+
+  /** Tells a site to forget its copy. Of what sites brought back it has to say first what it holds: it may be what the hub lacks. */
+  private leave(site: Site, gone: CopyNews['gone'][number]): void {
+    const isBack = this.copies.current(gone)?.recovered === true;
+    this.say(site, { copies: [], gone: isBack ? [] : [this.goneFrom(site, gone)] });
   }
 
   /** Copies were chosen: tells the sites that have one from now on, and those that give theirs up. */
@@ -213,7 +218,7 @@ export class GiveCopies {
   }
 
   private async newsFor(site: Site, { store, held, sealing }: CopiesRequest): Promise<CopyNews> {
-    for (const copy of held) this.copies.hears(copy, `${site.name}.${copy.store ?? store}`);
+    for (const copy of held) this.copies.hears(site, copy, copy.store ?? store ?? '');
     const unknown = held.filter((h) => this.copies.isUnknown(h));
     const mine = this.copies
       .ofSite(site)

@@ -120,7 +120,7 @@ export class GiveEntries {
   }
 
   private async newsFor(site: Site, { store, held, sealing }: LogsRequest): Promise<LogNews> {
-    for (const log of held) this.logs.hears(log, `${site.name}.${log.store ?? store}`);
+    for (const log of held) this.logs.hears(site, log, log.store ?? store ?? '');
     const unknown = held.filter((h) => this.logs.isUnknown(h));
     const mine = this.logs
       .ofSite(site)

@@ -43,6 +43,8 @@ export class TakeRecords {
   private readonly lanes = new Lanes();
   private readonly quotas = new SiteQuotas(RECORDS);
   private readonly again = new SaidAgain();
+  /** Datasets of which the last records were not stored. */
+  private readonly failing = new Set<string>();
 
   constructor(
     private readonly wanted: WantedStore,
@@ -59,6 +61,7 @@ export class TakeRecords {
   async stop(): Promise<void> {
     this.active = false;
     this.again.clear();
+    this.failing.clear();
     await this.lanes.settled();
   }
 
@@ -162,10 +165,9 @@ export class TakeRecords {
 
   /** Of a site that writes nothing any more the hub may have lost something that others have seen: what they say of it is so. */
   private async newestKnown(dataset: Dataset, origin: string): Promise<number> {
-    const site = this.wanted.site(origin.split('.')[0] ?? '');
-    const isGone =
-      site === undefined || !this.wanted.mayReceive(site.name) || this.copies.isOver(site, dataset);
-    return isGone ? Number.POSITIVE_INFINITY : await this.records.newestOf(dataset, origin);
+    const [site = ''] = origin.split('.');
+    if (!this.wanted.mayReceive(site)) return Number.POSITIVE_INFINITY;
+    return await this.records.newestOf(dataset, origin);
   }
 
   private async giveOn(
@@ -176,10 +178,13 @@ export class TakeRecords {
     const after = await this.records.head(dataset);
     if (turns !== this.records.turns) throw new Error('the hub was away meanwhile');
     const given = records.map((record) => ({ origin, ...record }));
-    this.deliverEarly(dataset, origin, { after, records: given });
-    const upTo = await this.records.append(dataset, origin, records);
-    this.deliver(dataset, this.sitesFrom(dataset, origin), { after, upTo, records: given });
     const key = workloadKey(dataset.project, dataset.name);
+    // What the hub cannot store for a while is not to be said again and again.
+    if (!this.failing.has(key)) this.deliverEarly(dataset, origin, { after, records: given });
+    this.failing.add(key);
+    const upTo = await this.records.append(dataset, origin, records);
+    this.failing.delete(key);
+    this.deliver(dataset, this.sitesFrom(dataset, origin), { after, upTo, records: given });
     this.again.later(key, () => {
       this.deliver(dataset, this.sitesFrom(dataset, origin), { after: upTo, upTo, records: [] });
     });

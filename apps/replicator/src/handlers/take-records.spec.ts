@@ -48,6 +48,7 @@ describe('records that a site writes', () => {
   let leased: boolean;
   /** Ends the wait of what is stored. */
   let store: () => void;
+  let refuse: () => void;
   let told: [string, Delivery][];
   beforeEach(async () => {
     const server = new MemoryServer();
@@ -66,7 +67,10 @@ describe('records that a site writes', () => {
     }
     const records = new RecordsStore(bus, log);
     await records.begin(() => leased);
-    const held = new Promise<void>((resolve) => (store = resolve));
+    const held = new Promise<void>((resolve, reject) => {
+      store = resolve;
+      refuse = () => reject(new Error('the disk is full'));
+    });
     const append = records.append.bind(records);
     records.append = async (...given) => {
       await held;
@@ -137,6 +141,19 @@ describe('records that a site writes', () => {
     expect(await early()).toEqual([]);
     store();
     expect((await heard(3)).length).toBe(3);
+  });
+
+  it('are not given early again while the hub cannot store them', async () => {
+    copies.apply({ ...PUT, key: 'shop.cart', value: cart({ conflicts: 'newest' }) });
+    refuse();
+    expect(await writes(1)).toMatchObject({ ok: false, code: 'unavailable' });
+    expect(places(await heard(2))).toEqual([
+      ['b', 0, 1],
+      ['c', 0, 1],
+    ]);
+    told.length = 0;
+    void writes(1);
+    expect(await early()).toEqual([]);
   });
 
   it.each([

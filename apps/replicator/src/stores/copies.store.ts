@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
 import {
   datasetObjectsSchema,
+  LIMITS,
   workloadKey,
   type Copy,
   type CopyObjects,
@@ -30,15 +31,12 @@ import { HomesStore } from './homes.store.js';
 import { WantedStore } from './wanted.store.js';
 import { WrappedKeysStore } from './wrapped-keys.store.js';
 
-/** Origins of one dataset that were heard; with more all are forgotten, and heard again. */
-const HEARD = 10_000;
-
 /** Datasets as policy keeps them, and which site may have which: followed by every instance. */
 @Injectable()
 export class CopiesStore {
   private readonly datasets = new Map<string, Dataset>();
-  /** Of datasets that sites brought back, by origin: at which generation its copy or log was said to be held since. */
-  private readonly heldAt = new Map<string, Map<string, number>>();
+  /** Of datasets that sites brought back, by site and store: at which generation its copy or log was said to be held since. */
+  private readonly heldAt = new Map<string, Map<string, Map<string, number>>>();
   private changed: (before: Dataset | undefined, after: Dataset) => void = () => undefined;
 
   constructor(
@@ -110,13 +108,18 @@ export class CopiesStore {
     return incarnation >= known.incarnation && generation > known.generation;
   }
 
-  /** A site says that it holds this, and who writes in it. */
-  hears(ref: DatasetRef & { generation: number }, origin: string): void {
-    if (this.current(ref)?.recovered !== true) return;
+  /** A site says that it holds this, and which store writes in it. Of a site no more stores are known than it may have nodes. */
+  hears(site: Site, ref: DatasetRef & { generation: number }, store: string): void {
+    const dataset = this.current(ref);
+    if (dataset?.recovered !== true || this.isBarred(dataset, site)) return;
     const key = workloadKey(ref.project, ref.name);
-    const heard = this.heldAt.get(key) ?? new Map<string, number>();
-    if (heard.size >= HEARD) heard.clear();
-    this.heldAt.set(key, heard.set(origin, ref.generation));
+    const bySite = this.heldAt.get(key) ?? new Map<string, Map<string, number>>();
+    const stores = bySite.get(site.name) ?? new Map<string, number>();
+    this.heldAt.set(key, bySite.set(site.name, stores));
+    const [oldest] = stores.keys();
+    if (oldest !== undefined && !stores.has(store) && stores.size >= LIMITS.nodesPerSite)
+      stores.delete(oldest);
+    stores.set(store, ref.generation);
   }
 
   /** What was heard is said again. */
@@ -130,7 +133,8 @@ export class CopiesStore {
    */
   mayTake({ project, name, generation, recovered }: Dataset, origin: string): boolean {
     if (recovered !== true) return true;
-    const heldAt = this.heldAt.get(workloadKey(project, name))?.get(origin);
+    const [site = '', store = ''] = origin.split('.');
+    const heldAt = this.heldAt.get(workloadKey(project, name))?.get(site)?.get(store);
     return heldAt !== undefined && heldAt <= generation;
   }
 

@@ -67,8 +67,8 @@ export class LogsStore {
   }
 
   /** A site says that it holds this, and who writes in it. */
-  hears(ref: DatasetRef & { generation: number }, origin: string): void {
-    this.copies.hears(ref, origin);
+  hears(site: Site, ref: DatasetRef & { generation: number }, store: string): void {
+    this.copies.hears(site, ref, store);
   }
 
   /** What was heard is said again. */

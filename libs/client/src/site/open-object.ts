@@ -25,6 +25,7 @@ export interface OpenObject {
 const BEGIN_MS = 25_000;
 /** An agent that fetches what it reads gives up after 30 s without a byte, and ends the connection. */
 const SILENCE_MS = 45_000;
+const TOO_MANY = 429;
 /** About 9 s without a byte in between. */
 const MOST_BREAKS = 8;
 const BREAK_PAUSE_MS = 250;
@@ -56,8 +57,8 @@ export async function openObject(
       const rest = new Rest({ path, size: told.size, breaks, again }, readerOf(response), offset);
       return { ...told, bytes: new ReadableStream(rest, { highWaterMark: 0 }) };
     } catch (error) {
-      // An agent that says that it cannot has tried for long enough.
-      if (error instanceof ProblemError) throw error;
+      // An agent that says that it cannot has tried for long enough; one with too much to do at once has not tried.
+      if (error instanceof ProblemError && error.problem.status !== TOO_MANY) throw error;
       await breaks.bear(error);
     }
   }

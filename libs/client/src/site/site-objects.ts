@@ -17,8 +17,8 @@ const headSchema = z.object({
 /** What an object is, without its bytes. */
 export type ObjectHead = z.infer<typeof headSchema>;
 
-/** A file may be under way for so long, as the agent has it. */
-const TRANSFER_MS = 6 * 60 * 60_000;
+/** Node's fetch waits 5 min for an answer, which comes when the agent has all of a file. */
+const TRANSFER_MS = 295_000;
 
 /** A dataset of objects as this node has it. */
 export class SiteObjects {
@@ -37,7 +37,7 @@ export class SiteObjects {
 
   /**
    * Makes an object of what is given: readers get the one before or this one, whole. A stream is sent once; anything else is sent
-   * again when the agent did not answer.
+   * again when the agent did not answer. It may take 295 s: what takes longer goes by HTTP without that limit, as with `curl -T`.
    */
   async write(
     key: string,

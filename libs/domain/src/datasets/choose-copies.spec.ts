@@ -56,6 +56,13 @@ describe('so many copies', () => {
     expect(chooseCopies({ copies, sites, present: [], nowMs: NOW })).toHaveLength(3);
   });
 
+  it('that were found and that nobody uses take no place of one that is used', () => {
+    const sites = ['a', 'b', 'c'].map((name) => site(name));
+    const present = sites.map(({ name }) => copy(name, { found: true }));
+    const used = [...sites, site('e', { users: ['web'] })];
+    expect(names(chooseCopies({ copies, sites: used, present, nowMs: NOW }))).toEqual(['a', 'b', 'c', 'e']);
+  });
+
   it('are replaced where a site is away, which keeps its own until it is back', () => {
     const sites = [site('a', { ready: false }), site('b'), site('c')];
     const now = chooseCopies({ copies, sites, present: [copy('a'), copy('b')], nowMs: NOW });

@@ -86,8 +86,9 @@ function rowsOf(sites: readonly CopySite[], present: readonly ChosenCopy[]): Row
 const has = ({ copy }: Row) => copy !== undefined;
 /** Counts against the limits: a copy at a site that is away is replaced by another. */
 const counts = (row: Row) => has(row) && row.site.ready;
-/** Counts against the most there may be. */
-const occupies = (row: Row) => has(row) && (row.site.ready || row.site.users.length > 0);
+/** Counts against the most there may be. One that was found and is not used takes nobody's place: it may be any site's. */
+const occupies = (row: Row) =>
+  has(row) && (row.site.users.length > 0 || (row.site.ready && row.copy?.found !== true));
 const healthy = (row: Row) => counts(row) && row.copy?.whole === true;
 const number = (rows: readonly Row[], is: (row: Row) => boolean) => rows.filter(is).length;
 

@@ -3,6 +3,9 @@ import { LIMITS, type DataKey, type OfferedKey } from '@skerry/contracts';
 /** How long a site waits for a key that others have before it may make one of its own. */
 const PATIENCE_MS = 10_000;
 
+/** Of the keys that a dataset may have so many may be of before the hub lost them. */
+const AGAIN_SHARE = 0.75;
+
 /** What the hub knows when a key is offered. */
 export interface KeysKnown {
   /** The keys of this dataset. */
@@ -27,7 +30,9 @@ export function isOver({ wraps, again }: DataKey, isBarred: (site: string) => bo
 export function takesKey(offer: OfferedKey, site: string, { keys, isBarred, nowMs }: KeysKnown): boolean {
   if (keys.length >= LIMITS.dataKeysPerDataset || !offer.wraps.some((wrap) => wrap.site === site))
     return false;
-  if (offer.again === true) return true;
+  // Nothing more is sealed with those: there stays room for new ones.
+  if (offer.again === true)
+    return keys.filter(({ again }) => again === true).length < LIMITS.dataKeysPerDataset * AGAIN_SHARE;
   const valid = keys.filter((key) => key.area === offer.area && !isOver(key, isBarred));
   const holds = valid.some(({ wraps }) => wraps.some((wrap) => wrap.site === site));
   return !holds && valid.every(({ madeAt }) => nowMs - Date.parse(madeAt) > PATIENCE_MS);

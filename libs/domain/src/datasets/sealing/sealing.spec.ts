@@ -121,6 +121,15 @@ describe('a key that is offered', () => {
     expect(takesKey(offerOf(['eu']), 'eu', known([keyOf('aa', ['eu', 'us'])], { isBarred }))).toBe(true);
   });
 
+  it('is taken however many come from before', () => {
+    const before: DataKey[] = [];
+    const offer = offerOf(['de'], { again: true });
+    while (takesKey(offer, 'de', known(before)))
+      before.push({ ...keyOf(`k${before.length}`, ['de']), again: true });
+    expect(before.length).toBe(48);
+    expect(takesKey(offerOf(['de']), 'de', known(before))).toBe(true);
+  });
+
   it('is not taken without a wrap for who makes it, nor beyond the limit', () => {
     expect(takesKey(offerOf(['de']), 'eu', known([]))).toBe(false);
     const many = Array.from({ length: 64 }, (_, n) => keyOf(String(n), ['us']));
