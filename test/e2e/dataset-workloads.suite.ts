@@ -55,9 +55,9 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
   });
 
   it('runs it where the log that it uses may be, and lets it append when it says that it writes', async () => {
-    const heat = { type: 'log', log: { flow: 'mesh' }, residency: { stay: ['eu'] } };
+    const warmth = { type: 'log', log: { flow: 'mesh' }, residency: { stay: ['eu'] } };
     const documents = [
-      dataset('heat', heat),
+      dataset('warmth', warmth),
       appender('probes', 'write', '200'),
       appender('charts', 'read', '403'),
     ];
@@ -217,11 +217,11 @@ function reader(
   return service;
 }
 
-/** A service that ends at once when what it appends to log `heat` is not answered so. */
+/** A service that ends at once when what it appends to log `warmth` is not answered so. */
 function appender(name: string, access: 'read' | 'write', status: string): unknown {
   const service = JSON.parse(JSON.stringify(httpService(name, {})));
-  service.spec.data = [{ dataset: 'heat', access }];
-  service.spec.run.files[0].content = ASKER.replace('PATH', '/v1/logs/heat')
+  service.spec.data = [{ dataset: 'warmth', access }];
+  service.spec.run.files[0].content = ASKER.replace('PATH', '/v1/logs/warmth')
     .replace('METHOD', 'POST')
     .replace('STATUS', status);
   return service;
