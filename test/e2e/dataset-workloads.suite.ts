@@ -55,9 +55,9 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
   });
 
   it('runs it where the log that it uses may be, and lets it append when it says that it writes', async () => {
-    const heat = { type: 'log', log: { flow: 'mesh' }, residency: { stay: ['eu'] } };
+    const warmth = { type: 'log', log: { flow: 'mesh' }, residency: { stay: ['eu'] } };
     const documents = [
-      dataset('gauges', heat),
+      dataset('warmth', warmth),
       appender('probes', 'write', '200'),
       appender('charts', 'read', '403'),
     ];
@@ -109,6 +109,74 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
     expect(await client().askDataset(list, { site: 'two' })).toMatchObject({ entry: { value: 'v' } });
   }, 60_000);
 
+  it.each(['mesh', 'collect', 'broadcast'] as const)(
+    'brings a log of flow %s to where a workload runs, begins it when that has what it reads, and takes the log away after',
+    async (flow) => {
+      const name = `${flow}-tracks`;
+      const copies = { at: 'with-workloads', keepMs: 0 };
+      const log = dataset(name, { type: 'log', log: { flow }, copies });
+      const access = flow === 'broadcast' ? 'read' : 'write';
+      const user = (workload: string, site: string, more: object) => {
+        return logUser(`${flow}-${workload}`, { dataset: name, site, ...more });
+      };
+      await client().apply({ documents: [log, user('first', 'one', { access })] });
+      await untilPhase(client(), `${flow}-first`, ['running']);
+      expect(await sitesOf(name)).toEqual(['one']);
+      const values = Array.from({ length: RECORDS }, (_, n) => `e${n}`);
+      const append = { verb: 'append' as const, project: 'test', name };
+      for (let n = 0; n < RECORDS; n += 50)
+        await client().askLog(
+          { ...append, values: values.slice(n, n + 50) },
+          flow === 'broadcast' ? {} : { site: 'one' },
+        );
+      // Of one that is collected no site gets what another wrote.
+      const reads = flow === 'collect' ? { access } : { access: 'read', finds: values.at(-1) };
+      await client().apply({ documents: [user('second', 'two', reads)] });
+      const [replica] = replicasOf(await untilPhase(client(), `${flow}-second`, ['running']));
+      // What it reads as the first thing that it does is there, or it would have ended.
+      expect(replica).toMatchObject({ restarts: 0 });
+      expect(await sitesOf(name)).toEqual(['one', 'two']);
+      await client().remove('test', `${flow}-first`);
+      await eventually(async () => ((await sitesOf(name)).join() === 'two' ? true : undefined), {
+        withinMs: 20_000,
+        what: 'the log that nobody uses is given up',
+      });
+      // That nothing was lost with it is seen where all of it is read.
+      const tail = { verb: 'tail' as const, project: 'test', name, limit: 1_000, waitMs: 0 };
+      const read = await client().askLog(tail, flow === 'collect' ? {} : { site: 'two' });
+      expect(read).toMatchObject({ items: values.map((value) => ({ value })) });
+      await expect(client().askLog(tail, { site: 'one' })).rejects.toThrow(/no copy/);
+      await eventually(
+        async () => {
+          const { stdout } = await skerry('data', 'proof', name);
+          return /one\s+eu\s+had one[^]*one\s+eu\s+none[^]*two\s+eu\s+has one/.test(stdout) || undefined;
+        },
+        { withinMs: 15_000, what: 'when it was where is written down', everyMs: 200 },
+      );
+      await client().remove('test', `${flow}-second`);
+    },
+    60_000,
+  );
+
+  it('brings an encrypted log to where a workload runs, which reads there what another site had written', async () => {
+    const copies = { at: 'with-workloads', keepMs: 0 };
+    const encryption = { at: 'site' };
+    const log = dataset('sealed-tracks', { type: 'log', log: { flow: 'mesh' }, copies, encryption });
+    const user = (name: string, site: string, more: object) =>
+      logUser(name, { dataset: 'sealed-tracks', site, ...more });
+    await client().apply({ documents: [log, user('sealer', 'one', { access: 'write', adds: 'secret' })] });
+    await untilPhase(client(), 'sealer', ['running']);
+    await client().apply({ documents: [user('opener', 'two', { finds: 'secret' })] });
+    const [replica] = replicasOf(await untilPhase(client(), 'opener', ['running']));
+    expect(replica).toMatchObject({ restarts: 0 });
+    await client().remove('test', 'sealer');
+    await eventually(async () => ((await sitesOf('sealed-tracks')).join() === 'two' ? true : undefined), {
+      withinMs: 20_000,
+      what: 'the log that nobody uses is given up',
+    });
+    await client().remove('test', 'opener');
+  }, 60_000);
+
   const sitesOf = async (name: string) =>
     (await client().datasetWhere('test', name)).copies.map(({ site }) => site).toSorted();
 }
@@ -149,15 +217,48 @@ function reader(
   return service;
 }
 
-/** A service that ends at once when what it appends to log `gauges` is not answered so. */
+/** A service that ends at once when what it appends to log `warmth` is not answered so. */
 function appender(name: string, access: 'read' | 'write', status: string): unknown {
   const service = JSON.parse(JSON.stringify(httpService(name, {})));
-  service.spec.data = [{ dataset: 'gauges', access }];
-  service.spec.run.files[0].content = ASKER.replace('PATH', '/v1/logs/gauges')
+  service.spec.data = [{ dataset: 'warmth', access }];
+  service.spec.run.files[0].content = ASKER.replace('PATH', '/v1/logs/warmth')
     .replace('METHOD', 'POST')
     .replace('STATUS', status);
   return service;
 }
+
+/** A service that adds an entry to its log as it begins, or ends at once when one is not there. */
+function logUser(
+  name: string,
+  of: { dataset: string; site: string; access?: string; finds?: string; adds?: string },
+): unknown {
+  const { dataset: uses, site, access = 'read', finds, adds } = of;
+  const service = JSON.parse(JSON.stringify(httpService(name, { site })));
+  service.spec.data = [{ dataset: uses, access }];
+  const [code, value] = adds === undefined ? [LOG_READER, finds] : [LOG_WRITER, adds];
+  if (value !== undefined)
+    service.spec.run.files[0].content = code.replace('NAME', uses).replace('VALUE', value);
+  return service;
+}
+
+const LOG_WRITER = `
+import { createServer } from 'node:http';
+const { SKERRY_AGENT_URL, SKERRY_AGENT_TOKEN, HOST, PORT } = process.env;
+const headers = { authorization: 'Bearer ' + SKERRY_AGENT_TOKEN };
+const { status } = await fetch(SKERRY_AGENT_URL + '/v1/logs/NAME', { headers, method: 'POST', body: 'VALUE' });
+if (status !== 200) process.exit(1);
+createServer((request, response) => response.end('added')).listen(Number(PORT), HOST);
+`;
+
+const LOG_READER = `
+import { createServer } from 'node:http';
+const { SKERRY_AGENT_URL, SKERRY_AGENT_TOKEN, HOST, PORT } = process.env;
+const headers = { authorization: 'Bearer ' + SKERRY_AGENT_TOKEN };
+const answer = await fetch(SKERRY_AGENT_URL + '/v1/logs/NAME?limit=1000', { headers });
+const { items } = await answer.json();
+if (!items.some(({ value }) => value === 'VALUE')) process.exit(1);
+createServer((request, response) => response.end('found')).listen(Number(PORT), HOST);
+`;
 
 const ASKER = `
 import { createServer } from 'node:http';

@@ -18,7 +18,9 @@ export class CopyWriters {
 
   async start(): Promise<void> {
     this.audit.start();
-    this.give.onTold((site, news) => this.audit.told(site, news));
+    this.give.onTold((site, { copies, gone }) =>
+      this.audit.told(site, { has: copies.map(({ copy }) => copy), gone }),
+    );
     this.keys.start((site) => this.give.ask(site));
     this.give.onSealed((dataset, site, store) => this.keys.newsOf(dataset, site, store));
     this.give.onHeld(async (site, request) => {

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { Active } from './active.js';
 import { AllDatasets } from './all-datasets.js';
+import { ChosenLogs } from './chosen-logs.js';
 import { ChunkWriters } from './chunk-writers.js';
 import { ChunksController } from './chunks.controller.js';
 import { CopiesController } from './copies.controller.js';
@@ -87,6 +88,7 @@ const LOGS = [
   EntriesStore,
   TakeEntries,
   GiveEntries,
+  ChosenLogs,
   TrimEntries,
   CentreLog,
 ];

@@ -81,6 +81,11 @@ export const logsRequestSchema = z.strictObject({
         cursor: count.optional(),
         /** The epoch of `LOGS` in which that was read; absent: not known. */
         streamEpoch: positiveCount.optional(),
+        /**
+         * How many entries were written here, with those that windows which are open will make. Absent: not known, and then nothing but
+         * a rule takes the log from there.
+         */
+        written: count.optional(),
       }),
     )
     .max(LIMITS.copiesPerSite),
@@ -104,7 +109,13 @@ export const logNewsSchema = z.strictObject({
     }),
   ),
   /** Logs that it has to forget. What is in neither list stays as it is. */
-  gone: z.array(z.strictObject(logRef)),
+  gone: z.array(
+    z.strictObject({
+      ...logRef,
+      /** Only once the hub has every entry that was written here: until then it stays. */
+      ifSent: z.boolean().optional(),
+    }),
+  ),
   /** Of what this node holds, logs that the hub has never heard of: it was restored from an older backup. */
   unknown: z.array(z.strictObject(logRef)).optional(),
 });

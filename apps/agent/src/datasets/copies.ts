@@ -46,6 +46,8 @@ export class Copies {
         what: 'copy',
         open: async (at, rule) => await this.open(at, rule),
         parts: ({ copy, changes }) => ({ stored: copy, changes }),
+        owes: ({ copy }) => copy.unsent > 0,
+        keeps: ({ copy }) => copy.home.hasAside,
         changed: (key) => this.changed(key, []),
       },
       log,
@@ -118,21 +120,11 @@ export class Copies {
    * there: nobody else has that, so it stays for people, and the rest is not shown any more.
    */
   async giveUp(key: string): Promise<boolean> {
-    const { held } = this.folder;
-    const there = held.get(key);
-    if (there === undefined || there.copy.unsent > 0) return there === undefined;
-    const isLeft = this.givenUp.has(key) && there.copy.home.hasAside;
+    const isLeft = this.givenUp.has(key) && this.kept(key)?.copy.home.hasAside === true;
     if (isLeft) return false;
-    // No write begins from here on, and those that had begun are on the disk.
-    held.delete(key);
-    await there.copy.close();
-    const sent = there.copy.unsent === 0;
-    const goes = sent && !there.copy.home.hasAside;
-    if (goes) held.set(key, there);
-    else await this.folder.open(key);
-    if (goes) await this.forget(key);
-    else there.changes.end();
-    if (sent && !goes) {
+    const goes = await this.folder.giveUp(key);
+    if (goes) this.givenUp.delete(key);
+    else if (this.kept(key)?.copy.unsent === 0) {
       this.givenUp.add(key);
       this.changed(key, []);
     }

@@ -40,7 +40,7 @@ describe('what the hub says of copies', () => {
       asked += 1;
       return await Promise.resolve(answer);
     });
-    const ready = { measuredBy: ignore, isWhole: () => false };
+    const ready = { measuredBy: ignore, isWhole: () => false, isGone: () => undefined };
     sync = new DatasetSync(bus, { copies, ready, silentMs: () => 0, log });
     sync.start();
     await until(() => known()?.generation === 2);

@@ -32,7 +32,7 @@ const LACKING_MS = 3_000;
 
 export interface DatasetSyncOptions {
   copies: Copies;
-  ready: Pick<ReadyCopies, 'measuredBy' | 'isWhole'>;
+  ready: Pick<ReadyCopies, 'measuredBy' | 'isWhole' | 'isGone'>;
   refusals?: RefusalsHere;
   /** Without it no copy of an encrypted dataset is kept here. */
   sealing?: Sealing;
@@ -194,6 +194,7 @@ export class DatasetSync {
   private async forget(key: string, { ifSent }: GoneCopy): Promise<boolean> {
     const { copies, sealing } = this.options;
     const gone = ifSent === true ? await copies.giveUp(key) : await copies.forget(key).then(() => true);
+    if (gone) this.options.ready.isGone(key);
     if (gone) await sealing?.forget(key);
     return gone;
   }

@@ -54,7 +54,7 @@ describe('a dataset that the hub does not know any more', () => {
       proposed.push(heldDatasetProposalSchema.parse(message.json()));
       return await Promise.resolve(answers.shift() ?? decided(true));
     });
-    const ready = { measuredBy: ignore, isWhole: () => false };
+    const ready = { measuredBy: ignore, isWhole: () => false, isGone: () => undefined };
     sync = new DatasetSync(bus, { copies, ready, silentMs: () => 0, log });
     sync.start();
     await until(() => known()?.generation === 4);

@@ -91,6 +91,11 @@ describe('a replica that uses a dataset', () => {
     await ready.close();
     const next = await open();
     expect(await said(next)).toBe('begins');
+    // Given up and given again, it begins with nothing.
+    next.isGone(KEY);
+    expect(await said(next)).toBe('waits for the hub: the copy of p/maps here was never whole');
+    next.isWhole(KEY, RULE.incarnation);
+    expect(await said(next)).toBe('begins');
     // Removed and made again, it is another dataset.
     await copies.want({ ...RULE, incarnation: 2, generation: 2 });
     expect(await said(next)).toBe('waits for the hub: the copy of p/maps here was never whole');

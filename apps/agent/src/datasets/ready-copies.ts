@@ -64,6 +64,11 @@ export class ReadyCopies {
     return true;
   }
 
+  /** It is here no more: when it comes back it begins with nothing. */
+  isGone(key: string): void {
+    if (this.whole.delete(key)) this.writing = this.writing.then(async () => await this.write());
+  }
+
   /** Resolves when the copies may be used, with true; with false when nobody wants them any more. `waits` is told why, when that changes. */
   async untilReady(
     { project, data = [] }: { project: string; data?: readonly DatasetUse[] | undefined },

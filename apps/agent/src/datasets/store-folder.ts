@@ -27,6 +27,10 @@ export interface StoredKind<Rule, Held> {
   /** Opens what is there, or makes it by the rule; undefined when there is nothing and no rule. */
   open: (at: { key: string; path: string; store: string }, rule?: Rule) => Promise<Held | undefined>;
   parts: (held: Held) => { stored: Stored<Rule>; changes: Changes };
+  /** Whether something was written to it here that the hub has not got. */
+  owes: (held: Held) => boolean;
+  /** Whether it has what nobody else has and stays for people. Default: never. */
+  keeps?: (held: Held) => boolean;
   /** One is here now, has another rule, or is here no more. */
   changed?: (key: string) => void;
 }
@@ -68,6 +72,24 @@ export class StoreFolder<Rule extends DatasetRef, Held> {
   /** Nothing of it stays here. */
   async forget(key: string): Promise<void> {
     await this.turns.run(async () => await this.forgetNow(key));
+  }
+
+  /** Forgets one of which the hub has every write. False when it has not, or something of it stays for people: then it is here still. */
+  async giveUp(key: string): Promise<boolean> {
+    const { held } = this;
+    const { owes, keeps, parts } = this.kind;
+    const there = held.get(key);
+    if (there === undefined || owes(there)) return there === undefined;
+    const { stored, changes } = parts(there);
+    // No write begins from here on, and those that had begun are on the disk.
+    held.delete(key);
+    await stored.close();
+    const goes = !owes(there) && keeps?.(there) !== true;
+    if (goes) held.set(key, there);
+    else await this.open(key);
+    if (goes) await this.forget(key);
+    else changes.end();
+    return goes;
   }
 
   /** Opens what is on the disk of one, or makes it. */

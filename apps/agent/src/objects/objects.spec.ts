@@ -248,7 +248,7 @@ describe('objects at a node', () => {
     await until(() => hub.chunks.size === a.objects.pool.size);
     hub.chunks.clear();
     const { copies, objects } = a;
-    const ready = { measuredBy: () => undefined, isWhole: () => false };
+    const ready = { measuredBy: () => undefined, isWhole: () => false, isGone: () => undefined };
     const lost = (dataset: string) => objects.lostAtHub(dataset);
     const sync = new DatasetSync(bus, { copies, ready, lost, silentMs: () => 0, log });
     const news = { copies: [{ copy: rule('models'), head: 0, stored: 0 }], gone: [] };

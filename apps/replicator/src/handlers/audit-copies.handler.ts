@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { CopiesRequest, CopyNews, Site } from '@skerry/contracts';
+import type { CopiesRequest, Site } from '@skerry/contracts';
 import { ruleOfCopies, withCopyEvent, withRefusals } from '@skerry/domain';
 import { CopiesStore, type DatasetRef } from '../stores/copies.store.js';
 import { CopyAuditStore } from '../stores/copy-audit.store.js';
@@ -25,9 +25,9 @@ export class AuditCopies {
     await this.audit.stop();
   }
 
-  /** A site is told which copies it has and which no more. */
-  told(site: Site, { copies, gone }: CopyNews): void {
-    for (const { copy } of copies) this.given(site, copy);
+  /** A site is told which copies or logs it has and which no more. */
+  told(site: Site, { has, gone }: { has: readonly DatasetRef[]; gone: readonly DatasetRef[] }): void {
+    for (const ref of has) this.given(site, ref);
     for (const ref of gone) this.taken(site, ref);
   }
 

@@ -10,7 +10,7 @@ import {
 } from '@skerry/contracts';
 import { chooseCopies, copiesReviewAt, isChosen, type CopySite } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
-import { CopiesStore } from '../stores/copies.store.js';
+import { CopiesStore, isKept } from '../stores/copies.store.js';
 import { CopySetsStore } from '../stores/copy-sets.store.js';
 import { CopyUsersStore } from '../stores/copy-users.store.js';
 import { RecordsStore } from '../stores/records.store.js';
@@ -22,13 +22,21 @@ const SAID_MS = 5_000;
 /** How long sites have to say which copies they hold from before these were chosen. */
 const GREETING_MS = 3_000;
 
-/** What a site said last of a copy. */
-interface Said {
-  incarnation: number;
+type BySite = Map<string, Said>;
+
+/** How a copy stands at a site. */
+export interface Stand {
+  dataset: Dataset;
   whole: boolean;
-  unsent: number;
+  /** What was written there that the hub has not got; undefined: not known. */
+  unsent: number | undefined;
   /** What it has read is not what the hub has now, which may have lost what it had from there too. */
   lost: boolean;
+}
+
+/** What a site said last of a copy. */
+interface Said extends Omit<Stand, 'dataset'> {
+  incarnation: number;
   atMs: number;
 }
 
@@ -43,13 +51,14 @@ export class ChooseCopies {
   private readonly due = new Set<string>();
   private working: Promise<void> = Promise.resolve();
   private planned = false;
-  /** By dataset, then by site. */
-  private readonly said = new Map<string, Map<string, Said>>();
+  /** Logs, of which sites speak apart, and what else there is: by dataset, then by site. */
+  private readonly said = { logs: new Map<string, BySite>(), copies: new Map<string, BySite>() };
   /** By dataset: the generation that was looked at last. */
   private readonly decided = new Map<string, number>();
   /** By dataset: when all sites were asked what they hold of it. */
   private readonly asked = new Map<string, number>();
   private asksSite: (site: string) => void = () => undefined;
+  private asksLogs: ((site: string) => void) | undefined;
 
   constructor(
     private readonly copies: CopiesStore,
@@ -69,11 +78,19 @@ export class ChooseCopies {
     this.all();
   }
 
+  /** From now on logs are heard too, which begin later. `asks`: has a site say how its logs stand. */
+  startLogs(asks: (site: string) => void): void {
+    this.asksLogs = asks;
+    this.all();
+  }
+
   async stop(): Promise<void> {
     this.active = false;
     clearInterval(this.timer);
+    this.asksLogs = undefined;
     this.due.clear();
-    this.said.clear();
+    this.said.logs.clear();
+    this.said.copies.clear();
     this.asked.clear();
     await this.working;
   }
@@ -96,17 +113,40 @@ export class ChooseCopies {
   /** A site says which copies it holds. */
   async heard(site: Site, { held }: CopiesRequest): Promise<void> {
     if (!this.active) return;
-    for (const bySite of this.said.values()) bySite.delete(site.name);
+    for (const bySite of this.said.copies.values()) bySite.delete(site.name);
     for (const { project, name, incarnation, cursor, unsent, streamEpoch } of held) {
       const dataset = this.copies.current({ project, name, incarnation });
-      if (dataset === undefined || !isChosen(dataset.spec.copies)) continue;
+      if (dataset === undefined || !isKept(dataset) || !isChosen(dataset.spec.copies)) continue;
       const lost = await this.records.hasLost(dataset, { cursor, streamEpoch });
       const whole = !lost && cursor >= (await this.records.head(dataset));
-      const key = workloadKey(project, name);
-      const bySite = this.said.get(key) ?? new Map<string, Said>();
-      this.said.set(key, bySite.set(site.name, { incarnation, whole, unsent, lost, atMs: Date.now() }));
-      this.soon(key);
+      this.stands(site, { dataset, whole, unsent, lost });
     }
+  }
+
+  /** A site says which logs it holds. */
+  heardLogs(site: Site, stands: readonly Stand[]): void {
+    if (!this.active) return;
+    for (const bySite of this.said.logs.values()) bySite.delete(site.name);
+    for (const stand of stands) this.stands(site, stand);
+  }
+
+  private stands(site: Site, { dataset, ...stand }: Stand): void {
+    const { project, name, incarnation } = dataset;
+    const key = workloadKey(project, name);
+    const said = isKept(dataset) ? this.said.copies : this.said.logs;
+    const bySite = said.get(key) ?? new Map<string, Said>();
+    said.set(key, bySite.set(site.name, { incarnation, ...stand, atMs: Date.now() }));
+    this.soon(key);
+  }
+
+  private saidOf(dataset: Dataset): BySite | undefined {
+    const said = isKept(dataset) ? this.said.copies : this.said.logs;
+    return said.get(workloadKey(dataset.project, dataset.name));
+  }
+
+  private ask(dataset: Dataset, site: string): void {
+    if (isKept(dataset)) this.asksSite(site);
+    else this.asksLogs?.(site);
   }
 
   private async work(): Promise<void> {
@@ -126,10 +166,11 @@ export class ChooseCopies {
   }
 
   private async choose(key: string, dataset: Dataset): Promise<void> {
+    if (!isKept(dataset) && this.asksLogs === undefined) return;
     const nowMs = Date.now();
-    const present = this.present(key, dataset, nowMs);
+    const present = this.present(dataset, nowMs);
     if (present === undefined) return;
-    const said = this.said.get(key);
+    const said = this.saidOf(dataset);
     const sites = this.users.sitesFor(dataset, (site) => standing(said?.get(site), dataset, nowMs));
     const next = chooseCopies({ copies: dataset.spec.copies, sites, present, nowMs });
     const before = this.sets.get(dataset);
@@ -144,15 +185,15 @@ export class ChooseCopies {
    * What there is; undefined while that is not known yet. A copy with writes that the hub has not got belongs to it, wherever it is.
    * Of a dataset that sites brought back, what they had of it then stays: others' writes in it may be nowhere else.
    */
-  private present(key: string, dataset: Dataset, nowMs: number): ChosenCopy[] | undefined {
+  private present(dataset: Dataset, nowMs: number): ChosenCopy[] | undefined {
     const set = this.sets.get(dataset);
     const recovered = dataset.recovered === true;
     // One that was changed may have copies from before they were chosen.
     const found = set === undefined && (recovered || dataset.generation > dataset.incarnation);
-    if (found && !this.isGreeted(key, nowMs)) return undefined;
+    if (found && !this.isGreeted(dataset, nowMs)) return undefined;
     const known = new Set(set?.copies.map((copy) => copy.site));
     const since = new Date(nowMs).toISOString();
-    const adopted = [...(this.said.get(key) ?? [])].flatMap(([site, s]): ChosenCopy[] => {
+    const adopted = [...(this.saidOf(dataset) ?? [])].flatMap(([site, s]): ChosenCopy[] => {
       if (s.incarnation !== dataset.incarnation || known.has(site)) return [];
       if (!found && !s.lost && s.unsent === 0) return [];
       const stays = recovered && (found || s.lost);
@@ -162,11 +203,12 @@ export class ChooseCopies {
   }
 
   /** Whether all sites were asked what they hold, and had time to say it. */
-  private isGreeted(key: string, nowMs: number): boolean {
+  private isGreeted(dataset: Dataset, nowMs: number): boolean {
+    const key = workloadKey(dataset.project, dataset.name);
     const askedMs = this.asked.get(key);
     if (askedMs !== undefined) return nowMs - askedMs >= GREETING_MS;
     this.asked.set(key, nowMs);
-    this.users.siteNames().forEach(this.asksSite);
+    for (const site of this.users.siteNames()) this.ask(dataset, site);
     return false;
   }
 
@@ -181,7 +223,7 @@ export class ChooseCopies {
       this.decided.set(key, dataset.generation);
       if (set === undefined || isNew) this.soon(key);
       else if (copiesReviewAt(dataset.spec.copies, set.copies) <= nowMs)
-        for (const site of this.goingFrom(dataset, set, nowMs)) this.asksSite(site);
+        for (const site of this.goingFrom(dataset, set, nowMs)) this.ask(dataset, site);
     }
   }
 

@@ -138,7 +138,7 @@ export class GiveCopies {
   /** Copies were chosen: tells the sites that have one from now on, and those that give theirs up. */
   async chosen(before: CopySet | undefined, after: CopySet): Promise<void> {
     const dataset = this.copies.current(after);
-    if (!this.active || dataset === undefined) return;
+    if (!this.active || dataset === undefined || !isKept(dataset)) return;
     // What was there before copies were chosen may be anywhere.
     const anywhere = before?.incarnation !== after.incarnation && dataset.generation > dataset.incarnation;
     const all = anywhere ? [...this.wanted.allSites()].map((site) => site.name) : [];

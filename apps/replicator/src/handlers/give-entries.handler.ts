@@ -5,21 +5,27 @@ import {
   HUB,
   logsRequestSchema,
   parse,
+  parseAcross,
+  type CopySet,
   type Dataset,
   type EntryPage,
   type LogNews,
   type LogsRequest,
   type Site,
 } from '@skerry/contracts';
-import { declaredDatasetOf, isOfAnother } from '@skerry/domain';
+import { declaredDatasetOf, isChosen, isOfAnother } from '@skerry/domain';
 import { BUS, JsonLog, type PlainMessage } from '@skerry/service';
 import { EntriesStore } from '../stores/entries.store.js';
 import { logOf, LogsStore } from '../stores/logs.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
+import type { Stand } from './choose-copies.handler.js';
 import { DeclaredRoom } from './declared-room.js';
 import type { KeysOf } from './keep-keys.handler.js';
+import { standOf } from './log-stands.js';
 import { SaidAgain } from './said-again.js';
 import { SiteQuotas } from './site-quotas.js';
+
+type Held = LogsRequest['held'][number];
 
 /** Questions of one site: every log page by page after a long absence, then so many a second. */
 const QUESTIONS = { perSecond: 100, burst: 5_000 };
@@ -31,6 +37,8 @@ const ASK: LogNews = { logs: [], gone: [] };
 export class GiveEntries {
   private active = false;
   private held: (site: Site, request: LogsRequest) => Promise<void> = () => Promise.resolve();
+  private stands: (site: Site, stands: readonly Stand[]) => void = () => undefined;
+  private told: (site: Site, news: LogNews) => void = () => undefined;
   private keysOf: KeysOf = () => ({ keys: [], wanting: [] });
   private readonly quotas = new SiteQuotas(QUESTIONS);
   private readonly again = new SaidAgain();
@@ -46,6 +54,16 @@ export class GiveEntries {
   /** Called with what a site says of its logs, before it is answered. */
   onHeld(listener: (site: Site, request: LogsRequest) => Promise<void>): void {
     this.held = listener;
+  }
+
+  /** Called with how the logs of a site stand, of those whose sites are chosen, before it is answered. */
+  onStands(listener: (site: Site, stands: readonly Stand[]) => void): void {
+    this.stands = listener;
+  }
+
+  /** Called with what a site is told. */
+  onTold(listener: (site: Site, news: LogNews) => void): void {
+    this.told = listener;
   }
 
   /** What a node is told of the keys of an encrypted log. */
@@ -91,13 +109,38 @@ export class GiveEntries {
     if (this.active && site !== undefined) this.say(site);
   }
 
+  /** The same, and a little later again. */
+  askAgain(name: string): void {
+    const site = this.wanted.site(name);
+    if (!this.active || site === undefined) return;
+    this.say(site);
+    this.again.later(name, () => this.say(site));
+  }
+
+  /** Sites were chosen for a dataset: those that have it as a log from now on, and those that give it up, are told to ask. */
+  chosen(before: CopySet | undefined, after: CopySet): void {
+    const dataset = this.logs.current(after);
+    if (!this.active || dataset === undefined) return;
+    const isOfThis = before?.incarnation === after.incarnation;
+    // What was there before sites were chosen may be anywhere.
+    const anywhere = !isOfThis && dataset.generation > dataset.incarnation;
+    const had = new Set(isOfThis ? before.copies.map((copy) => copy.site) : []);
+    const has = new Set(after.copies.map((copy) => copy.site));
+    for (const { name } of this.wanted.allSites())
+      if (anywhere || had.has(name) !== has.has(name)) this.askAgain(name);
+  }
+
   async greet(message: PlainMessage): Promise<void> {
     const site = this.asker(message);
     if (site === undefined || message.reply === undefined) return;
-    const parsed = parse(logsRequestSchema, message.json());
+    const parsed = parseAcross(logsRequestSchema, message.json());
     if (!parsed.ok) return this.log.warn(`site ${site.name} does not say which logs it holds`);
     await this.held(site, parsed.value);
-    message.reply(await this.newsFor(site, parsed.value));
+    const stands = await this.standsOf(site, parsed.value);
+    this.stands(site, [...stands.values()]);
+    const news = await this.newsFor(site, parsed.value, stands);
+    this.told(site, news);
+    message.reply(news);
   }
 
   async pull(message: PlainMessage): Promise<void> {
@@ -119,7 +162,23 @@ export class GiveEntries {
     message.reply({ ok: true, ...page, items, streamEpoch: epoch?.mark } satisfies EntryPage);
   }
 
-  private async newsFor(site: Site, { store, held, sealing }: LogsRequest): Promise<LogNews> {
+  private async standsOf(site: Site, { store, held }: LogsRequest): Promise<Map<Held, Stand>> {
+    const stands = new Map<Held, Stand>();
+    for (const log of held) {
+      const dataset = this.logs.current(log);
+      if (dataset === undefined || !isChosen(dataset.spec.copies)) continue;
+      const writer = log.store ?? store;
+      const origin = writer === undefined ? undefined : `${site.name}.${writer}`;
+      stands.set(log, await standOf(dataset, { ...log, origin }, this.entries));
+    }
+    return stands;
+  }
+
+  private async newsFor(
+    site: Site,
+    { store, held, sealing }: LogsRequest,
+    stands: ReadonlyMap<Held, Stand>,
+  ): Promise<LogNews> {
     for (const log of held) this.logs.hears(site, log, log.store ?? store ?? '');
     const unknown = held.filter((h) => this.logs.isUnknown(h));
     const mine = this.logs
@@ -149,13 +208,21 @@ export class GiveEntries {
       }),
     );
     // Only what is known to be over: that nothing is known of it, or of what it became, never means that it has to go.
-    const gone = held.filter((h) => this.logs.isOver(site, h) && !unknown.includes(h));
+    const over = held.filter((h) => this.logs.isOver(site, h) && !unknown.includes(h));
+    const gone = over.flatMap((h) => this.goneFrom(site, h, stands.get(h)) ?? []);
     const room = new DeclaredRoom();
     return {
       logs: logs.map((one) => ({ ...one, log: room.leave(one.log) })),
-      gone: gone.map(refOf),
+      gone,
       ...(unknown.length === 0 ? {} : { unknown: unknown.map(refOf) }),
     };
+  }
+
+  /** What nothing but a choice takes from a site stays there until the hub is known to have all of it. */
+  private goneFrom(site: Site, held: Held, stand: Stand | undefined): LogNews['gone'][number] | undefined {
+    const dataset = this.logs.current(held);
+    if (dataset === undefined || this.logs.isBarred(dataset, site)) return refOf(held);
+    return stand?.unsent === 0 && !stand.lost ? { ...refOf(held), ifSent: true } : undefined;
   }
 
   private asker(message: PlainMessage): Site | undefined {

@@ -14,9 +14,15 @@ interface Known {
 export class CopySetsStore {
   private readonly bucket: Bucket<CopySet>;
   private readonly known = new Map<string, Known>();
+  private changed: (before: CopySet | undefined, after: CopySet) => void = () => undefined;
 
   constructor(@Inject(BUS) bus: Bus) {
     this.bucket = bus.bucket(BUCKETS.copies, (value) => copySetSchema.parse(value));
+  }
+
+  /** Called with what each choice was and is, from now on. */
+  onChange(listener: (before: CopySet | undefined, after: CopySet) => void): void {
+    this.changed = listener;
   }
 
   /** Returns what was known before; the same when this was known already. */
@@ -25,6 +31,7 @@ export class CopySetsStore {
     if (change.kind === 'put' && change.revision > (before?.revision ?? 0))
       this.note(change.key, change.value, change.revision);
     else if (change.kind === 'gone') this.known.delete(change.key);
+    if (change.kind === 'put') this.changed(before?.set, change.value);
     return before?.set;
   }
 

@@ -7,7 +7,7 @@ import {
   type LogSpec,
   type Site,
 } from '@skerry/contracts';
-import { copyAt, entriesGivenIn, originOf } from '@skerry/domain';
+import { entriesGivenIn, originOf } from '@skerry/domain';
 import { CopiesStore, type DatasetRef } from './copies.store.js';
 
 /** Datasets of `type: log`, and which site may have which. */
@@ -36,7 +36,7 @@ export class LogsStore {
    */
   allowed(site: Site, ref: DatasetRef, what: 'read' | 'write'): Dataset | undefined {
     const dataset = this.current(ref);
-    if (dataset !== undefined && mayHave(dataset, site)) return dataset;
+    if (dataset !== undefined && !this.isOver(site, ref)) return dataset;
     this.refused(site, ref, { what, why: this.copies.whyNot(ref, site) });
     return undefined;
   }
@@ -48,7 +48,12 @@ export class LogsStore {
 
   /** Whether a site has the log. */
   mayHave(dataset: Dataset, site: Site): boolean {
-    return mayHave(dataset, site);
+    return this.copies.mayHave(dataset, site);
+  }
+
+  /** Whether a rule forbids that it is there, whatever is chosen. */
+  isBarred(dataset: Dataset, site: Site): boolean {
+    return this.copies.isBarred(dataset, site);
   }
 
   /** Whether a site of this name may not have it, or is none. */
@@ -81,12 +86,13 @@ export class LogsStore {
     return this.copies.mayTake(dataset, origin);
   }
 
+  /** Whether a site has to forget it. Where logs are was not chosen yet: who has it keeps it. */
   isOver(site: Site, ref: { project: string; name: string; incarnation: number }): boolean {
     return this.copies.isOver(site, ref);
   }
 
   ofSite(site: Site): Dataset[] {
-    return this.all().filter((dataset) => mayHave(dataset, site));
+    return this.all().filter((dataset) => this.mayHave(dataset, site));
   }
 
   /** Sites that are sent what others write: none of one that is collected. */
@@ -116,10 +122,6 @@ export class LogsStore {
     const area = this.areaOf(dataset, site);
     return { ...logRuleOf(dataset), ...(area === undefined ? {} : { area }) };
   }
-}
-
-function mayHave(dataset: Dataset, site: Site): boolean {
-  return !dataset.removed && copyAt(dataset.spec, site).ok;
 }
 
 /** What is said of the log of a dataset, or else is so. */

@@ -1,6 +1,5 @@
 import type { Dataset, DatasetSpec, Issue, Site } from '@skerry/contracts';
 import { copyMayBe, mayRest } from '../datasets/admit-copies.js';
-import { isChosen } from '../datasets/choose-copies.js';
 import { fixedHome, homeInWords } from '../datasets/home.js';
 import { originOf } from '../datasets/origin/areas.js';
 import { encryptionIssues, isSealed } from './encryption-rules.js';
@@ -37,14 +36,8 @@ export function isResidencyIssue({ path }: Issue): boolean {
   return path.includes('spec.residency') || path.endsWith('(residency)');
 }
 
-function pairs({ type, copies, conflicts, home, ttlMs }: DatasetSpec): Issue[] {
+function pairs({ conflicts, home, ttlMs }: DatasetSpec): Issue[] {
   const issues: Issue[] = [];
-  if (type === 'log' && isChosen(copies))
-    issues.push({
-      path: 'spec.copies',
-      problem: 'not yet offered with type: log',
-      allowed: 'at: everywhere or matching, without min and max',
-    });
   if (conflicts === 'single-writer' && home === undefined)
     issues.push({
       path: 'spec.home',

@@ -167,6 +167,22 @@ describe('datasets in an apply', () => {
     expect(of({}, 'keyvalue')).toEqual(['dataset d: spec.objects: not allowed']);
   });
 
+  it.each(['collect', 'mesh', 'broadcast'])(
+    'of type log and flow %s may be where workloads use them, or at so many sites, and not with areas',
+    (flow) => {
+      const of = (copies: object, more: object = {}) =>
+        problems(
+          new Desk(['eu', 'us']).apply([document('d', { type: 'log', log: { flow }, copies, ...more })]),
+        );
+      expect(of({ at: 'with-workloads' })).toEqual([]);
+      expect(of({ min: 1, max: 2 })).toEqual([]);
+      const residency = { origin: { among: ['eu', 'us'] } };
+      expect(of({ min: 1 }, { residency })).toContainEqual(
+        'dataset d: spec.copies: not yet offered with residency.origin: the last copy of an area would count as one of many',
+      );
+    },
+  );
+
   it('with a residency rule need a hub that may keep records, and somebody who says where it is', () => {
     const law = document('d', { residency: { stay: ['eu'] } });
     expect(new Desk(['eu']).apply([law])).toMatchObject({ ok: true });

@@ -8,9 +8,10 @@ import {
   type Tailed,
   type TailOperation,
 } from '@skerry/contracts';
-import { closeWindow, endWindow, following, type Fold, type Reached } from '@skerry/domain';
+import { closeWindow, endWindow, following, type Fold } from '@skerry/domain';
 import { notWritten } from '../copy-refusals.js';
 import { GroupCommit } from '../group-commit.js';
+import { marksOf, type Draft, type Marks } from './entry-draft.js';
 import { headSchema, lineSchema, mostWriters, type Head, type Line } from './entry-lines.js';
 import { foldValues } from './fold-values.js';
 import { ENTRY_BYTES, readTail, readUnsent } from './read-entries.js';
@@ -20,25 +21,6 @@ import { Segments } from './segments.js';
 const PART_BYTES = 256 * 1024;
 const PARTS = 8;
 
-/** Where a log is: place of its next item, own entries in all and those that the hub has, and how far it has read the hub's. */
-interface Marks {
-  place: number;
-  written: number;
-  sent: number;
-  cursor: number;
-  /** Of the hub's stream, in which `cursor` was read; 0: not known. */
-  streamEpoch: number;
-  reached: Reached;
-}
-/** What a batch changes, seen by no reader before it is on the disk. */
-interface Draft extends Marks {
-  rule: LogRule;
-  /** Files that were last written to before this moment go. */
-  expired: number;
-  folds: Map<string, Fold | undefined>;
-  lines: Line[];
-  durable: boolean;
-}
 /** What became of a delivery: taken; it follows something that is missing here; or there is no room before own entries went up. */
 export type Heard = 'taken' | 'gap' | 'full';
 
@@ -101,6 +83,14 @@ export class EntryLog {
   }
   get unsent(): number {
     return this.marks.written - this.marks.sent;
+  }
+  /** How many entries were written here, with those that windows which are open will make. */
+  get written(): number {
+    return this.marks.written + [...this.folds.values()].filter(({ keep }) => keep === 'windows').length;
+  }
+  /** Whether the hub has not got all of these. */
+  get owes(): boolean {
+    return this.written > this.marks.sent;
   }
 
   state(): Omit<CopyState, 'site' | 'node'> {
@@ -395,6 +385,3 @@ export class EntryLog {
     }
   }
 }
-
-const marksOf = ({ sent, cursor, streamEpoch }: Marks): Extract<Line, ['m', ...unknown[]]> =>
-  streamEpoch === 0 ? ['m', sent, cursor] : ['m', sent, cursor, streamEpoch];

@@ -55,4 +55,47 @@ describe('the logs of a node', () => {
       entries: [{ number: 1, value: 'after' }],
     });
   });
+
+  const append = async (rule: typeof RULE, ...values: string[]) => {
+    const kept = await logs.want(rule);
+    await kept.append(values);
+    return kept;
+  };
+
+  it('that are given up go only when the hub has every entry', async () => {
+    const kept = await append(RULE, '1', '2');
+    await kept.hubHas(1);
+    expect(await logs.giveUp(KEY)).toBe(false);
+    expect(logs.get(KEY)?.log.unsent).toBe(1);
+    await logs.get(KEY)?.log.hubHas(2);
+    expect(await logs.giveUp(KEY)).toBe(true);
+    await logs.close();
+    logs = await open();
+    expect(logs.get(KEY)).toBeUndefined();
+    expect(await logs.giveUp(KEY)).toBe(true);
+  });
+
+  it('that are given up stay with what was being written meanwhile, and go on', async () => {
+    const kept = await append(RULE, '1');
+    await kept.hubHas(1);
+    const writing = kept.append(['2']);
+    expect(await logs.giveUp(KEY)).toBe(false);
+    await writing;
+    const after = logs.get(KEY)?.log;
+    expect(await after?.unsentEntries()).toMatchObject({ from: 2, entries: [{ value: '2' }] });
+    expect(after?.origin).toBe(kept.origin);
+    await after?.append(['3']);
+    expect(after?.unsent).toBe(2);
+  });
+
+  it('that are given up stay while a window is open, of which the hub has nothing yet', async () => {
+    const edge = { keep: 'windows' as const, everyMs: 3_600_000 };
+    const kept = await append({ ...RULE, edge }, '1', '2');
+    expect([kept.unsent, kept.written]).toEqual([0, 1]);
+    expect(await logs.giveUp(KEY)).toBe(false);
+    await kept.closeWindows(Date.now() + 2 * edge.everyMs);
+    expect([kept.unsent, kept.written]).toEqual([1, 1]);
+    await kept.hubHas(1);
+    expect(await logs.giveUp(KEY)).toBe(true);
+  });
 });

@@ -33,6 +33,7 @@ export class EntryLogs {
         what: 'log',
         open: async (at, rule) => await this.open(at, rule),
         parts: ({ log: stored, more: changes }) => ({ stored, changes }),
+        owes: ({ log: stored }) => stored.owes,
       },
       log,
     );
@@ -81,6 +82,11 @@ export class EntryLogs {
   /** Nothing of it stays here. */
   async forget(key: string): Promise<void> {
     await this.folder.forget(key);
+  }
+
+  /** Forgets a log of which the hub has every entry that was or will be made here. False when it has not: then it stays. */
+  async giveUp(key: string): Promise<boolean> {
+    return await this.folder.giveUp(key);
   }
 
   async close(): Promise<void> {

@@ -28,7 +28,7 @@ export interface EntrySyncOptions {
   /** Where both are has to be said again. */
   greet: () => void;
   /** It has everything that the hub said there is. */
-  whole?: () => void;
+  whole?: () => unknown;
   /** Of an encrypted log: what leaves is sealed, and what comes is opened. */
   sealing?: CopySealing | undefined;
   log: Log;
@@ -72,9 +72,10 @@ export class EntrySync {
     return this.entries.rule.incarnation;
   }
 
-  /** By how many sequences of the hub's stream; undefined: the hub has not said where it is. */
+  /** By how many sequences of the hub's stream, of which to one that is collected none come; undefined: the hub has not said where it is. */
   get behind(): number | undefined {
-    return this.told ? Math.max(0, this.head - this.entries.position) : undefined;
+    const head = this.entries.rule.flow === 'collect' ? 0 : this.head;
+    return this.told ? Math.max(0, head - this.entries.position) : undefined;
   }
 
   stop(): void {

@@ -29,17 +29,24 @@ describe('what the hub says of logs', () => {
   let sync: LogsSync;
   let answer: LogNews;
   let asked = 0;
+  let said: unknown;
+  let gone: string[];
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'skerry-log-news-'));
     logs = await EntryLogs.open(dir, { site: 'eu', node: 'n1', log });
     const server = new MemoryServer();
     [bus, hub] = [new MemoryBus(server), new MemoryBus(server)];
-    [asked, answer] = [0, news(rule(2, 2_000))];
-    hub.respond(SITE.logs, async () => {
+    [asked, gone, answer] = [0, [], news(rule(2, 2_000))];
+    hub.respond(SITE.logs, async (message) => {
       asked += 1;
+      said = message.json();
       return await Promise.resolve(answer);
     });
-    const ready = { measuredBy: () => undefined, isWhole: () => false };
+    const ready = {
+      measuredBy: () => undefined,
+      isWhole: () => false,
+      isGone: (key: string) => void gone.push(key),
+    };
     sync = new LogsSync(bus, { logs, ready, silentMs: () => 0, log });
     sync.start();
     await until(() => known()?.generation === 2);
@@ -94,5 +101,23 @@ describe('what the hub says of logs', () => {
     hub.say(SITE.logNews, { logs: [], gone: [] });
     await until(() => proposed.length > 0);
     expect(proposed[0]).toEqual({ site: 'eu', dataset: { ...ref, generation: 3, declared } });
+  });
+
+  it('takes one that was given up only when it has every entry, of which it is told how many there are', async () => {
+    await logs.get('plant.heat')?.log.append(['1', '2']);
+    const ref = { project: 'plant', name: 'heat', incarnation: 1 };
+    answer = { logs: [], gone: [{ ...ref, ifSent: true }] };
+    await logs.get('plant.heat')?.log.hubHas(1);
+    // What is answered to the first is done before the second is asked.
+    for (let times = 0; times < 2; times += 1) {
+      const before = asked;
+      hub.say(SITE.logNews, { logs: [], gone: [] });
+      await until(() => asked > before);
+    }
+    expect(said).toMatchObject({ held: [{ ...ref, written: 2 }] });
+    await logs.get('plant.heat')?.log.hubHas(2);
+    hub.say(SITE.logNews, { logs: [], gone: [] });
+    await until(() => gone.length > 0);
+    expect([known(), gone]).toEqual([undefined, ['plant.heat']]);
   });
 });

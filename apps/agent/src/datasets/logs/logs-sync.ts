@@ -29,7 +29,7 @@ const LACKING_MS = 3_000;
 
 export interface LogsSyncOptions {
   logs: EntryLogs;
-  ready: Pick<ReadyCopies, 'measuredBy' | 'isWhole'>;
+  ready: Pick<ReadyCopies, 'measuredBy' | 'isWhole' | 'isGone'>;
   /** Without it no encrypted log is kept here. */
   sealing?: Sealing;
   /** ms since the hub was heard. */
@@ -87,11 +87,7 @@ export class LogsSync {
         kept: (key) => logs.get(key)?.log,
         want: async (rule: LogRule) => await this.want(rule),
         isOdd: ({ rule }) => this.isOdd(rule),
-        forget: async (key) => {
-          await logs.forget(key);
-          await options.sealing?.forget(key);
-          return true;
-        },
+        forget: async (key, gone: GoneLog) => await this.forget(key, gone),
         way: (key) => this.wayOf(key),
       },
       options,
@@ -121,9 +117,9 @@ export class LogsSync {
     const held = logs.all().map(([, { log }]) => {
       const { project, name, incarnation, generation } = log.rule;
       const [, store = ''] = log.origin.split('.');
-      const { position: cursor, streamEpoch } = log;
+      const { position: cursor, streamEpoch, written } = log;
       const read = { cursor, ...(streamEpoch > 0 ? { streamEpoch } : {}) };
-      return { project, name, incarnation, generation, store, ...read };
+      return { project, name, incarnation, generation, store, ...read, written };
     });
     const able = await this.options.sealing?.request();
     const sealing = able === undefined ? {} : { sealing: { ...able, store: logs.store } };
@@ -161,6 +157,14 @@ export class LogsSync {
     return kept;
   }
 
+  private async forget(key: string, { ifSent }: GoneLog): Promise<boolean> {
+    const { logs, sealing } = this.options;
+    const gone = ifSent === true ? await logs.giveUp(key) : await logs.forget(key).then(() => true);
+    if (gone) this.options.ready.isGone(key);
+    if (gone) await sealing?.forget(key);
+    return gone;
+  }
+
   private wayOf(key: string): EntrySync | undefined {
     const kept = this.options.logs.get(key);
     const sealing = this.options.sealing?.get(key);
@@ -172,7 +176,8 @@ export class LogsSync {
       sealing,
       silent: () => this.inStep.silent,
       greet: () => this.inStep.greet(),
-      whole: () => void this.options.ready.isWhole(key, kept.log.rule.incarnation),
+      // That it is whole may be what others wait for.
+      whole: () => this.options.ready.isWhole(key, kept.log.rule.incarnation) && this.inStep.greet(),
     });
   }
 }
