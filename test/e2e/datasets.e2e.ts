@@ -6,7 +6,6 @@ import type { SkerryClient } from '@skerry/client';
 import type { DatasetWhere } from '@skerry/contracts';
 import { clientOf } from '@skerry/local';
 import { LeafAttacker } from '../bus/leaf-attacker.js';
-import { workloadsWithData } from './dataset-workloads.suite.js';
 import { eventually, plainSite, startCloud, type CloudUnderTest } from './cloud-under-test.js';
 import { convergenceSuite } from './dataset-convergence.suite.js';
 import { homesSuite } from './dataset-homes.suite.js';
@@ -195,8 +194,6 @@ maybe('datasets at three sites, one of them abroad', () => {
     await client.apply({ documents: [{ ...document, spec: { ...document.spec, ...spec } }] });
     await copiesAt(name, sites);
   }
-
-  workloadsWithData({ client: () => client, skerry: async (...args) => await skerry(...args) });
 
   async function thiefOf(site: string): Promise<LeafAttacker> {
     return await LeafAttacker.connect(await stolen(site));

@@ -92,7 +92,7 @@ export class Copy {
     if (kept !== undefined) copy.since = kept.since;
     const { damaged } = await log.read((value) => copy.restore(lineIn(value)));
     if (damaged) copy.mend();
-    copy.countWaiting();
+    copy.waiting.countAnew(copy.keys.writtenAfter(copy.marks.sent));
     if (kept === undefined) await log.append([copy.head()], { durable: true });
     return copy;
   }
@@ -218,7 +218,7 @@ export class Copy {
     await this.job((draft) => {
       draft.sent = Math.min(draft.sent, after);
     });
-    this.countWaiting();
+    this.waiting.countAnew(this.keys.writtenAfter(this.marks.sent));
   }
 
   /** The hub has every write up to this one; what is left of a time as home that is over is set aside. */
@@ -373,12 +373,6 @@ export class Copy {
     this.marks = { ...this.marks, cursor: 0, sent: 0 };
     this.trouble = `the file of ${this.known.project}/${this.known.name} was damaged: a write here that was not sent may be lost`;
     this.stale = true;
-  }
-
-  private countWaiting(): void {
-    this.waiting.clear();
-    const mine = [...this.keys.writtenAfter(this.marks.sent)].toSorted(([, a], [, b]) => a.own - b.own);
-    for (const [key, { own, state }] of mine) this.waiting.add(key, own, stampOf(state)?.[0] ?? Date.now());
   }
 
   private head(): Line {

@@ -1,3 +1,6 @@
+import { stampOf } from '@skerry/domain';
+import type { HeldKey } from './kept-lines.js';
+
 /** Since when something waits is known to so many ms: a cut of a day then takes little memory. */
 const GRAIN_MS = 1_000;
 
@@ -53,8 +56,12 @@ export class Waiting {
     return this.ages[0]?.atMs;
   }
 
-  clear(): void {
+  /** These wait and nothing else, whatever their order. Of a million no more is kept meanwhile than what is kept after. */
+  countAnew(held: Iterable<[string, HeldKey]>): void {
     this.writes.clear();
     this.ages = [];
+    const all: { key: string; own: number; atMs: number }[] = [];
+    for (const [key, { own, state }] of held) all.push({ key, own, atMs: stampOf(state)?.[0] ?? Date.now() });
+    for (const { key, own, atMs } of all.toSorted((a, b) => a.own - b.own)) this.add(key, own, atMs);
   }
 }
