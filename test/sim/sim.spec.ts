@@ -7,7 +7,7 @@ import { FOUND } from './found.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const RUN = resolve(import.meta.dirname, 'run.mjs');
-const SEEDS = 50;
+const SEEDS = 25;
 /** Seeds beyond these that have found something. */
 const LATER = FOUND.flatMap(({ seed }) => (seed > SEEDS ? [seed] : []));
 /** With a mutation, if the first of them does not find it. */
