@@ -181,8 +181,10 @@ export class TakeRecords {
     const key = workloadKey(dataset.project, dataset.name);
     // What the hub cannot store for a while is not to be said again and again.
     if (!this.failing.has(key)) this.deliverEarly(dataset, origin, { after, records: given });
-    this.failing.add(key);
-    const upTo = await this.records.append(dataset, origin, records);
+    const upTo = await this.records.append(dataset, origin, records).catch((error: unknown) => {
+      this.failing.add(key);
+      throw error;
+    });
     this.failing.delete(key);
     this.deliver(dataset, this.sitesFrom(dataset, origin), { after, upTo, records: given });
     this.again.later(key, () => {
