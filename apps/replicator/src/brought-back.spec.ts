@@ -4,8 +4,6 @@ import {
   BUCKETS,
   copyNewsSchema,
   copySetSchema,
-  datasetSchema,
-  datasetSpecSchema,
   exampleSite,
   HUB,
   logNewsSchema,
@@ -16,6 +14,7 @@ import {
   type Wrap,
 } from '@skerry/contracts';
 import { JsonLog, type PlainMessage } from '@skerry/service';
+import { datasetOf } from './dataset-of.suite.js';
 import { ChooseCopies } from './handlers/choose-copies.handler.js';
 import { GiveCopies } from './handlers/give-copies.handler.js';
 import { GiveEntries } from './handlers/give-entries.handler.js';
@@ -44,21 +43,7 @@ const ref = { project: 'shop', name: 'cart', incarnation: 1 };
 const UNKNOWN = [ref];
 
 const cart = (spec: object, more: Partial<Dataset> = {}): Dataset =>
-  datasetSchema.parse({
-    kind: 'Dataset',
-    ...ref,
-    labels: {},
-    generation: 1,
-    specDigest: `sha256:${'0'.repeat(64)}`,
-    createdAt: AT,
-    updatedAt: AT,
-    requestId: 'request-1',
-    commandSequence: 1,
-    spec: datasetSpecSchema.parse({ type: 'keyvalue', ...spec }),
-    removed: false,
-    recovered: true,
-    ...more,
-  });
+  datasetOf({ ...ref, recovered: true, ...more }, { type: 'keyvalue', ...spec });
 
 describe('a dataset that sites brought back', () => {
   let bus: MemoryBus;

@@ -1,16 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MemoryBus, MemoryServer } from '@skerry/bus';
-import {
-  datasetSchema,
-  datasetSpecSchema,
-  entryDeliverySchema,
-  exampleSite,
-  HUB,
-  STREAMS,
-  type LogItem,
-} from '@skerry/contracts';
+import { entryDeliverySchema, exampleSite, HUB, STREAMS, type LogItem } from '@skerry/contracts';
 import { following, type Reached } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
+import { datasetOf } from './dataset-of.suite.js';
 import { CentreNumbers } from './handlers/centre-numbers.js';
 import { TakeEntries } from './handlers/take-entries.handler.js';
 import { CopiesStore } from './stores/copies.store.js';
@@ -22,24 +15,9 @@ import { answerNewest } from './stores/newest-of-memory.suite.js';
 import { WantedStore } from './stores/wanted.store.js';
 import { WrappedKeysStore } from './stores/wrapped-keys.store.js';
 
-const AT = '2026-05-01T12:00:00.000Z';
 const PUT = { kind: 'put', revision: 1, headers: {}, at: 0 } as const;
 const LOST_MS = 60_000;
-const NEWS = datasetSchema.parse({
-  kind: 'Dataset',
-  project: 'plant',
-  name: 'news',
-  labels: {},
-  generation: 1,
-  incarnation: 1,
-  specDigest: `sha256:${'0'.repeat(64)}`,
-  createdAt: AT,
-  updatedAt: AT,
-  requestId: 'request-1',
-  commandSequence: 1,
-  spec: datasetSpecSchema.parse({ type: 'log', log: { flow: 'broadcast' } }),
-  removed: false,
-});
+const NEWS = datasetOf({ project: 'plant', name: 'news' }, { type: 'log', log: { flow: 'broadcast' } });
 
 describe('what people append to a log that goes to the sites', () => {
   let server: MemoryServer;

@@ -3,8 +3,6 @@ import { MemoryBus, MemoryServer } from '@skerry/bus';
 import {
   BUCKETS,
   copySetSchema,
-  datasetSchema,
-  datasetSpecSchema,
   exampleSite,
   HUB,
   logNewsSchema,
@@ -13,6 +11,7 @@ import {
   type LogNews,
 } from '@skerry/contracts';
 import { JsonLog, type PlainMessage } from '@skerry/service';
+import { datasetOf } from './dataset-of.suite.js';
 import { ChosenLogs } from './chosen-logs.js';
 import { AuditCopies } from './handlers/audit-copies.handler.js';
 import { ChooseCopies } from './handlers/choose-copies.handler.js';
@@ -43,25 +42,15 @@ const ref = { project: 'plant', name: 'heat', incarnation: 1 };
 const SETTLED = { cursor: HEAD, streamEpoch: EPOCH, written: STORED };
 
 const heat = (flow: string, more: Partial<Dataset> = {}): Dataset =>
-  datasetSchema.parse({
-    kind: 'Dataset',
-    ...ref,
-    labels: {},
-    generation: 1,
-    specDigest: `sha256:${'0'.repeat(64)}`,
-    createdAt: AT,
-    updatedAt: AT,
-    requestId: 'request-1',
-    commandSequence: 1,
-    spec: datasetSpecSchema.parse({
+  datasetOf(
+    { ...ref, ...more },
+    {
       type: 'log',
       log: { flow },
       copies: { min: 1, max: 1, keepMs: 0, match: [] },
       residency: { stay: ['eu'] },
-    }),
-    removed: false,
-    ...more,
-  });
+    },
+  );
 
 describe('a log whose sites Skerry chooses', () => {
   let bus: MemoryBus;

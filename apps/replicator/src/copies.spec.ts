@@ -4,7 +4,6 @@ import { MemoryBus, MemoryServer } from '@skerry/bus';
 import {
   copyNewsSchema,
   copySetSchema,
-  datasetSchema,
   datasetSpecSchema,
   DECLARED_DATASET_CHARS,
   exampleSite,
@@ -13,6 +12,7 @@ import {
   type Dataset,
 } from '@skerry/contracts';
 import { JsonLog, type PlainMessage } from '@skerry/service';
+import { datasetOf } from './dataset-of.suite.js';
 import { GiveCopies } from './handlers/give-copies.handler.js';
 import { CopiesStore } from './stores/copies.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
@@ -33,21 +33,10 @@ const chosen = (...sites: string[]) =>
     updatedAt: AT,
   });
 const dataset = (generation: number): Dataset =>
-  datasetSchema.parse({
-    kind: 'Dataset',
-    project: 'shop',
-    name: 'cart',
-    labels: {},
-    generation,
-    incarnation: 1,
-    specDigest: `sha256:${'0'.repeat(64)}`,
-    createdAt: AT,
-    updatedAt: AT,
-    requestId: 'request-1',
-    commandSequence: 1,
-    spec: datasetSpecSchema.parse({ type: 'keyvalue', conflicts: 'newest', copies: { min: 1 } }),
-    removed: false,
-  });
+  datasetOf(
+    { project: 'shop', name: 'cart', generation },
+    { type: 'keyvalue', conflicts: 'newest', copies: { min: 1 } },
+  );
 
 describe('copies that are chosen', () => {
   let bus: MemoryBus;

@@ -1,14 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MemoryBus, MemoryServer } from '@skerry/bus';
-import {
-  datasetSchema,
-  datasetSpecSchema,
-  exampleSite,
-  HUB,
-  type Dataset,
-  type LogItem,
-} from '@skerry/contracts';
+import { exampleSite, HUB, type Dataset, type LogItem } from '@skerry/contracts';
 import { JsonLog } from '@skerry/service';
+import { datasetOf } from './dataset-of.suite.js';
 import { GiveEntries } from './handlers/give-entries.handler.js';
 import { CopiesStore } from './stores/copies.store.js';
 import { CopySetsStore } from './stores/copy-sets.store.js';
@@ -18,27 +12,12 @@ import { LogsStore } from './stores/logs.store.js';
 import { WantedStore } from './stores/wanted.store.js';
 import { WrappedKeysStore } from './stores/wrapped-keys.store.js';
 
-const AT = '2026-05-01T12:00:00.000Z';
 const PUT = { kind: 'put', revision: 1, headers: {}, at: 0 } as const;
 const STORE = '00000000000000aa';
 const SITES = { kiel: ['eu'], lyon: ['eu'], ohio: ['us'] };
 
 const heat = (generation: number, spec: object): Dataset =>
-  datasetSchema.parse({
-    kind: 'Dataset',
-    project: 'plant',
-    name: 'heat',
-    labels: {},
-    generation,
-    incarnation: 1,
-    specDigest: `sha256:${'0'.repeat(64)}`,
-    createdAt: AT,
-    updatedAt: AT,
-    requestId: 'request-1',
-    commandSequence: 1,
-    spec: datasetSpecSchema.parse({ type: 'log', log: { flow: 'mesh' }, ...spec }),
-    removed: false,
-  });
+  datasetOf({ project: 'plant', name: 'heat', generation }, { type: 'log', log: { flow: 'mesh' }, ...spec });
 
 describe('logs at the hub', () => {
   let bus: MemoryBus;

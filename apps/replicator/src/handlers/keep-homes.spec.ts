@@ -3,8 +3,6 @@ import { Conflict, MemoryBus, MemoryServer } from '@skerry/bus';
 import {
   BUCKETS,
   datasetHomeSchema,
-  datasetSchema,
-  datasetSpecSchema,
   exampleSite,
   LIMITS,
   type CopiesRequest,
@@ -13,6 +11,7 @@ import {
 } from '@skerry/contracts';
 import type { HomeWanted } from '@skerry/domain';
 import { JsonLog } from '@skerry/service';
+import { datasetOf } from '../dataset-of.suite.js';
 import { CopiesStore } from '../stores/copies.store.js';
 import { CopySetsStore } from '../stores/copy-sets.store.js';
 import { CopyUsersStore } from '../stores/copy-users.store.js';
@@ -25,30 +24,18 @@ import { WrappedKeysStore } from '../stores/wrapped-keys.store.js';
 import { KeepHomes } from './keep-homes.handler.js';
 import { TakeRecords } from './take-records.handler.js';
 
-const AT = '2026-05-01T12:00:00.000Z';
 const PUT = { kind: 'put', revision: 1, headers: {}, at: 0 } as const;
 const STORE = '0123456789abcdef';
-const ledger = datasetSchema.parse({
-  kind: 'Dataset',
-  project: 'shop',
-  name: 'ledger',
-  labels: {},
-  generation: 1,
-  incarnation: 1,
-  specDigest: `sha256:${'0'.repeat(64)}`,
-  createdAt: AT,
-  updatedAt: AT,
-  requestId: 'request-1',
-  commandSequence: 1,
-  spec: datasetSpecSchema.parse({
+const ledger = datasetOf(
+  { project: 'shop', name: 'ledger' },
+  {
     type: 'keyvalue',
     conflicts: 'single-writer',
     home: { with: 'keeper' },
     // C may not have it.
     residency: { stay: ['eu'] },
-  }),
-  removed: false,
-});
+  },
+);
 const siteIn = (name: string, jurisdiction: string): Site => {
   const site = exampleSite(name);
   return { ...site, account: `A-${name}`, jurisdictions: [jurisdiction] };

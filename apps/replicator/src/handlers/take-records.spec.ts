@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MemoryBus, MemoryServer } from '@skerry/bus';
 import {
-  datasetSchema,
-  datasetSpecSchema,
   deliverySchema,
   exampleSite,
   HUB,
+  recordsAnswerSchema,
   STREAMS,
   type Delivery,
   type RecordsAnswer,
 } from '@skerry/contracts';
 import { JsonLog, type PlainMessage } from '@skerry/service';
+import { datasetOf } from '../dataset-of.suite.js';
 import { CopiesStore } from '../stores/copies.store.js';
 import { CopySetsStore } from '../stores/copy-sets.store.js';
 import { HomesStore } from '../stores/homes.store.js';
@@ -20,26 +20,10 @@ import { WantedStore } from '../stores/wanted.store.js';
 import { WrappedKeysStore } from '../stores/wrapped-keys.store.js';
 import { TakeRecords } from './take-records.handler.js';
 
-const AT = '2026-05-01T12:00:00.000Z';
 const PUT = { kind: 'put', revision: 1, headers: {}, at: 0 } as const;
 const STORE = '0123456789abcdef';
 const WITHIN_MS = 5_000;
-const cart = (spec: object) =>
-  datasetSchema.parse({
-    kind: 'Dataset',
-    project: 'shop',
-    name: 'cart',
-    labels: {},
-    generation: 1,
-    incarnation: 1,
-    specDigest: `sha256:${'0'.repeat(64)}`,
-    createdAt: AT,
-    updatedAt: AT,
-    requestId: 'request-1',
-    commandSequence: 1,
-    spec: datasetSpecSchema.parse({ type: 'keyvalue', ...spec }),
-    removed: false,
-  });
+const cart = (spec: object) => datasetOf({ project: 'shop', name: 'cart' }, { type: 'keyvalue', ...spec });
 
 describe('records that a site writes', () => {
   let bus: MemoryBus;
@@ -96,8 +80,12 @@ describe('records that a site writes', () => {
   function offers(records: object[]): Promise<RecordsAnswer> {
     const body = { project: 'shop', name: 'cart', incarnation: 1, store: STORE, records };
     return new Promise((reply) => {
-      const message = { subject: 'hub.A-a.records', json: () => body, reply };
-      void take.handle(message as unknown as PlainMessage);
+      const answer = (given: unknown) => reply(recordsAnswerSchema.parse(given));
+      void take.handle({
+        subject: 'hub.A-a.records',
+        json: () => body,
+        reply: answer,
+      } as PlainMessage);
     });
   }
   /** What the sites have been told when so many words are there. */
