@@ -1,10 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
 import { recordFilter, storedRecordSchema, STREAMS } from '@skerry/contracts';
 import { eventually, type CloudUnderTest } from './cloud-under-test.js';
 import { DatasetKeys } from './dataset-keys.js';
+import { fetchAsReplica } from './replica-door.js';
 import { untilPhase } from './statuses.js';
 import { httpService, mockService } from './workloads.js';
 
@@ -175,15 +174,9 @@ async function storedOf({ admin }: CloudUnderTest, name: string): Promise<string
 
 /** As a replica there asks its agent. */
 async function callAt(
-  { cloud }: CloudUnderTest,
-  { site, path, init = {} }: { site: string; path: string; init?: RequestInit | undefined },
+  under: CloudUnderTest,
+  asked: { site: string; path: string; init?: RequestInit | undefined },
 ): Promise<{ status: number; body: unknown }> {
-  const state = join(cloud.paths.site(site), 'state');
-  const { port } = JSON.parse(await readFile(join(state, 'replica-endpoint.json'), 'utf8'));
-  const files = (await readdir(join(state, 'replicas'))).filter((file) => file.endsWith('.json'));
-  const texts = await Promise.all(files.map((file) => readFile(join(state, 'replicas', file), 'utf8')));
-  const { asks } = texts.map((text) => JSON.parse(text)).find((record) => record.asks !== undefined);
-  const headers = { authorization: `Bearer ${asks}` };
-  const response = await fetch(`http://127.0.0.1:${port}/v1/data/${path}`, { ...init, headers });
+  const response = await fetchAsReplica(under, asked);
   return { status: response.status, body: await response.json() };
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -18,6 +18,7 @@ import { residencySuite } from './dataset-residency.suite.js';
 import { mayMakeNamespaces } from './hidden-machine.js';
 import { keyvalueSuite } from './keyvalue.suite.js';
 import { describeObjects, OBJECTS } from './objects.suite.js';
+import { fetchAsReplica } from './replica-door.js';
 import { sealingSuite } from './dataset-sealing.suite.js';
 import { SiteLab } from './site-lab.js';
 import { runSkerry } from './skerry-command.js';
@@ -211,9 +212,8 @@ maybe('datasets at three sites, one of them abroad', () => {
   }
 
   async function fetchAt(site: string, path: string, init: RequestInit = {}): Promise<Response> {
-    const { url, token } = await doorOf(site);
-    const headers = { authorization: `Bearer ${token}` };
-    return await fetch(`${url}/v1/data/${path}`, { ...init, headers });
+    const address = (port: number) => lab.deskAddress(site, port);
+    return await fetchAsReplica(under, { site, path, init, address });
   }
 
   async function copiesAt(name: string, sites: readonly string[]): Promise<void> {
@@ -228,14 +228,6 @@ maybe('datasets at three sites, one of them abroad', () => {
 
   const where = async (name: string): Promise<DatasetWhere> => await client.datasetWhere('test', name);
   const skerry = async (...args: string[]) => await runSkerry(under, args);
-
-  async function doorOf(site: string): Promise<{ url: string; token: string }> {
-    const state = join(under.cloud.paths.site(site), 'state');
-    const { port } = JSON.parse(await readFile(join(state, 'replica-endpoint.json'), 'utf8'));
-    const files = (await readdir(join(state, 'replicas'))).filter((f) => f.endsWith('.json'));
-    const record = JSON.parse(await readFile(join(state, 'replicas', files[0] ?? ''), 'utf8'));
-    return { url: `http://${lab.deskAddress(site, port)}`, token: record.asks };
-  }
 
   async function stolen(site: string): Promise<Parameters<typeof LeafAttacker.connect>[0]> {
     const dir = under.cloud.paths.site(site);

@@ -54,6 +54,8 @@ export class ReplicaEndpoint {
     server.headersTimeout = ANSWER_MS;
     server.requestTimeout = TRANSFER_MS;
     server.timeout = IDLE_MS;
+    // Longer than clients keep a connection that they do not use: who ends it first decides whether the next request fails.
+    server.keepAliveTimeout = IDLE_MS;
     this.server = server;
     const port = await listen(server, known ?? 0).catch(async (error: unknown) => {
       this.log.error('the port that replicas ask at is taken: those that run cannot ask any more', {
