@@ -46,7 +46,26 @@ describe('the log', () => {
     circular['self'] = circular;
     expect(logged((log) => log.log('odd', circular))).toHaveLength(1);
     expect(logged((log) => log.log('big', { n: 10n }))).toMatchObject([{ n: '10' }]);
-    expect(logged((log) => log.log('long', { text: 'x'.repeat(100_000) }))).toHaveLength(1);
+  });
+
+  test.each(['x', 'eyJ-', 'a://b:', '-----BEGIN PRIVATE KEY-----', 'x '])(
+    'says a text of megabytes of %j shortened, and at once',
+    (part) => {
+      const began = performance.now();
+      const text = part.repeat(4_000_000 / part.length);
+      expect(logged((log) => log.log('long', { text }))).toHaveLength(1);
+      expect(performance.now() - began).toBeLessThan(1_000);
+    },
+  );
+
+  test('shows no part of a secret that a long text is cut in', () => {
+    const token = `sky_0123456789ab_${'c2Vj'.repeat(10)}`;
+    for (let before = 15_940; before < 16_010; before += 7) {
+      const text = `${'eyJhbGciOiJFZDI1NTE5In0.eyJqdGkiOiJYIn0.c2lnbmF0dXJl '.repeat(290)}`.slice(0, before);
+      expect(JSON.stringify(logged((log) => log.log('long', { text: `${text} ${token}` })))).not.toMatch(
+        /c2Vj|eyJq/,
+      );
+    }
   });
 
   test('masks seeds, tokens, JWTs, keys and passwords wherever they turn up', () => {

@@ -12,11 +12,11 @@ const SECRETS: readonly [RegExp, string][] = [
   [/\bS[OAUNCX][A-Z2-7]{56}\b/g, '[seed]'],
   [/\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+/g, '[jwt]'],
   [/\b(sk[yj]_[a-z0-9]+)_[\w-]+/g, '$1_[secret]'],
-  [/(\w+:\/\/[^\s:/@"]*):[^\s@/"]+@/g, '$1:[secret]@'],
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g, '[private key]'],
+  [/\b(\w+:\/\/[^\s:/@"]*):[^\s@/"]+@/g, '$1:[secret]@'],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=")|$)/g, '[private key]'],
 ];
 
-/** Replaces what must not be logged. */
+/** Replaces what must not be logged, in time that grows with the text. */
 export function masked(text: string): string {
   return SECRETS.reduce((t, [pattern, by]) => t.replace(pattern, by), text);
 }
@@ -103,10 +103,21 @@ function framesOf({ stack = '' }: Error): string {
   return frames.slice(0, FRAMES).join('\n');
 }
 
+/** More of one text than any line shows. */
+const TEXT_CHARS = 16_000;
+/** A secret in one word is not longer. */
+const SECRET_CHARS = 2_000;
+/** The begin of a long text, without the last word: half a secret is not known for one. */
+function begun(text: string): string {
+  const space = text.lastIndexOf(' ', TEXT_CHARS);
+  return `${text.slice(0, Math.max(space, TEXT_CHARS - SECRET_CHARS))}…`;
+}
+
 function stringify(record: Record<string, unknown>): string {
   try {
     return JSON.stringify(record, (_key, value: unknown) => {
       if (typeof value === 'bigint') return value.toString();
+      if (typeof value === 'string' && value.length > TEXT_CHARS) return begun(value);
       return value instanceof Error ? described(value) : value;
     });
   } catch {
