@@ -59,6 +59,7 @@ await runMain(async () => {
   try {
     await setUp((line) => console.log(line));
     const env = { ...process.env, NATS_SERVER: await natsServer() };
+    await objectStore();
     for (const run of RUNS) {
       const summary = await jest(run, { env, folder, timeoutMs: deadline - performance.now() });
       for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) total[key] += summary[key];
@@ -82,6 +83,14 @@ async function natsServer() {
   const { path, version, from } = await ensureNatsServer({ log: (line) => console.log(line) });
   console.log(`nats-server ${version} from ${from}`);
   return path;
+}
+
+/** Loaded here, where it is seen that it takes time. A machine without one runs all tests but those against it, which say why. */
+async function objectStore() {
+  const { ensureDebianTool } = await import('@skerry/nats-server');
+  await ensureDebianTool('swift', { log: (line) => console.log(line) }).catch(({ message }) =>
+    console.log(message),
+  );
 }
 
 /**

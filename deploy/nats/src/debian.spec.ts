@@ -62,6 +62,17 @@ withArchive(
   TIMEOUT_MS,
 );
 
+withArchive(
+  "runs Debian's OpenStack Swift of the machine's own suite without installing it",
+  async () => {
+    const { path, env } = await ensureDebianTool('swift');
+    const look = 'import swift.common.middleware.s3api.s3api as s3; print(s3.__file__)';
+    const said = execFileSync(path, ['-c', look], { encoding: 'utf8', env: { ...process.env, ...env } });
+    expect(said).toMatch(/\.cache\/debian\/swift-[a-z]+\/usr\/lib\/python3/);
+  },
+  TIMEOUT_MS,
+);
+
 it(
   'finds a nats-server that runs, for the tests of every room',
   async () => {

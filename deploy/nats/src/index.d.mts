@@ -62,10 +62,11 @@ export interface DebianTool {
 
 /**
  * A tool that only tests need: the one on `PATH`, else Debian's package of the machine's own suite with the libraries
- * that it lacks, unpacked into the cache folder, never installed. Throws with the reason when there is none.
+ * that it lacks, unpacked into the cache folder, never installed. Throws with the reason when there is none. For `swift`
+ * (OpenStack's object store) `path` is a python3, which finds Swift's modules by `env`.
  */
 export declare function ensureDebianTool(
-  name: 'redis-server' | 'iptables',
+  name: 'redis-server' | 'iptables' | 'swift',
   options?: Pick<EnsureOptions, 'cacheDir' | 'log' | 'env' | 'aptDir'>,
 ): Promise<DebianTool>;
 

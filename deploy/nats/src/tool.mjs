@@ -1,44 +1,55 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DEFAULT_CACHE, inWorkFolder, keep } from './cache.mjs';
 import { unpackDebian } from './debian.mjs';
 import { whereIs } from './version.mjs';
 
 /**
- * What each tool needs: the packages that hold it, where its binary is, and variables (a folder below the unpacked
- * root) that tell it where its parts are.
+ * What each tool needs: the packages that hold it, its name on PATH, where its binary is below the unpacked root (or on the
+ * machine), and variables (a folder below that root) that tell it where its parts are.
  *
- * @type {Record<'redis-server' | 'iptables', { packages: string[], binaries: string[], folders: Record<string, RegExp> }>}
+ * @typedef {{ packages: string[], onPath?: string, binaries: string[], folders: Record<string, RegExp> }} Tool
+ * @type {Record<'redis-server' | 'iptables' | 'swift', Tool>}
  */
 const TOOLS = {
   // redis-server is a link to a binary of redis-tools.
   'redis-server': {
     packages: ['redis-server', 'redis-tools'],
+    onPath: 'redis-server',
     binaries: ['usr/bin/redis-server'],
     folders: {},
   },
   iptables: {
     packages: ['iptables'],
+    onPath: 'iptables',
     binaries: ['usr/sbin/iptables-nft', 'usr/sbin/iptables-legacy'],
     folders: { XTABLES_LIBDIR: /\/xtables\/libxt_/ },
+  },
+  // OpenStack Swift, which is Python: unpacked where the machine has no python3 of Debian either. `swift` on PATH is its client, or
+  // a compiler.
+  swift: {
+    packages: ['python3-swift'],
+    binaries: ['usr/bin/python3', '/usr/bin/python3'],
+    folders: { PYTHONPATH: /\/dist-packages\/swift$/ },
   },
 };
 
 /** @type {typeof import('./index.mjs').ensureDebianTool} */
 export async function ensureDebianTool(name, options = {}) {
   const { cacheDir = DEFAULT_CACHE, log = () => {}, env = process.env, aptDir = '/etc/apt' } = options;
-  const installed = whereIs(name, `${env['PATH'] ?? ''}:/usr/sbin:/sbin`);
+  const { packages, onPath } = TOOLS[name];
+  const installed = onPath && whereIs(onPath, `${env['PATH'] ?? ''}:/usr/sbin:/sbin`);
   if (installed) return { path: installed, env: {} };
   const suite = ownSuite();
-  const { packages } = TOOLS[name];
   const place = join(cacheDir, 'debian', `${name}-${suite}`);
   if (!existsSync(place)) {
     await inWorkFolder(cacheDir, async (workDir) => {
       const root = await unpackDebian({ workDir, suite, packages, withDependencies: true, aptDir, log });
       await keep(root, place);
     }).catch((cause) => {
-      throw new Error(`${name} is neither on PATH nor to be had from Debian: ${cause.message}`, { cause });
+      const here = onPath ? 'neither on PATH nor' : 'not';
+      throw new Error(`${name} is ${here} to be had from Debian: ${cause.message}`, { cause });
     });
   }
   return runnable(name, place);
@@ -47,7 +58,7 @@ export async function ensureDebianTool(name, options = {}) {
 /** @param {keyof typeof TOOLS} name @param {string} root @returns {Promise<import('./index.mjs').DebianTool>} */
 async function runnable(name, root) {
   const { binaries, folders } = TOOLS[name];
-  const path = binaries.map((binary) => join(root, binary)).find((binary) => existsSync(binary));
+  const path = binaries.map((binary) => resolve(root, binary)).find((binary) => existsSync(binary));
   if (!path) throw new Error(`${name}: Debian's package holds none of ${binaries.join(', ')}`);
   const files = (await readdir(root, { recursive: true })).map((file) => `${root}/${file}`);
   const libraries = files

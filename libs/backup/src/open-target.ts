@@ -8,6 +8,9 @@ const S3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9._/-]*?))?
 export async function openTarget(place: string, env: NodeJS.ProcessEnv): Promise<Target> {
   const [, bucket, prefix = ''] = S3.exec(place) ?? [];
   if (bucket !== undefined) {
+    // An address would be shortened by them, and a list asks for the prefix as it is: what was written was never found again.
+    if (prefix.split('/').some((part) => part === '.' || part === '..'))
+      throw new BackupTrouble(`backups are not kept at ${place}`, 'a prefix without "." and ".." is wanted');
     // Who keeps backups in a folder never loads it.
     const { S3Target, s3AccessIn } = await import('./s3-target.js');
     return new S3Target(place, { bucket, prefix }, s3AccessIn(env));

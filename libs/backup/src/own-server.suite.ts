@@ -39,7 +39,8 @@ export class OwnServer {
 /** Below what Linux gives to outgoing connections: one of those could take the port before the server does. */
 const PORTS = { from: 10_081, to: 20_000 };
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(PORTS.from, PORTS.to);
     const listener = createServer();

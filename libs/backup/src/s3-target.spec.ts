@@ -1,167 +1,240 @@
-import { createHash, createHmac } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { BUCKETS, EPOCH_KEY, JETSTREAM_API } from '@skerry/contracts';
+import { S3mini } from 's3mini';
 import { BackupStore } from './backup-store.js';
+import { createBackup } from './create-backup.js';
+import { FaultyWay, type Fault } from './faults.suite.js';
+import { NOUNS } from './nouns.js';
 import { openTarget } from './open-target.js';
-import { s3AccessIn, S3Target } from './s3-target.js';
+import { OwnServer } from './own-server.suite.js';
+import { pruneBackups } from './prune-backups.js';
+import { restoreBackup } from './restore-backup.js';
+import { s3AccessIn, S3Target, type S3Access } from './s3-target.js';
 import { makeKeyText, parseKeyText } from './sealing.js';
+import { SwiftStore } from './swift.suite.js';
+import { verifyBackup } from './verify-backup.js';
 
-const ACCESS = { region: 'eu-1', accessKeyId: 'id', secretAccessKey: 'secret' };
-/** Names in one page: so few that lists have several. */
-const PAGE = 3;
+/** A download of Swift, where the machine has none yet. */
+const START_MS = 180_000;
+const TEST_MS = 60_000;
+/** Of many parts on its way there and back. */
+const LARGE_BYTES = 9 * 1024 * 1024;
+const KEYS = 300;
 
-/**
- * A stand-in for a store that speaks S3 (no real one is to be had for this version of Node, see README.md): it checks the signature
- * of every request (AWS Signature Version 4, as published) and gives lists in pages.
- */
-class StandIn {
-  readonly blobs = new Map<string, Buffer>();
-  /** Answers so many requests with 503 first. */
-  busy = 0;
-  requests = 0;
-  private constructor(
-    private readonly server: Server,
-    readonly endpoint: string,
-  ) {}
+let swift: SwiftStore;
+let tests = 0;
 
-  static async start(): Promise<StandIn> {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    const standIn = new StandIn(server, `http://127.0.0.1:${address.port}`);
-    server.on('request', (request: IncomingMessage, response) => {
-      void (async () => {
-        const body: Buffer[] = [];
-        for await (const part of request) body.push(Buffer.from(part));
-        const { status, content } = standIn.answer(request, Buffer.concat(body));
-        response.writeHead(status, { 'content-type': 'application/xml' }).end(content);
-      })();
-    });
-    return standIn;
-  }
+beforeAll(async () => {
+  swift = await SwiftStore.start();
+  await swift.makeBucket('backups');
+}, START_MS);
+afterAll(async () => await swift.stop());
+beforeEach(() => void (tests += 1));
 
-  async stop(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-
-  private answer(request: IncomingMessage, body: Buffer): { status: number; content: Buffer | string } {
-    this.requests += 1;
-    const url = new URL(request.url ?? '', this.endpoint);
-    if (this.busy > 0) {
-      this.busy -= 1;
-      return refusal(503, 'SlowDown');
-    }
-    if (request.headers.authorization !== signatureOf(request, url))
-      return refusal(403, 'SignatureDoesNotMatch');
-    const [, bucket = '', ...rest] = decodeURIComponent(url.pathname).split('/');
-    const name = rest.join('/');
-    if (bucket !== 'backups') return refusal(404, 'NoSuchBucket');
-    if (request.method === 'PUT') {
-      this.blobs.set(name, body);
-      return { status: 200, content: '' };
-    }
-    if (request.method === 'DELETE') {
-      this.blobs.delete(name);
-      return { status: 204, content: '' };
-    }
-    if (url.searchParams.get('list-type') === '2')
-      return { status: 200, content: this.page(url.searchParams) };
-    const blob = this.blobs.get(name);
-    return blob === undefined ? refusal(404, 'NoSuchKey') : { status: 200, content: blob };
-  }
-
-  private page(query: URLSearchParams): string {
-    const prefix = query.get('prefix') ?? '';
-    const after = query.get('continuation-token') ?? '';
-    const names = [...this.blobs.keys()].toSorted().filter((n) => n.startsWith(prefix) && n > after);
-    const page = names.slice(0, PAGE);
-    const more = names.length > PAGE;
-    const contents = page.map((n) => `<Contents><Key>${n}</Key><Size>1</Size></Contents>`).join('');
-    const token = more ? `<NextContinuationToken>${page.at(-1) ?? ''}</NextContinuationToken>` : '';
-    return `<?xml version="1.0"?><ListBucketResult><IsTruncated>${more}</IsTruncated>${contents}${token}</ListBucketResult>`;
-  }
+/** A place of each test's own. */
+function target(access: Partial<S3Access> = {}, bucket = 'backups'): S3Target {
+  const prefix = `test.${tests}/b_c-d`;
+  return new S3Target(`s3://${bucket}/${prefix}`, { bucket, prefix }, { ...swift.access, ...access });
 }
 
-function refusal(status: number, code: string): { status: number; content: string } {
-  return { status, content: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>` };
+/** Bytes that are the same in no two places near each other. */
+function largeBlob(): Buffer {
+  return Buffer.from(Uint32Array.from({ length: LARGE_BYTES / 4 }, (_, n) => n).buffer);
 }
 
-/** What `authorization` has to be, for what the request says of itself otherwise. */
-function signatureOf({ method, headers }: IncomingMessage, url: URL): string {
-  const signed = /SignedHeaders=([^,]+)/.exec(headers.authorization ?? '')?.[1] ?? '';
-  const values = signed.split(';').map((name) => `${name}:${String(headers[name]).trim()}\n`);
-  const query = [...url.searchParams]
-    .map(([k, v]) => `${encodeURIComponent(k)}=${encodeURIComponent(v)}`)
-    .toSorted()
-    .join('&');
-  const payload = String(headers['x-amz-content-sha256']);
-  const canonical = [method, url.pathname, query, values.join(''), signed, payload].join('\n');
-  const at = String(headers['x-amz-date']);
-  const scope = `${at.slice(0, 8)}/${ACCESS.region}/s3/aws4_request`;
-  const digest = createHash('sha256').update(canonical).digest('hex');
-  const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
-  const key = scope
-    .split('/')
-    .reduce<string | Buffer>((k, part) => hmac(k, part), `AWS4${ACCESS.secretAccessKey}`);
-  const signature = hmac(key, `AWS4-HMAC-SHA256\n${at}\n${scope}\n${digest}`).toString('hex');
-  return `AWS4-HMAC-SHA256 Credential=${ACCESS.accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
-}
-
-describe('backups at an S3-compatible store', () => {
-  let store: StandIn;
-  const target = (place = { bucket: 'backups', prefix: 'a/b' }, access = {}) =>
-    new S3Target('s3://backups/a/b', place, { ...ACCESS, endpoint: store.endpoint, ...access });
-  beforeAll(async () => (store = await StandIn.start()));
-  afterAll(async () => await store.stop());
-  beforeEach(() => {
-    store.blobs.clear();
-    store.requests = 0;
+describe('blobs at an S3-compatible store', () => {
+  it('lie below the prefix, and are listed over as many pages as there are', async () => {
+    const own = target();
+    const numbers = Array.from({ length: 25 }, (_, n) => n);
+    const names = numbers.map((n) => `chunks/${String(n % 7).padStart(2, '0')}/${n}`).toSorted();
+    await Promise.all(names.map(async (name) => await own.put(name, Buffer.from(name))));
+    for (const name of ['backups/1', 'chunksome']) await own.put(name, Buffer.from('beside'));
+    const way = await FaultyWay.start(swift.access.endpoint);
+    expect(await target({ endpoint: way.endpoint }).list('chunks/')).toEqual(names);
+    expect(way.requests).toBe(3);
+    await way.stop();
+    expect(await own.list('chunks/03/')).toEqual(names.filter((name) => name.startsWith('chunks/03/')));
+    expect(await own.list('none/')).toEqual([]);
+    expect(await target().list('')).toHaveLength(names.length + 2);
   });
 
-  it('are blobs below the prefix, listed over as many pages as there are', async () => {
-    const names = Array.from({ length: 8 }, (_, n) => `chunks/0${n}/x+y=${n}`);
-    for (const name of names) await target().put(name, Buffer.from(name));
-    await target().put('backups/1', Buffer.from([0, 255, 10]));
-    expect([...store.blobs.keys()]).toContain('a/b/chunks/00/x+y=0');
-    expect(await target().list('chunks/')).toEqual(names);
-    expect([...((await target().get('backups/1')) ?? [])]).toEqual([0, 255, 10]);
-    expect(await target().get('backups/2')).toBeUndefined();
-    expect(await target().list('none/')).toEqual([]);
+  it('come back bit by bit, as they were put last, until they are removed', async () => {
+    const own = target();
+    const large = largeBlob();
+    await own.put('one', Buffer.from([0, 255, 10]));
+    expect([...((await own.get('one')) ?? [])]).toEqual([0, 255, 10]);
+    await own.put('one', large);
+    expect(large.equals((await own.get('one')) ?? Buffer.of())).toBe(true);
+    await own.put('one', Buffer.of());
+    expect((await own.get('one'))?.length).toBe(0);
+    for (let n = 0; n < 2; n += 1) await own.remove('one');
+    expect(await own.get('one')).toBeUndefined();
+    expect(await own.list('')).toEqual([]);
   });
 
-  it('are encrypted there as in a folder, and found again', async () => {
-    const key = parseKeyText(makeKeyText(), 'the test');
-    const made = await BackupStore.open(target(), key, { make: true });
-    const entry = { subject: 's', sequence: 1, storedAt: 1, headers: {}, body: Buffer.from('plain words') };
-    const { name } = await made.add([entry]);
-    const again = await BackupStore.open(target(), key);
-    expect(await again.chunk(name)).toEqual([entry]);
-    expect((await again.add([entry])).addedBytes).toBe(0);
-    expect([...store.blobs.values()].some((blob) => blob.includes('plain words'))).toBe(false);
-  });
+  it.each(['x+y=0', 'a b', 'ä/ö', 'a%20b', 'a&b<c>', 'x//y', 'a:b@c,d;e?f#g', '日本'])(
+    'may be named %s',
+    async (name) => {
+      const own = target();
+      await own.put(name, Buffer.from(name));
+      expect(Buffer.from((await own.get(name)) ?? []).toString()).toBe(name);
+      expect(await own.list('')).toEqual([name]);
+    },
+  );
+});
 
-  it('are asked for again while the store is busy, and not when it says no', async () => {
-    store.busy = 1;
-    await target().put('one', Buffer.from('1'));
-    expect(store.requests).toBe(2);
-    store.requests = 0;
-    const stranger = target(undefined, { secretAccessKey: 'wrong' });
-    await expect(stranger.put('one', Buffer.from('2'))).rejects.toThrow(
-      's3://backups/a/b: write one: it answers 403 SignatureDoesNotMatch',
+describe('a store that says no', () => {
+  const refusal = async (asked: Promise<unknown>) =>
+    await asked.then(
+      () => 'done',
+      (error: unknown) => error,
     );
-    expect(store.requests).toBe(1);
-    expect(store.blobs.get('a/b/one')?.toString()).toBe('1');
-    const elsewhere = target({ bucket: 'nowhere', prefix: '' });
-    await expect(elsewhere.list('chunks/')).rejects.toThrow('there is no such bucket');
+
+  it.each([
+    ['the secret', { secretAccessKey: 'wrong-secret' }, '403 SignatureDoesNotMatch', 'AWS_SECRET_ACCESS_KEY'],
+    ['the name', { accessKeyId: 'skerry:stranger' }, '403 SignatureDoesNotMatch', 'AWS_ACCESS_KEY_ID'],
+    ['the region', { region: 'us-east-1' }, '400 AuthorizationHeaderMalformed', 'AWS_REGION=eu-1'],
+    ['what these keys may', { accessKeyId: 'skerry:guest' }, '403 AccessDenied', 'these keys may not'],
+  ])('to %s is asked once, and neither key is shown', async (_what, access, said, hint) => {
+    const way = await FaultyWay.start(swift.access.endpoint);
+    const stranger = target({ ...access, endpoint: way.endpoint });
+    const asked = [
+      stranger.put('one', Buffer.of(1)),
+      stranger.get('one'),
+      stranger.list(''),
+      stranger.remove('one'),
+    ];
+    const refusals = await Promise.all(asked.map(refusal));
+    await way.stop();
+    for (const error of refusals) {
+      expect(error).toMatchObject({ name: 'BackupTrouble', message: expect.stringContaining(said) });
+      expect(error).toMatchObject({ hint: expect.stringContaining(hint) });
+      const { accessKeyId, secretAccessKey } = { ...swift.access, ...access };
+      const shown = JSON.stringify(error, Object.getOwnPropertyNames(error));
+      expect([shown.includes(accessKeyId), shown.includes(secretAccessKey)]).toEqual([false, false]);
+    }
+    expect(way.requests).toBe(asked.length);
+    expect(await target().list('')).toEqual([]);
   });
 
-  it('need an address and keys from the environment, and say which are missing', async () => {
+  it('lacks the bucket, and says so', async () => {
+    const nowhere = target({}, 'nowhere');
+    const asked = [nowhere.put('one', Buffer.of(1)), nowhere.list('chunks/'), nowhere.remove('one')];
+    for (const error of await Promise.all(asked.map(refusal)))
+      expect(error).toMatchObject({
+        message: `${nowhere.place}: there is no such bucket`,
+        hint: 'make the bucket first, or name another',
+      });
+  });
+});
+
+describe('on a bad way to a store', () => {
+  let way: FaultyWay;
+  beforeEach(async () => (way = await FaultyWay.start(swift.access.endpoint)));
+  afterEach(async () => await way.stop());
+
+  it.each<Fault>(['busy', 'breaks off there', 'breaks off back'])(
+    'what %s is asked for again, and is then done whole',
+    async (fault) => {
+      const large = largeBlob();
+      const faulty = target({ endpoint: way.endpoint });
+      way.faults = [fault];
+      await faulty.put('one', large);
+      way.faults = [fault, fault];
+      const [one, names] = await Promise.all([faulty.get('one'), faulty.list('')]);
+      expect(large.equals(one ?? Buffer.of())).toBe(true);
+      expect(names).toEqual(['one']);
+      expect(way.requests).toBe(6);
+    },
+  );
+
+  it('nothing is left of a blob that broke off, and what was there stays', async () => {
+    const { endpoint, ...access } = { ...swift.access, endpoint: `${way.endpoint}/backups` };
+    const once = new S3mini({ ...access, endpoint });
+    for (const before of [undefined, Buffer.from('before')]) {
+      if (before !== undefined) await target().put('one', before);
+      way.faults = ['breaks off there'];
+      await expect(once.putObject(`test.${tests}/b_c-d/one`, largeBlob())).rejects.toThrow('fetch failed');
+      expect(await target().get('one')).toEqual(before === undefined ? undefined : new Uint8Array(before));
+    }
+  });
+});
+
+describe('a backup at an S3-compatible store', () => {
+  let server: OwnServer;
+  beforeAll(async () => (server = await OwnServer.start()), TEST_MS);
+  afterAll(async () => await server.stop());
+
+  it(
+    'is made, checked, restored and pruned there, encrypted, and takes room once',
+    async () => {
+      const { bus } = server;
+      const workloads = bus.bucket(BUCKETS.workloads, (value) => value);
+      for (const bucket of [BUCKETS.workloads, BUCKETS.placements]) await bus.ensureBucket(bucket);
+      const numbers = Array.from({ length: KEYS }, (_, n) => n);
+      await workloads.putAll(numbers.map((n) => ({ key: `shop.w${n}`, value: { n }, revision: 0 })));
+      const epoch = { kind: 'Epoch', instance: 's', at: 'now', term: 3 };
+      await bus.bucket(BUCKETS.placements, (value) => value).put(EPOCH_KEY, epoch, 0);
+
+      const key = parseKeyText(makeKeyText(), 'the test');
+      await expect(BackupStore.open(target(), key)).rejects.toThrow(
+        'there are no backups at s3://backups/test',
+      );
+      const store = await BackupStore.open(target(), key, { make: true });
+      const options = { history: false, datasets: [], jurisdictions: [] };
+      const first = await createBackup(bus, store, options);
+      await workloads.set('shop.w7', { n: 'changed' });
+      const second = await createBackup(bus, await BackupStore.open(target(), key), options);
+      expect([first.added.chunks > 3, second.added.chunks]).toEqual([true, 1]);
+      for (const name of await target().list(''))
+        expect(Buffer.from((await target().get(name)) ?? []).includes('shop')).toBe(false);
+
+      for (const { stream } of NOUNS)
+        if ((await bus.streamState(stream)) !== undefined)
+          await bus.request(JETSTREAM_API.streamDelete(stream), {});
+      expect(await store.ids()).toEqual([first.id, second.id]);
+      await verifyBackup(store, await store.manifest(first.id));
+      await restoreBackup(bus, store, await store.manifest(first.id), { force: false, replicas: 1 });
+      expect((await workloads.get('shop.w7'))?.value).toEqual({ n: 7 });
+      expect((await workloads.get(`shop.w${KEYS - 1}`))?.value).toEqual({ n: KEYS - 1 });
+
+      expect(await pruneBackups(store, { keep: 1, preview: false })).toMatchObject({ chunks: 1 });
+      expect(await store.ids()).toEqual([second.id]);
+      await verifyBackup(store, await store.manifest(undefined));
+      expect(await target().list('turns/')).toEqual([]);
+      const [lost = ''] = await target().list('chunks/');
+      await target().remove(lost);
+      await expect(verifyBackup(store, second)).rejects.toMatchObject({
+        lines: [expect.stringContaining(`${lost} is missing`)],
+      });
+    },
+    TEST_MS,
+  );
+});
+
+describe('a place at an S3-compatible store', () => {
+  it('needs an address and keys from the environment, and says which are missing', async () => {
     expect(() => s3AccessIn({ AWS_ENDPOINT_URL: 'https://s3.example.org' })).toThrow(
       'the environment lacks AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY',
     );
     await expect(openTarget('s3://backups', {})).rejects.toThrow('the environment lacks AWS_ENDPOINT_URL');
     await expect(openTarget('ftp://backups', {})).rejects.toThrow('backups are not kept at ftp://backups');
+  });
+
+  it('is what an address and keys from the environment name, below a prefix that no address shortens', async () => {
+    const { endpoint, region, accessKeyId, secretAccessKey } = swift.access;
+    const env = {
+      AWS_ENDPOINT_URL: `${endpoint}/`,
+      AWS_REGION: region,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    };
+    const opened = await openTarget(`s3://backups/test.${tests}/b_c-d/`, env);
+    await opened.put('one', Buffer.of(1));
+    expect(await target().list('')).toEqual(['one']);
+    for (const prefix of ['.', 'a/..', 'a/../b', '../a', './a'])
+      await expect(openTarget(`s3://backups/${prefix}`, env)).rejects.toThrow(
+        'backups are not kept at s3://',
+      );
   });
 });

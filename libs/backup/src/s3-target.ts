@@ -71,11 +71,7 @@ export class S3Target implements Target {
       `list ${prefix}`,
       async () => await this.client.listObjects('/', this.prefix + prefix),
     );
-    if (found === null)
-      throw new BackupTrouble(
-        `${this.place}: there is no such bucket`,
-        'make the bucket first, or name another',
-      );
+    if (found === null) throw this.noBucket();
     return found.map(({ Key }) => Key.slice(this.prefix.length)).toSorted();
   }
 
@@ -92,12 +88,30 @@ export class S3Target implements Target {
 
   /** Names the place and what it said; never who asked. */
   private trouble(what: string, error: unknown): BackupTrouble {
-    const said =
-      error instanceof S3ServiceError
-        ? `it answers ${error.status} ${error.serviceCode ?? ''}`.trim()
-        : `it does not answer: ${error instanceof Error ? error.message : String(error)}`;
-    return new BackupTrouble(`${this.place}: ${what}: ${said}`, HINT);
+    if (!(error instanceof S3ServiceError)) {
+      const why = error instanceof Error ? error.message : String(error);
+      return new BackupTrouble(`${this.place}: ${what}: it does not answer: ${why}`, HINT);
+    }
+    if (error.serviceCode === 'NoSuchBucket') return this.noBucket();
+    const said = `it answers ${error.status} ${error.serviceCode ?? ''}`.trim();
+    return new BackupTrouble(`${this.place}: ${what}: ${said}`, hintFor(error));
   }
+
+  private noBucket(): BackupTrouble {
+    return new BackupTrouble(
+      `${this.place}: there is no such bucket`,
+      'make the bucket first, or name another',
+    );
+  }
+}
+
+/** A store that wants another region says which; one that knows the keys, and does not let them do it, says so. */
+function hintFor({ status, serviceCode, body }: S3ServiceError): string {
+  const region = /<Region>([a-z0-9-]+)<\/Region>/.exec(body ?? '')?.[1];
+  if (region !== undefined) return `the store is in another region: AWS_REGION=${region}`;
+  if (serviceCode === 'AccessDenied') return 'these keys may not do that there';
+  if (status === 401 || status === 403) return 'look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
+  return HINT;
 }
 
 /** Whether asking again may help: no answer at all, or one that says that the store is busy or unwell. */
