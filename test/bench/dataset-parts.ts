@@ -1,4 +1,5 @@
 import { converge } from './dataset-cut.js';
+import { fillSite } from './dataset-fill.js';
 import { measureLag } from './dataset-lag.js';
 import { openMillion } from './dataset-million.js';
 import { manyDatasets } from './dataset-thousand.js';
@@ -16,6 +17,8 @@ export interface Sizes {
   /** Of the one large dataset. */
   keys: number;
   datasets: number;
+  /** Of the dataset that comes to a second site. */
+  fillKeys: number;
 }
 
 export type PartContext = Context<Sizes>;
@@ -26,4 +29,5 @@ export const PARTS: Parts<Sizes> = {
   cut: converge,
   million: openMillion,
   thousand: manyDatasets,
+  fill: fillSite,
 };

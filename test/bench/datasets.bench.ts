@@ -27,6 +27,7 @@ const FULL: Sizes = {
   cutWrites: 20_000,
   keys: 1_000_000,
   datasets: 1_000,
+  fillKeys: 200_000,
 };
 const QUICK: Sizes = {
   lagWrites: 100,
@@ -35,6 +36,7 @@ const QUICK: Sizes = {
   cutWrites: 4_000,
   keys: 100_000,
   datasets: 100,
+  fillKeys: 20_000,
 };
 
 await runParts(PARTS, values.quick ? QUICK : FULL, values);
