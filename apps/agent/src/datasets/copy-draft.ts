@@ -41,6 +41,8 @@ export interface CopyDraft extends Marks {
   aside: Map<string, Aside>;
   /** Of a home that moves: what is written down of it. */
   holder?: Holder;
+  /** What it goes by once this is written. */
+  rule?: Copy;
   clock: Stamp;
   durable: boolean;
   /** Marks are written though no key is. */
@@ -57,8 +59,9 @@ export function linesOf({ keys, elsewhere, aside, holder }: CopyDraft): Line[] {
 }
 
 /** Whether it is a little that others wrote, and nothing else. */
-export function isOfOthers({ keys, elsewhere, aside, holder, durable }: CopyDraft): boolean {
-  const isElse = durable || elsewhere.length > 0 || aside.size > 0 || holder !== undefined;
+export function isOfOthers({ keys, elsewhere, aside, holder, rule, durable }: CopyDraft): boolean {
+  const isOfHere = durable || holder !== undefined || rule !== undefined;
+  const isElse = isOfHere || elsewhere.length > 0 || aside.size > 0;
   return !isElse && keys.size > 0 && keys.size <= SHOWN_FIRST;
 }
 

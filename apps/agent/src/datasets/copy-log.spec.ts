@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -52,5 +52,37 @@ describe('a file of lines that are only ever added', () => {
     await expect(append('lost')).rejects.toThrow('ENOSPC');
     await append('added');
     expect(await afterRestart()).toEqual({ values: ['new', 'added'], damaged: false });
+  });
+
+  it('has what is added while what takes its place is filled, after what that was filled with', async () => {
+    await append('old');
+    const successor = log.begin();
+    await append('before it is filled');
+    const values = (function* () {
+      for (let n = 0; n < 10_000; n += 1) yield `filled ${'x'.repeat(100)}`;
+    })();
+    const filled = successor.fill(values);
+    for (let n = 0; n < 20; n += 1) await append(`meanwhile ${n}`);
+    await filled;
+    await append('after it was filled');
+    await log.succeed(['the end']);
+    await append('added');
+    const { values: found, damaged } = await afterRestart();
+    expect(damaged).toBe(false);
+    expect(found.slice(0, 10_000).every((value) => String(value).startsWith('filled'))).toBe(true);
+    const meanwhile = Array.from({ length: 20 }, (_, n) => `meanwhile ${n}`);
+    const rest = ['before it is filled', ...meanwhile, 'after it was filled', 'the end', 'added'];
+    expect(found.slice(10_000)).toEqual(rest);
+  });
+
+  it('goes on as it was when what is to take its place is given up, and leaves nothing of it', async () => {
+    await append('old');
+    const successor = log.begin();
+    await successor.fill(['new']);
+    await append('added');
+    await log.giveUp();
+    await append('added after');
+    expect(await afterRestart()).toEqual({ values: ['old', 'added', 'added after'], damaged: false });
+    expect(await readdir(dir)).toEqual(['log']);
   });
 });

@@ -1,8 +1,9 @@
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ANEW, appendWhole, writeWhole } from '../files/append-whole.js';
+import { appendWhole } from '../files/append-whole.js';
 import { syncFolder } from '../files/atomic-file.js';
 import { lineOf, valueOf } from './checked-line.js';
+import { Successor } from './successor.js';
 
 /**
  * A file of lines that are only ever added: `<crc32> <json>`. A last line that is not whole was not written to its end when the
@@ -11,6 +12,7 @@ import { lineOf, valueOf } from './checked-line.js';
 export class CopyLog {
   /** Whether a crash may bring back the file that this one took the place of. */
   private isNameless = false;
+  private successor: Successor | undefined;
 
   private constructor(
     readonly path: string,
@@ -61,40 +63,53 @@ export class CopyLog {
     const bytes = Buffer.concat(values.map(lineOf));
     await appendWhole(this.file, bytes, { at: this.length, durable });
     this.length += bytes.length;
+    this.successor?.follow(bytes);
+  }
+
+  /** Begins a file that is to take the place of this one. Not while something is being added; one at a time. */
+  begin(): Successor {
+    this.successor = new Successor(`${this.path}.new`);
+    return this.successor;
   }
 
   /**
-   * Has these values alone from now on: in place of the old file in one step. When it rejects it may have them or not, and goes on with
-   * those that it has.
+   * Puts what was begun in the place of the old file in one step, ended by these values. Not while something is being added. When it
+   * rejects it may be in place or not, and the log goes on with what is.
    */
-  async replace(values: Iterable<unknown>): Promise<void> {
-    const draft = `${this.path}.new`;
-    const file = await open(draft, ANEW, 0o600);
-    let length = 0;
+  async succeed(last: Iterable<unknown> = []): Promise<void> {
+    const { successor } = this;
+    if (successor === undefined) return;
+    this.successor = undefined;
+    const before = this.file;
     try {
-      let chunk: Buffer[] = [];
-      let size = 0;
-      for (const value of values) {
-        const line = lineOf(value);
-        chunk.push(line);
-        size += line.length;
-        length += line.length;
-        if (size < CHUNK_BYTES) continue;
-        await writeWhole(file, Buffer.concat(chunk));
-        [chunk, size] = [[], 0];
-      }
-      await writeWhole(file, Buffer.concat(chunk));
-      await file.sync();
-      await rename(draft, this.path);
+      const { file, length } = await successor.end(last);
+      await rename(successor.path, this.path);
+      [this.file, this.length, this.isNameless] = [file, length, true];
     } catch (cause) {
-      await file.close();
-      await rm(draft, { force: true });
+      await successor.drop();
       throw cause;
     }
-    const before = this.file;
-    [this.file, this.length, this.isNameless] = [file, length, true];
     await before.close();
     await this.keepName();
+  }
+
+  /** Gives up what was begun. */
+  async giveUp(): Promise<void> {
+    const { successor } = this;
+    this.successor = undefined;
+    await successor?.drop();
+  }
+
+  /** Has these values alone from now on. */
+  async replace(values: Iterable<unknown>): Promise<void> {
+    const successor = this.begin();
+    try {
+      await successor.fill(values);
+    } catch (cause) {
+      await this.giveUp();
+      throw cause;
+    }
+    await this.succeed();
   }
 
   async close(): Promise<void> {

@@ -21,11 +21,10 @@ import { EarlyWrites } from './early-writes.js';
 import { Elsewhere } from './elsewhere.js';
 import { GroupCommit } from './group-commit.js';
 import { headSchema, lineIn, marksIn, marksOf, type Line, type Marks } from './kept-lines.js';
+import { Rewriting } from './rewriting.js';
 import { unsentRecords } from './unsent-records.js';
 import { Waiting } from './waiting.js';
 
-/** The file is written anew when it is so much larger than what is in it. */
-const SLACK_BYTES = 4 * 1024 * 1024;
 /** How long marks that nothing was written with wait for the next line of the file. */
 const MARKS_MS = 1_000;
 
@@ -50,14 +49,15 @@ export class Copy {
       return { ...this.marks, ...nothing, clock: this.clock };
     },
     commit: async (draft) => await this.commit(draft),
-    rest: async () => await this.tidy(),
+    rest: async () => await this.rewriting.tend(!this.closed),
   });
+  private readonly rewriting: Rewriting;
   private marks: Marks = { cursor: 0, writes: 0, sent: 0, streamEpoch: 0 };
   private clock: Stamp = [0, 0];
   private closed = false;
   readonly early = new EarlyWrites();
-  /** Its first line is not true any more. */
-  private stale = false;
+  /** As `known`, without changes that are not written yet. */
+  private firm: CopyRule;
   private marksTimer: NodeJS.Timeout | undefined;
   private since = new Date().toISOString();
   /** What is wrong with it, set by who keeps it in step too. */
@@ -71,6 +71,14 @@ export class Copy {
   ) {
     this.home = new CopyHome(options.site, options.covers ?? (() => false));
     this.home.settle(known.holder);
+    this.firm = known;
+    this.rewriting = new Rewriting(log, {
+      lines: () => this.lines(this.head()),
+      last: () => [marksOf(this.marks)],
+      needed: () => this.keys.bytes + this.elsewhere.bytes,
+      filled: () => this.queue.ask(),
+      failed: (error) => void this.failed(error),
+    });
   }
 
   /** Reads what is on the disk; undefined when there is nothing, and no rule to begin by. */
@@ -144,10 +152,10 @@ export class Copy {
     const { known: before } = this;
     const { next, isOther } = changedRule(before, rule) ?? { next: before, isOther: false };
     if (next === before && this.home.hasSettled(next)) return;
-    this.stale ||= isOther;
     this.known = next;
     // Done by who writes, when nothing else is being written. An agent of before knew nothing of areas, and left out what is elsewhere.
     const done = this.job((draft) => {
+      draft.rule = next;
       if (rule.area !== before.area) draft.cursor = 0;
       if (!this.home.hasSettled(next)) noteHolder(draft, next.holder);
     });
@@ -155,6 +163,8 @@ export class Copy {
       this.known = undoneRule(before, this.known);
       throw error;
     });
+    this.rewriting.isDue ||= isOther;
+    this.queue.ask();
   }
 
   show(key: string): Shown | undefined {
@@ -225,7 +235,10 @@ export class Copy {
   async setAside(stored: number): Promise<void> {
     if (this.known.holder === undefined || (this.unsent === 0 && !this.home.inDoubt)) return;
     const of = { waiting: this.waiting, keys: this.keys, origin: this.origin, stored };
-    await this.job((draft) => void (this.stale = this.home.setAside(draft, this.known, of) || this.stale));
+    await this.job(
+      (draft) =>
+        void (this.rewriting.isDue = this.home.setAside(draft, this.known, of) || this.rewriting.isDue),
+    );
     this.waiting.sent(this.marks.sent);
   }
 
@@ -263,11 +276,14 @@ export class Copy {
     this.closed = true;
     if (this.marksTimer !== undefined) await this.keepMarks();
     await this.queue.settled();
+    await this.rewriting.settled();
+    await this.queue.settled();
     await this.log.close();
   }
 
   /** It may not be here any more: nothing of it stays. */
   async forget(): Promise<void> {
+    await this.rewriting.giveUp();
     await this.close();
     for (const ending of ['', '.damaged', '.new']) await rm(`${this.options.path}${ending}`, { force: true });
     await syncFolder(dirname(this.options.path));
@@ -318,13 +334,6 @@ export class Copy {
     };
   }
 
-  /** Old lines of keys that have newer ones are left out once they are most of the file. */
-  private async tidy(): Promise<void> {
-    const needed = this.keys.bytes + this.elsewhere.bytes;
-    if (!this.stale && this.log.bytes <= 2 * needed + SLACK_BYTES) return;
-    await this.rewrite().catch((error: unknown) => this.failed(error));
-  }
-
   private failed(error: unknown): Refusal {
     const { trouble, refusal } = notWritten(this.known, 'writes to', error);
     this.diskTrouble = trouble;
@@ -344,6 +353,7 @@ export class Copy {
     this.elsewhere.take(draft.elsewhere);
     this.home.install(draft.aside);
     if (draft.holder !== undefined) this.home.settle(draft.holder);
+    if (draft.rule !== undefined) this.firm = draft.rule;
     const { cursor, writes, sent, streamEpoch } = draft;
     this.marks = { cursor, writes, sent, streamEpoch };
     this.clock = draft.clock;
@@ -357,7 +367,7 @@ export class Copy {
     if (line[0] === 'm') return void (this.marks = marksIn(line));
     if (line[0] === 'e') return this.elsewhere.take([{ area: line[1], key: line[2], state: line[3] }]);
     if (line[0] === 'a' || line[0] === 'h') {
-      this.known = this.home.restore(line, this.known);
+      this.firm = this.known = this.home.restore(line, this.known);
       return;
     }
     const [, key, own, state] = line;
@@ -372,23 +382,17 @@ export class Copy {
   private mend(): void {
     this.marks = { ...this.marks, cursor: 0, sent: 0 };
     this.trouble = `the file of ${this.known.project}/${this.known.name} was damaged: a write here that was not sent may be lost`;
-    this.stale = true;
+    this.rewriting.isDue = true;
   }
 
   private head(): Line {
-    return { kind: 'Copy', copy: this.known, store: this.options.store, since: this.since };
+    return { kind: 'Copy', copy: this.firm, store: this.options.store, since: this.since };
   }
 
-  private async rewrite(): Promise<void> {
-    await this.log.replace(this.lines());
-    this.stale = false;
-  }
-
-  private *lines(): Generator<Line> {
-    yield this.head();
+  private *lines(head: Line): Generator<Line> {
+    yield head;
     yield* this.keys.lines();
     yield* this.elsewhere.lines();
     yield* this.home.lines();
-    yield marksOf(this.marks);
   }
 }

@@ -2,6 +2,8 @@ import { Repeated } from './repeated.js';
 
 /** Jobs that go to the disk together. */
 const JOBS_AT_ONCE = 512;
+/** Between two rests at most. */
+const BATCHES_A_REST = 256;
 
 interface Job<D> {
   run: (draft: D) => void;
@@ -15,7 +17,7 @@ export interface Committing<D> {
   begin: () => D;
   /** Writes what a batch has made of it; rejects when it is not written, and then nothing of it counts. */
   commit: (draft: D) => Promise<void>;
-  /** Called when nothing waits any more. */
+  /** Called with nothing being written: when nothing waits any more, and now and then when that does not end. */
   rest: () => Promise<void>;
 }
 
@@ -33,13 +35,21 @@ export class GroupCommit<D> {
     await done;
   }
 
+  /** Has a rest soon, whether there is something to do or not. */
+  ask(): void {
+    this.worker.ask();
+  }
+
   /** Resolves when nothing is being written. */
   async settled(): Promise<void> {
     await this.worker.settled();
   }
 
   private async work(): Promise<void> {
-    while (this.jobs.length > 0) await this.batch(this.jobs.splice(0, JOBS_AT_ONCE));
+    for (let batches = 1; this.jobs.length > 0; batches += 1) {
+      await this.batch(this.jobs.splice(0, JOBS_AT_ONCE));
+      if (batches % BATCHES_A_REST === 0) await this.options.rest();
+    }
     await this.options.rest();
   }
 
