@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Issue } from './errors.js';
+import { insteadOf } from './known-fields.js';
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; issues: Issue[] };
 
@@ -8,7 +9,7 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
   const result = schema.safeParse(input, { reportInput: true });
   return result.success
     ? { ok: true, value: result.data }
-    : { ok: false, issues: tightest(result.error.issues.flatMap((i) => issuesOf(i, input))) };
+    : { ok: false, issues: tightest(result.error.issues.flatMap((i) => issuesOf(i, { schema, input }))) };
 }
 
 /** Of two bounds that one value breaks on the same side, the last: a number's own limit comes after that of all integers. */
@@ -21,15 +22,26 @@ function tightest(issues: Issue[]): Issue[] {
   );
 }
 
-function issuesOf(issue: z.core.$ZodIssue, root: unknown): Issue[] {
+/** What was parsed, and by what. */
+interface Whole {
+  schema: z.core.$ZodType;
+  input: unknown;
+}
+
+function issuesOf(issue: z.core.$ZodIssue, whole: Whole): Issue[] {
+  const { input: root } = whole;
   const path = formatPath(issue.path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({
-        path: path === '' ? key : `${path}.${key}`,
-        problem: 'unknown field',
-        value: show(at(root, [...issue.path, key])),
-      }));
+      return issue.keys.map((key) => {
+        const allowed = insteadOf(whole.schema, issue.path, key);
+        return {
+          path: path === '' ? key : `${path}.${key}`,
+          problem: 'unknown field',
+          value: show(at(root, [...issue.path, key])),
+          ...(allowed !== undefined && { allowed }),
+        };
+      });
     case 'invalid_type':
       return [
         {
@@ -71,7 +83,7 @@ function issuesOf(issue: z.core.$ZodIssue, root: unknown): Issue[] {
       // None of them came into the value: what all of them allow, when the schema says it.
       if (issue.message !== UNTOLD && inner.every((i) => i.path.length === 0))
         return [{ path, problem: 'not allowed', allowed: issue.message, ...valueOf(issue, root) }];
-      const nested = inner.flatMap((i) => issuesOf({ ...i, path: [...issue.path, ...i.path] }, root));
+      const nested = inner.flatMap((i) => issuesOf({ ...i, path: [...issue.path, ...i.path] }, whole));
       return nested.length > 0 ? nested : [{ path, problem: issue.message, ...valueOf(issue, root) }];
     }
     default:

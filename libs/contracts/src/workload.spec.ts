@@ -88,7 +88,7 @@ describe('a workload document', () => {
         { path: 'spec.resources.memoryMiB', problem: 'too small', value: '-1', allowed: 'at least 0' },
         { path: 'spec.placement.replicas', problem: 'wrong type', value: '1.5', allowed: 'int' },
         expect.objectContaining({ path: 'spec.placement.residency.allow[0]', value: '"EU"' }),
-        { path: 'spec.replicas', problem: 'unknown field', value: '3' },
+        { path: 'spec.replicas', problem: 'unknown field', value: '3', allowed: 'spec.placement.replicas' },
       ]),
     );
     expect(issues.some((i) => i.path.startsWith('spec.run.env'))).toBe(true);

@@ -1,0 +1,39 @@
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { parse } from './parse.js';
+import { datasetDocumentSchema } from './dataset.js';
+
+const schema = z.strictObject({
+  run: z.strictObject({ command: z.array(z.string()), port: z.number().optional() }).default({ command: [] }),
+  steps: z.array(z.strictObject({ name: z.string() })).optional(),
+  each: z.record(z.string(), z.strictObject({ size: z.number() })).optional(),
+  how: z.union([z.string(), z.strictObject({ fast: z.boolean() })]).optional(),
+  inner: z.strictObject({ deep: z.strictObject({ port: z.number() }).optional() }).optional(),
+});
+
+const allowedFor = (input: unknown) => {
+  const parsed = parse(schema, input);
+  return parsed.ok ? [] : parsed.issues.map(({ path, allowed }) => [path, allowed]);
+};
+
+describe('a field that is not known', () => {
+  it('is told with where it belongs, the nearest place first', () => {
+    expect(allowedFor({ port: 80 })).toEqual([['port', 'run.port']]);
+    expect(allowedFor({ inner: { port: 80 } })).toEqual([['inner.port', 'inner.deep.port']]);
+  });
+
+  it('is told with the fields that there are', () => {
+    expect(allowedFor({ colour: 1 })).toEqual([['colour', 'run, steps, each, how, inner']]);
+    expect(allowedFor({ steps: [{ name: 'a', x: 1 }] })).toEqual([['steps[0].x', 'name']]);
+    expect(allowedFor({ each: { a: { size: 1, x: 1 } } })).toEqual([['each.a.x', 'size']]);
+    expect(allowedFor({ how: { fast: true, x: 1 } })).toEqual([['how.x', 'fast']]);
+  });
+
+  it('costs little, however many there are', () => {
+    const spec = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`x${n}`, n]));
+    const metadata = { name: 'a', project: 'p' };
+    const beganAt = performance.now();
+    parse(datasetDocumentSchema, { apiVersion: 'skerry/v1', kind: 'Dataset', metadata, spec });
+    expect(performance.now() - beganAt).toBeLessThan(2_000);
+  });
+});
