@@ -25,7 +25,7 @@ function showProof({ where, audit }: DatasetProof, { terminal }: Session): void 
   );
   const refusals = audit.flatMap(({ site, refusals: refused }) => refused.map((one) => ({ site, ...one })));
   terminal.say();
-  if (refusals.length === 0) terminal.say('nothing was refused');
+  if (refusals.length === 0) return terminal.say('nothing was refused');
   terminal.table(
     ['REFUSED AT', 'WHAT', 'TO', 'TIMES', 'LAST', 'WHY'],
     refusals.map((one) => [one.site, one.what, plain(one.by), String(one.count), one.last, plain(one.why)]),

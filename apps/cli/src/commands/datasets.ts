@@ -27,8 +27,8 @@ export async function listDatasets(
     ['DATASET', 'TYPE', 'CONFLICTS', 'STAYS IN', 'COPIES', 'GENERATION'],
     all.map((d) => [
       keyOf(d),
-      d.spec.type,
-      d.spec.home === undefined ? d.spec.conflicts : `${d.spec.conflicts} (${homeText(d)})`,
+      typeText(d),
+      conflictsText(d),
       staysIn(d),
       d.spec.copies.at,
       String(d.generation),
@@ -37,7 +37,7 @@ export async function listDatasets(
   if (all.length === 0) terminal.note('no datasets');
   const [first] = all;
   if (first === undefined) terminal.next('skerry apply -f dataset.yaml');
-  else terminal.next(`skerry data where ${keyOf(first)}`, `skerry data ls ${keyOf(first)}`);
+  else terminal.next(`skerry data where ${keyOf(first)}`, readText(first));
 }
 
 /** `skerry data get DATASET KEY`. */
@@ -101,7 +101,8 @@ export async function whereIs(session: Session, name: string): Promise<void> {
   const dataset = await find(session, name);
   const where = await terminal.during('asking the sites', client.datasetWhere(dataset.project, dataset.name));
   terminal.result(where, () => showWhere(where, session));
-  terminal.next(`skerry data ls ${keyOf(dataset)}`, `skerry data watch ${keyOf(dataset)}`);
+  const watch = `skerry data ${isLog(dataset) ? 'append' : 'watch'} ${keyOf(dataset)}`;
+  terminal.next(readText(dataset), watch);
 }
 
 /** `skerry data rm DATASET`: it goes with all its records. */
@@ -148,16 +149,19 @@ async function listKeys(
 const PAGE = 500;
 
 function showWhere({ dataset, rule, copies, without, homeNow }: DatasetWhere, { terminal }: Session): void {
-  terminal.say(`${keyOf(dataset)} (${dataset.spec.conflicts}): ${rule}`);
+  const kind = isLog(dataset) ? typeText(dataset) : dataset.spec.conflicts;
+  terminal.say(`${keyOf(dataset)} (${kind}): ${rule}`);
   if (dataset.spec.home !== undefined)
     terminal.say(`home: ${homeText({ ...dataset, ...(homeNow && { homeNow }) })}`);
+  // A log has no keys, and no two sites need keep as much of it.
+  const holds = isLog(dataset) ? ['WRITTEN HERE'] : ['KEYS', 'DIGEST'];
   terminal.table(
-    ['SITE', 'IN', 'KEYS', 'DIGEST', 'UNSENT', 'SINCE', 'TROUBLE'],
+    ['SITE', 'IN', ...holds, 'UNSENT', 'SINCE', 'TROUBLE'],
     copies.map(({ site, jurisdictions, state, problem }) => [
       site,
       [...jurisdictions, ...areaNote(dataset, jurisdictions)].join(', ') || '-',
       state === undefined ? '?' : String(state.keys),
-      state?.digest ?? '?',
+      ...(isLog(dataset) ? [] : [state?.digest ?? '?']),
       state === undefined ? '?' : String(state.unsent),
       state?.since ?? '-',
       plain(problem ?? state?.trouble ?? ''),
@@ -169,6 +173,24 @@ function showWhere({ dataset, rule, copies, without, homeNow }: DatasetWhere, { 
     ['NOT AT', 'WHY'],
     without.map(({ site, why }) => [site, plain(why)]),
   );
+}
+
+const isLog = ({ spec }: Dataset): boolean => spec.type === 'log';
+
+function typeText({ spec }: Dataset): string {
+  return spec.log === undefined ? spec.type : `${spec.type}, ${spec.log.flow}`;
+}
+
+/** Entries of a log are never in conflict. */
+function conflictsText(dataset: Dataset): string {
+  const { home, conflicts } = dataset.spec;
+  if (isLog(dataset)) return '-';
+  return home === undefined ? conflicts : `${conflicts} (${homeText(dataset)})`;
+}
+
+/** The command that shows what it holds. */
+function readText(dataset: Dataset): string {
+  return `skerry data ${isLog(dataset) ? 'tail' : 'ls'} ${keyOf(dataset)}`;
 }
 
 function areaNote(dataset: Dataset, jurisdictions: string[]): string[] {
