@@ -35,6 +35,7 @@ describe('an application that asks by subjects', () => {
     const copies = await Copies.open(folders(site.dir).datasets, at);
     for (const name of ['cart', 'catalog', 'secret'])
       await copies.want({ ...copyRule(name), project: name === 'secret' ? 'bank' : 'shop' });
+    await copies.want(copyRule('prices', { conflicts: 'single-writer', home: 's2' }));
     await copies.want(copyRule('hits', { conflicts: 'counter' }));
     await copies.close();
     const logs = await EntryLogs.open(folders(site.dir).entryLogs, at);
@@ -73,6 +74,15 @@ describe('an application that asks by subjects', () => {
     await ask('cart.delete', { key: 'a b' });
     expect(await ask('cart.list')).toEqual({ entries: [] });
     expect(await ask('cart.state')).toMatchObject({ state: { site: 's1', node: 'n1' } });
+  });
+
+  it('hears who writes a dataset, by both ways', async () => {
+    const ask = asker(await enter());
+    expect(await ask('cart.home')).toEqual({ home: { writes: true } });
+    const refused = await ask('prices.put', { key: 'k', value: 'v' });
+    const told = { home: { writes: false, site: 's2', why: refused['title'] } };
+    expect(await ask('prices.home')).toEqual(told);
+    expect(await overHttp('data/prices?home=1')).toEqual(told);
   });
 
   it('appends to a log of its project and reads it', async () => {

@@ -1,5 +1,5 @@
 import { LIMITS, Refusal, workloadKey, type LogAnswer, type Tailed } from '@skerry/contracts';
-import { askDataset, type Caller, type DatasetDesk } from '../datasets/ask-dataset.js';
+import { askDataset, askHome, type Caller, type DatasetDesk } from '../datasets/ask-dataset.js';
 import { askLog, type LogDesk } from '../datasets/logs/ask-log.js';
 
 /** What replicas reach by subjects: the same as over HTTP, but for files. */
@@ -29,6 +29,8 @@ export async function askBySubject(desk: AppDesk, asked: AskedBySubject): Promis
   switch (verb) {
     case 'changes':
       return await changesOf(desk, asked);
+    case 'home':
+      return await askHome(desk.datasets, caller, name);
     case 'state':
       return await stateOf(desk, asked);
     case 'append': {
@@ -39,7 +41,7 @@ export async function askBySubject(desk: AppDesk, asked: AskedBySubject): Promis
       return await readLog(desk, asked);
     default:
       throw new Refusal('not-found', `${verb} is not answered here`, {
-        hint: `of a dataset of keys: get, put, delete, list, count, change, changes, watch, state; of a log: append, read, follow, state`,
+        hint: `of a dataset of keys: get, put, delete, list, count, change, changes, watch, home, state; of a log: append, read, follow, state`,
       });
   }
 }

@@ -9,8 +9,9 @@ import {
   type DatasetOperation,
 } from '@skerry/contracts';
 import type { Copies } from './copies.js';
+import { homeHere, type HomeHere } from './home-here.js';
 import { noting } from './noting.js';
-import { operate } from './operate.js';
+import { noCopy, operate } from './operate.js';
 import type { RefusalsHere } from './refused-here.js';
 
 /** Who asks: the workload that the replica is of. */
@@ -44,6 +45,24 @@ export async function askDataset(
     refuseReader(caller, asked);
     return await operate(copies, asked);
   });
+}
+
+/** Who writes a dataset of the project of who asks, as this node knows. Throws a `Refusal`. */
+export async function askHome(
+  { copies, refusals }: DatasetDesk,
+  caller: Caller,
+  name: string,
+): Promise<{ home: HomeHere }> {
+  const { project } = caller;
+  const kept = copies.get(workloadKey(project, name));
+  return await noting(
+    refusals,
+    { caller, name, what: 'read', missing: () => kept === undefined },
+    async () => {
+      if (kept === undefined) throw noCopy({ project, name }, copies.site);
+      return { home: homeHere(kept.copy) };
+    },
+  );
 }
 
 /** Throws a `Refusal` when a workload that says it only reads a dataset wants to write to it. */

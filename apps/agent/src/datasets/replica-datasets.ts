@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { LIMITS, Refusal, type DatasetAnswer } from '@skerry/contracts';
 import { z } from 'zod';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
-import { askDataset, known, type Caller, type DatasetDesk } from './ask-dataset.js';
+import { askDataset, askHome, known, type Caller, type DatasetDesk } from './ask-dataset.js';
 import { answerReplica, textOf } from './replica-answers.js';
 
 const PATH = /^\/v1\/data\/([^/?]+)(?:\/([^/?]+))?(?:\?(.*))?$/;
@@ -15,7 +15,7 @@ const changeSchema = z.union([
 
 /**
  * What replicas reach at their agent's endpoint, of their own project alone: `GET /v1/data/<dataset>` lists (`prefix`, `after`,
- * `limit`) or with `watch=1` waits for changes (`since`, `waitMs`), `GET`, `PUT` and `DELETE /v1/data/<dataset>/<key>` read, write
+ * `limit`), with `watch=1` waits for changes (`since`, `waitMs`) or with `home=1` says who writes it, `GET`, `PUT` and `DELETE /v1/data/<dataset>/<key>` read, write
  * and delete a value, `POST` counts (`{"count": 1}`) or changes a set (`{"add": ["x"]}`). Refusals are problem details.
  */
 export function replicaDatasets(
@@ -27,20 +27,28 @@ export function replicaDatasets(
     if (match === null) return false;
     const run = async (operation: object) =>
       await askDataset(desk, known(token === '' ? undefined : callerOf(token)), operation);
-    answerReplica(response, async () => await answer(request, match, run));
+    const home = async (name: string) =>
+      await askHome(desk, known(token === '' ? undefined : callerOf(token)), name);
+    answerReplica(response, async () => await answer(request, match, { run, home }));
     return true;
   };
+}
+
+interface Answers {
+  run: (operation: object) => Promise<DatasetAnswer>;
+  home: (name: string) => Promise<object>;
 }
 
 async function answer(
   request: IncomingMessage,
   [, name = '', key, query]: RegExpExecArray,
-  run: (operation: object) => Promise<DatasetAnswer>,
-): Promise<DatasetAnswer> {
+  { run, home }: Answers,
+): Promise<object> {
   const ref = { name: decoded(name) };
   if (key === undefined) {
     if (request.method !== 'GET') throw noSuch(request);
-    return await run({ ...ref, ...asked(new URLSearchParams(query)) });
+    const params = new URLSearchParams(query);
+    return params.has('home') ? await home(ref.name) : await run({ ...ref, ...asked(params) });
   }
   const at = { ...ref, key: decoded(key) };
   const context = contextOf(request);
