@@ -6,7 +6,7 @@ import { readSeed, writePrivateFile } from '@skerry/identity';
 import { Copies } from '../datasets/copies.js';
 import { copyRule } from '../datasets/endpoint-under-test.suite.js';
 import { EntryLogs } from '../datasets/logs/entry-logs.js';
-import { logRuleSchema } from '@skerry/contracts';
+import { LIMITS, logRuleSchema } from '@skerry/contracts';
 import { HubStandIn } from '../hub-stand-in.suite.js';
 import { makeLog } from '../log.js';
 import { folders } from '../site-file.js';
@@ -49,6 +49,8 @@ describe('an application that asks by subjects', () => {
     hub.want(assignment('web', { run }), assignment('other', { run }));
     await hub.running('web');
     await hub.running('other');
+    const single = { type: 'singleton', orphan: 'stop', epoch: 3 };
+    hub.want(assignment('lead', { ...single, run }));
     const data = [{ dataset: 'catalog', access: 'read' }];
     hub.want(assignment('web', { run, data, version: { generation: 2 } }));
     await hub.seen('web', ({ version }) => version.generation === 2);
@@ -83,6 +85,27 @@ describe('an application that asks by subjects', () => {
     const told = { home: { writes: false, site: 's2', why: refused['title'] } };
     expect(await ask('prices.home')).toEqual(told);
     expect(await overHttp('data/prices?home=1')).toEqual(told);
+  });
+
+  it('that is a singleton hears its epoch and for how long it may act, as over HTTP', async () => {
+    const lead = 'shop.lead.s1.0';
+    const connection = await enter(lead);
+    const { epoch, leaseMs } = await asker(connection, lead)('ownership');
+    expect(epoch).toBe(3_000_000);
+    expect(leaseMs).toBeGreaterThan(0);
+  });
+
+  it('has a limit on its watches, and hears why one ends', async () => {
+    const connection = await enter();
+    const missing = watching(connection, 'nothing.watch', {});
+    await eventually('it is refused', () => missing.ended() !== undefined);
+    expect(missing.ended()).toBe('404');
+    const many = Array.from({ length: LIMITS.appWatches }, () => watching(connection, 'cart.watch', {}));
+    await eventually('all begin', () => many.every(({ told }) => told.length > 0));
+    const more = watching(connection, 'cart.watch', {});
+    await eventually('it is refused', () => more.ended() !== undefined);
+    expect(more.ended()).toBe('429');
+    for (const watch of many) await watch.end();
   });
 
   it('appends to a log of its project and reads it', async () => {
@@ -301,13 +324,13 @@ describe('an application that asks by subjects', () => {
     return connection;
   }
 
-  async function raw(connection: NatsConnection, subject: string, body: object): Promise<Msg> {
-    return await connection.request(`app.${WEB}.${subject}`, JSON.stringify(body), { timeout: 5_000 });
+  async function raw(connection: NatsConnection, subject: string, body: object, replica = WEB): Promise<Msg> {
+    return await connection.request(`app.${replica}.${subject}`, JSON.stringify(body), { timeout: 5_000 });
   }
 
-  function asker(connection: NatsConnection) {
+  function asker(connection: NatsConnection, replica = WEB) {
     return async (subject: string, body: object = {}): Promise<Record<string, unknown>> =>
-      (await raw(connection, subject, body)).json();
+      (await raw(connection, subject, body, replica)).json();
   }
 
   async function overHttp(path: string): Promise<unknown> {
@@ -326,8 +349,11 @@ describe('an application that asks by subjects', () => {
     const told: { since: string; changes?: { key: string }[]; items?: { value: string }[] }[] = [];
     const unanswered: Msg[] = [];
     let left = answers;
+    let end: string | undefined;
     const subscription = connection.subscribe(inbox, {
       callback: (_error, m) => {
+        end = m.headers?.get('Nats-Service-Error-Code');
+        if (end !== undefined) return;
         told.push(m.json());
         if ((left -= 1) >= 0) m.respond();
         else unanswered.push(m);
@@ -338,6 +364,7 @@ describe('an application that asks by subjects', () => {
       told,
       keys: () => told.flatMap(({ changes = [] }) => changes.map(({ key }) => key)),
       since: () => told.at(-1)?.since,
+      ended: () => end,
       answer: () => {
         left = Infinity;
         for (const m of unanswered.splice(0)) m.respond();
