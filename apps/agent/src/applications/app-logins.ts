@@ -32,8 +32,10 @@ export class AppLogins {
     const login = readLogin(request);
     if (login === undefined) return undefined;
     const { issuer, node, tokens, several, log } = this.options;
-    const token = tokens().get(login.user);
     const by = { issuer, nowMs: Date.now() };
+    // Such as a user whose key was taken out of the server's configuration.
+    if (login.user === '') return { answer: refuseLogin(login, by, 'it names no replica') };
+    const token = tokens().get(login.user);
     if (token !== undefined && isSame(token, login.password)) {
       const name = connectionName({ replica: login.user, node, token });
       return { answer: admitLogin(login, by, { ...rightsOf(login.user), name }), admitted: login };

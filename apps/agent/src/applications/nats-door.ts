@@ -80,9 +80,7 @@ export class NatsDoor {
       if (agent.removed) return;
       const decided = logins.decide(Buffer.from(m.data).toString('utf8'));
       if (decided === undefined) return;
-      // Before it can ask anything.
-      this.align(bus);
-      if (decided.admitted !== undefined) this.remember(decided.admitted);
+      if (decided.admitted !== undefined) this.admit(bus, decided.admitted);
       m.reply?.(Buffer.from(decided.answer));
     });
     await this.endOld(bus);
@@ -123,13 +121,15 @@ export class NatsDoor {
     });
   }
 
-  private remember(login: Login): void {
+  /** Whom the server is about to let in is answered from now on. */
+  private admit(bus: Bus, login: Login): void {
+    this.align(bus);
     const logins = this.open.get(login.user)?.logins;
     logins?.push(login);
     if (logins !== undefined && logins.length > REMEMBERED) logins.shift();
   }
 
-  /** Connections that an earlier agent let in, of replicas that have ended since. */
+  /** Connections that an earlier agent let in, of replicas that have ended since; at the server that answers first, where there are three. */
   private async endOld(bus: Bus): Promise<void> {
     const { node } = this.agent.site;
     try {
