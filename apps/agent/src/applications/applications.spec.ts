@@ -261,6 +261,29 @@ describe('an application that asks by subjects', () => {
       await expect(enter(user, pass)).rejects.toThrow(/authorization/i);
   });
 
+  it('hears that its agent ends, and watches on at the next one: keys anew, a log from where it was', async () => {
+    const connection = await enter();
+    const ask = asker(connection);
+    const { since: begin } = await ask('orders.read', { limit: 1 });
+    const watches = [
+      watching(connection, 'cart.watch', {}),
+      watching(connection, 'orders.follow', { since: begin }),
+    ];
+    await eventually('both begin', () => watches.every(({ told }) => told.length > 0));
+    await ask('orders.append', { values: ['z'] });
+    await end(agent, 'SIGTERM');
+    await eventually('both are told', () => watches.every(({ ended }) => ended() === '503'));
+    agent = await site.startAgent();
+    await eventually('the next one answers', async () => await ask('cart.home').catch(() => undefined));
+    const [keys, log] = watches;
+    const again = watching(connection, 'cart.watch', { since: keys?.since() });
+    const further = watching(connection, 'orders.follow', { since: begin });
+    await eventually('both go on', () => again.told.length > 0 && further.told.length > 0);
+    expect(again.told[0]).toMatchObject({ changes: [], lost: true });
+    expect(further.told[0]).toMatchObject({ items: [{ value: 'z' }] });
+    expect(log?.told.length).toBeGreaterThan(0);
+  }, 30_000);
+
   it('goes on over an agent that is killed: its connection stays, and the next agent answers it and its HTTP', async () => {
     const connection = await enter();
     const ask = asker(connection);
