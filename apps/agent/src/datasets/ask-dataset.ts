@@ -60,7 +60,7 @@ export async function askHome(
     { caller, name, what: 'read', missing: () => kept === undefined },
     async () => {
       if (kept === undefined) throw noCopy({ project, name }, copies.site);
-      return { home: homeHere(kept.copy) };
+      return { home: homeHere(kept.copy, copies.site) };
     },
   );
 }

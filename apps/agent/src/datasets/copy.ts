@@ -167,12 +167,6 @@ export class Copy {
     return this.keys;
   }
 
-  /** Throws a `Refusal` unless this site is who writes it now. */
-  checkHome(): void {
-    refuseElsewhere(this.known, this.options.site);
-    this.home.check(this.known);
-  }
-
   /** Applies a write; resolves when it is on the disk. Throws a `Refusal`, with nothing changed. */
   async write(key: string, write: Write): Promise<void> {
     refuseElsewhere(this.known, this.options.site);

@@ -1,4 +1,5 @@
 import { Refusal } from '@skerry/contracts';
+import { refuseElsewhere } from './copy-refusals.js';
 import type { Copy } from './copy.js';
 
 /** Who writes a dataset, as this node knows. */
@@ -14,13 +15,14 @@ export interface HomeHere {
   why?: string;
 }
 
-export function homeHere(copy: Copy): HomeHere {
-  const { conflicts, holder, home } = copy.rule;
+export function homeHere({ rule, home: moving }: Copy, here: string): HomeHere {
+  const { conflicts, holder, home } = rule;
   const site = holder === undefined ? home : holder.site;
   const moves = holder === undefined ? {} : { epoch: holder.epoch, with: holder.with };
   const who = conflicts === 'single-writer' && site !== undefined ? { site } : {};
   try {
-    copy.checkHome();
+    refuseElsewhere(rule, here);
+    moving.check(rule);
     return { writes: true, ...who, ...moves };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
