@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { NKey, credsText, siteUserJwt, writeCreds } from '@skerry/identity';
+import { NKey, adminUserJwt, credsText, siteUserJwt, writeCreds } from '@skerry/identity';
 import { LeafAttacker } from './leaf-attacker.js';
 import { SecuredCloud, until } from './secured-cloud.js';
 
@@ -220,6 +220,40 @@ describe('an attacker who holds everything of one site', () => {
       await expect(reader.request(subject, '', { timeout: 5_000 })).rejects.toThrow(/permissions violation/i);
     }
     expect(await storedAt(agentA)).toContain('desired.aa.workload.shop.web');
+  });
+
+  test('neither hears nor reaches, from the hub or from its own site, what applications say at a site', async () => {
+    const local = await cloud.connectSite(B, cloud.site(B).local, '_INBOX_agent');
+    const user = NKey.create('user');
+    const who = { name: 'x', user: user.publicKey, account: accountB, issuer: cloud.siteSigner };
+    const jwt = adminUserJwt({ ...who, issuedAtMs: Date.now() });
+    const atHub = await cloud.connectHub(credsText(jwt, user), '_INBOX_x');
+    const attacker = await LeafAttacker.connect(await stolen());
+    const [heardAtHub, heardInLocal]: [string[], string[]] = [[], []];
+    witness(atHub, heardAtHub);
+    witness(local, heardInLocal);
+    for (const subject of ['>', 'app.>', '_INBOX.>']) attacker.subscribe(subject);
+    for (const connection of [local, atHub]) await connection.flush();
+    const before = attacker.text().length;
+    const [cloudBefore, bBefore] = [seenInCloud.length, seenByB.length];
+    for (const subject of ['app.shop.web.bb.0.cart.get', '_INBOX.shop.web.bb.0.x', 'up.app', 'rpc.ping'])
+      local.publish(subject, 'OF-LOCAL');
+    await local.flush();
+    for (const connection of [atHub, agentB]) {
+      connection.publish('app.shop.web.bb.0.cart.get', 'FROM-OUTSIDE');
+      connection.publish('$SYS.REQ.USER.AUTH', 'FROM-OUTSIDE');
+    }
+    attacker.publish('app.shop.web.bb.0.cart.get', 'FROM-OUTSIDE');
+    await fence(attacker);
+    await atHub.flush();
+    expect((await agentB.request('up.obs.after', '', { timeout: 10_000 })).string()).toBe('accepted');
+    await local.flush();
+    expect(heardInLocal.filter((line) => line.includes('OF-LOCAL'))).toHaveLength(4);
+    expect(heardInLocal.filter((line) => line.includes('FROM-OUTSIDE'))).toEqual([]);
+    const outside = [...heardAtHub, ...seenInCloud.slice(cloudBefore), ...seenByB.slice(bBefore)];
+    expect(outside.filter((line) => line.includes('OF-LOCAL'))).toEqual([]);
+    expect(attacker.text().slice(before)).not.toContain('OF-LOCAL');
+    attacker.close();
   });
 
   async function stolen(): Promise<Parameters<typeof LeafAttacker.connect>[0]> {

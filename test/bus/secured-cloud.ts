@@ -40,6 +40,9 @@ export interface SecuredSite {
   account: string;
   agent: NKey;
   reader: NKey;
+  /** User of the account that is bound to nothing, and what it lets applications in with. */
+  local: NKey;
+  logins: NKey;
   leafUser: NKey;
   credsFile: string;
   tls: { certFile: string; keyFile: string; caFile: string };
@@ -265,11 +268,13 @@ export class SecuredCloud {
       caFile: join(this.folder, 'tls', 'server-ca.crt'),
     };
     const [agent, reader, leafUser] = [NKey.create('user'), NKey.create('user'), NKey.create('user')];
+    const [local, logins] = [NKey.create('user'), NKey.create('account')];
     const account = NKey.create('account').publicKey;
     const credsFile = join(this.folder, `${name}.creds`);
     const who = { name, user: leafUser.publicKey, account, issuer: this.siteSigner, issuedAtMs: nowMs };
     await writeCreds(credsFile, siteUserJwt(who), leafUser);
-    const site = { name, account, agent, reader, leafUser, credsFile, tls, port: 0, monitoringPort: 0 };
+    const keys = { agent, reader, local, logins, leafUser };
+    const site = { name, account, ...keys, credsFile, tls, port: 0, monitoringPort: 0 };
     this.sites.set(name, site);
   }
 
@@ -289,7 +294,12 @@ export class SecuredCloud {
       client: { host: HOST, port: site.port },
       monitoring: { host: HOST, port: site.monitoringPort },
       jetstream: bounds(join(this.folder, name, 'js')),
-      users: { agent: site.agent.publicKey, reader: site.reader.publicKey },
+      users: {
+        agent: site.agent.publicKey,
+        reader: site.reader.publicKey,
+        local: site.local.publicKey,
+      },
+      logins: site.logins.publicKey,
       leaf: { urls: [`tls://${HOST}:${this.leafPort}`], credsFile: site.credsFile, tls: site.tls },
     });
   }

@@ -177,6 +177,23 @@ export function workloadsWithData({ client, skerry }: UnderTest): void {
     await client().remove('test', 'opener');
   }, 60_000);
 
+  it('lets it ask by subjects at its own site’s server, and what it writes there comes to the others', async () => {
+    await client().apply({ documents: [dataset('told', {}), teller('teller', 'told')] });
+    await untilPhase(client(), 'teller', ['running']);
+    const get = { verb: 'get' as const, project: 'test', name: 'told', key: 'by' };
+    const entry = await eventually(
+      async () => {
+        const answer = await client()
+          .askDataset(get, { site: 'two' })
+          .catch(() => undefined);
+        return answer !== undefined && 'entry' in answer ? answer.entry : undefined;
+      },
+      { withinMs: 20_000, what: 'the other site has it' },
+    );
+    expect(entry).toMatchObject({ value: 'subject' });
+    await client().remove('test', 'teller');
+  }, 60_000);
+
   const sitesOf = async (name: string) =>
     (await client().datasetWhere('test', name)).copies.map(({ site }) => site).toSorted();
 }
@@ -240,6 +257,43 @@ function logUser(
     service.spec.run.files[0].content = code.replace('NAME', uses).replace('VALUE', value);
   return service;
 }
+
+/** A service at site `one` that writes a key by a subject as it begins, and ends at once when that is refused. */
+function teller(name: string, uses: string): unknown {
+  const service = JSON.parse(JSON.stringify(httpService(name, { site: 'one' })));
+  service.spec.data = [{ dataset: uses, access: 'write' }];
+  service.spec.run.files[0].content = TELLER.replace('NAME', uses);
+  return service;
+}
+
+/** With nothing but the protocol of NATS, as any language has it: lines over TCP. */
+const TELLER = `
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+const { SKERRY_NATS_URL, SKERRY_AGENT_TOKEN: pass, SKERRY_REPLICA: user, HOST, PORT } = process.env;
+const { hostname, port } = new URL(SKERRY_NATS_URL.split(',')[0]);
+const body = JSON.stringify({ key: 'by', value: 'subject' });
+const inbox = '_INBOX.' + user + '.1';
+const login = JSON.stringify({ user, pass, headers: true, no_responders: true, verbose: false });
+const lines = [
+  'CONNECT ' + login,
+  'SUB ' + inbox + ' 1',
+  'PUB app.' + user + '.NAME.put ' + inbox + ' ' + body.length,
+  body,
+  '',
+];
+const socket = connect(Number(port), hostname, () => socket.write(lines.join('\\r\\n')));
+let heard = '';
+await new Promise((resolve) => {
+  socket.on('data', (bytes) => {
+    heard += bytes;
+    if (/-ERR|MSG [^]*}/.test(heard)) resolve();
+  });
+  socket.on('close', resolve);
+});
+if (!heard.includes('"value":"subject"')) process.exit(1);
+createServer((request, response) => response.end('told')).listen(Number(PORT), HOST);
+`;
 
 const LOG_WRITER = `
 import { createServer } from 'node:http';

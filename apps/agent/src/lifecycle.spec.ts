@@ -237,7 +237,9 @@ describe('joining', () => {
     ]);
     expect(modes.toString()).toBe('');
     const seeds = (await readdir(dir)).filter((f) => f.endsWith('.seed'));
-    expect(seeds.toSorted()).toEqual(['agent.seed', 'operator.seed', 'user.seed']);
+    expect(seeds.toSorted()).toEqual(
+      ['agent', 'local', 'logins', 'operator', 'user'].map((of) => `${of}.seed`),
+    );
     await end(child, 'SIGUSR2');
     const found: { pid: number } = JSON.parse(await readFile(join(dir, 'state', 'leaf-server.json'), 'utf8'));
     expect(alive(found.pid)).toBe(false);

@@ -27,6 +27,7 @@ import type { Objects } from './objects/objects.js';
 import type { ReplicaRunner } from './replicas/replica-runner.js';
 import type { Supervisor } from './replicas/supervisor.js';
 import type { FirmAllotments } from './singletons/firm-allotments.js';
+import type { Singletons } from './singletons/singletons.js';
 import type { ReportCounter } from './reports/report-counter.js';
 import type { Reporter } from './reports/reporter.js';
 import type { LogSource } from './logs/log-reader.js';
@@ -116,6 +117,10 @@ export class NodeAgent {
     return this.store.entries().some(([, { object }]) => object.kind === 'Assignment' && isSingle(object));
   }
 
+  /** What runs here at most once anywhere. */
+  get singletons(): Singletons {
+    return this.parts.singletons;
+  }
   /** Copies of datasets at this node. */
   get copies(): Copies {
     return this.parts.copies;

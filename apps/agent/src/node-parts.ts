@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import {
   bucketSubject,
   SITE,
@@ -39,7 +40,7 @@ import { ReportCounter } from './reports/report-counter.js';
 import { Reporter } from './reports/reporter.js';
 import { FirmAllotments } from './singletons/firm-allotments.js';
 import { Singletons } from './singletons/singletons.js';
-import type { Folders, SiteFile } from './site-file.js';
+import { serversOf, type Folders, type SiteFile } from './site-file.js';
 import { makeTracing } from './tracing.js';
 
 /** Reads what this node has on its disk, and makes of it the parts of an agent, none of which does anything yet. */
@@ -71,7 +72,7 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     tracing,
     hub: silence,
     ready: datasets.ready,
-    endpoint,
+    doors: { endpoint, natsUrl: natsUrlOf(site, places) },
     deadline,
     log,
   });
@@ -107,6 +108,14 @@ export async function makeParts(of: { dir: string; site: SiteFile; places: Folde
     firm,
     ...datasets,
   };
+}
+
+/** Where the site's server lets replicas in, if it does: this agent then has what it lets them in with. */
+function natsUrlOf(site: SiteFile, places: Folders): string | undefined {
+  if (!existsSync(places.localSeed) || !existsSync(places.loginsSeed)) return undefined;
+  return serversOf(site)
+    .servers.map((server) => `nats://${server}`)
+    .join(',');
 }
 
 function reporterOf(of: {
@@ -154,8 +163,8 @@ function replicaAnswers(
 ) {
   return [
     replicaObjects(objects, callerOf, refusals),
-    replicaDatasets(copies, callerOf, refusals),
-    replicaLogs(entryLogs, callerOf, refusals),
+    replicaDatasets({ copies, refusals }, callerOf),
+    replicaLogs({ logs: entryLogs, refusals }, callerOf),
   ];
 }
 

@@ -102,6 +102,8 @@ export function folders(dir: string) {
     work: join(dir, 'work'),
     agentSeed: join(dir, 'agent.seed'),
     operatorSeed: join(dir, 'operator.seed'),
+    localSeed: join(dir, 'local.seed'),
+    loginsSeed: join(dir, 'logins.seed'),
     userSeed: join(dir, 'user.seed'),
     leafConf: join(dir, 'leaf.conf'),
     leafCreds: join(dir, 'leaf.creds'),

@@ -229,6 +229,9 @@ export class SiteUnderTest {
     const [user, agent, account] = [NKey.create('user'), NKey.create('user'), NKey.create('account')];
     const operator = NKey.create('user');
     await writeSeed(at('operator.seed'), operator);
+    const [local, logins] = [NKey.create('user'), NKey.create('account')];
+    await writeSeed(at('local.seed'), local);
+    await writeSeed(at('logins.seed'), logins);
     await mkdir(at('tls'), { mode: 0o700 });
     await writeSeed(at('user.seed'), user);
     await writeSeed(at('agent.seed'), agent);
@@ -260,7 +263,8 @@ export class SiteUnderTest {
         site: 's1',
         client: { host: '127.0.0.1', port: this.port },
         jetstream: { storeDir: at('jetstream'), maxMemoryBytes: 2 ** 26, maxFileBytes: 2 ** 31 },
-        users: { agent: agent.publicKey, operator: operator.publicKey },
+        users: { agent: agent.publicKey, operator: operator.publicKey, local: local.publicKey },
+        logins: logins.publicKey,
         // Nobody listens there: this site is cut off for good.
         leaf: { urls: ['tls://127.0.0.1:1'], credsFile: at('leaf.creds'), tls },
       }),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { connectBus, type Bus, type Subscription } from '@skerry/bus';
 import { JETSTREAM_API, outboxStream, SITE, SITE_STREAMS, desiredSubject } from '@skerry/contracts';
+import { NatsDoor } from './applications/nats-door.js';
 import { answerDatasetRequests } from './datasets/dataset-requests.js';
 import { DatasetSync } from './datasets/dataset-sync.js';
 import { answerEntryRequests } from './datasets/logs/entry-requests.js';
@@ -37,11 +38,14 @@ export class Uplink {
   private closed = false;
   private readonly sealingKeys: () => Promise<NodeKeys>;
   private readonly ready: Promise<void>;
+  /** Its applications need no hub, and no controller. */
+  private readonly door: NatsDoor;
 
   constructor(private readonly agent: NodeAgent) {
     this.tombstones = new Tombstones(agent.store, agent.log);
     const { datasets: folder, userSeed: seed } = agent.places;
     this.sealingKeys = nodeKeys({ folder, seed, log: agent.log });
+    this.door = NatsDoor.at(agent);
     this.ready = this.join();
   }
 
@@ -54,6 +58,7 @@ export class Uplink {
   async close(): Promise<void> {
     this.closed = true;
     await this.answerNobody();
+    await this.door.close();
     for (const end of this.ends.toReversed()) await end();
     await this.bus?.close();
     void this.ready;

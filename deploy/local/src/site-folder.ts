@@ -6,6 +6,7 @@ import {
   makeCertificateRequest,
   makePrivateKey,
   NKey,
+  type NKeyType,
   readPrivateFile,
   readSeed,
   siteAccountKey,
@@ -50,6 +51,7 @@ export async function writeSiteFolder(
   const account = await siteAccountKey(paths.identity, name);
   const user = await keyOf(join(folder, 'user.seed'));
   await keyOf(join(folder, 'operator.seed'));
+  const logins = await keyOf(join(folder, 'logins.seed'), 'account');
   const nowMs = Date.now();
   const jwt = siteUserJwt({
     name: `leaf-${name}`,
@@ -71,6 +73,8 @@ export async function writeSiteFolder(
     const own = paths.node(name, node);
     await mkdir(own, { recursive: true, mode: 0o700 });
     await keyOf(join(own, 'agent.seed'));
+    await keyOf(join(own, 'local.seed'));
+    await writeSeed(join(own, 'logins.seed'), logins);
     const file = siteFile(cloud, site, { account: account.publicKey, node });
     await writePrivateFile(join(own, 'site.json'), `${JSON.stringify(file, null, 2)}\n`);
   }
@@ -107,7 +111,9 @@ export async function writeLeafConfig(
   const folder = paths.site(site);
   const nodes = Array.from({ length: entry.nodes ?? 1 }, (_, i) => paths.node(site, i + 1));
   const agents = await Promise.all(nodes.map((node) => readSeed(join(node, 'agent.seed'))));
+  const locals = await Promise.all(nodes.map((node) => readSeed(join(node, 'local.seed'))));
   const operator = await readSeed(join(folder, 'operator.seed'));
+  const logins = await readSeed(join(folder, 'logins.seed'));
   const tls = (name: string) => join(folder, 'tls', name);
   const text = siteConfig({
     site,
@@ -118,7 +124,12 @@ export async function writeLeafConfig(
       maxMemoryBytes: SITE_MEMORY_BYTES,
       maxFileBytes: SITE_STORE_BYTES,
     },
-    users: { agent: agents.map((a) => a.publicKey), operator: operator.publicKey },
+    users: {
+      agent: agents.map((a) => a.publicKey),
+      operator: operator.publicKey,
+      local: locals.map((l) => l.publicKey),
+    },
+    logins: logins.publicKey,
     leaf: {
       urls: hubUrls,
       credsFile: join(folder, 'leaf.creds'),
@@ -128,10 +139,10 @@ export async function writeLeafConfig(
   await writePrivateFile(join(folder, 'leaf.conf'), text);
 }
 
-async function keyOf(path: string): Promise<NKey> {
+async function keyOf(path: string, type: NKeyType = 'user'): Promise<NKey> {
   return readSeed(path).catch(async (cause: unknown) => {
     if (!isMissing(cause)) throw cause;
-    const key = NKey.create('user');
+    const key = NKey.create(type);
     await writeSeed(path, key);
     return key;
   });

@@ -24,6 +24,13 @@ export interface StoredMessage extends Message {
   readonly pending: number;
 }
 
+/** A plain message, with the way to answer where its sender asked for one. */
+export interface HeardMessage extends Message {
+  /** Where the answer goes to: the sender's own word, so that who may say more than the sender looks at it before he answers. */
+  readonly replyTo?: string;
+  readonly reply?: (body: Body, options?: { headers?: Headers }) => void;
+}
+
 /** What a handler answers: ack, delayed nak, or terminate plus dead letter. A throw is a bug: nak with backoff, and an alarm. */
 export type Outcome =
   | { readonly kind: 'done' }
@@ -219,11 +226,7 @@ export interface Bus {
     options?: { queue?: string },
   ): Subscription;
   /** Hears plain messages. `reply` answers, where the sender asked for one. */
-  listen(
-    subject: string,
-    handler: (m: Message & { reply?: (body: Body) => void }) => void,
-    options?: { queue?: string },
-  ): Subscription;
+  listen(subject: string, handler: (m: HeardMessage) => void, options?: { queue?: string }): Subscription;
   consume(options: ConsumeOptions, handler: (m: StoredMessage) => Promise<Outcome>): Promise<Subscription>;
   /** Follows a stream in order without a durable. */
   follow(

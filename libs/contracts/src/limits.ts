@@ -149,4 +149,11 @@ export const LIMITS = {
   bandwidthMaxBytesPerSecond: 100_000_000_000,
   /** Longest wait of a watch for a change. */
   watchWaitMs: 8_000,
+  /** Of one replica over subjects: questions without an answer yet, watches, subscriptions, and how long a message of a watch waits for its answer. */
+  appRequests: 256,
+  appWatches: 32,
+  appSubscriptions: 256,
+  appUnansweredMs: 30_000,
+  /** Bytes of changes in one message of a watch. */
+  appChangesBytes: 512 * 1024,
 } as const;

@@ -131,6 +131,29 @@ export const LOCAL = {
   logsMore: 'local.logs-more',
 } as const;
 
+/**
+ * What replicas say to their node's agent at the site's server (account LOCAL, bound to nothing): the server lets each say only what
+ * carries its own id, so the subject itself says who asks. `<replica>` is its SKERRY_REPLICA, four tokens.
+ */
+export const APP = {
+  /** All that a replica may say: `app.<replica>.<dataset>.<verb>`, and `app.<replica>.ownership`. */
+  all: (replica: string) => `app.${replica}.>`,
+  /** What is asked, of the subject of a question. */
+  askedIn: (replica: string, subject: string) => subject.slice(`app.${replica}.`.length).split('.'),
+  /** Prefix of a replica's inboxes: it hears nothing else, and is answered nowhere else. */
+  inbox: (replica: string) => `_INBOX.${replica}`,
+  /** The user that agents connect as. */
+  agent: 'agent',
+  /** The server asks there about a login that it does not know by itself. */
+  logins: '$SYS.REQ.USER.AUTH',
+  /** Connections of the account, and the end of one. */
+  connections: '$SYS.REQ.ACCOUNT.PING.CONNZ',
+  kick: (server: string) => `$SYS.REQ.SERVER.${server}.KICK`,
+  /** Headers of an answer that says no, as the services of NATS have them. */
+  error: 'Nats-Service-Error',
+  errorCode: 'Nats-Service-Error-Code',
+} as const;
+
 /** The same crossings as the hub hears and says them (account CLOUD); `*` or an account id. */
 export const HUB = {
   intake: 'ing.*.>',

@@ -120,6 +120,23 @@ describe('a site configuration', () => {
       expect(text).toContain(`"${subject}"`);
   });
 
+  test('leaves logins that it does not know to the agents, and names them where a reload may change them', () => {
+    const [first, second] = [NKey.create('user').publicKey, NKey.create('user').publicKey];
+    const logins = NKey.create('account').publicKey;
+    const withLocal = (local: readonly string[]) =>
+      siteConfig({ ...SITE, users: { ...SITE.users, local }, logins });
+    const authorization = (text: string) => /^authorization: \{[\s\S]*?^\}/m.exec(text)?.[0];
+    expect(authorization(withLocal([first]))).toContain(logins);
+    // A server that runs refuses another `auth_callout`, and with it whatever else is new.
+    expect(authorization(withLocal([first, second]))).toBe(authorization(withLocal([first])));
+    expect(withLocal([first, second])).toContain(second);
+    expect(authorization(siteConfig(SITE))).toBeUndefined();
+    expect(() => withLocal([])).toThrow(/nobody is there to decide/);
+    expect(() => siteConfig({ ...SITE, users: { ...SITE.users, local: first }, logins: first })).toThrow(
+      /NATS account/,
+    );
+  });
+
   test('wants a user key for the agent', () => {
     expect(() => siteConfig({ ...SITE, users: { agent: system } })).toThrow(/NATS user/);
   });

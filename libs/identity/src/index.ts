@@ -8,6 +8,7 @@ export * from './server-options.js';
 export * from './hub-config.js';
 export * from './site-config.js';
 export * from './users.js';
+export * from './logins.js';
 export * from './join-token.js';
 export * from './api-token.js';
 export * from './site-requests.js';

@@ -6,8 +6,19 @@ const HEADER = Buffer.from(JSON.stringify({ typ: 'JWT', alg: 'ed25519-nkey' })).
 /** Longest token that is looked at. Account claims of Skerry stay below 4 KiB. */
 const MAX_TOKEN_BYTES = 64 * 1024;
 
-/** The kinds of NATS JWT v2 that are used here; `generic` carries the deletion of accounts. */
-export type JwtKind = 'operator' | 'account' | 'user' | 'generic';
+/**
+ * The kinds of NATS JWT v2 that are used here. `generic` carries the deletion of accounts; a server that leaves a login to somebody
+ * else sends him an `authorization_request`, and gets an `authorization_response`.
+ */
+const KINDS = [
+  'operator',
+  'account',
+  'user',
+  'generic',
+  'authorization_request',
+  'authorization_response',
+] as const;
+export type JwtKind = (typeof KINDS)[number];
 
 /** What to put into a token. Times are milliseconds since 1970 and are cut to whole seconds. */
 export interface JwtRequest {
@@ -15,6 +26,8 @@ export interface JwtRequest {
   kind: JwtKind;
   /** Public key that the token speaks about. */
   subject: string;
+  /** Whom it is for, where that is asked for. */
+  audience?: string;
   issuer: NKey;
   /** The `nats` object without `type` and `version`. */
   nats: Readonly<Record<string, unknown>>;
@@ -47,6 +60,7 @@ export function mintJwt(request: JwtRequest): string {
     iss: request.issuer.publicKey,
     name: request.name,
     sub: request.subject,
+    ...(request.audience === undefined ? {} : { aud: request.audience }),
     nats: { ...request.nats, type: request.kind, version: 2 },
     ...(request.expiresAtMs === undefined ? {} : { exp: toSeconds(request.expiresAtMs) }),
   };
@@ -107,7 +121,7 @@ function refuse(reason: string): { ok: false; reason: string } {
 }
 
 function isKind(value: unknown): value is JwtKind {
-  return value === 'operator' || value === 'account' || value === 'user' || value === 'generic';
+  return KINDS.some((kind) => kind === value);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

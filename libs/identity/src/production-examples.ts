@@ -28,7 +28,8 @@ export function exampleConfigs(): ReadonlyMap<string, string> {
 }
 
 function exampleSite(): string {
-  const agent = NKey.create('user').publicKey;
+  const [agent, local] = [NKey.create('user').publicKey, NKey.create('user').publicKey];
+  const logins = NKey.create('account').publicKey;
   const tls = {
     certFile: `${SITE_FOLDER}/tls/leaf.crt`,
     keyFile: `${SITE_FOLDER}/tls/leaf.key`,
@@ -39,12 +40,16 @@ function exampleSite(): string {
     client: { host: '127.0.0.1', port: 4222 },
     monitoring: { host: '127.0.0.1', port: 8222 },
     jetstream: { storeDir: `${SITE_FOLDER}/jetstream`, maxMemoryBytes: GIB / 8, maxFileBytes: 4 * GIB },
-    users: { agent },
+    users: { agent, local },
+    logins,
     leaf: {
       urls: EXAMPLE_PLAN.servers.map(({ host }) => `tls://${host}:7422`),
       credsFile: `${SITE_FOLDER}/leaf.creds`,
       tls,
     },
   });
-  return text.replaceAll(agent, '<key of agent.seed>');
+  return text
+    .replaceAll(agent, '<key of agent.seed>')
+    .replaceAll(local, '<key of local.seed>')
+    .replaceAll(logins, '<key of logins.seed>');
 }

@@ -30,9 +30,14 @@ export interface SiteConfigOptions {
     reader?: string;
     /** For people at the site who act by asking its agents (`skerry --site`): may ask, and hear the answers. */
     operator?: string;
-    /** Use of the account that is bound to nothing, for what must never leave. */
-    local?: string;
+    /** Use of the account that is bound to nothing, for what must never leave; agents, for the applications there. */
+    local?: string | readonly string[];
   };
+  /**
+   * Public key (of an account's kind) that agents sign with whom they let in as an application. Asks for a user in `local`: of
+   * several agents the first. Absent: only the users above log in. A server that runs takes no other value by a reload.
+   */
+  logins?: string;
   /** The one connection to the hub. `caFile` is the hub servers' authority. */
   leaf: {
     /** `tls://host:port`, tried in random order. */
@@ -53,14 +58,16 @@ export interface SiteConfigOptions {
  */
 export function siteConfig(options: SiteConfigOptions): string {
   const site = requireName('site', options.site);
-  const { agent, reader, operator, local } = options.users;
+  const { agent, reader, operator, local = [] } = options.users;
+  const locals = typeof local === 'string' ? [local] : local;
   return confText({
     ...commonSettings({ ...options, serverName: options.cluster?.server ?? site }),
     cluster: options.cluster && clusterOf(site, options.cluster),
     tls: options.client.tls === undefined ? undefined : tlsSettings(options.client.tls),
     jetstream: jetStreamSettings(site, options.jetstream),
+    authorization: options.logins === undefined ? undefined : callout(options.logins, locals),
     accounts: {
-      SYS: { users: [] },
+      SYS: { users: [], ...(options.logins === undefined ? {} : { exports: [KICK_EXPORT] }) },
       SITE: {
         jetstream: 'enabled',
         users: [
@@ -69,11 +76,32 @@ export function siteConfig(options: SiteConfigOptions): string {
           ...(operator === undefined ? [] : [operatorUser(operator)]),
         ],
       },
-      LOCAL: { jetstream: 'enabled', users: local === undefined ? [] : [user(local)] },
+      LOCAL: {
+        jetstream: 'enabled',
+        users: locals.map(user),
+        ...(options.logins === undefined ? {} : { imports: [KICK_IMPORT] }),
+      },
     },
     system_account: 'SYS',
     leafnodes: { reconnect: '1s', remotes: [remote(site, options.leaf)] },
   });
+}
+
+/** Agents end the connections of replicas that have ended. */
+const KICK = '$SYS.REQ.SERVER.*.KICK';
+const KICK_EXPORT: ConfBlock = { service: KICK, accounts: ['LOCAL'] };
+const KICK_IMPORT: ConfBlock = { service: { account: 'SYS', subject: KICK } };
+
+/**
+ * Logins that no user above has are for the agents to decide, which know their replicas' tokens. What `auth_callout` says cannot be
+ * changed while the server runs, and then nothing else is either; so it must not name what changes. Agents are users of an account
+ * that is not left to them (those are `allowed_accounts`; users of none always are), and need no mention among `auth_users`.
+ */
+function callout(issuer: string, [first]: readonly string[]): ConfBlock {
+  requirePublicKey('account', issuer);
+  if (first === undefined)
+    throw new Error('logins: nobody is there to decide them; name an agent in `local`');
+  return { auth_callout: { issuer, auth_users: [first], account: 'LOCAL', allowed_accounts: ['SYS'] } };
 }
 
 /** The entry of the user `operator` among those of `SITE`, for a configuration that was made without it. */

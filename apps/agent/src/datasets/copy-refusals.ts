@@ -31,9 +31,10 @@ export function refuseTooMuch(
   }
 }
 
-/** Another site writes this dataset. */
-export function notHere({ project, name, home = '' }: Copy, site: string): Refusal {
-  return new Refusal(
+/** Throws a `Refusal` when it is another site, for ever, that writes this dataset. */
+export function refuseElsewhere({ project, name, conflicts, holder, home = '' }: Copy, site: string): void {
+  if (conflicts !== 'single-writer' || holder !== undefined || home === site) return;
+  throw new Refusal(
     'conflict',
     `only site ${home} writes ${project}/${name} (conflicts: single-writer); this is ${site}`,
     { hint: `write at ${home}; here it can be read` },

@@ -16,7 +16,7 @@ import { CopyKeys } from './copy-keys.js';
 import { changedRule, CopyHome, noteHolder, undoneRule } from './copy-home.js';
 import { CopyLog } from './copy-log.js';
 import type { CopyOptions } from './copy-options.js';
-import { notHere, notWritten } from './copy-refusals.js';
+import { notWritten, refuseElsewhere } from './copy-refusals.js';
 import { EarlyWrites } from './early-writes.js';
 import { Elsewhere } from './elsewhere.js';
 import { GroupCommit } from './group-commit.js';
@@ -179,9 +179,7 @@ export class Copy {
 
   /** Applies a write; resolves when it is on the disk. Throws a `Refusal`, with nothing changed. */
   async write(key: string, write: Write): Promise<void> {
-    const { home, conflicts, holder } = this.known;
-    if (conflicts === 'single-writer' && holder === undefined && home !== this.options.site)
-      throw notHere(this.known, this.options.site);
+    refuseElsewhere(this.known, this.options.site);
     await this.job((draft) => {
       // Here, not before: what closes a home waits for what was begun.
       this.home.check(this.known);

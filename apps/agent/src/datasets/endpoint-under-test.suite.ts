@@ -11,7 +11,8 @@ import { ReplicaEndpoint } from '../singletons/replica-endpoint.js';
 import { Copies } from './copies.js';
 import { EntryLogs } from './logs/entry-logs.js';
 import { replicaLogs } from './logs/replica-logs.js';
-import { replicaDatasets, type Caller } from './replica-datasets.js';
+import type { Caller } from './ask-dataset.js';
+import { replicaDatasets } from './replica-datasets.js';
 
 const log = makeLog('error');
 const HERE = { site: 'eu', node: 'eu-1', log };
@@ -160,8 +161,8 @@ async function partsIn(dir: string) {
       : undefined;
   const answers = [
     replicaObjects(objects, callerOf),
-    replicaDatasets(copies, callerOf),
-    replicaLogs(logs, callerOf),
+    replicaDatasets({ copies }, callerOf),
+    replicaLogs({ logs }, callerOf),
   ];
   for (const answer of answers) endpoint.also(answer);
   return { copies, logs, objects, endpoint };

@@ -23,11 +23,7 @@ export async function operate(copies: Copies, operation: DatasetOperation): Prom
   const key = workloadKey(operation.project, operation.name);
   const isOfAside = operation.verb === 'list' && operation.conflicting === true;
   const kept = isOfAside ? copies.kept(key) : copies.get(key);
-  if (kept === undefined) {
-    throw new Refusal('not-found', `no copy of ${operation.project}/${operation.name} at ${copies.site}`, {
-      hint: `"skerry data where ${operation.project}/${operation.name}" says where there are copies, and why not here`,
-    });
-  }
+  if (kept === undefined) throw noCopy(operation, copies.site);
   switch (operation.verb) {
     case 'list':
       return list(kept, operation);
@@ -50,6 +46,13 @@ export async function operate(copies: Copies, operation: DatasetOperation): Prom
     default:
       return operation satisfies never;
   }
+}
+
+/** There is no copy of it at this site. */
+export function noCopy({ project, name }: { project: string; name: string }, site: string): Refusal {
+  return new Refusal('not-found', `no copy of ${project}/${name} at ${site}`, {
+    hint: `"skerry data where ${project}/${name}" says where there are copies, and why not here`,
+  });
 }
 
 function list(kept: Kept, asked: Extract<DatasetOperation, { verb: 'list' }>): DatasetAnswer {

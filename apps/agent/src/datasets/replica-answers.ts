@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ERROR_STATUS, readOut, Refusal } from '@skerry/contracts';
-import { refusalOf } from './refusal-of.js';
+import { readOut, Refusal } from '@skerry/contracts';
+import { problemOf } from './refusal-of.js';
 
 const HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' };
 
@@ -25,8 +25,7 @@ function end(response: ServerResponse, status: number, body: object, headers: ob
 
 /** Says what went wrong, once the sender can hear it; closes the connection when too much of the request is left. */
 export async function sendProblem(response: ServerResponse, error: unknown): Promise<void> {
-  const { ok: _ok, ...refusal } = refusalOf(error);
-  const problem = { ...refusal, status: ERROR_STATUS[refusal.code] };
+  const problem = problemOf(error);
   const isWhole = await readOut(response.req);
   end(response, problem.status, problem, isWhole ? {} : { connection: 'close' });
 }

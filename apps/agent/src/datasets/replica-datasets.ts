@@ -1,21 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import {
-  DATASET_READS,
-  datasetOperationSchema,
-  LIMITS,
-  parse,
-  Refusal,
-  workloadKey,
-  type Assignment,
-  type DatasetAnswer,
-  type DatasetOperation,
-} from '@skerry/contracts';
+import { LIMITS, Refusal, type DatasetAnswer } from '@skerry/contracts';
 import { z } from 'zod';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
-import type { Copies } from './copies.js';
-import { noting } from './noting.js';
-import { operate } from './operate.js';
-import type { RefusalsHere } from './refused-here.js';
+import { askDataset, askHome, known, type Caller, type DatasetDesk } from './ask-dataset.js';
 import { answerReplica, textOf } from './replica-answers.js';
 
 const PATH = /^\/v1\/data\/([^/?]+)(?:\/([^/?]+))?(?:\?(.*))?$/;
@@ -28,57 +15,40 @@ const changeSchema = z.union([
 
 /**
  * What replicas reach at their agent's endpoint, of their own project alone: `GET /v1/data/<dataset>` lists (`prefix`, `after`,
- * `limit`) or with `watch=1` waits for changes (`since`, `waitMs`), `GET`, `PUT` and `DELETE /v1/data/<dataset>/<key>` read, write
+ * `limit`), with `watch=1` waits for changes (`since`, `waitMs`) or with `home=1` says who writes it, `GET`, `PUT` and `DELETE /v1/data/<dataset>/<key>` read, write
  * and delete a value, `POST` counts (`{"count": 1}`) or changes a set (`{"add": ["x"]}`). Refusals are problem details.
  */
 export function replicaDatasets(
-  copies: Copies,
+  desk: DatasetDesk,
   callerOf: (token: string) => Caller | undefined,
-  refusals?: Pick<RefusalsHere, 'note'>,
 ): FurtherAnswers {
   return (request, response, token) => {
     const match = PATH.exec(request.url ?? '');
     if (match === null) return false;
-    const run = async (operation: object) => {
-      const caller = token === '' ? undefined : callerOf(token);
-      if (caller === undefined) throw new Refusal('unauthorized', 'no replica here has this token');
-      const asked = parsed({ project: caller.project, ...operation });
-      const { project, name, verb } = asked;
-      const missing = () => copies.get(workloadKey(project, name)) === undefined;
-      const what = DATASET_READS.has(verb) ? ('read' as const) : ('write' as const);
-      return await noting(refusals, { caller, name, what, missing }, async () => {
-        refuseReader(caller, asked);
-        return await operate(copies, asked);
-      });
-    };
-    answerReplica(response, async () => await answer(request, match, run));
+    const run = async (operation: object) =>
+      await askDataset(desk, known(token === '' ? undefined : callerOf(token)), operation);
+    const home = async (name: string) =>
+      await askHome(desk, known(token === '' ? undefined : callerOf(token)), name);
+    answerReplica(response, async () => await answer(request, match, { run, home }));
     return true;
   };
 }
 
-/** Who asks: the workload that the replica is of. */
-export type Caller = Pick<Assignment, 'project' | 'name' | 'data'>;
-
-/** Throws a `Refusal` when a workload that says it only reads a dataset wants to write to it. */
-export function refuseReader(
-  { project, name, data = [] }: Caller,
-  { verb, name: dataset }: Pick<DatasetOperation, 'verb' | 'name'>,
-): void {
-  if (DATASET_READS.has(verb) || data.find((use) => use.dataset === dataset)?.access !== 'read') return;
-  throw new Refusal('forbidden', `${project}/${name} reads ${dataset} and does not write it`, {
-    hint: `apply ${name} with {dataset: ${dataset}, access: write} in spec.data`,
-  });
+interface Answers {
+  run: (operation: object) => Promise<DatasetAnswer>;
+  home: (name: string) => Promise<object>;
 }
 
 async function answer(
   request: IncomingMessage,
   [, name = '', key, query]: RegExpExecArray,
-  run: (operation: object) => Promise<DatasetAnswer>,
-): Promise<DatasetAnswer> {
+  { run, home }: Answers,
+): Promise<object> {
   const ref = { name: decoded(name) };
   if (key === undefined) {
     if (request.method !== 'GET') throw noSuch(request);
-    return await run({ ...ref, ...asked(new URLSearchParams(query)) });
+    const params = new URLSearchParams(query);
+    return params.has('home') ? await home(ref.name) : await run({ ...ref, ...asked(params) });
   }
   const at = { ...ref, key: decoded(key) };
   const context = contextOf(request);
@@ -116,12 +86,6 @@ function json(text: string): unknown {
   } catch {
     throw new Refusal('malformed', 'the body is no JSON');
   }
-}
-
-function parsed(value: object): DatasetOperation {
-  const result = parse(datasetOperationSchema, value);
-  if (result.ok) return result.value;
-  throw new Refusal('invalid', 'not what can be asked of a dataset', { issues: result.issues });
 }
 
 function contextOf(request: IncomingMessage): { context?: string } {

@@ -41,6 +41,7 @@ export async function join(options: JoinOptions): Promise<void> {
   const user = NKey.create('user');
   const agent = NKey.create('user');
   const operator = NKey.create('user');
+  const [local, logins] = [NKey.create('user'), NKey.create('account')];
   const keyPem = makePrivateKey();
   // The name in the request counts for nothing: the hub says whose certificate it is.
   const csr = certificateRequest('joining', keyPem);
@@ -57,6 +58,8 @@ export async function join(options: JoinOptions): Promise<void> {
     user,
     agent,
     operator,
+    local,
+    logins,
     keyPem,
     binary,
     address: answer.localAddress,
@@ -81,6 +84,9 @@ interface NewSite {
   user: NKey;
   agent: NKey;
   operator: NKey;
+  /** The agent towards applications, and what it lets them in with. */
+  local: NKey;
+  logins: NKey;
   keyPem: string;
   binary: string;
   address: string | undefined;
@@ -98,6 +104,8 @@ async function writeFolder(site: NewSite): Promise<void> {
   await writeSeed(places.userSeed, site.user);
   await writeSeed(places.agentSeed, site.agent);
   await writeSeed(places.operatorSeed, site.operator);
+  await writeSeed(places.localSeed, site.local);
+  await writeSeed(places.loginsSeed, site.logins);
   await writeCreds(places.leafCreds, joined.userJwt, site.user);
   const port = await freePort();
   await writePrivateFile(
@@ -106,7 +114,12 @@ async function writeFolder(site: NewSite): Promise<void> {
       site: joined.site,
       client: { host: '127.0.0.1', port },
       jetstream: { storeDir: places.jetstream, maxMemoryBytes: MEMORY_BYTES, maxFileBytes: STORE_BYTES },
-      users: { agent: site.agent.publicKey, operator: site.operator.publicKey },
+      users: {
+        agent: site.agent.publicKey,
+        operator: site.operator.publicKey,
+        local: site.local.publicKey,
+      },
+      logins: site.logins.publicKey,
       leaf: {
         urls: joined.leafUrls,
         credsFile: places.leafCreds,

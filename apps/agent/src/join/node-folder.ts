@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { nameSchema, parse } from '@skerry/contracts';
 import { NKey, readSeed, writePrivateFile, writeSeed } from '@skerry/identity';
 import { readJson } from '../files/atomic-file.js';
 import { identify, isAlive } from '../process/process-identity.js';
-import { folders, readSiteFile, type SiteFile } from '../site-file.js';
+import { folders, readSiteFile, type Folders, type SiteFile } from '../site-file.js';
 
 export interface NodeFolderOptions {
   /** Folder of the site on the machine that runs its server. */
@@ -38,6 +39,7 @@ export async function makeNodeFolder(options: NodeFolderOptions): Promise<{ fold
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
   await writeSeed(join(folder, 'agent.seed'), key);
+  await openToApplications(places, folders(folder), named.value);
   const file: Partial<SiteFile> = {
     site: site.site,
     node: named.value,
@@ -50,7 +52,17 @@ export async function makeNodeFolder(options: NodeFolderOptions): Promise<{ fold
   return { folder, told: await readAgain(places.leafServer) };
 }
 
-/** Writes one more key beside that of the first agent, with the same rights, and whose it is: so it is found to be taken away. */
+/** Where applications reach this site's first agent by subjects, they shall reach that of the further node too. */
+async function openToApplications(first: Folders, own: Folders, node: string): Promise<void> {
+  if (!existsSync(first.localSeed) || !existsSync(first.loginsSeed)) return;
+  const local = NKey.create('user');
+  const beside = (await readSeed(first.localSeed)).publicKey;
+  await allow(first.leafConf, { first: beside, key: local.publicKey, node });
+  await writeSeed(own.localSeed, local);
+  await writeSeed(own.loginsSeed, await readSeed(first.loginsSeed));
+}
+
+/** Writes one more key beside one of the first agent, with the same rights, and whose it is: so it is found to be taken away. */
 async function allow(
   conf: string,
   { first, key, node }: { first: string; key: string; node: string },
@@ -59,7 +71,7 @@ async function allow(
   const entry = new RegExp(`^([ \\t]*)\\{\\s*nkey: "${first}"\\s*\\}\\n`, 'm').exec(text);
   if (entry === null)
     throw new Error(
-      `${conf} does not name the key of this agent: add \`{ nkey: "${key}" }\` to the users of SITE`,
+      `${conf} does not name the key of this agent: add \`{ nkey: "${key}" }\` beside the one of ${first}`,
     );
   // One line, so that it is taken away as one.
   const more = `${entry[1]}{ nkey: "${key}" } # node ${node}\n`;

@@ -5,7 +5,7 @@ import { contentTypeSchema, datasetKeySchema, LIMITS, Refusal } from '@skerry/co
 import { noting } from '../datasets/noting.js';
 import { partsOf, sendJson, sendProblem } from '../datasets/replica-answers.js';
 import type { RefusalsHere } from '../datasets/refused-here.js';
-import { refuseReader, type Caller } from '../datasets/replica-datasets.js';
+import { refuseReader, type Caller } from '../datasets/ask-dataset.js';
 import type { FurtherAnswers } from '../singletons/replica-endpoint.js';
 import { datasetKeyOf, type Objects } from './objects.js';
 

@@ -1,11 +1,18 @@
 import { formatVersion, type Assignment } from '@skerry/contracts';
-import type { OwnershipGrant } from '../singletons/ownership.js';
 
 /** GPUs of a replica by their number on the machine; none for one that asked for none. */
 export interface GpuGrant {
   devices: readonly number[];
   /** Thousandths of the one GPU, for a share. */
   shareMilli?: number | undefined;
+}
+
+/** How a replica reaches its agent. */
+export interface Access {
+  url: string;
+  /** Servers at which it asks by subjects; undefined where it cannot. */
+  natsUrl: string | undefined;
+  token: string;
 }
 
 /** What a replica is told of itself. */
@@ -19,10 +26,10 @@ export interface Surroundings {
   ports: Readonly<Record<string, number>>;
   /** What it gets of the machine's GPUs; undefined on a machine without any. */
   gpus?: GpuGrant | undefined;
-  /** Of a singleton: who owns it, and where it asks. */
-  ownership?: OwnershipGrant | undefined;
-  /** Of any other: where the datasets of its project are. */
-  access?: Omit<OwnershipGrant, 'epoch'> | undefined;
+  /** Of a singleton: who owns it. */
+  ownership?: { epoch: number } | undefined;
+  /** Where it asks: for the datasets of its project, and a singleton who owns it. */
+  access?: Access | undefined;
   /** Trace of the change that started it, so that its own spans hang below. */
   traceparent?: string | undefined;
 }
@@ -56,7 +63,7 @@ export function environmentOf(assignment: Assignment, around: Surroundings): Rec
     SKERRY_SLOT: String(around.slot),
     SKERRY_VERSION: formatVersion(assignment.version),
     ...ownershipEnvironment(around.ownership),
-    ...accessEnvironment(around.ownership ?? around.access),
+    ...accessEnvironment(around.access),
     ...(trace === undefined ? {} : { SKERRY_TRACEPARENT: trace }),
   };
 }
@@ -73,14 +80,19 @@ function gpuEnvironment(gpus: GpuGrant | undefined): Record<string, string> {
   };
 }
 
-function ownershipEnvironment(ownership: OwnershipGrant | undefined): Record<string, string> {
+function ownershipEnvironment(ownership: Surroundings['ownership']): Record<string, string> {
   if (ownership === undefined) return {};
   return {
     SKERRY_EPOCH: String(ownership.epoch),
   };
 }
 
-function accessEnvironment(access: Omit<OwnershipGrant, 'epoch'> | undefined): Record<string, string> {
+function accessEnvironment(access: Access | undefined): Record<string, string> {
   if (access === undefined) return {};
-  return { SKERRY_AGENT_URL: access.url, SKERRY_AGENT_TOKEN: access.token };
+  const { url, token, natsUrl } = access;
+  return {
+    SKERRY_AGENT_URL: url,
+    SKERRY_AGENT_TOKEN: token,
+    ...(natsUrl === undefined ? {} : { SKERRY_NATS_URL: natsUrl }),
+  };
 }

@@ -57,6 +57,11 @@ export const replicaRecordSchema = z.strictObject({
 });
 export type ReplicaRecord = z.infer<typeof replicaRecordSchema>;
 
+/** What a replica shows to its agent, while it may be running. */
+export function tokenOf(record: ReplicaRecord): string | undefined {
+  return isUp(record) ? (record.token ?? record.asks) : undefined;
+}
+
 /** The record as the pure decision takes it. */
 export function heldOf(record: ReplicaRecord): HeldReplica {
   const { ending } = record;

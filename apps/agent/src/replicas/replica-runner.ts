@@ -14,8 +14,8 @@ import { environmentOf } from './environment.js';
 import { GpuHolders, type GpuPlan } from './gpu-holders.js';
 import { newRecord } from './new-record.js';
 import { findPorts } from './ports.js';
-import { epochOf, isOwned, replicaToken } from '../singletons/ownership.js';
-import { isUp, type ReplicaRecord } from './replica-record.js';
+import { grantAccess, type Doors } from './grant-access.js';
+import { isUp, tokenOf, type ReplicaRecord } from './replica-record.js';
 import type { ReplicaStore } from './replica-store.js';
 import { rests, restsAs, type Workload } from './workload.js';
 
@@ -37,8 +37,8 @@ export interface RunnerOptions {
   hub: HubView;
   /** Copies of the datasets that replicas use. */
   ready: Pick<ReadyCopies, 'untilReady'>;
-  /** Where singletons ask who owns them, and until when they may run. */
-  endpoint: { url(): Promise<string> };
+  /** Where replicas ask, and until when singletons may run. */
+  doors: Doors;
   deadline: { path: string; ready(): Promise<void> };
   log: Log;
 }
@@ -52,7 +52,7 @@ export class ReplicaRunner {
   private readonly steps = new Map<string, Promise<void>>();
   private readonly starts = new Limiter(STARTS_AT_ONCE);
   private readonly ports = new Map<string, Set<number>>();
-  private changed: (workload: Workload) => void = () => undefined;
+  private readonly listeners: ((workload: Workload) => void)[] = [];
 
   private readonly gpus: GpuHolders;
 
@@ -62,7 +62,7 @@ export class ReplicaRunner {
   }
 
   onChange(listener: (workload: Workload) => void): void {
-    this.changed = listener;
+    this.listeners.push(listener);
   }
 
   get running(): number {
@@ -71,11 +71,18 @@ export class ReplicaRunner {
     return count;
   }
 
-  /** The replica that has this token, and what it is of. */
+  /** The replica that has this token while it may be running, and what it is of. */
   byToken(token: string): { workload: Workload; record: ReplicaRecord } | undefined {
     for (const found of this.byId.values())
-      if (found.record.token === token || found.record.asks === token) return found;
+      if (found.record.token === token || found.record.asks === token)
+        return isUp(found.record) ? found : undefined;
     return undefined;
+  }
+
+  /** Tokens of all that may be running, by the ids of the replicas. */
+  tokens(): Map<string, string> {
+    const all = [...this.records()].map((record) => [record.id, tokenOf(record)] as const);
+    return new Map(all.flatMap(([id, token]) => (token === undefined ? [] : [[id, token]])));
   }
 
   /** Ids of replicas that may be writing to their logs. */
@@ -184,8 +191,7 @@ export class ReplicaRunner {
       address,
       ports: ports.ports,
       gpus: gpus.grant,
-      ownership: await this.ownershipOf(workload, record, assignment),
-      access: await this.accessOf(record, assignment),
+      ...(await grantAccess(record, assignment, { moves: workload.moves, doors: this.options.doors })),
       traceparent,
     });
     const { run, resources } = assignment;
@@ -201,22 +207,6 @@ export class ReplicaRunner {
         await store.put(record);
       },
     );
-  }
-
-  /** What a singleton is told of who owns it; its token is with its record, so that the next agent knows it too. */
-  private async ownershipOf(workload: Workload, record: ReplicaRecord, assignment: Assignment) {
-    if (!isOwned(assignment)) return undefined;
-    const url = await this.options.endpoint.url();
-    record.token = replicaToken();
-    return { epoch: epochOf(assignment, workload.moves), url, token: record.token };
-  }
-
-  /** Where a replica that is no singleton finds the datasets of its project, and what it shows there. */
-  private async accessOf(record: ReplicaRecord, assignment: Assignment) {
-    if (isOwned(assignment) || record.driver === 'mock') return undefined;
-    const url = await this.options.endpoint.url();
-    record.asks = replicaToken();
-    return { url, token: record.asks };
   }
 
   private async portsFor(record: ReplicaRecord, assignment: Assignment, driver: Driver) {
@@ -347,6 +337,10 @@ export class ReplicaRunner {
     };
     const believed = record.phase === 'running' ? true : undefined;
     health.watch(id, { health: assignment.health, target, onChange }, believed);
+  }
+
+  private changed(workload: Workload): void {
+    for (const listener of this.listeners) listener(workload);
   }
 
   private enter(workload: Workload, record: ReplicaRecord): void {

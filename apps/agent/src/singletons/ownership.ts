@@ -5,13 +5,6 @@ import { isSingle } from '../control/site-state.js';
 /** Moves between nodes of a site under one epoch of the centre. */
 const MOVES_PER_EPOCH = 1_000_000;
 
-/** What a singleton's replica is told by its environment. */
-export interface OwnershipGrant {
-  epoch: number;
-  url: string;
-  token: string;
-}
-
 /** The epoch that a workload fences its writes with: it rises whenever another site, or another node of one, owns it. */
 export function epochOf(assignment: Pick<Assignment, 'epoch'>, moves: number): number {
   return (assignment.epoch ?? 0) * MOVES_PER_EPOCH + Math.min(moves, MOVES_PER_EPOCH - 1);

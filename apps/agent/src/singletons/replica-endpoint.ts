@@ -75,7 +75,7 @@ export class ReplicaEndpoint {
     const known = request.method === 'GET' && request.url === '/v1/replica/epoch';
     const ownership = known && token !== '' ? this.of(token) : undefined;
     const refusal = known
-      ? new Refusal('unauthorized', 'no singleton here has this token')
+      ? noSingleton()
       : new Refusal('not-found', `${request.method ?? ''} is not answered here`);
     const status = ownership === undefined ? ERROR_STATUS[refusal.code] : 200;
     response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
@@ -97,4 +97,9 @@ async function listen(server: Server, port: number): Promise<number> {
 function portIn(value: unknown): number | undefined {
   if (typeof value !== 'object' || value === null || !('port' in value)) return undefined;
   return typeof value.port === 'number' ? value.port : undefined;
+}
+
+/** What one hears who asks who owns him, and is no singleton. */
+export function noSingleton(): Refusal {
+  return new Refusal('unauthorized', 'no singleton here has this token');
 }

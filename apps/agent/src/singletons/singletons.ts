@@ -43,11 +43,8 @@ export class Singletons {
     if (lease !== undefined) await this.file.renew(lease.sentAtMs);
   }
 
-  close(): void {
-    this.endpoint.close();
-  }
-
-  private ownershipOf(token: string): Ownership | undefined {
+  /** Who owns the singleton that has this token, and for how long that is certain; undefined for any other. */
+  ownershipOf(token: string): Ownership | undefined {
     const found = this.runner?.byToken(token);
     const assignment = found?.workload.assignment;
     if (found?.record.token !== token || assignment === undefined) return undefined;
@@ -55,5 +52,9 @@ export class Singletons {
     const covered = lease !== undefined && lease.losses <= (assignment.losses ?? 0);
     const left = covered ? leaseOf(lease.sentAtMs).untilMs - performance.now() : 0;
     return { epoch: epochOf(assignment, found.workload.moves), leaseMs: Math.max(0, Math.floor(left)) };
+  }
+
+  close(): void {
+    this.endpoint.close();
   }
 }

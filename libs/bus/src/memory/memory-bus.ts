@@ -12,6 +12,7 @@ import type {
   ConsumeOptions,
   Following,
   Headers,
+  HeardMessage,
   Lease,
   Message,
   Outcome,
@@ -35,6 +36,8 @@ import { plainMessage, storedMessage } from './memory-message.js';
 import type { MemoryServer, Reply } from './memory-server.js';
 import type { Lying, MemoryStream } from './memory-stream.js';
 
+/** Answers go to who asked, in whatever place that may be. */
+const MEMORY_INBOX = '_INBOX.memory';
 /** How long a stream may be missing at the start, as over NATS. */
 const STREAM_WAIT_MS = 60_000;
 
@@ -151,17 +154,17 @@ export class MemoryBus implements Bus, Store {
 
   listen(
     subject: string,
-    handler: (m: Message & { reply?: (body: Body) => void }) => void,
+    handler: (m: HeardMessage) => void,
     options: { queue?: string } = {},
   ): Subscription {
     return this.hear(subject, options.queue, (m, reply) => {
-      const answer = (body: Body) => {
-        if (this.isConnected) reply?.(encodeBody(body), {});
+      const answer: HeardMessage['reply'] = (body, { headers = {} } = {}) => {
+        if (this.isConnected) reply?.(encodeBody(body), requireHeaders(headers));
       };
       try {
         inTrace(
           () => m.headers,
-          () => handler(reply === undefined ? m : { ...m, reply: answer }),
+          () => handler(reply === undefined ? m : { ...m, replyTo: MEMORY_INBOX, reply: answer }),
         );
       } catch (error) {
         this.onAlarm({ what: `hear ${subject}`, subject: m.subject, error });

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import { Refusal } from '@skerry/contracts';
 import { encodeBody } from '../body.js';
-import type { Body, Message, Subscription } from '../bus.js';
+import type { Body, HeardMessage, Headers, Message, Subscription } from '../bus.js';
 import { refused } from '../refusals.js';
 import { requireFilter } from '../subject.js';
 import { inTrace } from '../trace.js';
@@ -9,13 +9,16 @@ import type { Link } from './link.js';
 import { WireMessage } from './wire.js';
 
 /** A plain message, with the way to answer where its sender asked for one. */
-class Heard extends WireMessage {
-  readonly reply?: (body: Body) => void;
+class Heard extends WireMessage implements HeardMessage {
+  readonly replyTo?: string;
+  readonly reply?: (body: Body, options?: { headers?: Headers }) => void;
 
   constructor(raw: Msg, link: Link) {
     super(raw);
     const to = raw.reply;
-    if (to !== undefined && to !== '') this.reply = (body) => link.say(to, encodeBody(body));
+    if (to === undefined || to === '') return;
+    this.replyTo = to;
+    this.reply = (body, options = {}) => link.say(to, encodeBody(body), options.headers);
   }
 }
 
@@ -23,7 +26,7 @@ class Heard extends WireMessage {
 export function hear(
   link: Link,
   subject: string,
-  handler: (m: Message & { reply?: (body: Body) => void }) => void,
+  handler: (m: HeardMessage) => void,
   options: { queue?: string },
 ): Subscription {
   return subscribed(link, subject, options, (raw) => {

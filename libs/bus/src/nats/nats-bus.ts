@@ -12,6 +12,7 @@ import type {
   ConsumeOptions,
   Following,
   Headers,
+  HeardMessage,
   Lease,
   Message,
   Outcome,
@@ -180,7 +181,7 @@ class NatsBus implements Bus, Store {
 
   listen(
     subject: string,
-    handler: (m: Message & { reply?: (body: Body) => void }) => void,
+    handler: (m: HeardMessage) => void,
     options: { queue?: string } = {},
   ): Subscription {
     return this.keep(hear(this.link, subject, handler, options));

@@ -47,6 +47,23 @@ export function requestSuite(open: OpenMeeting): void {
       expect(answer.json()).toEqual({ heard: 'rpc.wild.one.x', tag: 'blue' });
     });
 
+    test('brings the headers of an answer too, and says to who hears where it goes', async () => {
+      const told: (string | undefined)[] = [];
+      const hears = answerer.listen('rpc.headed', (m) => {
+        told.push(m.replyTo);
+        m.reply?.({ ok: true }, { headers: { 'X-Tag': 'blue' } });
+      });
+      await until('it hears', () => {
+        asker.say('rpc.headed', {});
+        return told.length > 0;
+      });
+      expect(told[0]).toBeUndefined();
+      const answer = await asker.request('rpc.headed', {});
+      expect(answer.headers).toMatchObject({ 'X-Tag': 'blue' });
+      expect(told.at(-1)).toMatch(/^_INBOX/);
+      await hears.drain();
+    });
+
     test('throws what was refused as it was refused', async () => {
       const error = await failure(asker.request('rpc.refuse', {}));
       expect(error).toBeInstanceOf(Refusal);
