@@ -11,6 +11,8 @@ export default class PlainReporter {
   constructor({ rootDir }) {
     this.rootDir = rootDir;
     this.failedToRun = 0;
+    /** @type {{ file: string, passed: number, failed: number, skipped: number }[]} */
+    this.failedFiles = [];
   }
 
   onTestResult(test, result) {
@@ -24,10 +26,11 @@ export default class PlainReporter {
       ...(failed ? [`${numFailingTests + (testExecError ? 1 : 0)} failed`] : []),
       ...(skipped > 0 ? [`${skipped} skipped`] : []),
     ];
+    const file = relative(this.rootDir, test.path);
+    const numFailed = numFailingTests + (testExecError ? 1 : 0);
+    if (failed) this.failedFiles.push({ file, passed: numPassingTests, failed: numFailed, skipped });
     const seconds = ((perfStats.end - perfStats.start) / 1000).toFixed(1);
-    console.log(
-      `${failed ? 'FAIL' : 'ok  '} ${relative(this.rootDir, test.path)} (${counts.join(', ')}, ${seconds} s)`,
-    );
+    console.log(`${failed ? 'FAIL' : 'ok  '} ${file} (${counts.join(', ')}, ${seconds} s)`);
     for (const { fullName, duration } of result.testResults) {
       if ((duration ?? 0) > SLOW_MS) console.log(`     ${(duration / 1000).toFixed(1)} s: ${fullName}`);
     }
@@ -40,6 +43,7 @@ export default class PlainReporter {
       passed: numPassedTests,
       failed: numFailedTests + this.failedToRun + (wasInterrupted ? 1 : 0),
       skipped: numPendingTests + numTodoTests,
+      files: this.failedFiles,
     };
     const file = process.env['SKERRY_TEST_SUMMARY'];
     if (file) writeFileSync(file, JSON.stringify(summary));
