@@ -43,12 +43,13 @@ async function report(files: Record<string, string>): Promise<{ printed: string;
   return { printed, numbers: JSON.parse(readFileSync(summary, 'utf8')) };
 }
 
-it('counts what passed, failed and was skipped, and shows each failure', async () => {
+it('counts what passed, failed and was skipped, names files that failed, and shows each failure', async () => {
   const { printed, numbers } = await report({
     'a.test.js': "test('one', () => {}); test.skip('two', () => {}); test.todo('three');",
     'b.test.js': "test('adds', () => { expect(1).toBe(2); }); test('x', () => {});",
   });
-  expect(numbers).toEqual({ passed: 2, failed: 1, skipped: 2 });
+  const files = [{ file: 'b.test.js', passed: 1, failed: 1, skipped: 0 }];
+  expect(numbers).toEqual({ passed: 2, failed: 1, skipped: 2, files });
   expect(printed).toMatch(/^ok {3}a\.test\.js \(1 passed, 2 skipped, [\d.]+ s\)$/m);
   expect(printed).toMatch(/^FAIL b\.test\.js \(1 passed, 1 failed, [\d.]+ s\)$/m);
   expect(printed).toContain('Expected: 2');
@@ -59,6 +60,7 @@ it('counts a file that does not run as one failed', async () => {
     'a.test.js': 'this is not JavaScript',
     'b.test.js': "test('x', () => {});",
   });
-  expect(numbers).toEqual({ passed: 1, failed: 1, skipped: 0 });
+  const files = [{ file: 'a.test.js', passed: 0, failed: 1, skipped: 0 }];
+  expect(numbers).toEqual({ passed: 1, failed: 1, skipped: 0, files });
   expect(printed).toMatch(/^FAIL a\.test\.js \(0 passed, 1 failed/m);
 });

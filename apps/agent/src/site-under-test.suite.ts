@@ -26,7 +26,7 @@ import { processStat } from './process/process-identity.js';
 import type { SiteFile } from './site-file.js';
 
 export const QUIET: Log = makeLog('error');
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 25_000;
 
 /** Waits until the function gives something that is not undefined or false; fails after 15 s with what it was for. */
 export async function eventually<T>(

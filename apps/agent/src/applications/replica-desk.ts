@@ -3,7 +3,7 @@ import { APP, LIMITS, Refusal, type Ownership } from '@skerry/contracts';
 import { known, type Caller } from '../datasets/ask-dataset.js';
 import { problemOf } from '../datasets/refusal-of.js';
 import { reason, type Log } from '../log.js';
-import { noSingleton } from '../singletons/replica-endpoint.js';
+import { noSingleton } from '../singletons/no-singleton.js';
 import { askBySubject, type AppDesk, type AskedBySubject } from './ask-by-subject.js';
 import { isToldChanges, tellChanges } from './tell-changes.js';
 

@@ -5,10 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { copySchema, type Copy as CopyRule } from '@skerry/contracts';
 import { Copy } from './copy.js';
 
-const KEYS = 20_000;
+const KEYS = 6_000;
 /** Keys that are written while the file is. */
 const BUSY = 200;
-const VALUE = 'x'.repeat(200);
+const VALUE = 'x'.repeat(800);
 
 const rule = (generation: number): CopyRule =>
   copySchema.parse({

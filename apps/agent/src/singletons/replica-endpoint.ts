@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { ERROR_STATUS, Refusal, type Ownership } from '@skerry/contracts';
 import { readJson, writeAtomic } from '../files/atomic-file.js';
 import { reason, type Log } from '../log.js';
+import { noSingleton } from './no-singleton.js';
 
 const LOOPBACK = '127.0.0.1';
 const HEADERS_BYTES = 8 * 1024;
@@ -97,9 +98,4 @@ async function listen(server: Server, port: number): Promise<number> {
 function portIn(value: unknown): number | undefined {
   if (typeof value !== 'object' || value === null || !('port' in value)) return undefined;
   return typeof value.port === 'number' ? value.port : undefined;
-}
-
-/** What one hears who asks who owns him, and is no singleton. */
-export function noSingleton(): Refusal {
-  return new Refusal('unauthorized', 'no singleton here has this token');
 }
