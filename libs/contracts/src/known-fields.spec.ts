@@ -29,11 +29,14 @@ describe('a field that is not known', () => {
     expect(allowedFor({ how: { fast: true, x: 1 } })).toEqual([['how.x', 'fast']]);
   });
 
-  it('costs little, however many there are', () => {
-    const spec = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`x${n}`, n]));
+  it('costs little, however many there are, and twenty of an object are told one by one', () => {
+    const spec = Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`x${n}`, n]));
     const metadata = { name: 'a', project: 'p' };
     const beganAt = performance.now();
-    parse(datasetDocumentSchema, { apiVersion: 'skerry/v1', kind: 'Dataset', metadata, spec });
-    expect(performance.now() - beganAt).toBeLessThan(2_000);
+    const parsed = parse(datasetDocumentSchema, { apiVersion: 'skerry/v1', kind: 'Dataset', metadata, spec });
+    expect(performance.now() - beganAt).toBeLessThan(1_000);
+    const issues = parsed.ok ? [] : parsed.issues;
+    expect(issues.filter(({ problem }) => problem === 'unknown field')).toHaveLength(20);
+    expect(issues).toContainEqual({ path: 'spec', problem: '59980 more unknown fields' });
   });
 });

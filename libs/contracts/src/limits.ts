@@ -149,7 +149,11 @@ export const LIMITS = {
   bandwidthMaxBytesPerSecond: 100_000_000_000,
   /** Longest wait of a watch for a change. */
   watchWaitMs: 8_000,
-  /** Of one replica over subjects: questions without an answer yet, watches, subscriptions, and how long a message of a watch waits for its answer. */
+  /**
+   * Of one replica over subjects: connections (of more the oldest is ended), questions without an answer yet, watches, subscriptions of a
+   * connection, and how long a message of a watch waits for its answer.
+   */
+  appConnections: 64,
   appRequests: 256,
   appWatches: 32,
   appSubscriptions: 256,

@@ -33,15 +33,7 @@ function issuesOf(issue: z.core.$ZodIssue, whole: Whole): Issue[] {
   const path = formatPath(issue.path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => {
-        const allowed = insteadOf(whole.schema, issue.path, key);
-        return {
-          path: path === '' ? key : `${path}.${key}`,
-          problem: 'unknown field',
-          value: show(at(root, [...issue.path, key])),
-          ...(allowed !== undefined && { allowed }),
-        };
-      });
+      return unknownFields(issue, whole);
     case 'invalid_type':
       return [
         {
@@ -89,6 +81,26 @@ function issuesOf(issue: z.core.$ZodIssue, whole: Whole): Issue[] {
     default:
       return [{ path, problem: 'not allowed', allowed: issue.message, ...valueOf(issue, root) }];
   }
+}
+
+/** Unknown fields of one object that are told one by one: nobody mends more by hand, and a stranger may send any number. */
+const FIELDS = 20;
+
+function unknownFields({ keys, path }: z.core.$ZodIssueUnrecognizedKeys, whole: Whole): Issue[] {
+  const object = at(whole.input, path);
+  const inside = formatPath(path);
+  const issues = keys.slice(0, FIELDS).map((key): Issue => {
+    const allowed = insteadOf(whole.schema, path, key);
+    return {
+      path: inside === '' ? key : `${inside}.${key}`,
+      problem: 'unknown field',
+      value: show(at(object, [key])),
+      ...(allowed !== undefined && { allowed }),
+    };
+  });
+  if (keys.length > FIELDS)
+    issues.push({ path: inside, problem: `${keys.length - FIELDS} more unknown fields` });
+  return issues;
 }
 
 /** What a union says that has no message of its own. */

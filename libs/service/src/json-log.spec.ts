@@ -85,6 +85,13 @@ describe('the log', () => {
       for (const part of ['A2A2A2', 'eyJqdGki', 'hunter2', 'c2VjcmV0', 'MIGHAgEA'])
         expect(text).not.toContain(part);
     }
+    const pem = ['-----BEGIN PRIVATE KEY-----', 'MIGHAgEA', 'MIGHAgEB', '-----END PRIVATE KEY-----'];
+    expect(JSON.stringify(logged((log) => log.log('key', { pem, after: 'shown' })))).toMatch(
+      /^(?!.*MIGH).*shown/,
+    );
+    expect(
+      JSON.stringify(logged((log) => log.log('key', { pem: pem.slice(0, 2).join('\n') }))),
+    ).not.toContain('MIGH');
     expect(masked('sky_0123456789ab_secret')).toBe('sky_0123456789ab_[secret]');
     expect(masked('nats://host:4222')).toBe('nats://host:4222');
   });

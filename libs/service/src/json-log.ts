@@ -13,7 +13,9 @@ const SECRETS: readonly [RegExp, string][] = [
   [/\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+/g, '[jwt]'],
   [/\b(sk[yj]_[a-z0-9]+)_[\w-]+/g, '$1_[secret]'],
   [/\b(\w+:\/\/[^\s:/@"]*):[^\s@/"]+@/g, '$1:[secret]@'],
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=")|$)/g, '[private key]'],
+  // Also in lines of their own; a key that does not end, up to the end of its text.
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{0,4000}?-----END [A-Z ]*PRIVATE KEY-----/g, '[private key]'],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*/g, '[private key]'],
 ];
 
 /** Replaces what must not be logged, in time that grows with the text. */

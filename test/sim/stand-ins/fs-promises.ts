@@ -107,6 +107,8 @@ export const copyFile = (from: string, to: string) =>
     disk.append(to, text);
   });
 
+/** A simulated disk says that it is full when it is written to. */
+export const statfs = () => Promise.resolve({ bavail: 2 ** 30, bsize: 4096 });
 export const access = (path: string) =>
   later((disk) => {
     if (!disk.has(path)) throw new DiskError('ENOENT', path);

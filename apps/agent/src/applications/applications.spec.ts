@@ -304,12 +304,27 @@ describe('an application that asks by subjects', () => {
     expect(await overHttp('data/cart/k')).toMatchObject({ entry: { value: 'before' } });
   }, 30_000);
 
-  it('that has ended is let in no more, and its connection ends', async () => {
-    const connection = await enter('shop.other.s1.0');
-    const closed = connection.closed();
+  it('has a limit on its connections: of more, the oldest is ended', async () => {
+    const first = await enter('shop.other.s1.0');
+    const more = await Promise.all(
+      Array.from({ length: LIMITS.appConnections }, async () => await enter('shop.other.s1.0')),
+    );
+    await first.closed();
+    expect(more.filter((connection) => connection.isClosed())).toEqual([]);
+    await Promise.all(more.map(async (connection) => await connection.close()));
+  }, 30_000);
+
+  it('that has ended is let in no more, and its connections end, also those that an agent of before let in', async () => {
+    const old = await enter('shop.other.s1.0');
+    await end(agent, 'SIGKILL');
+    agent = await site.startAgent();
+    const connection = await eventually(
+      'the next agent lets in',
+      async () => await enter('shop.other.s1.0').catch(() => undefined),
+    );
     const { token } = await toldTo('shop.other.s1.0');
     hub.want(assignment('other', { version: { generation: 2 }, replicas: 0 }));
-    await closed;
+    await Promise.all([old.closed(), connection.closed()]);
     await expect(enter('shop.other.s1.0', token)).rejects.toThrow(/authorization/i);
   }, 30_000);
 

@@ -1,17 +1,19 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectBus, type Bus } from '@skerry/bus';
-import { APP, inboxPrefix } from '@skerry/contracts';
+import { APP, inboxPrefix, LIMITS } from '@skerry/contracts';
 import { readSeed, type Login } from '@skerry/identity';
 import { z } from 'zod';
+import { Repeated } from '../datasets/repeated.js';
 import { reason } from '../log.js';
 import type { NodeAgent } from '../node-agent.js';
 import { serversOf } from '../site-file.js';
 import { AppLogins, connectionName } from './app-logins.js';
 import { ReplicaDesk } from './replica-desk.js';
 
-/** Connections of one replica that are remembered, to be ended with it; what is older is found among all. */
-const REMEMBERED = 64;
 const CONNECTIONS_PER_PAGE = 500;
+/** Before connections are looked through again, after one that failed and between two. */
+const AGAIN_MS = 1_000;
 const pageSchema = z.object({
   server: z.object({ id: z.string() }),
   data: z.object({
@@ -19,6 +21,11 @@ const pageSchema = z.object({
     connections: z.array(z.object({ cid: z.number(), authorized_user: z.string().optional() })),
   }),
 });
+
+interface Connection {
+  cid: number;
+  name: string;
+}
 
 /** A replica that may ask. */
 interface Open {
@@ -35,6 +42,9 @@ export class NatsDoor {
   private bus: Bus | undefined;
   private readonly open = new Map<string, Open>();
   private aligning: NodeJS.Immediate | undefined;
+  private readonly looking = new Repeated(async () => await this.lookThrough());
+  /** The last look. */
+  private failed = false;
   private closed = false;
 
   private constructor(private readonly agent: NodeAgent) {}
@@ -83,7 +93,7 @@ export class NatsDoor {
       if (decided.admitted !== undefined) this.admit(bus, decided.admitted);
       m.reply?.(Buffer.from(decided.answer));
     });
-    await this.endOld(bus);
+    this.looking.ask();
   }
 
   private alignSoon(): void {
@@ -103,6 +113,8 @@ export class NatsDoor {
       this.open.delete(replica);
       void desk.close();
       for (const { server, connection } of logins) void this.end(bus, server, connection);
+      // Also those that are not known by number.
+      this.looking.ask();
     }
     for (const [replica, token] of tokens)
       if (!this.open.has(replica))
@@ -126,34 +138,66 @@ export class NatsDoor {
     this.align(bus);
     const logins = this.open.get(login.user)?.logins;
     logins?.push(login);
-    if (logins !== undefined && logins.length > REMEMBERED) logins.shift();
+    if (logins !== undefined && logins.length > LIMITS.appConnections) this.looking.ask();
   }
 
-  /** Connections that an earlier agent let in, of replicas that have ended since; at the server that answers first, where there are three. */
-  private async endOld(bus: Bus): Promise<void> {
-    const { node } = this.agent.site;
+  /** Ends what may not be there any more, also what an earlier agent let in; at the server that answers first, where there are three. */
+  private async lookThrough(): Promise<void> {
+    const { bus } = this;
+    if (bus === undefined || this.closed) return;
     try {
-      for (let offset = 0, total = 1; offset < total; offset += CONNECTIONS_PER_PAGE) {
-        const asked = { auth: true, offset, limit: CONNECTIONS_PER_PAGE };
-        const { server, data } = pageSchema.parse((await bus.request(APP.connections, asked)).json());
-        ({ total } = data);
-        const own = data.connections.filter((c) => c.authorized_user?.split(' ')[1] === node);
-        const names = new Set(
-          [...this.open].map(([replica, { token }]) => connectionName({ replica, node, token })),
-        );
-        for (const { cid, authorized_user: name = '' } of own)
-          if (!names.has(name)) await this.end(bus, server.id, cid);
-      }
+      const { server, connections } = await this.connections(bus);
+      const unwanted = this.unwanted(server, connections);
+      const ended = await Promise.all(unwanted.map(async (cid) => await this.end(bus, server, cid)));
+      if (ended.includes(false)) throw new Error('some were not ended');
+      this.failed = false;
     } catch (error) {
-      this.agent.log.warn('connections of replicas that have ended were not looked for', {
+      if (this.closed) return;
+      const say = this.failed ? 'debug' : 'warn';
+      this.agent.log[say]('connections of replicas that have ended are looked for again', {
         reason: reason(error),
       });
+      this.failed = true;
+      this.looking.ask();
+    }
+    await sleep(AGAIN_MS, undefined, { ref: false });
+  }
+
+  /** Those of replicas of this node, at one server. */
+  private async connections(bus: Bus): Promise<{ server: string; connections: Connection[] }> {
+    const connections: Connection[] = [];
+    for (let offset = 0; ; offset += CONNECTIONS_PER_PAGE) {
+      const asked = { auth: true, offset, limit: CONNECTIONS_PER_PAGE };
+      const { server, data } = pageSchema.parse((await bus.request(APP.connections, asked)).json());
+      for (const { cid, authorized_user: name = '' } of data.connections)
+        if (name.split(' ')[1] === this.agent.site.node) connections.push({ cid, name });
+      if (offset + CONNECTIONS_PER_PAGE >= data.total) return { server: server.id, connections };
     }
   }
 
-  private async end(bus: Bus, server: string, cid: number): Promise<void> {
-    await bus.request(APP.kick(server), { cid }).catch((error: unknown) => {
+  /** Of replicas that have ended, or by a token of before; of too many of one replica the oldest. Forgets those that have gone. */
+  private unwanted(server: string, connections: readonly Connection[]): number[] {
+    const { node } = this.agent.site;
+    const wanted = new Set<number>();
+    for (const [replica, open] of this.open) {
+      const own = connectionName({ replica, node, token: open.token });
+      const cids = connections.filter(({ name }) => name === own).map(({ cid }) => cid);
+      for (const cid of cids.toSorted((a, b) => b - a).slice(0, LIMITS.appConnections)) wanted.add(cid);
+      open.logins = open.logins
+        .filter((login) => login.server !== server || wanted.has(login.connection))
+        .slice(-LIMITS.appConnections);
+    }
+    return connections.flatMap(({ cid }) => (wanted.has(cid) ? [] : [cid]));
+  }
+
+  /** Whether it was. */
+  private async end(bus: Bus, server: string, cid: number): Promise<boolean> {
+    try {
+      await bus.request(APP.kick(server), { cid });
+      return true;
+    } catch (error) {
       this.agent.log.debug('a connection was not ended', { cid, reason: reason(error) });
-    });
+      return false;
+    }
   }
 }

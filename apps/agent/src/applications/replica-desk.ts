@@ -8,6 +8,8 @@ import { askBySubject, type AppDesk, type AskedBySubject } from './ask-by-subjec
 import { isToldChanges, tellChanges } from './tell-changes.js';
 
 const HEADER_CHARS = 300;
+/** The same is said once in this time. */
+const SAY_AGAIN_MS = 1_000;
 
 export interface ReplicaDeskOptions {
   bus: Bus;
@@ -25,6 +27,9 @@ export class ReplicaDesk {
   private readonly watches = new Set<AbortController>();
   private readonly hears: Subscription;
   private readonly inbox: string;
+  /** Questions whose answers would go elsewhere, and when that was said last. */
+  private astray = 0;
+  private saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ReplicaDeskOptions) {
     const { bus, replica } = options;
@@ -43,7 +48,11 @@ export class ReplicaDesk {
     if (m.replyTo === undefined) return;
     // This agent may say more than a replica: whatever it answers goes to that replica alone.
     if (!m.replyTo.startsWith(this.inbox)) {
-      log.warn('a question whose answer would go elsewhere is not answered', { replica, inbox: this.inbox });
+      this.astray += 1;
+      if (performance.now() - this.saidAt < SAY_AGAIN_MS) return;
+      this.saidAt = performance.now();
+      const { inbox, astray: questions } = this;
+      log.warn('questions whose answer would go elsewhere are not answered', { replica, inbox, questions });
       return;
     }
     this.open += 1;
@@ -92,21 +101,11 @@ export class ReplicaDesk {
   /** One message after the other, each when the one before was answered: what changes meanwhile is in the next. */
   private async tell(asked: AskedBySubject, inbox: string, signal: AbortSignal): Promise<void> {
     const { bus, desk } = this.options;
-    const over = new Promise<never>((_, reject) => {
-      signal.addEventListener(
-        'abort',
-        () => reject(new Refusal('unavailable', 'the agent ends this watch')),
-        {
-          once: true,
-        },
-      );
-    });
-    over.catch(() => undefined);
     const changes = tellChanges(desk, asked);
     try {
       for (;;) {
-        const { value } = await Promise.race([changes.next(), over]);
-        await Promise.race([bus.request(inbox, value, { timeoutMs: LIMITS.appUnansweredMs }), over]);
+        const { value } = await unlessEnded(changes.next(), signal);
+        await unlessEnded(bus.request(inbox, value, { timeoutMs: LIMITS.appUnansweredMs }), signal);
         known(this.options.caller());
       }
     } catch (error) {
@@ -118,6 +117,16 @@ export class ReplicaDesk {
       });
     }
   }
+}
+
+/** What comes of it, or a `Refusal` once the signal says so; nothing of either is kept after. */
+async function unlessEnded<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
+  return await new Promise<T>((resolve, reject) => {
+    const end = () => reject(new Refusal('unavailable', 'the agent ends this watch'));
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
+    void task.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
 }
 
 function refuse(m: HeardMessage, error: unknown): void {

@@ -1,8 +1,13 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { CopyLog } from './copy-log.js';
 import type { Successor } from './successor.js';
 
 /** The file is written anew when it is so much larger than what is in it. */
 const SLACK_BYTES = 4 * 1024 * 1024;
+/** Before it is tried again. */
+const PAUSE_MS = 1_000;
+const MOST_PAUSE_MS = 60_000;
 
 /** What is written. */
 export interface Rewritten {
@@ -26,6 +31,9 @@ export class Rewriting {
   isDue = false;
   private running: Promise<void> | undefined;
   private isFilled = false;
+  /** After a failure. */
+  private notBefore = Number.NEGATIVE_INFINITY;
+  private pauseMs = PAUSE_MS;
   private isGivenUp = false;
   private successor: Successor | undefined;
 
@@ -37,8 +45,11 @@ export class Rewriting {
   /** Puts in place what is filled, and begins anew when it is time and `mayBegin`. Nothing is being written meanwhile. */
   async tend(mayBegin: boolean): Promise<void> {
     if (this.isFilled) await this.place();
-    if (!mayBegin || this.running !== undefined) return;
+    if (!mayBegin || this.isGivenUp || this.running !== undefined) return;
     if (!this.isDue && this.log.bytes <= 2 * this.what.needed() + SLACK_BYTES) return;
+    if (performance.now() < this.notBefore) return;
+    if (!(await this.hasRoom())) return this.waitLonger();
+    if (this.isGivenUp) return;
     this.isDue = false;
     this.running = this.fill(this.what.lines());
   }
@@ -61,6 +72,7 @@ export class Rewriting {
     this.isFilled = false;
     try {
       await this.log.succeed(this.what.last());
+      this.pauseMs = PAUSE_MS;
     } catch (error) {
       this.hasFailed(error);
     }
@@ -72,8 +84,9 @@ export class Rewriting {
       await this.successor.fill(lines);
       this.isFilled = !this.isGivenUp;
     } catch (error) {
-      await this.log.giveUp();
       this.hasFailed(error);
+      // What is left of it is written over by the next one.
+      await this.log.giveUp().catch(() => undefined);
     } finally {
       [this.running, this.successor] = [undefined, undefined];
     }
@@ -82,6 +95,20 @@ export class Rewriting {
 
   private hasFailed(error: unknown): void {
     this.isDue = true;
+    this.waitLonger();
     this.what.failed(error);
+  }
+
+  private waitLonger(): void {
+    this.notBefore = performance.now() + this.pauseMs;
+    this.pauseMs = Math.min(2 * this.pauseMs, MOST_PAUSE_MS);
+  }
+
+  /** Else it would take from who writes the room that is left. */
+  private async hasRoom(): Promise<boolean> {
+    const stats = await statfs(dirname(this.log.path)).catch(() => undefined);
+    if (stats === undefined) return true;
+    const bytes = Math.min(this.log.bytes, 2 * this.what.needed()) + SLACK_BYTES;
+    return stats.bavail * stats.bsize > bytes;
   }
 }

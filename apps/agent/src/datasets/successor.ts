@@ -56,8 +56,11 @@ export class Successor {
   }
 
   async drop(): Promise<void> {
-    await this.file?.close();
-    await rm(this.path, { force: true });
+    try {
+      await this.file?.close();
+    } finally {
+      await rm(this.path, { force: true });
+    }
   }
 
   private async write(pieces: readonly Uint8Array[]): Promise<void> {
