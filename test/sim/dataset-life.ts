@@ -16,25 +16,17 @@ import { isChosen, mergeStates, showState, StateDigest } from '@skerry/domain';
 import type { Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
 import { wrongWith, type Counted, type Entry } from './dataset-accounts.js';
+import { DatasetBounds } from './dataset-bounds.js';
 import { DatasetHomes } from './dataset-homes.js';
+import { hasKind, KINDS, type KindName } from './dataset-kinds.js';
 import { DatasetOwner } from './dataset-owner.js';
 import { DatasetWriters } from './dataset-writers.js';
 import type { Broken } from './invariants.js';
 import { PROJECT, type People } from './people.js';
 import type { SimNode } from './sim-node.js';
 
-/** Datasets are part of so many seeds, and of all from one on, for who looks at them. */
-const SHARE = 0.2;
-const ALWAYS = { from: 30_000, to: 39_999 };
-/** The same of those whose home moves with a workload. */
-const MOVING_SHARE = 0.05;
-const MOVING_ALWAYS = { from: 40_000, to: Infinity };
-/** Where homes move things break for so much longer, and writers go on for so long when everything is mended. */
-const MOVING_LONGER_MS = 20_000;
+/** Where homes move writers go on for so long when everything is mended. */
 const MOVING_WRITES_ON_MS = 20_000;
-/** How long a key is written to; where homes move by several of them. */
-const KEY_MS = 3_000;
-const MOVING_KEY_MS = 25_000;
 /** Between two changes of what people want of them. */
 const CHANGES_MS = [1_500, 9_000] as const;
 /** What was under way when a rule came to hold may still arrive: connections stall for up to 15 s before they break. */
@@ -48,8 +40,7 @@ export interface DatasetOptions {
   random: Random;
   /** Servers may lose the last second that they had said was stored. */
   forgetful: boolean;
-  /** Their homes move with workloads; otherwise none does. */
-  moving: boolean;
+  kind: KindName;
   fail: (broken: Broken) => void;
 }
 
@@ -61,28 +52,29 @@ export class DatasetLife {
   private messages = 0;
   private messagesBefore = 0;
   private readonly homes: DatasetHomes | undefined;
+  private readonly bounds: DatasetBounds | undefined;
 
   private constructor(
     private readonly cloud: Cloud,
     private readonly people: People,
     private readonly options: DatasetOptions,
   ) {
-    const { random, forgetful, moving, fail } = options;
-    this.owner = new DatasetOwner(cloud, random.fork('owner'), { gentle: forgetful, moving });
+    const { random, forgetful, kind, fail } = options;
+    const [moving, bounded] = [kind === 'moving', kind === 'bounded'];
+    this.owner = new DatasetOwner(cloud, random.fork('owner'), { gentle: forgetful, moving, bounded });
+    if (bounded) this.bounds = new DatasetBounds(cloud, this.owner, fail);
     if (moving)
       this.homes = new DatasetHomes(cloud, people, { owner: this.owner, random: random.fork('homes'), fail });
     this.writers = new DatasetWriters(cloud, this.owner, random.fork('writers'), {
-      mark: moving ? '1' : '0',
-      keyMs: moving ? MOVING_KEY_MS : KEY_MS,
+      mark: KINDS[kind].mark,
+      keyMs: KINDS[kind].keyMs,
       whereTaken: (name) => this.homes?.siteOf(name),
+      bounds: this.bounds,
     });
   }
 
   static drawn(cloud: Cloud, people: People, options: DatasetOptions): DatasetLife | undefined {
-    const { random, moving } = options;
-    const [share, always] = moving ? [MOVING_SHARE, MOVING_ALWAYS] : [SHARE, ALWAYS];
-    const isAlways = random.seed >= always.from && random.seed <= always.to;
-    if (!random.chance(isAlways ? 1 : share)) return undefined;
+    if (!hasKind(options.random, KINDS[options.kind])) return undefined;
     const life = new DatasetLife(cloud, people, options);
     life.begin();
     return life;
@@ -90,7 +82,7 @@ export class DatasetLife {
 
   /** So much longer than without them things break. */
   get longerMs(): number {
-    return this.homes === undefined ? 0 : MOVING_LONGER_MS;
+    return KINDS[this.options.kind].longerMs;
   }
 
   /** People change nothing more, and nobody writes; where homes move, after a while. */
@@ -120,19 +112,26 @@ export class DatasetLife {
     for (const name of this.owner.names) {
       const dataset = this.owner.current(name);
       if (dataset === undefined || dataset.removed) continue;
-      const states = this.statesOf(dataset);
       const entries = (this.writers.entries.get(name) ?? []).filter((e) => e.refused === undefined);
-      if (this.homes !== undefined) {
-        this.judgeHome(dataset, states, entries);
-        continue;
-      }
-      for (const key of new Set([...states.keys(), ...entries.map((e) => e.key)])) {
-        const state = states.get(key);
-        const final = state === undefined ? {} : (showState(state, { nowMs: 0 }) ?? {});
-        const counted = entries.flatMap((e) => (e.key === key ? this.counted(dataset, e) : []));
-        const wrong = wrongWith(dataset.spec.conflicts, counted, final);
-        if (wrong !== undefined) this.fail('stored', `${name}/${key} (${dataset.spec.conflicts}) ${wrong}`);
-      }
+      if (this.homes !== undefined) this.judgeHome(dataset, this.statesOf(dataset), entries);
+      else for (const area of areasOf(dataset)) this.judgeArea(dataset, area, entries);
+    }
+  }
+
+  /** What was written in an area counts there; without areas anywhere. */
+  private judgeArea(dataset: Dataset, area: string | undefined, all: readonly Entry[]): void {
+    const { name, spec } = dataset;
+    const states = this.statesOf(dataset, area);
+    const entries = all.filter(
+      ({ site }) => area === undefined || this.bounds?.areaAt(dataset, site) === area,
+    );
+    const how = this.bounds === undefined ? { nowMs: 0 } : { ttlMs: spec.ttlMs, nowMs: Date.now() };
+    for (const key of new Set([...states.keys(), ...entries.map((e) => e.key)])) {
+      const state = states.get(key);
+      const final = state === undefined ? {} : (showState(state, how) ?? {});
+      const counted = entries.flatMap((e) => (e.key === key ? this.counted(dataset, e) : []));
+      const wrong = wrongWith(spec.conflicts, counted, final);
+      if (wrong !== undefined) this.fail('stored', `${name}/${key} (${spec.conflicts}) ${wrong}`);
     }
   }
 
@@ -156,6 +155,7 @@ export class DatasetLife {
     const { cloud, owner } = this;
     for (const site of cloud.sites) site.carryDatasets();
     this.watch();
+    this.bounds?.watch();
     this.homes?.begin(owner.names);
     if (this.homes === undefined) this.beginMade();
     this.writers.begin();
@@ -207,7 +207,9 @@ export class DatasetLife {
     const stored = entry.ackMs !== undefined && entry.incarnation !== undefined;
     // What a site had not passed on when it had to forget its copy is gone.
     const fromMs = entry.startMs - HEARD_MS;
-    return [{ ...entry, sure: stored && !this.owner.wasBarred(name, entry.site, { fromMs, incarnation }) }];
+    const sure = stored && !this.owner.wasBarred(name, entry.site, { fromMs, incarnation });
+    const counted = { ...entry, sure };
+    return [this.bounds?.counted(dataset, counted) ?? counted];
   }
 
   private unrestOf(name: string): string[] {
@@ -216,8 +218,8 @@ export class DatasetLife {
     // It was made in the last second that a hub lost, and nobody has made it again.
     if (dataset === undefined) return [];
     const chosen = this.chosen(dataset);
-    const root = this.rootOf(dataset);
-    const whole = (node: SimNode) => this.unrestAt(node, dataset, root);
+    const roots = new Map(areasOf(dataset).map((area) => [area, this.rootOf(dataset, area)]));
+    const whole = (node: SimNode) => this.unrestAt(node, dataset, roots);
     const copies = cloud.sites.flatMap((site) => {
       const wanted = !isChosen(dataset.spec.copies) || chosen?.has(site.name) === true;
       const may = !dataset.removed && wanted && !this.owner.bars(dataset, site.name);
@@ -230,14 +232,24 @@ export class DatasetLife {
     return problems.length > 0 ? problems : (this.homes?.unrestOf(dataset, this.writers) ?? []);
   }
 
-  private unrestAt(node: SimNode, { name, incarnation, generation }: Dataset, root: string): string[] {
+  private unrestAt(
+    node: SimNode,
+    dataset: Dataset,
+    roots: ReadonlyMap<string | undefined, string>,
+  ): string[] {
+    const { name, incarnation, generation, spec } = dataset;
     const copy = node.agent?.copies.get(`${PROJECT}.${name}`)?.copy;
     if (copy === undefined) return [`${node.name} has no copy of ${name}`];
     if (copy.rule.incarnation !== incarnation || copy.rule.generation !== generation)
       return [`${node.name} has ${name} of generation ${copy.rule.generation}, not ${generation}`];
     if (copy.unsent > 0)
       return [`${node.name} has ${copy.unsent} writes to ${name} that the hub has not got`];
-    return copy.root === root ? [] : [`${node.name} shows another ${name} than the hub`];
+    const area = this.bounds?.areaAt(dataset, node.machine.site);
+    const other = this.bounds?.differs(dataset, copy, (of) => this.statesOf(dataset, of));
+    if (other !== undefined) return [`${node.name}: ${other}`];
+    // What has run out a copy forgets when it comes to that.
+    const same = spec.ttlMs !== undefined || copy.root === roots.get(area);
+    return same ? [] : [`${node.name} shows another ${name} than the hub`];
   }
 
   /** Of a copy that may not be there, in memory or on the disk. */
@@ -276,22 +288,25 @@ export class DatasetLife {
     return set?.incarnation === incarnation ? new Set(set.copies.map(({ site }) => site)) : undefined;
   }
 
-  /** What the hub has of a dataset: all that stores have said, made one. */
-  private statesOf({ name, incarnation }: Dataset): Map<string, RecordState> {
+  /** What the hub has of a dataset, or of one of its areas: all that stores have said, made one. */
+  private statesOf(dataset: Dataset, area?: string): Map<string, RecordState> {
+    const { name, incarnation } = dataset;
     const states = new Map<string, RecordState>();
     const stream = this.cloud.hub.memory.streams.get(STREAMS.REP.name);
     for (const m of stream?.newestOfEach((subject) => matches(`rep.${PROJECT}.${name}.>`, subject)) ?? []) {
       const record = storedRecordSchema.parse(jsonOf(m.bytes));
       if (record.incarnation !== incarnation) continue;
+      const [site = ''] = record.origin.split('.');
+      if (area !== undefined && this.bounds?.areaAt(dataset, site) !== area) continue;
       const before = states.get(record.key);
       states.set(record.key, before === undefined ? record.state : mergeStates(before, record.state));
     }
     return states;
   }
 
-  private rootOf(dataset: Dataset): string {
+  private rootOf(dataset: Dataset, area: string | undefined): string {
     const digest = new StateDigest();
-    for (const [key, state] of this.statesOf(dataset)) digest.change(key, undefined, state);
+    for (const [key, state] of this.statesOf(dataset, area)) digest.change(key, undefined, state);
     return digest.root();
   }
 
@@ -351,6 +366,12 @@ export class DatasetLife {
   private fail(invariant: string, detail: string): void {
     this.options.fail({ invariant, detail });
   }
+}
+
+/** With areas each by itself. */
+function areasOf({ spec }: Dataset): (string | undefined)[] {
+  const origin = spec.residency?.origin;
+  return typeof origin === 'object' ? origin.among : [undefined];
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

@@ -8,8 +8,10 @@ import {
   type Dataset,
   type DatasetSpec,
 } from '@skerry/contracts';
+import { isChosen } from '@skerry/domain';
 import { EPOCH_MS, type Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
+import { areaOf, drawBounds, drawTtl } from './dataset-bounds.js';
 import { PROJECT } from './people.js';
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
@@ -26,6 +28,8 @@ export interface DatasetKind {
   gentle: boolean;
   /** Each has a home that goes with its keeper (`keeperOf`); otherwise none does. */
   moving: boolean;
+  /** Each has values that run out, or records that stay in the area where they were written; otherwise none has. */
+  bounded: boolean;
 }
 
 /** The workload that the home of a dataset goes with. */
@@ -54,7 +58,7 @@ export class DatasetOwner {
     private readonly kind: DatasetKind,
   ) {
     this.bucket = cloud.people.bucket(BUCKETS.datasets, (v) => datasetSchema.parse(v));
-    const [most, letter] = kind.moving ? [2, 'h'] : [4, 'd'];
+    const [most, letter] = kind.moving ? [2, 'h'] : kind.bounded ? [3, 'b'] : [4, 'd'];
     this.names = Array.from({ length: random.whole(1, most) }, (_, i) => `${letter}${i}`);
     this.follow();
   }
@@ -67,6 +71,11 @@ export class DatasetOwner {
   /** What lies at the hub. */
   current(name: string): Dataset | undefined {
     return this.history.get(name)?.at(-1)?.dataset;
+  }
+
+  /** All that ever lay there. */
+  versions(name: string): Dataset[] {
+    return this.history.get(name)?.map(({ dataset }) => dataset) ?? [];
   }
 
   /** Whether a rule kept a site from a copy at some moment of these, of this incarnation or any. */
@@ -106,6 +115,7 @@ export class DatasetOwner {
     const { jurisdictions } = this.cloud.site(site).spec;
     const stays = residency?.stay === undefined || jurisdictions.some((j) => residency.stay?.includes(j));
     const denied = jurisdictions.some((j) => residency?.deny?.includes(j) === true);
+    if (residency?.origin !== undefined && areaOf(residency, jurisdictions) === undefined) return true;
     return !stays || denied || copies.sites?.includes(site) === false;
   }
 
@@ -125,12 +135,16 @@ export class DatasetOwner {
     const what = random.weighted({ residency: 3, copies: 1 });
     const residency = this.residency();
     const copies = this.copies();
+    const ttlMs = this.kind.bounded && random.chance(0.5) ? drawTtl(random) : undefined;
     await this.commit(name, (known) => {
       if (known === undefined || known.removed) return undefined;
       const { residency: _before, ...rest } = known.spec;
-      const spec = this.possible(
-        what === 'copies' ? { ...known.spec, copies } : { ...rest, ...(residency && { residency }) },
-      );
+      // What stays where it was written does so for good.
+      const byCopies = what === 'copies' || known.spec.residency?.origin !== undefined;
+      const spec = this.possible({
+        ...(byCopies ? { ...known.spec, copies } : { ...rest, ...(residency && { residency }) }),
+        ...(known.spec.ttlMs !== undefined && ttlMs !== undefined ? { ttlMs } : {}),
+      });
       return { generation: known.generation + 1, incarnation: known.incarnation, spec, removed: false };
     });
   }
@@ -167,8 +181,10 @@ export class DatasetOwner {
 
   private invent(name: string): DatasetSpec {
     const { random, kind } = this;
-    const conflicts = kind.moving ? 'single-writer' : random.pick(RULES);
-    const residency = this.residency();
+    const bounds = kind.bounded ? drawBounds(random, kind.gentle) : undefined;
+    const { ttlMs, origin } = bounds ?? {};
+    const conflicts = bounds?.conflicts ?? (kind.moving ? 'single-writer' : random.pick(RULES));
+    const residency = origin === undefined ? this.residency() : { origin };
     const home = kind.moving ? { with: keeperOf(name) } : undefined;
     return this.possible(
       datasetSpecSchema.parse({
@@ -177,13 +193,16 @@ export class DatasetOwner {
         ...(conflicts === 'single-writer' ? { home: home ?? random.pick(this.cloud.sites).name } : {}),
         copies: this.copies(),
         ...(residency && { residency }),
+        ...(ttlMs === undefined ? {} : { ttlMs }),
       }),
     );
   }
 
-  /** Policy refuses a home that may have no copy. */
+  /** Policy refuses a home that may have no copy, and sites that are chosen where each area is for itself. */
   private possible(spec: DatasetSpec): DatasetSpec {
     const { home } = spec;
+    if (spec.residency?.origin !== undefined && isChosen(spec.copies))
+      return { ...spec, copies: datasetSpecSchema.shape.copies.parse({}) };
     if (typeof home !== 'string' || !this.bars({ spec }, home)) return spec;
     const { residency: _residency, ...rest } = spec;
     return { ...rest, copies: datasetSpecSchema.shape.copies.parse({}) };
@@ -255,6 +274,7 @@ export class DatasetOwner {
           home: spec.home,
           copies: spec.copies,
           residency: spec.residency,
+          ttlMs: spec.ttlMs,
         });
     this.cloud.say('datasets', `${name} generation ${generation} of ${incarnation}: ${what}`);
   }

@@ -239,4 +239,30 @@ export const MUTATIONS = [
       },
     ],
   },
+  {
+    name: 'everlasting',
+    says: 'a value is shown for longer than it lives',
+    breaks: 'expired',
+    from: 60_001,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/states.ts',
+        find: 'at[0] + ttlMs <= nowMs',
+        replace: 'at[0] + 10 * ttlMs <= nowMs',
+      },
+    ],
+  },
+  {
+    name: 'any-area',
+    says: 'records go to sites of other areas than where they were written',
+    breaks: 'areas',
+    from: 60_001,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/origin/given.ts',
+        find: 'records.filter(({ origin }) => areaOf(origin) === area)',
+        replace: 'records.filter(({ origin }) => areaOf(origin) !== undefined)',
+      },
+    ],
+  },
 ];

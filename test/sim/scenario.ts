@@ -136,16 +136,17 @@ class Run {
     return await this.rest(datasets);
   }
 
-  /** With homes that stay, and with such that move. */
+  /** With homes that stay, with such that move, and with bounds in time or place. */
   private datasets(forgetful: boolean): DatasetLife[] {
     const { cloud, people, fail, random } = this.at;
     return (
       [
-        ['datasets', false],
-        ['homes', true],
+        ['datasets', 'plain'],
+        ['homes', 'moving'],
+        ['bounds', 'bounded'],
       ] as const
-    ).flatMap(([name, moving]) => {
-      const life = DatasetLife.drawn(cloud, people, { random: random.fork(name), forgetful, moving, fail });
+    ).flatMap(([name, kind]) => {
+      const life = DatasetLife.drawn(cloud, people, { random: random.fork(name), forgetful, kind, fail });
       return life === undefined ? [] : [life];
     });
   }
