@@ -146,9 +146,11 @@ export class Copy {
     if (next === before && this.home.hasSettled(next)) return;
     this.stale ||= isOther;
     this.known = next;
+    // What was forgotten since it had run out may live again.
+    const livesLonger = (next.ttlMs ?? Infinity) > (before.ttlMs ?? Infinity);
     // Done by who writes, when nothing else is being written. An agent of before knew nothing of areas, and left out what is elsewhere.
     const done = this.job((draft) => {
-      if (rule.area !== before.area) draft.cursor = 0;
+      if (rule.area !== before.area || livesLonger) draft.cursor = 0;
       if (!this.home.hasSettled(next)) noteHolder(draft, next.holder);
     });
     await done.catch((error: unknown) => {
