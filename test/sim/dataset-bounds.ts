@@ -3,6 +3,7 @@ import type {
   Dataset,
   DatasetEntry,
   DatasetSpec,
+  LogFlow,
   OriginRule,
   RecordState,
 } from '@skerry/contracts';
@@ -58,6 +59,18 @@ export function drawBounds(
     elsewhere: keep && hasFields ? { keep: [OPEN] } : 'nothing',
   };
   return { conflicts, origin, ...(kind === 'both' ? { ttlMs } : {}) };
+}
+
+/** Where entries of a log go, and whether they stay in areas. */
+export function drawLog(random: Random, gentle: boolean): { flow: LogFlow; origin?: OriginRule } {
+  const flow = random.weighted({ mesh: 6, collect: 2, broadcast: 2 });
+  const [among, stays] = [random.chance(0.6) ? AREAS : AREAS.slice(1), random.chance(0.3)];
+  const keep = random.chance(0.6) && flow === 'mesh';
+  const origin: OriginRule = {
+    among: gentle ? AREAS : among,
+    elsewhere: keep ? { keep: [OPEN] } : 'nothing',
+  };
+  return stays && flow !== 'broadcast' ? { flow, origin } : { flow };
 }
 
 export function drawTtl(random: Random): number {
@@ -118,10 +131,9 @@ export class DatasetBounds {
     const stranger = seen && strangerIn(JSON.stringify(seen), jurisdictions);
     if (stranger !== undefined)
       this.fail({ invariant: 'areas', detail: `${stranger} of ${name} is shown at ${site}` });
-    const ttlMs = this.longestTtl(name);
     const written = entries.find((e) => e.verb === 'put' && e.value === seen?.value);
-    if (written?.ackMs === undefined || ttlMs === undefined || askedMs <= written.ackMs + ttlMs + APART_MS)
-      return;
+    const ttlMs = Math.max(...this.ttlsOf(name, written?.incarnation));
+    if (written?.ackMs === undefined || askedMs <= written.ackMs + ttlMs + APART_MS) return;
     const ageS = (askedMs - written.ackMs) / 1_000;
     const detail = `${written.value} of ${name} is shown at ${site} ${ageS} s after it was written, and lives for ${ttlMs} ms`;
     this.fail({ invariant: 'expired', detail });
@@ -129,9 +141,9 @@ export class DatasetBounds {
 
   /** What has run out by now, or may have, need not be there. */
   counted(dataset: Where, entry: Counted): Counted {
-    const ttlMs = this.ttlsOf(dataset.name, dataset.incarnation).toSorted((a, b) => a - b)[0];
+    const ttlMs = Math.min(...this.ttlsOf(dataset.name, dataset.incarnation));
     const nowMs = this.cloud.timeline.now;
-    const lives = ttlMs === undefined || entry.startMs - OFF_MS + ttlMs > nowMs;
+    const lives = entry.startMs - OFF_MS + ttlMs > nowMs;
     return lives ? entry : { ...entry, sure: false };
   }
 
@@ -166,16 +178,12 @@ export class DatasetBounds {
     return undefined;
   }
 
-  private longestTtl(name: string): number | undefined {
-    const [longest] = this.ttlsOf(name).toSorted((a, b) => b - a);
-    return longest;
-  }
-
+  /** By each version how long a value lives. */
   private ttlsOf(name: string, incarnation?: number): number[] {
     return this.owner
       .versions(name)
       .filter((dataset) => incarnation === undefined || dataset.incarnation === incarnation)
-      .flatMap(({ spec }) => spec.ttlMs ?? []);
+      .map(({ spec }) => spec.ttlMs ?? Infinity);
   }
 }
 
@@ -190,7 +198,7 @@ function shownOf(shown: { value?: string; values?: string[] } | undefined): stri
 }
 
 /** What other areas may know of a value. */
-function redacted(value: string): string {
+export function redacted(value: string): string {
   const parsed: unknown = JSON.parse(value);
   const open: unknown = typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, OPEN) : undefined;
   return JSON.stringify({ [OPEN]: open });

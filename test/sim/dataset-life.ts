@@ -1,9 +1,5 @@
 import { matches } from '@skerry/bus';
 import {
-  BUCKETS,
-  bucketStream,
-  bucketSubject,
-  copySetSchema,
   deliverySchema,
   HUB,
   storedRecordSchema,
@@ -12,7 +8,7 @@ import {
   type Delivery,
   type RecordState,
 } from '@skerry/contracts';
-import { isChosen, mergeStates, showState, StateDigest } from '@skerry/domain';
+import { mergeStates, showState, StateDigest } from '@skerry/domain';
 import type { Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
 import { wrongWith, type Counted, type Entry } from './dataset-accounts.js';
@@ -20,6 +16,7 @@ import { DatasetBounds } from './dataset-bounds.js';
 import { DatasetHomes } from './dataset-homes.js';
 import { hasKind, KINDS, type KindName } from './dataset-kinds.js';
 import { DatasetOwner } from './dataset-owner.js';
+import { DatasetPeople } from './dataset-people.js';
 import { DatasetWriters } from './dataset-writers.js';
 import type { Broken } from './invariants.js';
 import { PROJECT, type People } from './people.js';
@@ -27,8 +24,7 @@ import type { SimNode } from './sim-node.js';
 
 /** Where homes move writers go on for so long when everything is mended. */
 const MOVING_WRITES_ON_MS = 20_000;
-/** Between two changes of what people want of them. */
-const CHANGES_MS = [1_500, 9_000] as const;
+const FEW_SITES = 8;
 /** What was under way when a rule came to hold may still arrive: connections stall for up to 15 s before they break. */
 const UNDER_WAY_MS = 20_000;
 /** Until a site that may have a copy again has heard that it may. */
@@ -47,8 +43,8 @@ export interface DatasetOptions {
 /** Datasets of one seed: who wants them, who writes to them, and what has to hold of them. Undefined in most seeds. */
 export class DatasetLife {
   private readonly owner: DatasetOwner;
+  private readonly wishes: DatasetPeople;
   private readonly writers: DatasetWriters;
-  private living = true;
   private messages = 0;
   private messagesBefore = 0;
   private readonly homes: DatasetHomes | undefined;
@@ -56,15 +52,16 @@ export class DatasetLife {
 
   private constructor(
     private readonly cloud: Cloud,
-    private readonly people: People,
+    people: People,
     private readonly options: DatasetOptions,
   ) {
     const { random, forgetful, kind, fail } = options;
-    const [moving, bounded] = [kind === 'moving', kind === 'bounded'];
-    this.owner = new DatasetOwner(cloud, random.fork('owner'), { gentle: forgetful, moving, bounded });
-    if (bounded) this.bounds = new DatasetBounds(cloud, this.owner, fail);
-    if (moving)
+    this.owner = new DatasetOwner(cloud, random.fork('owner'), { gentle: forgetful, name: kind });
+    if (kind === 'bounded') this.bounds = new DatasetBounds(cloud, this.owner, fail);
+    if (kind === 'moving')
       this.homes = new DatasetHomes(cloud, people, { owner: this.owner, random: random.fork('homes'), fail });
+    const made = this.homes !== undefined;
+    this.wishes = new DatasetPeople(cloud, people, { owner: this.owner, random, forgetful, made });
     this.writers = new DatasetWriters(cloud, this.owner, random.fork('writers'), {
       mark: KINDS[kind].mark,
       keyMs: KINDS[kind].keyMs,
@@ -82,13 +79,15 @@ export class DatasetLife {
 
   /** So much longer than without them things break. */
   get longerMs(): number {
-    return KINDS[this.options.kind].longerMs;
+    const { kind } = this.options;
+    // Many sites do much in little time.
+    return kind === 'bounded' && this.cloud.sites.length > FEW_SITES ? 0 : KINDS[kind].longerMs;
   }
 
   /** People change nothing more, and nobody writes; where homes move, after a while. */
   end(): void {
     const { timeline } = this.cloud;
-    this.living = false;
+    this.wishes.end();
     this.homes?.end();
     if (this.homes === undefined) this.writers.end();
     else timeline.after(MOVING_WRITES_ON_MS, timeline.world, () => this.writers.end());
@@ -157,47 +156,9 @@ export class DatasetLife {
     this.watch();
     this.bounds?.watch();
     this.homes?.begin(owner.names);
-    if (this.homes === undefined) this.beginMade();
+    this.wishes.begin();
     this.writers.begin();
-    this.changeLater();
-  }
-
-  private beginMade(): void {
-    const { owner, options } = this;
-    for (const name of owner.names) this.asPeople(() => owner.make(name), options.random.between(0, 4_000));
-    this.useSome();
-  }
-
-  /** Workloads that say they use a dataset. */
-  private useSome(): void {
-    const { owner, people, options } = this;
-    const { random } = options;
-    for (const dataset of owner.names) {
-      if (!random.chance(0.5)) continue;
-      const data = [{ dataset, access: 'read' as const }];
-      const act = () => people.add(`uses-${dataset}`, (spec) => ({ ...spec, data }));
-      this.asPeople(act, random.between(0, 4_000));
-    }
-  }
-
-  private changeLater(): void {
-    const { owner, options, cloud } = this;
-    const { random } = options;
-    cloud.timeline.after(random.between(...CHANGES_MS), cloud.timeline.world, () => {
-      if (!this.living) return;
-      const name = random.pick(owner.names);
-      const used = this.isUsed(name);
-      const removed = owner.current(name)?.removed === true;
-      if (removed) this.asPeople(() => owner.make(name));
-      else if (used || options.forgetful || random.chance(0.7)) this.asPeople(() => owner.alter(name));
-      else this.asPeople(() => owner.remove(name));
-      this.changeLater();
-    });
-  }
-
-  private asPeople(act: () => Promise<void>, afterMs = 0): void {
-    const { timeline, peopleProcess } = this.cloud;
-    timeline.after(afterMs, peopleProcess, () => void act());
+    this.wishes.changeLater();
   }
 
   /** How much a write counts in the end; none of another incarnation does. */
@@ -213,22 +174,18 @@ export class DatasetLife {
   }
 
   private unrestOf(name: string): string[] {
-    const { cloud } = this;
     const dataset = this.owner.current(name);
     // It was made in the last second that a hub lost, and nobody has made it again.
     if (dataset === undefined) return [];
-    const chosen = this.chosen(dataset);
     const roots = new Map(areasOf(dataset).map((area) => [area, this.rootOf(dataset, area)]));
-    const whole = (node: SimNode) => this.unrestAt(node, dataset, roots);
-    const copies = cloud.sites.flatMap((site) => {
-      const wanted = !isChosen(dataset.spec.copies) || chosen?.has(site.name) === true;
-      const may = !dataset.removed && wanted && !this.owner.bars(dataset, site.name);
-      if (may) return site.nodes.flatMap(whole);
+    const { has, hasNone } = this.wishes.placesOf(dataset);
+    const copies = has.flatMap((site) => site.nodes.flatMap((node) => this.unrestAt(node, dataset, roots)));
+    const left = hasNone.flatMap((site) => {
       const stays = !dataset.removed && !this.owner.bars(dataset, site.name);
       const empty = (node: SimNode) => !stays || this.homes?.keepsAside(node, name) !== true;
       return site.nodes.filter(empty).flatMap((node) => this.leftAt(node, name));
     });
-    const problems = [...copies, ...this.unchosen(dataset, chosen)];
+    const problems = [...copies, ...left, ...this.wishes.unchosen(dataset)];
     return problems.length > 0 ? problems : (this.homes?.unrestOf(dataset, this.writers) ?? []);
   }
 
@@ -260,32 +217,6 @@ export class DatasetLife {
     const left = files.filter((file) => file.startsWith(`${PROJECT}.${name}.`));
     const held = node.agent?.copies.kept(`${PROJECT}.${name}`) !== undefined;
     return left.length === 0 && !held ? [] : [`${node.name} still has a copy of ${name}: ${left.join()}`];
-  }
-
-  /** As many copies as are wanted, as far as there are sites for them. */
-  private unchosen(dataset: Dataset, chosen: ReadonlySet<string> | undefined): string[] {
-    const { spec, name, removed } = dataset;
-    if (removed || !isChosen(spec.copies)) return [];
-    if (chosen === undefined) return [`copies of ${name} are not chosen`];
-    const possible = this.cloud.sites.filter((site) => !this.owner.bars(dataset, site.name)).length;
-    const { min = 1, max = Infinity } = spec.copies;
-    if (chosen.size < Math.min(min, possible)) return [`${name} has ${chosen.size} copies, not ${min}`];
-    // Of what is used there may be more: a copy there stays.
-    const used = this.isUsed(name);
-    return chosen.size > max && !used ? [`${name} has ${chosen.size} copies, more than ${max}`] : [];
-  }
-
-  private isUsed(name: string): boolean {
-    if (this.homes !== undefined) return true;
-    return this.people.keys().includes(`${PROJECT}.uses-${name}`);
-  }
-
-  private chosen({ name, incarnation }: Dataset): ReadonlySet<string> | undefined {
-    const m = this.cloud.hub.memory.streams
-      .get(bucketStream(BUCKETS.copies.name))
-      ?.newest(bucketSubject(BUCKETS.copies.name, `${PROJECT}.${name}`));
-    const set = m === undefined ? undefined : copySetSchema.parse(jsonOf(m.bytes));
-    return set?.incarnation === incarnation ? new Set(set.copies.map(({ site }) => site)) : undefined;
   }
 
   /** What the hub has of a dataset, or of one of its areas: all that stores have said, made one. */

@@ -11,7 +11,8 @@ import {
 import { isChosen } from '@skerry/domain';
 import { EPOCH_MS, type Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
-import { areaOf, drawBounds, drawTtl } from './dataset-bounds.js';
+import { areaOf, drawBounds, drawLog, drawTtl } from './dataset-bounds.js';
+import { KINDS, type KindName } from './dataset-kinds.js';
 import { PROJECT } from './people.js';
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
@@ -26,10 +27,7 @@ const KEEP_MS = 3_000;
 export interface DatasetKind {
   /** None is ever removed, and every site may have a copy of all, since the hub may forget what it was told last. */
   gentle: boolean;
-  /** Each has a home that goes with its keeper (`keeperOf`); otherwise none does. */
-  moving: boolean;
-  /** Each has values that run out, or records that stay in the area where they were written; otherwise none has. */
-  bounded: boolean;
+  name: KindName;
 }
 
 /** The workload that the home of a dataset goes with. */
@@ -58,7 +56,7 @@ export class DatasetOwner {
     private readonly kind: DatasetKind,
   ) {
     this.bucket = cloud.people.bucket(BUCKETS.datasets, (v) => datasetSchema.parse(v));
-    const [most, letter] = kind.moving ? [2, 'h'] : kind.bounded ? [3, 'b'] : [4, 'd'];
+    const { most, letter } = KINDS[kind.name];
     this.names = Array.from({ length: random.whole(1, most) }, (_, i) => `${letter}${i}`);
     this.follow();
   }
@@ -135,7 +133,7 @@ export class DatasetOwner {
     const what = random.weighted({ residency: 3, copies: 1 });
     const residency = this.residency();
     const copies = this.copies();
-    const ttlMs = this.kind.bounded && random.chance(0.5) ? drawTtl(random) : undefined;
+    const ttlMs = this.kind.name === 'bounded' && random.chance(0.5) ? drawTtl(random) : undefined;
     await this.commit(name, (known) => {
       if (known === undefined || known.removed) return undefined;
       const { residency: _before, ...rest } = known.spec;
@@ -181,11 +179,13 @@ export class DatasetOwner {
 
   private invent(name: string): DatasetSpec {
     const { random, kind } = this;
-    const bounds = kind.bounded ? drawBounds(random, kind.gentle) : undefined;
+    if (kind.name === 'logs') return this.inventLog();
+    const moving = kind.name === 'moving';
+    const bounds = kind.name === 'bounded' ? drawBounds(random, kind.gentle) : undefined;
     const { ttlMs, origin } = bounds ?? {};
-    const conflicts = bounds?.conflicts ?? (kind.moving ? 'single-writer' : random.pick(RULES));
+    const conflicts = bounds?.conflicts ?? (moving ? 'single-writer' : random.pick(RULES));
     const residency = origin === undefined ? this.residency() : { origin };
-    const home = kind.moving ? { with: keeperOf(name) } : undefined;
+    const home = moving ? { with: keeperOf(name) } : undefined;
     return this.possible(
       datasetSpecSchema.parse({
         type: 'keyvalue',
@@ -196,6 +196,13 @@ export class DatasetOwner {
         ...(ttlMs === undefined ? {} : { ttlMs }),
       }),
     );
+  }
+
+  private inventLog(): DatasetSpec {
+    const { flow, origin } = drawLog(this.random, this.kind.gentle);
+    const residency = origin === undefined ? this.residency() : { origin };
+    const rest = { copies: this.copies(), ...(residency && { residency }) };
+    return this.possible(datasetSpecSchema.parse({ type: 'log', log: { flow }, ...rest }));
   }
 
   /** Policy refuses a home that may have no copy, and sites that are chosen where each area is for itself. */
@@ -270,7 +277,7 @@ export class DatasetOwner {
     const what = removed
       ? 'is removed'
       : JSON.stringify({
-          conflicts: spec.conflicts,
+          ...(spec.log === undefined ? { conflicts: spec.conflicts } : { log: spec.log }),
           home: spec.home,
           copies: spec.copies,
           residency: spec.residency,

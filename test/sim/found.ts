@@ -112,4 +112,12 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     found:
       'what a home had set aside for people was gone with its copy when that was not wanted there any more',
   },
+  {
+    seed: 50000,
+    found: 'a log began another file that said what a power failure then took of the one before it',
+  },
+  {
+    seed: 60302,
+    found: 'a copy did not show again what it had forgotten as run out before values were to live longer',
+  },
 ];

@@ -243,7 +243,7 @@ export const MUTATIONS = [
     name: 'everlasting',
     says: 'a value is shown for longer than it lives',
     breaks: 'expired',
-    from: 60_001,
+    from: 60_019,
     edits: [
       {
         file: 'libs/domain/src/datasets/states.ts',
@@ -262,6 +262,19 @@ export const MUTATIONS = [
         file: 'libs/domain/src/datasets/origin/given.ts',
         find: 'records.filter(({ origin }) => areaOf(origin) === area)',
         replace: 'records.filter(({ origin }) => areaOf(origin) !== undefined)',
+      },
+    ],
+  },
+  {
+    name: 'read-twice',
+    says: 'a site takes an entry of a log as often as it comes',
+    breaks: 'log',
+    from: 50_006,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/logs/continuity.ts',
+        find: 'if (to <= last) continue;',
+        replace: '',
       },
     ],
   },

@@ -6,6 +6,7 @@ import { Invariants, type Broken } from './invariants.js';
 import type { Watcher } from './machine.js';
 import type { SimSite } from './sim-site.js';
 import { People } from './people.js';
+import { LogLife } from './log-life.js';
 import { PolicyCourse } from './policy-course.js';
 import { watchNodes } from './several-nodes.js';
 import { unrest } from './quiescence.js';
@@ -94,6 +95,9 @@ function severalOf(random: Random): number {
   return random.chance(0.5) ? 2 / 3 : 0;
 }
 
+/** What else lives beside workloads. */
+type Life = Pick<LogLife, 'longerMs' | 'end' | 'unrest' | 'judge'>;
+
 /** The course of one seed. */
 class Run {
   constructor(
@@ -136,19 +140,19 @@ class Run {
     return await this.rest(datasets);
   }
 
-  /** With homes that stay, with such that move, and with bounds in time or place. */
-  private datasets(forgetful: boolean): DatasetLife[] {
+  /** Of every kind that this seed has. */
+  private datasets(forgetful: boolean): Life[] {
     const { cloud, people, fail, random } = this.at;
-    return (
-      [
-        ['datasets', 'plain'],
-        ['homes', 'moving'],
-        ['bounds', 'bounded'],
-      ] as const
-    ).flatMap(([name, kind]) => {
-      const life = DatasetLife.drawn(cloud, people, { random: random.fork(name), forgetful, kind, fail });
-      return life === undefined ? [] : [life];
-    });
+    const kinds = [
+      ['datasets', 'plain'],
+      ['homes', 'moving'],
+      ['bounds', 'bounded'],
+    ] as const;
+    const lives = kinds.map(([name, kind]) =>
+      DatasetLife.drawn(cloud, people, { random: random.fork(name), forgetful, kind, fail }),
+    );
+    const logs = LogLife.drawn(cloud, people, { random: random.fork('logs'), forgetful, fail });
+    return [...lives, logs].flatMap((life) => life ?? []);
   }
 
   private people(): void {
@@ -182,7 +186,7 @@ class Run {
     }
   }
 
-  private async rest(datasets: readonly DatasetLife[]): Promise<string[]> {
+  private async rest(datasets: readonly Life[]): Promise<string[]> {
     const { cloud, people, invariants, policy } = this.at;
     const { timeline } = cloud;
     const deadline = timeline.now + REST_MS;
