@@ -120,4 +120,8 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 60302,
     found: 'a copy did not show again what it had forgotten as run out before values were to live longer',
   },
+  {
+    seed: 50382,
+    found: 'a log that was to go stayed where a power failure had taken the word that the hub has all of it',
+  },
 ];
