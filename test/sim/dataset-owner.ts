@@ -46,6 +46,7 @@ export class DatasetOwner {
   readonly names: readonly string[];
   /** By name, every version that ever lay at the hub, the newest last. */
   private readonly history = new Map<string, Version[]>();
+  private readonly ever = new Map<string, Dataset[]>();
   /** Changes that were begun and are not acknowledged. */
   private open = 0;
   private readonly bucket: Bucket<Dataset>;
@@ -71,9 +72,9 @@ export class DatasetOwner {
     return this.history.get(name)?.at(-1)?.dataset;
   }
 
-  /** All that ever lay there. */
-  versions(name: string): Dataset[] {
-    return this.history.get(name)?.map(({ dataset }) => dataset) ?? [];
+  /** All that ever lay there, also what the hub has lost since. */
+  versions(name: string): readonly Dataset[] {
+    return this.ever.get(name) ?? [];
   }
 
   /** Whether a rule kept a site from a copy at some moment of these, of this incarnation or any. */
@@ -194,6 +195,7 @@ export class DatasetOwner {
         copies: this.copies(),
         ...(residency && { residency }),
         ...(ttlMs === undefined ? {} : { ttlMs }),
+        ...(kind.name === 'sealed' ? { encryption: { at: 'site' } } : {}),
       }),
     );
   }
@@ -273,6 +275,7 @@ export class DatasetOwner {
     const { name, generation, incarnation, spec, removed } = dataset;
     if (!this.names.includes(name)) return;
     const versions = this.history.get(name) ?? [];
+    this.ever.set(name, [...this.versions(name), dataset]);
     this.history.set(name, [...versions, { dataset, sinceMs: this.cloud.timeline.now }]);
     const what = removed
       ? 'is removed'
