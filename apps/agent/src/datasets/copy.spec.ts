@@ -97,6 +97,14 @@ describe('a copy on the disk', () => {
     expect(copy.cursor).toBe(0);
   });
 
+  it('reads all again also when it is killed before it has begun to', async () => {
+    const copy = await open(rule());
+    await copy.take([early('there', 1)], { after: 0, upTo: 5 });
+    await put(copy, 'mine', 'v');
+    await copy.readAgain();
+    expect((await open()).cursor).toBe(0);
+  });
+
   it('goes on where the last line was not written to its end', async () => {
     const copy = await open(rule());
     await put(copy, 'a', '1');

@@ -238,10 +238,10 @@ export class Copy {
     if (hollow.length > 0) this.options.onChange(hollow);
   }
 
-  /** Reads everything from the hub once more. */
+  /** Reads everything from the hub once more; also when this node loses power from here on. */
   async readAgain(): Promise<void> {
     await this.job((draft) => {
-      draft.cursor = 0;
+      [draft.cursor, draft.kept, draft.durable] = [0, true, true];
     });
   }
 
