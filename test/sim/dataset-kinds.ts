@@ -1,4 +1,4 @@
-import type { Random } from '@skerry/sim';
+import { Random } from '@skerry/sim';
 
 /** How datasets of a kind are played. */
 interface Kind {
@@ -66,6 +66,18 @@ export const KINDS = {
     keyMs: 12_000,
     longerMs: 50_000,
   },
+  /** Encrypted: the hub has ciphertext alone. */
+  sealed: {
+    share: 0.02,
+    since: 6_000,
+    from: 70_000,
+    to: 79_999,
+    letter: 'e',
+    most: 2,
+    mark: '4',
+    keyMs: 3_000,
+    longerMs: 0,
+  },
 } as const satisfies Readonly<Record<string, Kind>>;
 export type KindName = keyof typeof KINDS;
 
@@ -73,4 +85,9 @@ export type KindName = keyof typeof KINDS;
 export function hasKind(random: Random, { share, since, from, to }: Omit<Kind, 'letter'>): boolean {
   const { seed } = random;
   return random.chance(seed >= from && seed <= to ? 1 : seed >= since ? share : 0);
+}
+
+/** Whether a seed has encrypted datasets, which is asked before there are sites. */
+export function hasSealed(seed: number): boolean {
+  return hasKind(new Random(seed, 'sealed'), KINDS.sealed);
 }

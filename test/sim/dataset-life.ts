@@ -11,12 +11,13 @@ import {
 import { mergeStates, showState, StateDigest } from '@skerry/domain';
 import type { Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
-import { wrongWith, type Counted, type Entry } from './dataset-accounts.js';
+import { wrongWith, type Counted, type Entry, type Final } from './dataset-accounts.js';
 import { DatasetBounds } from './dataset-bounds.js';
 import { DatasetHomes } from './dataset-homes.js';
 import { hasKind, KINDS, type KindName } from './dataset-kinds.js';
 import { DatasetOwner } from './dataset-owner.js';
 import { DatasetPeople } from './dataset-people.js';
+import { DatasetSeals } from './dataset-seals.js';
 import { DatasetWriters } from './dataset-writers.js';
 import type { Broken } from './invariants.js';
 import { PROJECT, type People } from './people.js';
@@ -49,6 +50,7 @@ export class DatasetLife {
   private messagesBefore = 0;
   private readonly homes: DatasetHomes | undefined;
   private readonly bounds: DatasetBounds | undefined;
+  private readonly seals: DatasetSeals | undefined;
 
   private constructor(
     private readonly cloud: Cloud,
@@ -57,6 +59,7 @@ export class DatasetLife {
   ) {
     const { random, forgetful, kind, fail } = options;
     this.owner = new DatasetOwner(cloud, random.fork('owner'), { gentle: forgetful, name: kind });
+    if (kind === 'sealed') this.seals = new DatasetSeals(cloud, fail);
     if (kind === 'bounded') this.bounds = new DatasetBounds(cloud, this.owner, fail);
     if (kind === 'moving')
       this.homes = new DatasetHomes(cloud, people, { owner: this.owner, random: random.fork('homes'), fail });
@@ -66,7 +69,7 @@ export class DatasetLife {
       mark: KINDS[kind].mark,
       keyMs: KINDS[kind].keyMs,
       whereTaken: (name) => this.homes?.siteOf(name),
-      bounds: this.bounds,
+      bounds: this.bounds ?? this.seals,
     });
   }
 
@@ -113,23 +116,37 @@ export class DatasetLife {
       if (dataset === undefined || dataset.removed) continue;
       const entries = (this.writers.entries.get(name) ?? []).filter((e) => e.refused === undefined);
       if (this.homes !== undefined) this.judgeHome(dataset, this.statesOf(dataset), entries);
+      else if (this.seals !== undefined) this.judgeSealed(dataset, this.seals, entries);
       else for (const area of areasOf(dataset)) this.judgeArea(dataset, area, entries);
     }
   }
 
   /** What was written in an area counts there; without areas anywhere. */
   private judgeArea(dataset: Dataset, area: string | undefined, all: readonly Entry[]): void {
-    const { name, spec } = dataset;
+    const { spec } = dataset;
     const states = this.statesOf(dataset, area);
     const entries = all.filter(
       ({ site }) => area === undefined || this.bounds?.areaAt(dataset, site) === area,
     );
     const how = this.bounds === undefined ? { nowMs: 0 } : { ttlMs: spec.ttlMs, nowMs: Date.now() };
-    for (const key of new Set([...states.keys(), ...entries.map((e) => e.key)])) {
-      const state = states.get(key);
-      const final = state === undefined ? {} : (showState(state, how) ?? {});
+    const finals = [...states].map(([key, state]) => [key, showState(state, how) ?? {}] as const);
+    this.judgeKeys(dataset, new Map(finals), entries);
+  }
+
+  private judgeSealed(dataset: Dataset, seals: DatasetSeals, entries: readonly Entry[]): void {
+    const { has } = this.wishes.placesOf(dataset);
+    const copy = seals.copyAt(
+      has.flatMap(({ nodes }) => nodes),
+      dataset,
+    );
+    if (copy !== undefined) this.judgeKeys(dataset, seals.shownBy(copy), entries);
+  }
+
+  private judgeKeys(dataset: Dataset, finals: ReadonlyMap<string, Final>, entries: readonly Entry[]): void {
+    const { name, spec } = dataset;
+    for (const key of new Set([...finals.keys(), ...entries.map((e) => e.key)])) {
       const counted = entries.flatMap((e) => (e.key === key ? this.counted(dataset, e) : []));
-      const wrong = wrongWith(spec.conflicts, counted, final);
+      const wrong = wrongWith(spec.conflicts, counted, finals.get(key) ?? {});
       if (wrong !== undefined) this.fail('stored', `${name}/${key} (${spec.conflicts}) ${wrong}`);
     }
   }
@@ -155,6 +172,7 @@ export class DatasetLife {
     for (const site of cloud.sites) site.carryDatasets();
     this.watch();
     this.bounds?.watch();
+    this.seals?.watch();
     this.homes?.begin(owner.names);
     this.wishes.begin();
     this.writers.begin();
@@ -177,9 +195,12 @@ export class DatasetLife {
     const dataset = this.owner.current(name);
     // It was made in the last second that a hub lost, and nobody has made it again.
     if (dataset === undefined) return [];
-    const roots = new Map(areasOf(dataset).map((area) => [area, this.rootOf(dataset, area)]));
     const { has, hasNone } = this.wishes.placesOf(dataset);
-    const copies = has.flatMap((site) => site.nodes.flatMap((node) => this.unrestAt(node, dataset, roots)));
+    const holders = has.flatMap(({ nodes }) => nodes);
+    const roots = new Map(areasOf(dataset).map((area) => [area, this.rootOf(dataset, area)]));
+    // The hub cannot read them: the copies have to show the same.
+    if (this.seals !== undefined) roots.set(undefined, this.seals.copyAt(holders, dataset)?.root ?? '');
+    const copies = holders.flatMap((node) => this.unrestAt(node, dataset, roots));
     const left = hasNone.flatMap((site) => {
       const stays = !dataset.removed && !this.owner.bars(dataset, site.name);
       const empty = (node: SimNode) => !stays || this.homes?.keepsAside(node, name) !== true;

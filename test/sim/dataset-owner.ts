@@ -138,10 +138,13 @@ export class DatasetOwner {
     await this.commit(name, (known) => {
       if (known === undefined || known.removed) return undefined;
       const { residency: _before, ...rest } = known.spec;
-      // What stays where it was written does so for good.
-      const byCopies = what === 'copies' || known.spec.residency?.origin !== undefined;
+      // What stays where it was written does so for good; and nobody reads what only sites could that may not any more.
+      const { encryption } = known.spec;
+      const byCopies =
+        what === 'copies' || known.spec.residency?.origin !== undefined || encryption !== undefined;
+      const there = encryption !== undefined && copies.sites !== undefined ? known.spec.copies : copies;
       const spec = this.possible({
-        ...(byCopies ? { ...known.spec, copies } : { ...rest, ...(residency && { residency }) }),
+        ...(byCopies ? { ...known.spec, copies: there } : { ...rest, ...(residency && { residency }) }),
         ...(known.spec.ttlMs !== undefined && ttlMs !== undefined ? { ttlMs } : {}),
       });
       return { generation: known.generation + 1, incarnation: known.incarnation, spec, removed: false };

@@ -37,7 +37,7 @@ export interface WritersAt {
   /** Where writes to a dataset are taken now, where that is not everywhere. */
   whereTaken: (name: string) => SimSite | undefined;
   /** Where values and what is read are looked at. */
-  bounds?: DatasetBounds | undefined;
+  bounds?: Pick<DatasetBounds, 'valueAt' | 'read'> | undefined;
 }
 
 /** Writers at all sites, workloads and people, who remember what they were told. */

@@ -124,4 +124,12 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 50382,
     found: 'a log that was to go stayed where a power failure had taken the word that the hub has all of it',
   },
+  {
+    seed: 70000,
+    found: 'an agent that was killed when it had just got a key lacked for ever what that opens',
+  },
+  {
+    seed: 70035,
+    found: 'keys of a copy that had gone stayed on the disk of a site that lost power just then',
+  },
 ];

@@ -278,4 +278,17 @@ export const MUTATIONS = [
       },
     ],
   },
+  {
+    name: 'in-clear',
+    says: 'records of an encrypted dataset leave a site as they are',
+    breaks: 'sealed',
+    from: 70_004,
+    edits: [
+      {
+        file: 'apps/agent/src/datasets/copy-sync.ts',
+        find: 'return sealing === undefined ? records : sealing.seal(records, this.copy.origin);',
+        replace: 'return sealing === undefined ? records : records;',
+      },
+    ],
+  },
 ];

@@ -1,5 +1,6 @@
 import { Random, replaceGlobals, Timeline, Transcript } from '@skerry/sim';
 import { Cloud } from './cloud.js';
+import { hasSealed } from './dataset-kinds.js';
 import { DatasetLife } from './dataset-life.js';
 import { Faults } from './faults.js';
 import { Invariants, type Broken } from './invariants.js';
@@ -59,7 +60,8 @@ export async function runSeed(seed: number): Promise<Outcome> {
     inventory: random.whole(1, 2),
     policy: random.fork('policy').whole(1, 2),
   };
-  cloud.build({ sites, severalShare: severalOf(random.fork('several')), instances });
+  const severalShare = severalOf(random.fork('several'));
+  cloud.build({ sites, severalShare, nkeys: hasSealed(seed), instances });
   const people = new People(cloud, random.fork('people'), cloud.people);
   const invariants = new Invariants(cloud, people, fail);
   for (const site of cloud.sites) if (site.several) watchNodes(cloud, site, fail);
@@ -152,7 +154,9 @@ class Run {
       DatasetLife.drawn(cloud, people, { random: random.fork(name), forgetful, kind, fail }),
     );
     const logs = LogLife.drawn(cloud, people, { random: random.fork('logs'), forgetful, fail });
-    return [...lives, logs].flatMap((life) => life ?? []);
+    const sealing = { random: new Random(random.seed, 'sealed'), forgetful, kind: 'sealed', fail } as const;
+    const sealed = DatasetLife.drawn(cloud, people, sealing);
+    return [...lives, logs, sealed].flatMap((life) => life ?? []);
   }
 
   private people(): void {
