@@ -135,23 +135,23 @@ export class LogLife {
     ];
   }
 
-  private unrestAt(node: SimNode, dataset: Dataset, items: readonly LogItem[]): string[] {
+  private unrestAt(node: SimNode, dataset: Dataset, hubs: readonly LogItem[]): string[] {
     const { name, incarnation, generation } = dataset;
     const log = logAt(node, dataset);
     if (log === undefined) return [`${node.name} has no log ${name}`];
     if (log.rule.incarnation !== incarnation || log.rule.generation !== generation)
       return [`${node.name} has ${name} of generation ${log.rule.generation}, not ${generation}`];
     if (log.unsent > 0) return [`${node.name} has ${log.unsent} entries of ${name} that the hub has not got`];
-    const [has, wanted] = [
-      byOrigin(this.itemsAt(node, name, log.origin)),
-      byOrigin(this.wantedAt(node, dataset, items)),
-    ];
+    const items = this.itemsAt(node, name, log.origin);
+    const odd = oddIn(items);
+    if (odd !== undefined) this.fail('log', `${node.name} has of ${name} ${odd}`);
+    const [has, wanted] = [byOrigin(items), byOrigin(this.wantedAt(node, dataset, hubs))];
     for (const origin of new Set([...has.keys(), ...wanted.keys()])) {
-      const [mine, hubs] = [has.get(origin) ?? '', wanted.get(origin) ?? ''];
+      const [mine, there] = [has.get(origin) ?? '', wanted.get(origin) ?? ''];
       // What people wrote at a hub that has lost it since may have been read.
-      const isLost = this.options.forgetful && origin.startsWith(`${CENTRE}.`) && mine.startsWith(hubs);
-      if (mine !== hubs && !isLost)
-        return [`${node.name} has of ${name}, written by ${origin}: ${mine}and the hub ${hubs}`];
+      const isLost = this.options.forgetful && origin.startsWith(`${CENTRE}.`) && mine.startsWith(there);
+      if (mine !== there && !isLost)
+        return [`${node.name} has of ${name}, written by ${origin}: ${mine}and the hub ${there}`];
     }
     return [];
   }
@@ -249,6 +249,19 @@ export class LogLife {
   private fail(invariant: string, detail: string): void {
     this.options.fail({ invariant, detail });
   }
+}
+
+/** An entry that is there twice, or behind one that its writer wrote later. */
+function oddIn(items: readonly LogItem[]): string | undefined {
+  const reached = new Map<string, number>();
+  for (const item of items) {
+    if ('gap' in item) continue;
+    const { origin, number } = item;
+    const last = reached.get(origin) ?? 0;
+    if (number <= last) return `entry ${number} of ${origin} behind entry ${last}`;
+    reached.set(origin, number);
+  }
+  return undefined;
 }
 
 /** Of each writer what there is, in its order, as text. */

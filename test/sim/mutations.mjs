@@ -269,7 +269,7 @@ export const MUTATIONS = [
     name: 'read-twice',
     says: 'a site takes an entry of a log as often as it comes',
     breaks: 'log',
-    from: 50_006,
+    from: 50_013,
     edits: [
       {
         file: 'libs/domain/src/datasets/logs/continuity.ts',
