@@ -32,8 +32,8 @@ const REPLACED_OF_NODE = {
 /** Modules that read what only a machine knows, by `node:fs`. */
 const READS_THE_KERNEL = ['apps/agent/src/singletons/lease-deadline.ts'];
 
-/** Where names are drawn by chance that have to be the same when a seed is played again. */
-const DRAWS_NAMES = '/apps/agent/src/datasets/';
+/** Where names and keys are drawn by chance that have to be the same when a seed is played again. */
+const DRAWS_NAMES = ['/apps/agent/src/datasets/', '/apps/agent/src/sealing/'];
 
 const DECORATED = /@(Injectable|Controller|Module)\(/;
 
@@ -71,7 +71,9 @@ export async function bundleSimulation(outfile, mutation) {
               : undefined,
           );
           of.onResolve({ filter: /^node:crypto$/ }, ({ importer }) =>
-            importer.includes(DRAWS_NAMES) ? { path: join(STAND_INS, 'crypto.ts') } : undefined,
+            DRAWS_NAMES.some((folder) => importer.includes(folder))
+              ? { path: join(STAND_INS, 'crypto.ts') }
+              : undefined,
           );
           of.onResolve({ filter: /^[^./]/ }, ({ path }) =>
             path.startsWith('@skerry/') || path === '.' ? undefined : { path, external: true },

@@ -1,5 +1,6 @@
 import type { Bus } from '@skerry/bus';
 import { BUCKETS, siteDescriptionSchema, siteSchema, STREAMS, type Site } from '@skerry/contracts';
+import { NKey } from '@skerry/identity';
 import { INVENTORY } from '@skerry/inventory';
 import { IDENTITY, POLICY, SYSTEM_BUS } from '@skerry/policy';
 import { REPLICATOR } from '@skerry/replicator';
@@ -17,6 +18,8 @@ export interface Shape {
   sites: number;
   /** Share of the sites that have two or three nodes. */
   severalShare: number;
+  /** Sites have the nkeys that they joined with. */
+  nkeys: boolean;
   instances: { scheduler: number; replicator: number; inventory: number; policy: number };
 }
 export type ServiceName = keyof Shape['instances'];
@@ -36,6 +39,7 @@ const SKEW_MS = 2_000;
 /** A service that could not start is started again after this long. */
 const START_AGAIN_MS = 1_000;
 const DRIFT = 0.005;
+const NKEY_BYTES = 32;
 const LOCAL = { delayMs: 0.2, jitterMs: 1 };
 
 /** A whole cloud in virtual time: the hub's server and services, and sites with their servers, machines and agents. */
@@ -50,6 +54,7 @@ export class Cloud {
   readonly people: Bus;
   readonly peopleProcess: SimProcess;
   private term = 1;
+  private readonly nkeySeeds = new Map<string, string>();
 
   constructor(
     readonly timeline: Timeline,
@@ -70,7 +75,7 @@ export class Cloud {
   build(shape: Shape): void {
     for (const stream of Object.values(STREAMS)) this.hub.memory.ensureStream(stream);
     for (const bucket of Object.values(BUCKETS)) this.hub.memory.ensureBucket(bucket);
-    for (let i = 0; i < shape.sites; i++) this.addSite(`s${i}`, i, shape.severalShare);
+    for (let i = 0; i < shape.sites; i++) this.addSite(`s${i}`, i, shape);
     for (const service of ['scheduler', 'replicator', 'inventory', 'policy'] as const) {
       for (let i = 0; i < shape.instances[service]; i++) this.addInstance(service, `${service}-${i}`);
     }
@@ -160,7 +165,8 @@ export class Cloud {
     return { link, bus: new WiredBus(link, this.hub, { onAlarm }) };
   }
 
-  private addSite(name: string, index: number, severalShare: number): void {
+  private addSite(name: string, index: number, { severalShare, nkeys }: Shape): void {
+    if (nkeys) this.nkeySeeds.set(name, nkeySeedOf(this.random.seed, name));
     const random = this.random.fork(name);
     const account = `A${String.fromCharCode(65 + (index % 26))}${'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[Math.floor(index / 26)]}${'A'.repeat(53)}`;
     const spec = describe(name, account, random);
@@ -232,7 +238,8 @@ export class Cloud {
       rate: this.clockOf(`agent ${name}`).rate,
       cpuMillicores,
     });
-    const parts = { site: spec.name, account: spec.account, server, machine, hostsServer };
+    const nkeySeed = this.nkeySeeds.get(spec.name);
+    const parts = { site: spec.name, account: spec.account, server, machine, hostsServer, nkeySeed };
     return new SimNode(name, this.timeline, parts, around);
   }
 
@@ -267,6 +274,12 @@ function wire(service: ServiceName, name: string, at: Surroundings): Promise<voi
         ]),
       });
   }
+}
+
+function nkeySeedOf(seed: number, site: string): string {
+  const random = new Random(seed, `nkey of ${site}`);
+  const raw = Uint8Array.from({ length: NKEY_BYTES }, () => random.whole(0, 255));
+  return NKey.fromRaw('user', raw).seed();
 }
 
 function describe(name: string, account: string, random: Random): Site {

@@ -5,7 +5,7 @@ import type { SimNode } from './sim-node.js';
 import type { SimSite } from './sim-site.js';
 
 /** What came of an operation: an answer, or a refusal in words. */
-export type Told = { ok: true; answer: DatasetAnswer } | { ok: false; why: string };
+export type Told<A = DatasetAnswer> = { ok: true; answer: A } | { ok: false; why: string };
 
 /** An operation on one dataset, as it is asked for. */
 export type Asked = Extract<DatasetOperation, { verb: 'get' | 'put' | 'delete' | 'count' | 'change' }>;
@@ -19,9 +19,18 @@ const INTERNAL = 500;
 /** Asks as a workload does: with the token of a replica, at the endpoint of the node where that runs. Undefined: no answer came. */
 export function askAgent(
   timeline: Timeline,
-  { agentProcess, answers }: SimNode,
+  node: SimNode,
   { token, asked }: { token: string; asked: Asked },
 ): Promise<Told | undefined> {
+  return askEndpoint(timeline, node, { token, request: requestOf(asked), answerIn });
+}
+
+/** Asks an agent's endpoint for whatever it answers. */
+export function askEndpoint<A>(
+  timeline: Timeline,
+  { agentProcess, answers }: SimNode,
+  { token, request, answerIn: read }: { token: string; request: object; answerIn: (body: unknown) => A },
+): Promise<Told<A> | undefined> {
   return new Promise((resolve) => {
     if (agentProcess === undefined) return resolve(undefined);
     const giveUp = timeline.after(PATIENCE_MS, timeline.world, () => resolve(undefined));
@@ -30,10 +39,9 @@ export function askAgent(
         giveUp();
         const body: unknown = JSON.parse(text);
         if (status === INTERNAL) throw new Error(`the endpoint of an agent answers: ${text}`);
-        resolve(status === OK ? { ok: true, answer: answerIn(body) } : { ok: false, why: text });
+        resolve(status === OK ? { ok: true, answer: read(body) } : { ok: false, why: text });
       });
     timeline.after(ON_THE_SPOT_MS, agentProcess, () => {
-      const request = requestOf(asked);
       answers.some((answer) => answer(request, responseTo(answered), token));
     });
   });
@@ -46,11 +54,24 @@ export function askSite(
   id: string,
   operation: Asked,
 ): Promise<Told | undefined> {
+  const read = (body: unknown) => {
+    const { ok, ...rest } = siteDatasetAnswerSchema.parse(body);
+    return ok && 'answer' in rest ? rest.answer : undefined;
+  };
+  return askThroughHub(cloud, site, { id, about: 'dataset', operation, answerIn: read });
+}
+
+/** Asks a site for whatever it answers; `answerIn` finds none in a refusal. */
+export function askThroughHub<A>(
+  cloud: Cloud,
+  { spec: { account } }: SimSite,
+  of: { id: string; about: string; operation: object; answerIn: (body: unknown) => A | undefined },
+): Promise<Told<A> | undefined> {
   const { timeline, people } = cloud;
-  const { account } = site.spec;
+  const { id, about, operation } = of;
   return new Promise((resolve) => {
     let done = false;
-    const end = (told: Told | undefined) => {
+    const end = (told: Told<A> | undefined) => {
       if (done) return;
       done = true;
       giveUp();
@@ -60,11 +81,16 @@ export function askSite(
     };
     const giveUp = timeline.after(PATIENCE_MS, timeline.world, () => end(undefined));
     const hears = people.listen(HUB.answer(account, id), (m) => {
-      const { ok, ...rest } = siteDatasetAnswerSchema.parse(m.json());
-      end(ok && 'answer' in rest ? { ok, answer: rest.answer } : { ok: false, why: JSON.stringify(rest) });
+      const answer = of.answerIn(m.json());
+      end(answer === undefined ? { ok: false, why: refusalIn(m.json()) } : { ok: true, answer });
     });
-    people.say(HUB.request(account, 'dataset'), { id, operation });
+    people.say(HUB.request(account, about), { id, operation });
   });
+}
+
+function refusalIn(body: unknown): string {
+  const { ok: _ok, ...rest }: { ok?: unknown } = typeof body === 'object' && body !== null ? body : {};
+  return JSON.stringify(rest);
 }
 
 function answerIn(body: unknown): DatasetAnswer {
@@ -73,14 +99,25 @@ function answerIn(body: unknown): DatasetAnswer {
   return parsed.answer;
 }
 
-/** As much of a request over HTTP as the endpoint looks at. */
 function requestOf(asked: Asked) {
   const context = 'context' in asked ? asked.context : undefined;
-  const body = bodyOf(asked);
+  const headers = context === undefined ? {} : { 'skerry-context': context };
+  return requestTo(`/v1/data/${asked.name}/${asked.key}`, METHODS[asked.verb], {
+    headers,
+    body: bodyOf(asked),
+  });
+}
+
+/** As much of a request over HTTP as the endpoint looks at. */
+export function requestTo(
+  url: string,
+  method: string,
+  { body, headers = {} }: { body?: string | undefined; headers?: object },
+) {
   return {
-    url: `/v1/data/${asked.name}/${asked.key}`,
-    method: METHODS[asked.verb],
-    headers: context === undefined ? {} : { 'skerry-context': context },
+    url,
+    method,
+    headers,
     // The endpoint reads it as a stream.
     async *iterator() {
       await Promise.resolve();

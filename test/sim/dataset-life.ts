@@ -1,9 +1,5 @@
 import { matches } from '@skerry/bus';
 import {
-  BUCKETS,
-  bucketStream,
-  bucketSubject,
-  copySetSchema,
   deliverySchema,
   HUB,
   storedRecordSchema,
@@ -12,31 +8,24 @@ import {
   type Delivery,
   type RecordState,
 } from '@skerry/contracts';
-import { isChosen, mergeStates, showState, StateDigest } from '@skerry/domain';
+import { mergeStates, showState, StateDigest } from '@skerry/domain';
 import type { Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
-import { wrongWith, type Counted, type Entry } from './dataset-accounts.js';
+import { wrongWith, type Counted, type Entry, type Final } from './dataset-accounts.js';
+import { DatasetBounds } from './dataset-bounds.js';
 import { DatasetHomes } from './dataset-homes.js';
+import { hasKind, KINDS, type KindName } from './dataset-kinds.js';
 import { DatasetOwner } from './dataset-owner.js';
+import { DatasetPeople } from './dataset-people.js';
+import { DatasetSeals } from './dataset-seals.js';
 import { DatasetWriters } from './dataset-writers.js';
 import type { Broken } from './invariants.js';
 import { PROJECT, type People } from './people.js';
 import type { SimNode } from './sim-node.js';
 
-/** Datasets are part of so many seeds, and of all from one on, for who looks at them. */
-const SHARE = 0.2;
-const ALWAYS = { from: 30_000, to: 39_999 };
-/** The same of those whose home moves with a workload. */
-const MOVING_SHARE = 0.05;
-const MOVING_ALWAYS = { from: 40_000, to: Infinity };
-/** Where homes move things break for so much longer, and writers go on for so long when everything is mended. */
-const MOVING_LONGER_MS = 20_000;
+/** Where homes move writers go on for so long when everything is mended. */
 const MOVING_WRITES_ON_MS = 20_000;
-/** How long a key is written to; where homes move by several of them. */
-const KEY_MS = 3_000;
-const MOVING_KEY_MS = 25_000;
-/** Between two changes of what people want of them. */
-const CHANGES_MS = [1_500, 9_000] as const;
+const FEW_SITES = 8;
 /** What was under way when a rule came to hold may still arrive: connections stall for up to 15 s before they break. */
 const UNDER_WAY_MS = 20_000;
 /** Until a site that may have a copy again has heard that it may. */
@@ -48,41 +37,44 @@ export interface DatasetOptions {
   random: Random;
   /** Servers may lose the last second that they had said was stored. */
   forgetful: boolean;
-  /** Their homes move with workloads; otherwise none does. */
-  moving: boolean;
+  kind: KindName;
   fail: (broken: Broken) => void;
 }
 
 /** Datasets of one seed: who wants them, who writes to them, and what has to hold of them. Undefined in most seeds. */
 export class DatasetLife {
   private readonly owner: DatasetOwner;
+  private readonly wishes: DatasetPeople;
   private readonly writers: DatasetWriters;
-  private living = true;
   private messages = 0;
   private messagesBefore = 0;
   private readonly homes: DatasetHomes | undefined;
+  private readonly bounds: DatasetBounds | undefined;
+  private readonly seals: DatasetSeals | undefined;
 
   private constructor(
     private readonly cloud: Cloud,
-    private readonly people: People,
+    people: People,
     private readonly options: DatasetOptions,
   ) {
-    const { random, forgetful, moving, fail } = options;
-    this.owner = new DatasetOwner(cloud, random.fork('owner'), { gentle: forgetful, moving });
-    if (moving)
+    const { random, forgetful, kind, fail } = options;
+    this.owner = new DatasetOwner(cloud, random.fork('owner'), { gentle: forgetful, name: kind });
+    if (kind === 'sealed') this.seals = new DatasetSeals(cloud, fail);
+    if (kind === 'bounded') this.bounds = new DatasetBounds(cloud, this.owner, fail);
+    if (kind === 'moving')
       this.homes = new DatasetHomes(cloud, people, { owner: this.owner, random: random.fork('homes'), fail });
+    const made = this.homes !== undefined;
+    this.wishes = new DatasetPeople(cloud, people, { owner: this.owner, random, forgetful, made });
     this.writers = new DatasetWriters(cloud, this.owner, random.fork('writers'), {
-      mark: moving ? '1' : '0',
-      keyMs: moving ? MOVING_KEY_MS : KEY_MS,
+      mark: KINDS[kind].mark,
+      keyMs: KINDS[kind].keyMs,
       whereTaken: (name) => this.homes?.siteOf(name),
+      bounds: this.bounds ?? this.seals,
     });
   }
 
   static drawn(cloud: Cloud, people: People, options: DatasetOptions): DatasetLife | undefined {
-    const { random, moving } = options;
-    const [share, always] = moving ? [MOVING_SHARE, MOVING_ALWAYS] : [SHARE, ALWAYS];
-    const isAlways = random.seed >= always.from && random.seed <= always.to;
-    if (!random.chance(isAlways ? 1 : share)) return undefined;
+    if (!hasKind(options.random, KINDS[options.kind])) return undefined;
     const life = new DatasetLife(cloud, people, options);
     life.begin();
     return life;
@@ -90,13 +82,15 @@ export class DatasetLife {
 
   /** So much longer than without them things break. */
   get longerMs(): number {
-    return this.homes === undefined ? 0 : MOVING_LONGER_MS;
+    const { kind } = this.options;
+    // Many sites do much in little time.
+    return kind === 'bounded' && this.cloud.sites.length > FEW_SITES ? 0 : KINDS[kind].longerMs;
   }
 
   /** People change nothing more, and nobody writes; where homes move, after a while. */
   end(): void {
     const { timeline } = this.cloud;
-    this.living = false;
+    this.wishes.end();
     this.homes?.end();
     if (this.homes === undefined) this.writers.end();
     else timeline.after(MOVING_WRITES_ON_MS, timeline.world, () => this.writers.end());
@@ -120,19 +114,40 @@ export class DatasetLife {
     for (const name of this.owner.names) {
       const dataset = this.owner.current(name);
       if (dataset === undefined || dataset.removed) continue;
-      const states = this.statesOf(dataset);
       const entries = (this.writers.entries.get(name) ?? []).filter((e) => e.refused === undefined);
-      if (this.homes !== undefined) {
-        this.judgeHome(dataset, states, entries);
-        continue;
-      }
-      for (const key of new Set([...states.keys(), ...entries.map((e) => e.key)])) {
-        const state = states.get(key);
-        const final = state === undefined ? {} : (showState(state, { nowMs: 0 }) ?? {});
-        const counted = entries.flatMap((e) => (e.key === key ? this.counted(dataset, e) : []));
-        const wrong = wrongWith(dataset.spec.conflicts, counted, final);
-        if (wrong !== undefined) this.fail('stored', `${name}/${key} (${dataset.spec.conflicts}) ${wrong}`);
-      }
+      if (this.homes !== undefined) this.judgeHome(dataset, this.statesOf(dataset), entries);
+      else if (this.seals !== undefined) this.judgeSealed(dataset, this.seals, entries);
+      else for (const area of areasOf(dataset)) this.judgeArea(dataset, area, entries);
+    }
+  }
+
+  /** What was written in an area counts there; without areas anywhere. */
+  private judgeArea(dataset: Dataset, area: string | undefined, all: readonly Entry[]): void {
+    const { spec } = dataset;
+    const states = this.statesOf(dataset, area);
+    const entries = all.filter(
+      ({ site }) => area === undefined || this.bounds?.areaAt(dataset, site) === area,
+    );
+    const how = this.bounds === undefined ? { nowMs: 0 } : { ttlMs: spec.ttlMs, nowMs: Date.now() };
+    const finals = [...states].map(([key, state]) => [key, showState(state, how) ?? {}] as const);
+    this.judgeKeys(dataset, new Map(finals), entries);
+  }
+
+  private judgeSealed(dataset: Dataset, seals: DatasetSeals, entries: readonly Entry[]): void {
+    const { has } = this.wishes.placesOf(dataset);
+    const copy = seals.copyAt(
+      has.flatMap(({ nodes }) => nodes),
+      dataset,
+    );
+    if (copy !== undefined) this.judgeKeys(dataset, seals.shownBy(copy), entries);
+  }
+
+  private judgeKeys(dataset: Dataset, finals: ReadonlyMap<string, Final>, entries: readonly Entry[]): void {
+    const { name, spec } = dataset;
+    for (const key of new Set([...finals.keys(), ...entries.map((e) => e.key)])) {
+      const counted = entries.flatMap((e) => (e.key === key ? this.counted(dataset, e) : []));
+      const wrong = wrongWith(spec.conflicts, counted, finals.get(key) ?? {});
+      if (wrong !== undefined) this.fail('stored', `${name}/${key} (${spec.conflicts}) ${wrong}`);
     }
   }
 
@@ -156,48 +171,12 @@ export class DatasetLife {
     const { cloud, owner } = this;
     for (const site of cloud.sites) site.carryDatasets();
     this.watch();
+    this.bounds?.watch();
+    this.seals?.watch();
     this.homes?.begin(owner.names);
-    if (this.homes === undefined) this.beginMade();
+    this.wishes.begin();
     this.writers.begin();
-    this.changeLater();
-  }
-
-  private beginMade(): void {
-    const { owner, options } = this;
-    for (const name of owner.names) this.asPeople(() => owner.make(name), options.random.between(0, 4_000));
-    this.useSome();
-  }
-
-  /** Workloads that say they use a dataset. */
-  private useSome(): void {
-    const { owner, people, options } = this;
-    const { random } = options;
-    for (const dataset of owner.names) {
-      if (!random.chance(0.5)) continue;
-      const data = [{ dataset, access: 'read' as const }];
-      const act = () => people.add(`uses-${dataset}`, (spec) => ({ ...spec, data }));
-      this.asPeople(act, random.between(0, 4_000));
-    }
-  }
-
-  private changeLater(): void {
-    const { owner, options, cloud } = this;
-    const { random } = options;
-    cloud.timeline.after(random.between(...CHANGES_MS), cloud.timeline.world, () => {
-      if (!this.living) return;
-      const name = random.pick(owner.names);
-      const used = this.isUsed(name);
-      const removed = owner.current(name)?.removed === true;
-      if (removed) this.asPeople(() => owner.make(name));
-      else if (used || options.forgetful || random.chance(0.7)) this.asPeople(() => owner.alter(name));
-      else this.asPeople(() => owner.remove(name));
-      this.changeLater();
-    });
-  }
-
-  private asPeople(act: () => Promise<void>, afterMs = 0): void {
-    const { timeline, peopleProcess } = this.cloud;
-    timeline.after(afterMs, peopleProcess, () => void act());
+    this.wishes.changeLater();
   }
 
   /** How much a write counts in the end; none of another incarnation does. */
@@ -207,37 +186,48 @@ export class DatasetLife {
     const stored = entry.ackMs !== undefined && entry.incarnation !== undefined;
     // What a site had not passed on when it had to forget its copy is gone.
     const fromMs = entry.startMs - HEARD_MS;
-    return [{ ...entry, sure: stored && !this.owner.wasBarred(name, entry.site, { fromMs, incarnation }) }];
+    const sure = stored && !this.owner.wasBarred(name, entry.site, { fromMs, incarnation });
+    const counted = { ...entry, sure };
+    return [this.bounds?.counted(dataset, counted) ?? counted];
   }
 
   private unrestOf(name: string): string[] {
-    const { cloud } = this;
     const dataset = this.owner.current(name);
     // It was made in the last second that a hub lost, and nobody has made it again.
     if (dataset === undefined) return [];
-    const chosen = this.chosen(dataset);
-    const root = this.rootOf(dataset);
-    const whole = (node: SimNode) => this.unrestAt(node, dataset, root);
-    const copies = cloud.sites.flatMap((site) => {
-      const wanted = !isChosen(dataset.spec.copies) || chosen?.has(site.name) === true;
-      const may = !dataset.removed && wanted && !this.owner.bars(dataset, site.name);
-      if (may) return site.nodes.flatMap(whole);
+    const { has, hasNone } = this.wishes.placesOf(dataset);
+    const holders = has.flatMap(({ nodes }) => nodes);
+    const roots = new Map(areasOf(dataset).map((area) => [area, this.rootOf(dataset, area)]));
+    // The hub cannot read them: the copies have to show the same.
+    if (this.seals !== undefined) roots.set(undefined, this.seals.copyAt(holders, dataset)?.root ?? '');
+    const copies = holders.flatMap((node) => this.unrestAt(node, dataset, roots));
+    const left = hasNone.flatMap((site) => {
       const stays = !dataset.removed && !this.owner.bars(dataset, site.name);
       const empty = (node: SimNode) => !stays || this.homes?.keepsAside(node, name) !== true;
       return site.nodes.filter(empty).flatMap((node) => this.leftAt(node, name));
     });
-    const problems = [...copies, ...this.unchosen(dataset, chosen)];
+    const problems = [...copies, ...left, ...this.wishes.unchosen(dataset)];
     return problems.length > 0 ? problems : (this.homes?.unrestOf(dataset, this.writers) ?? []);
   }
 
-  private unrestAt(node: SimNode, { name, incarnation, generation }: Dataset, root: string): string[] {
+  private unrestAt(
+    node: SimNode,
+    dataset: Dataset,
+    roots: ReadonlyMap<string | undefined, string>,
+  ): string[] {
+    const { name, incarnation, generation, spec } = dataset;
     const copy = node.agent?.copies.get(`${PROJECT}.${name}`)?.copy;
     if (copy === undefined) return [`${node.name} has no copy of ${name}`];
     if (copy.rule.incarnation !== incarnation || copy.rule.generation !== generation)
       return [`${node.name} has ${name} of generation ${copy.rule.generation}, not ${generation}`];
     if (copy.unsent > 0)
       return [`${node.name} has ${copy.unsent} writes to ${name} that the hub has not got`];
-    return copy.root === root ? [] : [`${node.name} shows another ${name} than the hub`];
+    const area = this.bounds?.areaAt(dataset, node.machine.site);
+    const other = this.bounds?.differs(dataset, copy, (of) => this.statesOf(dataset, of));
+    if (other !== undefined) return [`${node.name}: ${other}`];
+    // What has run out a copy forgets when it comes to that.
+    const same = spec.ttlMs !== undefined || copy.root === roots.get(area);
+    return same ? [] : [`${node.name} shows another ${name} than the hub`];
   }
 
   /** Of a copy that may not be there, in memory or on the disk. */
@@ -250,48 +240,25 @@ export class DatasetLife {
     return left.length === 0 && !held ? [] : [`${node.name} still has a copy of ${name}: ${left.join()}`];
   }
 
-  /** As many copies as are wanted, as far as there are sites for them. */
-  private unchosen(dataset: Dataset, chosen: ReadonlySet<string> | undefined): string[] {
-    const { spec, name, removed } = dataset;
-    if (removed || !isChosen(spec.copies)) return [];
-    if (chosen === undefined) return [`copies of ${name} are not chosen`];
-    const possible = this.cloud.sites.filter((site) => !this.owner.bars(dataset, site.name)).length;
-    const { min = 1, max = Infinity } = spec.copies;
-    if (chosen.size < Math.min(min, possible)) return [`${name} has ${chosen.size} copies, not ${min}`];
-    // Of what is used there may be more: a copy there stays.
-    const used = this.isUsed(name);
-    return chosen.size > max && !used ? [`${name} has ${chosen.size} copies, more than ${max}`] : [];
-  }
-
-  private isUsed(name: string): boolean {
-    if (this.homes !== undefined) return true;
-    return this.people.keys().includes(`${PROJECT}.uses-${name}`);
-  }
-
-  private chosen({ name, incarnation }: Dataset): ReadonlySet<string> | undefined {
-    const m = this.cloud.hub.memory.streams
-      .get(bucketStream(BUCKETS.copies.name))
-      ?.newest(bucketSubject(BUCKETS.copies.name, `${PROJECT}.${name}`));
-    const set = m === undefined ? undefined : copySetSchema.parse(jsonOf(m.bytes));
-    return set?.incarnation === incarnation ? new Set(set.copies.map(({ site }) => site)) : undefined;
-  }
-
-  /** What the hub has of a dataset: all that stores have said, made one. */
-  private statesOf({ name, incarnation }: Dataset): Map<string, RecordState> {
+  /** What the hub has of a dataset, or of one of its areas: all that stores have said, made one. */
+  private statesOf(dataset: Dataset, area?: string): Map<string, RecordState> {
+    const { name, incarnation } = dataset;
     const states = new Map<string, RecordState>();
     const stream = this.cloud.hub.memory.streams.get(STREAMS.REP.name);
     for (const m of stream?.newestOfEach((subject) => matches(`rep.${PROJECT}.${name}.>`, subject)) ?? []) {
       const record = storedRecordSchema.parse(jsonOf(m.bytes));
       if (record.incarnation !== incarnation) continue;
+      const [site = ''] = record.origin.split('.');
+      if (area !== undefined && this.bounds?.areaAt(dataset, site) !== area) continue;
       const before = states.get(record.key);
       states.set(record.key, before === undefined ? record.state : mergeStates(before, record.state));
     }
     return states;
   }
 
-  private rootOf(dataset: Dataset): string {
+  private rootOf(dataset: Dataset, area: string | undefined): string {
     const digest = new StateDigest();
-    for (const [key, state] of this.statesOf(dataset)) digest.change(key, undefined, state);
+    for (const [key, state] of this.statesOf(dataset, area)) digest.change(key, undefined, state);
     return digest.root();
   }
 
@@ -351,6 +318,12 @@ export class DatasetLife {
   private fail(invariant: string, detail: string): void {
     this.options.fail({ invariant, detail });
   }
+}
+
+/** With areas each by itself. */
+function areasOf({ spec }: Dataset): (string | undefined)[] {
+  const origin = spec.residency?.origin;
+  return typeof origin === 'object' ? origin.among : [undefined];
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

@@ -8,8 +8,11 @@ import {
   type Dataset,
   type DatasetSpec,
 } from '@skerry/contracts';
+import { isChosen } from '@skerry/domain';
 import { EPOCH_MS, type Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
+import { areaOf, drawBounds, drawLog, drawTtl } from './dataset-bounds.js';
+import { KINDS, type KindName } from './dataset-kinds.js';
 import { PROJECT } from './people.js';
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
@@ -24,8 +27,7 @@ const KEEP_MS = 3_000;
 export interface DatasetKind {
   /** None is ever removed, and every site may have a copy of all, since the hub may forget what it was told last. */
   gentle: boolean;
-  /** Each has a home that goes with its keeper (`keeperOf`); otherwise none does. */
-  moving: boolean;
+  name: KindName;
 }
 
 /** The workload that the home of a dataset goes with. */
@@ -44,6 +46,7 @@ export class DatasetOwner {
   readonly names: readonly string[];
   /** By name, every version that ever lay at the hub, the newest last. */
   private readonly history = new Map<string, Version[]>();
+  private readonly ever = new Map<string, Dataset[]>();
   /** Changes that were begun and are not acknowledged. */
   private open = 0;
   private readonly bucket: Bucket<Dataset>;
@@ -54,7 +57,7 @@ export class DatasetOwner {
     private readonly kind: DatasetKind,
   ) {
     this.bucket = cloud.people.bucket(BUCKETS.datasets, (v) => datasetSchema.parse(v));
-    const [most, letter] = kind.moving ? [2, 'h'] : [4, 'd'];
+    const { most, letter } = KINDS[kind.name];
     this.names = Array.from({ length: random.whole(1, most) }, (_, i) => `${letter}${i}`);
     this.follow();
   }
@@ -67,6 +70,11 @@ export class DatasetOwner {
   /** What lies at the hub. */
   current(name: string): Dataset | undefined {
     return this.history.get(name)?.at(-1)?.dataset;
+  }
+
+  /** All that ever lay there, also what the hub has lost since. */
+  versions(name: string): readonly Dataset[] {
+    return this.ever.get(name) ?? [];
   }
 
   /** Whether a rule kept a site from a copy at some moment of these, of this incarnation or any. */
@@ -106,6 +114,7 @@ export class DatasetOwner {
     const { jurisdictions } = this.cloud.site(site).spec;
     const stays = residency?.stay === undefined || jurisdictions.some((j) => residency.stay?.includes(j));
     const denied = jurisdictions.some((j) => residency?.deny?.includes(j) === true);
+    if (residency?.origin !== undefined && areaOf(residency, jurisdictions) === undefined) return true;
     return !stays || denied || copies.sites?.includes(site) === false;
   }
 
@@ -125,12 +134,19 @@ export class DatasetOwner {
     const what = random.weighted({ residency: 3, copies: 1 });
     const residency = this.residency();
     const copies = this.copies();
+    const ttlMs = this.kind.name === 'bounded' && random.chance(0.5) ? drawTtl(random) : undefined;
     await this.commit(name, (known) => {
       if (known === undefined || known.removed) return undefined;
       const { residency: _before, ...rest } = known.spec;
-      const spec = this.possible(
-        what === 'copies' ? { ...known.spec, copies } : { ...rest, ...(residency && { residency }) },
-      );
+      // What stays where it was written does so for good; and nobody reads what only sites could that may not any more.
+      const { encryption } = known.spec;
+      const byCopies =
+        what === 'copies' || known.spec.residency?.origin !== undefined || encryption !== undefined;
+      const there = encryption !== undefined && copies.sites !== undefined ? known.spec.copies : copies;
+      const spec = this.possible({
+        ...(byCopies ? { ...known.spec, copies: there } : { ...rest, ...(residency && { residency }) }),
+        ...(known.spec.ttlMs !== undefined && ttlMs !== undefined ? { ttlMs } : {}),
+      });
       return { generation: known.generation + 1, incarnation: known.incarnation, spec, removed: false };
     });
   }
@@ -167,9 +183,13 @@ export class DatasetOwner {
 
   private invent(name: string): DatasetSpec {
     const { random, kind } = this;
-    const conflicts = kind.moving ? 'single-writer' : random.pick(RULES);
-    const residency = this.residency();
-    const home = kind.moving ? { with: keeperOf(name) } : undefined;
+    if (kind.name === 'logs') return this.inventLog();
+    const moving = kind.name === 'moving';
+    const bounds = kind.name === 'bounded' ? drawBounds(random, kind.gentle) : undefined;
+    const { ttlMs, origin } = bounds ?? {};
+    const conflicts = bounds?.conflicts ?? (moving ? 'single-writer' : random.pick(RULES));
+    const residency = origin === undefined ? this.residency() : { origin };
+    const home = moving ? { with: keeperOf(name) } : undefined;
     return this.possible(
       datasetSpecSchema.parse({
         type: 'keyvalue',
@@ -177,13 +197,24 @@ export class DatasetOwner {
         ...(conflicts === 'single-writer' ? { home: home ?? random.pick(this.cloud.sites).name } : {}),
         copies: this.copies(),
         ...(residency && { residency }),
+        ...(ttlMs === undefined ? {} : { ttlMs }),
+        ...(kind.name === 'sealed' ? { encryption: { at: 'site' } } : {}),
       }),
     );
   }
 
-  /** Policy refuses a home that may have no copy. */
+  private inventLog(): DatasetSpec {
+    const { flow, origin } = drawLog(this.random, this.kind.gentle);
+    const residency = origin === undefined ? this.residency() : { origin };
+    const rest = { copies: this.copies(), ...(residency && { residency }) };
+    return this.possible(datasetSpecSchema.parse({ type: 'log', log: { flow }, ...rest }));
+  }
+
+  /** Policy refuses a home that may have no copy, and sites that are chosen where each area is for itself. */
   private possible(spec: DatasetSpec): DatasetSpec {
     const { home } = spec;
+    if (spec.residency?.origin !== undefined && isChosen(spec.copies))
+      return { ...spec, copies: datasetSpecSchema.shape.copies.parse({}) };
     if (typeof home !== 'string' || !this.bars({ spec }, home)) return spec;
     const { residency: _residency, ...rest } = spec;
     return { ...rest, copies: datasetSpecSchema.shape.copies.parse({}) };
@@ -247,14 +278,16 @@ export class DatasetOwner {
     const { name, generation, incarnation, spec, removed } = dataset;
     if (!this.names.includes(name)) return;
     const versions = this.history.get(name) ?? [];
+    this.ever.set(name, [...this.versions(name), dataset]);
     this.history.set(name, [...versions, { dataset, sinceMs: this.cloud.timeline.now }]);
     const what = removed
       ? 'is removed'
       : JSON.stringify({
-          conflicts: spec.conflicts,
+          ...(spec.log === undefined ? { conflicts: spec.conflicts } : { log: spec.log }),
           home: spec.home,
           copies: spec.copies,
           residency: spec.residency,
+          ttlMs: spec.ttlMs,
         });
     this.cloud.say('datasets', `${name} generation ${generation} of ${incarnation}: ${what}`);
   }

@@ -2,6 +2,7 @@ import type { DatasetEntry } from '@skerry/contracts';
 import type { Random } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
 import type { Entry } from './dataset-accounts.js';
+import type { DatasetBounds } from './dataset-bounds.js';
 import { askAgent, askSite, type Asked, type Told } from './dataset-entrance.js';
 import type { DatasetOwner } from './dataset-owner.js';
 import { PROJECT } from './people.js';
@@ -30,11 +31,13 @@ export interface Place {
 
 export interface WritersAt {
   /** Of what these ask for people: a digit that no others have. */
-  mark: '0' | '1';
+  mark: string;
   /** How long a key is written to: what became of it is looked at in the end. */
   keyMs: number;
   /** Where writes to a dataset are taken now, where that is not everywhere. */
   whereTaken: (name: string) => SimSite | undefined;
+  /** Where values and what is read are looked at. */
+  bounds?: Pick<DatasetBounds, 'valueAt' | 'read'> | undefined;
 }
 
 /** Writers at all sites, workloads and people, who remember what they were told. */
@@ -86,7 +89,19 @@ export class DatasetWriters {
     const place = this.placeAt(site);
     const dataset = owner.current(name);
     if (dataset === undefined) return;
+    if (this.at.bounds !== undefined) void this.readBefore(place, name);
     await this.writeAt(place, { name, key, rule: dataset.spec.conflicts });
+  }
+
+  /** Reads what was written earlier, to see that it has run out by its time. */
+  private async readBefore({ site, ask }: Place, name: string): Promise<void> {
+    const entries = this.entries.get(name) ?? [];
+    if (entries.length === 0) return;
+    const { key } = this.random.pick(entries);
+    const askedMs = this.cloud.timeline.now;
+    const told = await ask({ verb: 'get', project: PROJECT, name, key });
+    const seen = told?.ok === true && 'entry' in told.answer ? told.answer.entry : undefined;
+    this.at.bounds?.read(name, seen, { site: site.name, askedMs, entries });
   }
 
   /** Whether a write by a workload that runs on a node is taken. */
@@ -124,10 +139,13 @@ export class DatasetWriters {
       rule === 'keep-both' ? random.chance(0.8) : rule !== 'counter' && random.chance(READS_FIRST);
     const [copy, ...others] = this.copiesAt(place, name);
     const holder = others.length === 0 ? copy?.rule.holder : undefined;
+    const askedMs = this.cloud.timeline.now;
     const before = reads ? await ask({ verb: 'get', ...at }) : undefined;
     if (reads && (before === undefined || isNoCopy(before))) return undefined;
     const seen = before?.ok === true && 'entry' in before.answer ? before.answer.entry : undefined;
-    const asked = this.draw(rule, at, seen);
+    const mine = this.entries.get(name) ?? [];
+    this.at.bounds?.read(name, seen, { site: site.name, askedMs, entries: mine });
+    const asked = this.draw(rule, { ...at, site: site.name }, seen);
     const entry: Entry = {
       key,
       site: site.name,
@@ -139,7 +157,6 @@ export class DatasetWriters {
       ...(reads ? { read: readIn(seen) } : {}),
       ...(holder?.pen === true ? { readAsHome: holder.epoch } : {}),
     };
-    const mine = this.entries.get(name) ?? [];
     this.entries.set(name, mine);
     mine.push(entry);
     return { entry, told: await ask(asked) };
@@ -147,12 +164,13 @@ export class DatasetWriters {
 
   private draw(
     rule: string,
-    at: { project: string; name: string; key: string },
+    { site, ...at }: { project: string; name: string; key: string; site: string },
     seen: DatasetEntry | undefined,
   ): Exclude<Asked, { verb: 'get' }> {
     const { random } = this;
     this.count += 1;
-    const value = `v${this.count}`;
+    const [plain, { bounds }] = [`v${this.count}`, this.at];
+    const value = bounds === undefined ? plain : bounds.valueAt(at.name, site, plain);
     const context = seen?.context === undefined ? {} : { context: seen.context };
     switch (rule) {
       case 'counter':

@@ -112,4 +112,24 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     found:
       'what a home had set aside for people was gone with its copy when that was not wanted there any more',
   },
+  {
+    seed: 50000,
+    found: 'a log began another file that said what a power failure then took of the one before it',
+  },
+  {
+    seed: 60302,
+    found: 'a copy did not show again what it had forgotten as run out before values were to live longer',
+  },
+  {
+    seed: 50382,
+    found: 'a log that was to go stayed where a power failure had taken the word that the hub has all of it',
+  },
+  {
+    seed: 70000,
+    found: 'an agent that was killed when it had just got a key lacked for ever what that opens',
+  },
+  {
+    seed: 70035,
+    found: 'keys of a copy that had gone stayed on the disk of a site that lost power just then',
+  },
 ];

@@ -239,4 +239,56 @@ export const MUTATIONS = [
       },
     ],
   },
+  {
+    name: 'everlasting',
+    says: 'a value is shown for longer than it lives',
+    breaks: 'expired',
+    from: 60_019,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/states.ts',
+        find: 'at[0] + ttlMs <= nowMs',
+        replace: 'at[0] + 10 * ttlMs <= nowMs',
+      },
+    ],
+  },
+  {
+    name: 'any-area',
+    says: 'records go to sites of other areas than where they were written',
+    breaks: 'areas',
+    from: 60_001,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/origin/given.ts',
+        find: 'records.filter(({ origin }) => areaOf(origin) === area)',
+        replace: 'records.filter(({ origin }) => areaOf(origin) !== undefined)',
+      },
+    ],
+  },
+  {
+    name: 'read-twice',
+    says: 'a site takes an entry of a log as often as it comes',
+    breaks: 'log',
+    from: 50_013,
+    edits: [
+      {
+        file: 'libs/domain/src/datasets/logs/continuity.ts',
+        find: 'if (to <= last) continue;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'in-clear',
+    says: 'records of an encrypted dataset leave a site as they are',
+    breaks: 'sealed',
+    from: 70_004,
+    edits: [
+      {
+        file: 'apps/agent/src/datasets/copy-sync.ts',
+        find: 'return sealing === undefined ? records : sealing.seal(records, this.copy.origin);',
+        replace: 'return sealing === undefined ? records : records;',
+      },
+    ],
+  },
 ];

@@ -1,11 +1,13 @@
 import { Random, replaceGlobals, Timeline, Transcript } from '@skerry/sim';
 import { Cloud } from './cloud.js';
+import { hasSealed } from './dataset-kinds.js';
 import { DatasetLife } from './dataset-life.js';
 import { Faults } from './faults.js';
 import { Invariants, type Broken } from './invariants.js';
 import type { Watcher } from './machine.js';
 import type { SimSite } from './sim-site.js';
 import { People } from './people.js';
+import { LogLife } from './log-life.js';
 import { PolicyCourse } from './policy-course.js';
 import { watchNodes } from './several-nodes.js';
 import { unrest } from './quiescence.js';
@@ -58,7 +60,8 @@ export async function runSeed(seed: number): Promise<Outcome> {
     inventory: random.whole(1, 2),
     policy: random.fork('policy').whole(1, 2),
   };
-  cloud.build({ sites, severalShare: severalOf(random.fork('several')), instances });
+  const severalShare = severalOf(random.fork('several'));
+  cloud.build({ sites, severalShare, nkeys: hasSealed(seed), instances });
   const people = new People(cloud, random.fork('people'), cloud.people);
   const invariants = new Invariants(cloud, people, fail);
   for (const site of cloud.sites) if (site.several) watchNodes(cloud, site, fail);
@@ -93,6 +96,9 @@ function sizeOf(random: Random): number {
 function severalOf(random: Random): number {
   return random.chance(0.5) ? 2 / 3 : 0;
 }
+
+/** What else lives beside workloads. */
+type Life = Pick<LogLife, 'longerMs' | 'end' | 'unrest' | 'judge'>;
 
 /** The course of one seed. */
 class Run {
@@ -136,18 +142,21 @@ class Run {
     return await this.rest(datasets);
   }
 
-  /** With homes that stay, and with such that move. */
-  private datasets(forgetful: boolean): DatasetLife[] {
+  /** Of every kind that this seed has. */
+  private datasets(forgetful: boolean): Life[] {
     const { cloud, people, fail, random } = this.at;
-    return (
-      [
-        ['datasets', false],
-        ['homes', true],
-      ] as const
-    ).flatMap(([name, moving]) => {
-      const life = DatasetLife.drawn(cloud, people, { random: random.fork(name), forgetful, moving, fail });
-      return life === undefined ? [] : [life];
-    });
+    const kinds = [
+      ['datasets', 'plain'],
+      ['homes', 'moving'],
+      ['bounds', 'bounded'],
+    ] as const;
+    const lives = kinds.map(([name, kind]) =>
+      DatasetLife.drawn(cloud, people, { random: random.fork(name), forgetful, kind, fail }),
+    );
+    const logs = LogLife.drawn(cloud, people, { random: random.fork('logs'), forgetful, fail });
+    const sealing = { random: new Random(random.seed, 'sealed'), forgetful, kind: 'sealed', fail } as const;
+    const sealed = DatasetLife.drawn(cloud, people, sealing);
+    return [...lives, logs, sealed].flatMap((life) => life ?? []);
   }
 
   private people(): void {
@@ -181,7 +190,7 @@ class Run {
     }
   }
 
-  private async rest(datasets: readonly DatasetLife[]): Promise<string[]> {
+  private async rest(datasets: readonly Life[]): Promise<string[]> {
     const { cloud, people, invariants, policy } = this.at;
     const { timeline } = cloud;
     const deadline = timeline.now + REST_MS;

@@ -16,6 +16,8 @@ export interface NodeParts {
   machine: Machine;
   /** Whether that server runs on this machine, and ends with it. */
   hostsServer: boolean;
+  /** Seed of the nkey that its site has joined with; without, it seals nothing. */
+  nkeySeed: string | undefined;
 }
 export interface NodeAround {
   makeProcess: (name: string) => SimProcess;
@@ -62,6 +64,11 @@ export class SimNode {
     disk.makeFolder(this.folder);
     disk.create(`${this.folder}/site.json`, 'w');
     disk.append(`${this.folder}/site.json`, JSON.stringify(this.siteFile()));
+    if (this.parts.nkeySeed !== undefined) {
+      disk.create(`${this.folder}/user.seed`, 'w');
+      disk.append(`${this.folder}/user.seed`, this.parts.nkeySeed);
+      disk.sync(`${this.folder}/user.seed`);
+    }
     for (const path of [`${this.folder}/site.json`, this.folder, '/sites', '/']) disk.sync(path);
     this.startAgent(this.around.random.between(0, withinMs));
   }

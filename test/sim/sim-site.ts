@@ -1,5 +1,5 @@
 import type { Site } from '@skerry/contracts';
-import type { Leaf, Link, Random, SimServer, Timeline } from '@skerry/sim';
+import type { Crossing, Leaf, Link, Random, SimServer, Timeline } from '@skerry/sim';
 import type { Physical } from './machine.js';
 import type { SimNode } from './sim-node.js';
 
@@ -37,6 +37,16 @@ export class SimSite {
   /** From now on what is new in datasets comes down too. */
   carryDatasets(): void {
     this.parts.leaf.carryDatasets();
+  }
+
+  /** From now on what is new in logs comes down too. */
+  carryLogs(): void {
+    this.parts.leaf.carryLogs();
+  }
+
+  /** Called with all that goes between it and the hub, but for what is desired. */
+  onCrossing(listener: (crossing: Crossing) => void): void {
+    this.parts.leaf.onCrossing(listener);
   }
 
   get nodes(): readonly SimNode[] {

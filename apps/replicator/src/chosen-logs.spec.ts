@@ -195,7 +195,7 @@ describe('a log whose sites Skerry chooses', () => {
       await says('kiel', settled);
       const [stays = ''] = await until((sites) => sites.length === 1);
       const goes = stays === 'kiel' ? 'lyon' : 'kiel';
-      expect((await says(goes, settled)).gone).toEqual([{ ...ref, ifSent: true }]);
+      expect((await says(goes, settled)).gone).toEqual([{ ...ref, ifSent: true, stored: STORED }]);
     },
   );
 

@@ -114,6 +114,8 @@ export const logNewsSchema = z.strictObject({
       ...logRef,
       /** Only once the hub has every entry that was written here: until then it stays. */
       ifSent: z.boolean().optional(),
+      /** With that: up to which entry of this store the hub has them. Absent: not said by a hub of before. */
+      stored: count.optional(),
     }),
   ),
   /** Of what this node holds, logs that the hub has never heard of: it was restored from an older backup. */

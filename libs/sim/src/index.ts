@@ -1,4 +1,4 @@
-export { Leaf } from './leaf.js';
+export { Leaf, type Crossing } from './leaf.js';
 export { Link, type LinkOptions, type Way } from './link.js';
 export { replaceGlobals, theTimeline } from './process-globals.js';
 export { Random } from './random.js';

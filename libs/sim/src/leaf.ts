@@ -21,6 +21,13 @@ const LOOK_AGAIN_MS = 1_000;
 type Plain = Parameters<SimServer['memory']['say']>[0];
 type Answer = Parameters<SimServer['memory']['say']>[1];
 
+/** A plain message, or the answer to one, as it sets out; `subject` is that of the message, as it was said. */
+export interface Crossing {
+  way: 'up' | 'down';
+  subject: string;
+  bytes: Uint8Array;
+}
+
 /**
  * A site's way to the hub: plain messages cross it with the account put in, as the server's exports and imports have it, and
  * the site's stream of desired objects sources the hub's.
@@ -28,6 +35,7 @@ type Answer = Parameters<SimServer['memory']['say']>[1];
 export class Leaf {
   private next = 0;
   private going = false;
+  private readonly listeners: ((crossing: Crossing) => void)[] = [];
 
   constructor(
     private readonly at: { site: string; account: string; server: SimServer; hub: SimServer },
@@ -49,6 +57,22 @@ export class Leaf {
     this.cross(HUB.copyNews(account), 'down', [hub, server], () => SITE.copyNews);
   }
 
+  /** From now on what is new in logs crosses too. */
+  carryLogs(): void {
+    const { account, server, hub } = this.at;
+    this.cross(HUB.entryDelivery(account), 'down', [hub, server], () => SITE.entryDelivery);
+    this.cross(HUB.logNews(account), 'down', [hub, server], () => SITE.logNews);
+  }
+
+  /** Called with all that sets out on it, but for what is desired at the site. */
+  onCrossing(listener: (crossing: Crossing) => void): void {
+    this.listeners.push(listener);
+  }
+
+  private tell(crossing: Crossing): void {
+    for (const listener of this.listeners) listener(crossing);
+  }
+
   private cross(
     filter: string,
     way: 'up' | 'down',
@@ -63,7 +87,12 @@ export class Leaf {
       here: () => link.connected,
       hear: (m: Plain, reply: Answer) => {
         const answer: Answer =
-          reply && ((bytes, headers) => link.sendLoosely(back, () => reply(bytes, headers)));
+          reply &&
+          ((bytes, headers) => {
+            this.tell({ way: back, subject: m.subject, bytes });
+            link.sendLoosely(back, () => reply(bytes, headers));
+          });
+        this.tell({ way, subject: m.subject, bytes: m.data });
         link.sendLoosely(way, () => to.memory.say({ ...m, subject: rename(m.subject) }, answer));
       },
     });

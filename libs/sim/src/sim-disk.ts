@@ -102,7 +102,8 @@ export class SimDisk {
     if (inode !== undefined) inode.durable = inode.text;
     if (!this.folders.has(path)) return;
     for (const name of this.durableNames.keys()) {
-      if (folderOf(name) === path) this.durableNames.delete(name);
+      const goneWithFolder = name.startsWith(`${path}/`) && !this.folders.has(folderOf(name));
+      if (folderOf(name) === path || goneWithFolder) this.durableNames.delete(name);
     }
     for (const [name, file] of this.names) if (folderOf(name) === path) this.durableNames.set(name, file);
   }

@@ -25,7 +25,8 @@ function later<T>(
   });
 }
 
-export const readFile = (path: string) => later((disk) => disk.read(path));
+export const readFile = (path: string, how?: string) =>
+  later((disk) => (how === undefined ? Buffer.from(disk.read(path), 'latin1') : disk.read(path)));
 export const readdir = (path: string) => later((disk) => disk.list(path));
 export const chmod = () => Promise.resolve();
 export const rename = (from: string, to: string) => later((disk) => disk.rename(from, to));
@@ -85,7 +86,8 @@ export async function open(path: string, flags: string | number = 'r') {
           'latin1',
         ),
       })),
-    stat: () => later(() => ({ size: here().read().length })),
+    stat: () => later(() => ({ size: here().read().length, mode: 0o600, isFile: () => true })),
+    readFile: () => later(() => here().read()),
     truncate: (length: number) => later(() => here().truncate(length)),
     sync,
     datasync: sync,

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -41,6 +41,15 @@ describe('the copies of a node', () => {
     await copies.close();
     copies = await open();
     for (const name of names) expect(copies.get(`shop.${name}`)?.copy.show('k')?.value).toBe('v');
+  });
+
+  it('leave no keys of what is here no more, also when a kill came before those had gone', async () => {
+    await copies.want(rule('cart'));
+    for (const name of ['cart', 'gone']) await writeFile(join(folder, `shop.${name}.keys`), '{}');
+    await copies.close();
+    copies = await open();
+    const names = await readdir(folder);
+    expect(names.filter((name) => name.endsWith('.keys'))).toEqual(['shop.cart.keys']);
   });
 
   it('that are made anew write under another name, since they do not know what they wrote before', async () => {

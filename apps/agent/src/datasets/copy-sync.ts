@@ -170,10 +170,12 @@ export class CopySync {
   private async heardKeys(news: SealingNews | undefined): Promise<boolean> {
     const { sealing, log } = this.options;
     if (sealing === undefined || news === undefined) return false;
-    return await sealing.heard(news).catch((error: unknown) => {
-      log.error('keys of a dataset were not kept', { alarm: 'keys-not-kept', reason: reason(error) });
-      return false;
-    });
+    return await sealing
+      .heard(news, async () => await this.copy.readAgain())
+      .catch((error: unknown) => {
+        log.error('keys of a dataset were not kept', { alarm: 'keys-not-kept', reason: reason(error) });
+        return false;
+      });
   }
 
   private sealed(records: OwnRecord[]): OwnRecord[] | undefined {

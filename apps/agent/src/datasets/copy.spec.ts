@@ -82,6 +82,29 @@ describe('a copy on the disk', () => {
     expect(again.rule).toEqual(rule({ generation: 1, ttlMs: 5_000 }));
   });
 
+  it('reads all again when values live longer: what it forgot when it had run out is there once more', async () => {
+    const copy = await open(rule({ ttlMs: 4_000 }));
+    const read = { after: 0, upTo: 1 };
+    await copy.take([early('long ago', 1)], read);
+    await copy.sweep(Date.now() + 10_000);
+    await copy.change(rule({ generation: 2, ttlMs: 2_000 }));
+    expect([copy.show('a'), copy.cursor]).toEqual([undefined, 1]);
+    await copy.change(rule({ generation: 3, ttlMs: 60_000 }));
+    expect(copy.cursor).toBe(0);
+    await copy.take([early('long ago', 1)], read);
+    expect(copy.show('a')?.value).toBe('long ago');
+    await copy.change(rule({ generation: 4 }));
+    expect(copy.cursor).toBe(0);
+  });
+
+  it('reads all again also when it is killed before it has begun to', async () => {
+    const copy = await open(rule());
+    await copy.take([early('there', 1)], { after: 0, upTo: 5 });
+    await put(copy, 'mine', 'v');
+    await copy.readAgain();
+    expect((await open()).cursor).toBe(0);
+  });
+
   it('goes on where the last line was not written to its end', async () => {
     const copy = await open(rule());
     await put(copy, 'a', '1');

@@ -153,10 +153,12 @@ export class Copy {
     const { next, isOther } = changedRule(before, rule) ?? { next: before, isOther: false };
     if (next === before && this.home.hasSettled(next)) return;
     this.known = next;
+    // What was forgotten since it had run out may live again.
+    const livesLonger = (next.ttlMs ?? Infinity) > (before.ttlMs ?? Infinity);
     // Done by who writes, when nothing else is being written. An agent of before knew nothing of areas, and left out what is elsewhere.
     const done = this.job((draft) => {
       draft.rule = next;
-      if (rule.area !== before.area) draft.cursor = 0;
+      if (rule.area !== before.area || livesLonger) draft.cursor = 0;
       if (!this.home.hasSettled(next)) noteHolder(draft, next.holder);
     });
     await done.catch((error: unknown) => {
@@ -247,10 +249,10 @@ export class Copy {
     if (hollow.length > 0) this.options.onChange(hollow);
   }
 
-  /** Reads everything from the hub once more. */
+  /** Reads everything from the hub once more; also when this node loses power from here on. */
   async readAgain(): Promise<void> {
     await this.job((draft) => {
-      draft.cursor = 0;
+      [draft.cursor, draft.kept, draft.durable] = [0, true, true];
     });
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { storeSchema, workloadKey, type DatasetRef } from '@skerry/contracts';
 import { z } from 'zod';
@@ -9,6 +9,8 @@ import { reason, type Log } from '../log.js';
 import type { Changes } from './changes.js';
 
 const STORE = 'store.json';
+/** What the file of the keys of an encrypted one ends with. */
+const KEYS = '.keys';
 const storeFile = z.strictObject({ store: storeSchema });
 
 /** What is kept on the disk of one dataset. */
@@ -59,9 +61,14 @@ export class StoreFolder<Rule extends DatasetRef, Held> {
     if (!kept.success) return;
     this.known = kept.data.store;
     const ending = `.${this.kind.what}`;
-    const names = await readdir(this.folder).catch(() => []);
+    const names: string[] = await readdir(this.folder).catch(() => []);
     for (const name of names.filter((n) => n.endsWith(ending)))
       await this.tryOpen(name.slice(0, -ending.length));
+    // A kill came after one had gone, and before its keys had.
+    const left = names.filter(
+      (n) => n.endsWith(KEYS) && !names.includes(`${n.slice(0, -KEYS.length)}${ending}`),
+    );
+    for (const name of left) await rm(join(this.folder, name), { force: true });
   }
 
   /** Has one as the rule says from now on: the same, changed, or a new one in the place of one of before. */

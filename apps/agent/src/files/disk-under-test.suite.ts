@@ -17,6 +17,15 @@ export async function syncFoldersBy(
   return () => Object.defineProperty(files, 'sync', before);
 }
 
+/** What files hold does not last from now on, in all of this process. Returns what undoes it. */
+export async function failDataSync(): Promise<() => void> {
+  const files = await methodsOfFiles();
+  const before = Object.getOwnPropertyDescriptor(files, 'datasync') ?? {};
+  const value = async () => await Promise.reject(new Error('EIO: i/o error, fdatasync'));
+  Object.defineProperty(files, 'datasync', { ...before, value });
+  return () => Object.defineProperty(files, 'datasync', before);
+}
+
 /** The next write of this process ends halfway: there is no room. */
 export async function nextWriteEndsHalfway(): Promise<void> {
   const files = await methodsOfFiles();

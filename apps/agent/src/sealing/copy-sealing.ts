@@ -36,8 +36,14 @@ export class CopySealing {
     return this.ring.missed.size > 0;
   }
 
-  /** What the hub says of the keys. True when all records have to be read again, since some were passed over before. */
-  async heard({ keys, wanting }: SealingNews): Promise<boolean> {
+  /**
+   * What the hub says of the keys. True when all records have to be read again, since some were passed over before: `readAgain` is
+   * called before a key is kept with which they can be opened, so that a kill leaves no copy that has it and lacks them.
+   */
+  async heard(
+    { keys, wanting }: SealingNews,
+    readAgain = async () => await Promise.resolve(),
+  ): Promise<boolean> {
     const { ring } = this;
     const isFirst = ring.told === undefined;
     ring.told = new Map(keys.map((key) => [key.id, key]));
@@ -46,9 +52,11 @@ export class CopySealing {
     for (const told of keys) {
       const key = ring.get(told.id) === undefined ? await this.unwrapped(told) : undefined;
       if (key !== undefined) gained.push(key);
+      else if (isFirst && ring.get(told.id) === undefined) ring.lackedAtFirst.add(told.id);
     }
     // What came before the first news, or before a restart, is not known to have been opened.
-    const again = gained.some(({ id }) => isFirst || ring.missed.has(id));
+    const again = gained.some(({ id }) => isFirst || ring.missed.has(id) || ring.lackedAtFirst.has(id));
+    if (again) await readAgain();
     await ring.add(gained);
     if (await this.offers.make(wanting)) this.of.greet();
     return again;

@@ -22,6 +22,8 @@ export class Ring {
   told: ReadonlyMap<string, ToldKey> | undefined;
   /** Keys of records that came and could not be opened. */
   readonly missed = new Set<string>();
+  /** Keys that there were and that were not here when the hub said so first: what came before may be sealed with them. */
+  readonly lackedAtFirst = new Set<string>();
   /** One that is offered, and in use once the hub lists it. */
   private drawn: HeldKey | undefined;
 

@@ -248,6 +248,22 @@ describe('keys of an encrypted copy', () => {
     expect(alarms).toEqual([expect.objectContaining({ alarm: 'key-forged' })]);
   });
 
+  it('have all that was passed over read again, before they are kept, and also when the node began anew since', async () => {
+    const [eu, nkey] = [await nodeOf('eu', '00000000000000aa'), NKey.create('user')];
+    await nodeOf('de', '00000000000000bb', nkey);
+    const de = await nodeOf('de', '00000000000000bb', nkey);
+    const [offer] = await eu.told({ keys: [], wanting: [await de.self()] });
+    const [id, wrap] = [offer?.id ?? '', offer?.wraps.find(({ site }) => site === 'de')];
+    let reads = 0;
+    const readAgain = async () => {
+      expect(de.copy.ring.get(id)).toBeUndefined();
+      reads = await Promise.resolve(reads + 1);
+    };
+    expect(await de.copy.heard({ keys: [listed(id)], wanting: [] }, readAgain)).toBe(false);
+    expect(await de.copy.heard({ keys: [listed(id, { wrap })], wanting: [] }, readAgain)).toBe(true);
+    expect([reads, de.copy.ring.get(id)?.id]).toEqual([1, id]);
+  });
+
   it('are not used any more when a site has one that may not, and what was sealed with them is still read', async () => {
     const eu = await nodeOf('eu', '00000000000000aa');
     const [first] = await eu.told({ keys: [], wanting: [] });

@@ -209,7 +209,8 @@ export class GiveEntries {
     );
     // Only what is known to be over: that nothing is known of it, or of what it became, never means that it has to go.
     const over = held.filter((h) => this.logs.isOver(site, h) && !unknown.includes(h));
-    const gone = over.flatMap((h) => this.goneFrom(site, h, stands.get(h)) ?? []);
+    const going = await Promise.all(over.map(async (h) => await this.goneFrom(site, h, stands.get(h))));
+    const gone = going.flatMap((ref) => ref ?? []);
     const room = new DeclaredRoom();
     return {
       logs: logs.map((one) => ({ ...one, log: room.leave(one.log) })),
@@ -218,11 +219,18 @@ export class GiveEntries {
     };
   }
 
-  /** What nothing but a choice takes from a site stays there until the hub is known to have all of it. */
-  private goneFrom(site: Site, held: Held, stand: Stand | undefined): LogNews['gone'][number] | undefined {
+  /** What nothing but a choice takes from a site stays there until the hub is known to have all of it, and the site knows so too. */
+  private async goneFrom(
+    site: Site,
+    held: Held,
+    stand: Stand | undefined,
+  ): Promise<LogNews['gone'][number] | undefined> {
     const dataset = this.logs.current(held);
     if (dataset === undefined || this.logs.isBarred(dataset, site)) return refOf(held);
-    return stand?.unsent === 0 && !stand.lost ? { ...refOf(held), ifSent: true } : undefined;
+    if (stand?.unsent !== 0 || stand.lost) return undefined;
+    const origin = `${site.name}.${held.store ?? ''}`;
+    const stored = held.store === undefined ? {} : { stored: await this.entries.newestOf(dataset, origin) };
+    return { ...refOf(held), ifSent: true, ...stored };
   }
 
   private asker(message: PlainMessage): Site | undefined {

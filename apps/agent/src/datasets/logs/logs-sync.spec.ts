@@ -120,4 +120,13 @@ describe('what the hub says of logs', () => {
     await until(() => gone.length > 0);
     expect([known(), gone]).toEqual([undefined, ['plant.heat']]);
   });
+
+  it('takes one that was given up when the hub says that it has all, of which a power failure has taken the word', async () => {
+    await logs.get('plant.heat')?.log.append(['1', '2']);
+    const ref = { project: 'plant', name: 'heat', incarnation: 1 };
+    answer = { logs: [], gone: [{ ...ref, ifSent: true, stored: 2 }] };
+    hub.say(SITE.logNews, { logs: [], gone: [] });
+    await until(() => gone.length > 0);
+    expect([known(), gone]).toEqual([undefined, ['plant.heat']]);
+  });
 });

@@ -157,8 +157,11 @@ export class LogsSync {
     return kept;
   }
 
-  private async forget(key: string, { ifSent }: GoneLog): Promise<boolean> {
+  private async forget(key: string, { ifSent, stored }: GoneLog): Promise<boolean> {
     const { logs, sealing } = this.options;
+    // A power failure may have taken that the hub has it. From here nothing more is taken, which would say so.
+    const log = ifSent === true ? logs.get(key)?.log : undefined;
+    if (log !== undefined && stored !== undefined && log.unsent > 0) await log.hubHas(stored);
     const gone = ifSent === true ? await logs.giveUp(key) : await logs.forget(key).then(() => true);
     if (gone) this.options.ready.isGone(key);
     if (gone) await sealing?.forget(key);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { nextWriteEndsHalfway, syncFoldersBy } from '../../files/disk-under-test.suite.js';
+import { failDataSync, nextWriteEndsHalfway, syncFoldersBy } from '../../files/disk-under-test.suite.js';
 import { Segments } from './segments.js';
 
 const open = async (folder: string) => await Segments.open(folder, (line) => line);
@@ -50,5 +50,16 @@ describe('a log in several files', () => {
     const all = [];
     for await (const line of segments.from(0)) all.push(line);
     expect(all).toEqual(['before', 'after']);
+  });
+
+  it('begins another file only once what lies before it lasts', async () => {
+    await segments.append(['heard'], { durable: false });
+    const undo = await failDataSync();
+    try {
+      await expect(segments.begin({ place: 1, written: 0, head: 'behind it' })).rejects.toThrow('EIO');
+    } finally {
+      undo();
+    }
+    expect(await reopen()).toEqual({ first: 'head', lines: ['heard'], damaged: false });
   });
 });

@@ -115,6 +115,8 @@ export class Segments<L> {
     const path = join(this.folder, `${digits(place)}-${digits(written)}.part`);
     const bytes = lineOf(head);
     const draft = `${path}.new`;
+    // What the first line says of what lay before it lasts no longer than that.
+    await this.file?.datasync();
     const file = await open(draft, ANEW, 0o600);
     try {
       await writeWhole(file, bytes);
