@@ -41,23 +41,17 @@ describe('plan', () => {
     expect(ran.out).toContain('+ dataset shop/maps created: no residency rule; copies everywhere');
     expect(ran.out).toMatch(/ eu-de +- +copy\s*\n +us-east +- +- +copies: it is not named/);
     expect(ran.out).toContain('+ shop/reader: 1 of 1 replicas placed');
-    const alone = await cloud.file('maps.yaml', datasetYamlOf('maps'));
-    const planned = await cloud.skerry(['plan', '-f', alone, '--json']);
-    expect(planned.code).toBe(1);
-    expect(JSON.parse(planned.out)).toMatchObject({
-      items: [],
-      datasets: [{ name: 'maps', change: 'create' }],
-    });
     const applied = await cloud.skerry(['apply', '--plan', ID]);
     expectWell(applied);
-    expect(applied.out).toContain('next: skerry data where shop/maps');
+    expect(applied.out).toMatch(/next: skerry data where shop\/maps\n/);
+    const alone = await cloud.file('maps.yaml', datasetYamlOf('maps'));
     const same = await cloud.skerry(['plan', '-f', alone]);
     expect({ code: same.code, err: same.err }).toEqual({ code: 0, err: '' });
     expect(same.out).toMatch(/= dataset shop\/maps unchanged[^]*\nnothing would change\n/);
     const bad = await cloud.file('bad-maps.yaml', datasetYamlOf('maps', ['conflicts: single-writer']));
     const refused = await cloud.skerry(['plan', '-f', bad]);
     expect(refused.code).toBe(2);
-    expect(refused.err).toContain('dataset maps: spec.home: missing');
+    expect(refused.err).toMatch(/dataset maps: spec\.home\n +missing/);
   });
 
   it('says what would be without a site, or with one drained, and leaves it at that', async () => {

@@ -51,7 +51,7 @@ export function planOf(
 function fitting(dataset: PlannedDataset, bytes: number): PlannedDataset {
   const without = dataset.without.toSorted((a, b) => Number(b.now) - Number(a.now));
   let left = bytes;
-  const fits = (row: object) => (left -= JSON.stringify(row).length) >= 0;
+  const fits = (row: object) => left > 0 && (left -= JSON.stringify(row).length) > 0;
   const shown = { copies: dataset.copies.filter(fits), without: without.filter(fits) };
   const omitted = {
     copies: dataset.copies.length - shown.copies.length,
