@@ -25,6 +25,7 @@ import {
 import { BASE_VARIABLES, JsonLog, parseConfig, startService, type RunningService } from '@skerry/service';
 import { SCHEDULER_VARIABLES } from './config.js';
 import { SCHEDULER } from './service.js';
+import { digestOf } from './stores/digest.js';
 
 const AT = '2026-01-01T00:00:00.000Z';
 
@@ -78,7 +79,6 @@ export function workloadOf(name: string, example: WorkloadExample = {}): Workloa
 
 /** A dataset of project `shop` with values under keys. */
 export function datasetOf(name: string, spec: Partial<DatasetSpec> = {}, generation = 1): Dataset {
-  const digit = JSON.stringify(spec).length % 10;
   return datasetSchema.parse({
     kind: 'Dataset',
     project: 'shop',
@@ -87,7 +87,7 @@ export function datasetOf(name: string, spec: Partial<DatasetSpec> = {}, generat
     generation,
     incarnation: 1,
     spec: { ...datasetSpecSchema.parse({ type: 'keyvalue' }), ...spec },
-    specDigest: `sha256:${String(digit).repeat(64)}`,
+    specDigest: digestOf(spec),
     removed: false,
     createdAt: AT,
     updatedAt: AT,

@@ -73,6 +73,16 @@ describe('a plan with datasets', () => {
     });
   });
 
+  it('has another id when copies would go that were not there when it was made', async () => {
+    const { id } = await planOnBoth([['create', datasetOf('maps', US)]]);
+    await cloud.putDataset(datasetOf('maps'));
+    const now = await until('maps are known', async () => {
+      const plan = await planOf([['update', datasetOf('maps', US, 2)]]);
+      return plan.datasets?.[0]?.without[0]?.now === true && plan;
+    });
+    expect(now.id).not.toBe(id);
+  });
+
   it('shows who has to go elsewhere for what would change, though nobody asked for that', async () => {
     await cloud.putDataset(datasetOf('maps'));
     await cloud.putWorkload('web', { change: readerOf('web', 'maps') });

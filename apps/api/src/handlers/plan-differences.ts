@@ -39,9 +39,11 @@ function nameOf({ project, name }: PlannedDataset): string {
 }
 
 function copiesOf(dataset: PlannedDataset | undefined): string {
-  const { copies = [], omitted } = dataset ?? {};
+  const { copies = [], without = [], omitted } = dataset ?? {};
   const sites = copies.map(({ site }) => site).join(', ') || 'no site';
-  return omitted === undefined ? sites : `${sites} and ${omitted.copies} more`;
+  const gone = without.filter(({ now }) => now).map(({ site }) => site);
+  const more = omitted === undefined ? '' : ` and ${omitted.copies} more`;
+  return `${sites}${more}${gone.length === 0 ? '' : `; no more at ${gone.join(', ')}`}`;
 }
 
 function byKey(plan: Plan): Map<string, Item> {

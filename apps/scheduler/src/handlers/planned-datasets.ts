@@ -103,11 +103,12 @@ export class PlannedDatasets {
     });
   }
 
-  /** What a plan's id names of them: what they are, and where their copies would be. */
+  /** What a plan's id names of them: what they are, where their copies would be, and where copies would go. */
   named(answer: readonly PlannedDataset[]): unknown {
     return this.asked.map(({ dataset: { project, name, labels, specDigest } }, at) => {
-      const copies = answer[at]?.copies.map(({ site }) => site);
-      return [project, name, labels, specDigest, copies];
+      const { copies = [], without = [] } = answer[at] ?? {};
+      const gone = without.filter(({ now }) => now).map(({ site }) => site);
+      return [project, name, labels, specDigest, copies.map(({ site }) => site), gone];
     });
   }
 

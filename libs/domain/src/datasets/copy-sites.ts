@@ -16,9 +16,9 @@ export interface CopyUser {
 /** What is known of sites beyond what an operator says of them. */
 export interface CopyKnowledge {
   /** It answers, or is not given up yet. */
-  isHeard(site: string): boolean;
+  readonly isHeard: (site: string) => boolean;
   /** How the copy there stands. */
-  said(site: string): Pick<CopySite, 'whole' | 'settled'>;
+  readonly said: (site: string) => Pick<CopySite, 'whole' | 'settled'>;
 }
 
 /** Every site as the choice of a dataset's copies sees it. `users` are named in the order given. */
