@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ApiCloud } from './api-cloud.js';
 import { committedIn, expectWell, startWithApps } from './cli-under-test.js';
-import { yamlOf } from './stand-ins.js';
+import { datasetYamlOf, readerYamlOf, yamlOf } from './stand-ins.js';
 
 let cloud: ApiCloud;
 beforeAll(async () => {
@@ -29,6 +29,29 @@ describe('plan', () => {
     expect((await cloud.skerry(['plan', '-f', same])).code).toBe(0);
     const bad = await cloud.file('bad.yaml', yamlOf('planned', -1));
     expect((await cloud.skerry(['plan', '-f', bad])).code).toBe(2);
+  });
+
+  it('takes datasets and the workloads that use them in one folder, and datasets alone', async () => {
+    const both = await cloud.file(
+      'both.yaml',
+      `${readerYamlOf('reader', 'maps')}---\n${datasetYamlOf('maps')}`,
+    );
+    const ran = await cloud.skerry(['plan', '-f', both]);
+    expect({ code: ran.code, err: ran.err }).toEqual({ code: 1, err: '' });
+    expect(ran.out).toContain('+ dataset shop/maps created: no residency rule; copies everywhere');
+    expect(ran.out).toMatch(/ eu-de +- +copy\s*\n +us-east +- +- +copies: it is not named/);
+    expect(ran.out).toContain('+ shop/reader: 1 of 1 replicas placed');
+    const applied = await cloud.skerry(['apply', '--plan', ID]);
+    expectWell(applied);
+    expect(applied.out).toMatch(/next: skerry data where shop\/maps\n/);
+    const alone = await cloud.file('maps.yaml', datasetYamlOf('maps'));
+    const same = await cloud.skerry(['plan', '-f', alone]);
+    expect({ code: same.code, err: same.err }).toEqual({ code: 0, err: '' });
+    expect(same.out).toMatch(/= dataset shop\/maps unchanged[^]*\nnothing would change\n/);
+    const bad = await cloud.file('bad-maps.yaml', datasetYamlOf('maps', ['conflicts: single-writer']));
+    const refused = await cloud.skerry(['plan', '-f', bad]);
+    expect(refused.code).toBe(2);
+    expect(refused.err).toMatch(/dataset maps: spec\.home\n +missing/);
   });
 
   it('says what would be without a site, or with one drained, and leaves it at that', async () => {

@@ -104,8 +104,19 @@ export class StandIns {
   }
 
   private plan(message: Message): Plan {
-    const { items } = planRequestSchema.parse(message.json());
-    return this.planned(items, { kind: 'apply' });
+    const { items, datasets } = planRequestSchema.parse(message.json());
+    const plan = this.planned(items, { kind: 'apply' });
+    const [site, other] = this.changed ? ['us-east', 'eu-de'] : ['eu-de', 'us-east'];
+    const why = 'copies: it is not named';
+    const planned = datasets?.map(({ change, dataset: { project, name } }) => ({
+      project,
+      name,
+      change,
+      rule: 'no residency rule; copies everywhere',
+      copies: [{ site, now: change !== 'create' }],
+      without: [{ site: other, now: false, why }],
+    }));
+    return planned === undefined ? plan : { ...plan, datasets: planned };
   }
 
   private whatIf(message: Message): Plan {
@@ -244,4 +255,24 @@ export function yamlOf(name: string, replicas: number | string = 1): string {
     `    replicas: ${replicas}`,
     '',
   ].join('\n');
+}
+
+/** A dataset document in YAML. */
+export function datasetYamlOf(name: string, rules: string[] = []): string {
+  return [
+    'apiVersion: skerry/v1',
+    'kind: Dataset',
+    'metadata:',
+    `  name: ${name}`,
+    '  project: shop',
+    'spec:',
+    '  type: keyvalue',
+    ...rules.map((rule) => `  ${rule}`),
+    '',
+  ].join('\n');
+}
+
+/** A workload that says it uses a dataset, in YAML. */
+export function readerYamlOf(name: string, dataset: string): string {
+  return `${yamlOf(name)}  data: [{dataset: ${dataset}, access: read}]\n`;
 }

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SkerryClient } from '@skerry/client';
@@ -13,7 +13,7 @@ const TOKYO = { lat: 35.7, lon: 139.7 };
 const SYDNEY = { lat: -33.9, lon: 151.2 };
 
 /** A workload with users where they are said to be; no process runs. */
-function forUsers(name: string, users: { lat: number; lon: number }[], replicas = 1): object {
+function forUsers(name: string, users: { lat: number; lon: number }[], replicas = 1) {
   return {
     apiVersion: 'skerry/v1',
     kind: 'Workload',
@@ -24,6 +24,11 @@ function forUsers(name: string, users: { lat: number; lon: number }[], replicas 
       placement: { replicas, users },
     },
   };
+}
+
+function readerOf(name: string, users: { lat: number; lon: number }[], dataset: string): object {
+  const document = forUsers(name, users);
+  return { ...document, spec: { ...document.spec, data: [{ dataset, access: 'read' }] } };
 }
 
 describe('what is planned on the command line', () => {
@@ -77,6 +82,51 @@ describe('what is planned on the command line', () => {
     expect(await sitesOf('web')).toEqual(['berlin 1']);
     const again = await planOf('plan', '-f', path);
     expect([again.code, again.plan?.items[0]?.change]).toEqual([0, 'none']);
+  });
+
+  it('is of datasets and the workloads that use them, and comes out as planned', async () => {
+    const stays = { residency: { stay: ['jpn', 'ch'] }, encryption: { at: 'site' } };
+    const dataset = {
+      apiVersion: 'skerry/v1',
+      kind: 'Dataset',
+      metadata: { name: 'maps', project: 'test' },
+      spec: { type: 'keyvalue', copies: { at: 'with-workloads', max: 1 }, ...stays },
+    };
+    const reader = readerOf('reader', [TOKYO], 'maps');
+    const folder = join(under.cloud.paths.home, 'maps');
+    await mkdir(folder);
+    await writeFile(join(folder, 'a-reader.json'), JSON.stringify(reader));
+    await writeFile(join(folder, 'b-maps.json'), JSON.stringify(dataset));
+    const { code, plan } = await planOf('plan', '-f', folder);
+    expect(code).toBe(1);
+    expect(plan?.items).toMatchObject([{ name: 'reader', moves: [{ site: 'tokyo', before: 0, after: 1 }] }]);
+    expect(plan?.datasets).toMatchObject([
+      { change: 'create', copies: [{ site: 'tokyo', now: false, why: 'used by test.reader' }] },
+    ]);
+    expect(
+      Object.fromEntries(plan?.datasets?.[0]?.without.map(({ site, why }) => [site, why]) ?? []),
+    ).toEqual({
+      berlin: 'residency: stays in jpn, ch; the site is in eu',
+      sydney: 'residency: stays in jpn, ch; the site is in au',
+      zurich: 'copies: no workload that uses it runs there',
+    });
+    const applied = await skerry('apply', '--plan', plan?.id ?? '');
+    expect({ code: applied.code, err: applied.stderr }).toEqual({ code: 0, err: '' });
+    const where = await eventually(
+      async () => {
+        const now = await client.datasetWhere('test', 'maps');
+        return now.copies.length > 0 ? now : undefined;
+      },
+      { withinMs: 20_000, what: 'a copy was chosen' },
+    );
+    expect(where.copies.map(({ site }) => site)).toEqual(['tokyo']);
+    expect(await sitesOf('reader')).toEqual(['tokyo 1']);
+    const again = await planOf('plan', '-f', folder);
+    expect([again.code, again.plan?.datasets]).toMatchObject([
+      0,
+      [{ change: 'none', copies: [{ site: 'tokyo', now: true }] }],
+    ]);
+    await client.remove('test', 'reader');
   });
 
   it('is refused, with both results beneath each other, when something changed in between', async () => {

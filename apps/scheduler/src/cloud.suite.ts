@@ -1,6 +1,8 @@
 import { MemoryBus, MemoryServer, type Bus } from '@skerry/bus';
 import {
   BUCKETS,
+  datasetSchema,
+  datasetSpecSchema,
   observedSubject,
   placementSchema,
   quotaSchema,
@@ -9,6 +11,8 @@ import {
   STREAMS,
   workloadSchema,
   workloadSpecSchema,
+  type Dataset,
+  type DatasetSpec,
   type Observed,
   type Placement,
   type Quota,
@@ -21,6 +25,7 @@ import {
 import { BASE_VARIABLES, JsonLog, parseConfig, startService, type RunningService } from '@skerry/service';
 import { SCHEDULER_VARIABLES } from './config.js';
 import { SCHEDULER } from './service.js';
+import { digestOf } from './stores/digest.js';
 
 const AT = '2026-01-01T00:00:00.000Z';
 
@@ -70,6 +75,31 @@ export function workloadOf(name: string, example: WorkloadExample = {}): Workloa
     }),
     ...example.change,
   });
+}
+
+/** A dataset of project `shop` with values under keys. */
+export function datasetOf(name: string, spec: Partial<DatasetSpec> = {}, generation = 1): Dataset {
+  return datasetSchema.parse({
+    kind: 'Dataset',
+    project: 'shop',
+    name,
+    labels: {},
+    generation,
+    incarnation: 1,
+    spec: { ...datasetSpecSchema.parse({ type: 'keyvalue' }), ...spec },
+    specDigest: digestOf(spec),
+    removed: false,
+    createdAt: AT,
+    updatedAt: AT,
+    requestId: 'request-1',
+    commandSequence: 1,
+  });
+}
+
+/** A workload that says it reads a dataset. */
+export function readerOf(name: string, dataset: string, example: WorkloadExample = {}): Workload {
+  const { spec, ...rest } = workloadOf(name, example);
+  return { ...rest, spec: { ...spec, data: [{ dataset, access: 'read' }] } };
 }
 
 /** A report that a site does not take what it was given. */
@@ -133,6 +163,11 @@ export class Around {
   async putWorkload(name: string, example: WorkloadExample = {}): Promise<void> {
     const bucket = this.bus.bucket(BUCKETS.workloads, (v) => workloadSchema.parse(v));
     await bucket.set(`shop.${name}`, workloadOf(name, example));
+  }
+
+  async putDataset(dataset: Dataset): Promise<void> {
+    const bucket = this.bus.bucket(BUCKETS.datasets, (v) => datasetSchema.parse(v));
+    await bucket.set(`shop.${dataset.name}`, dataset);
   }
 
   async report(report: Observed): Promise<void> {

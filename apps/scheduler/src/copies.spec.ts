@@ -1,15 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  BUCKETS,
-  datasetSchema,
-  datasetSpecSchema,
-  RPC,
-  whySchema,
-  type DatasetSpec,
-} from '@skerry/contracts';
-import { MemoryCloud, until, workloadOf } from './cloud.suite.js';
+import { RPC, whySchema, type DatasetSpec } from '@skerry/contracts';
+import { datasetOf, MemoryCloud, readerOf, until } from './cloud.suite.js';
 
-const AT = '2026-01-01T00:00:00.000Z';
 let cloud: MemoryCloud;
 beforeEach(async () => {
   cloud = await MemoryCloud.start();
@@ -20,32 +12,9 @@ afterEach(async () => {
   await cloud.stop();
 });
 
-/** A workload that says it uses dataset `maps`. */
-async function putReader(): Promise<void> {
-  const { spec } = workloadOf('web');
-  await cloud.putWorkload('web', {
-    change: { spec: { ...spec, data: [{ dataset: 'maps', access: 'read' }] } },
-  });
-}
-
-async function putMaps(spec: Partial<DatasetSpec>, generation = 1): Promise<void> {
-  const value = datasetSchema.parse({
-    kind: 'Dataset',
-    project: 'shop',
-    name: 'maps',
-    labels: {},
-    generation,
-    incarnation: 1,
-    spec: { ...datasetSpecSchema.parse({ type: 'keyvalue' }), ...spec },
-    specDigest: `sha256:${'0'.repeat(64)}`,
-    removed: false,
-    createdAt: AT,
-    updatedAt: AT,
-    requestId: 'request-1',
-    commandSequence: 1,
-  });
-  await cloud.bus.bucket(BUCKETS.datasets, (v) => datasetSchema.parse(v)).set('shop.maps', value);
-}
+const putReader = () => cloud.putWorkload('web', { change: readerOf('web', 'maps') });
+const putMaps = (spec: Partial<DatasetSpec>, generation = 1) =>
+  cloud.putDataset(datasetOf('maps', spec, generation));
 
 describe('a workload that uses a dataset', () => {
   it('waits for it, runs where a copy may be, and goes along when that is another place', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { outcomeSchema } from './command.js';
+import { datasetDocumentSchema } from './dataset.js';
 import { LIMITS } from './limits.js';
 import { count, finite, instantSchema, nameSchema, positiveCount } from './primitives.js';
 import { placementSchema, siteExplanationSchema } from './placement.js';
@@ -44,6 +45,23 @@ export const planItemSchema = z.strictObject({
   /** What is placed now; absent for a workload that is not. */
   before: planFiguresSchema.optional(),
 });
+
+/** What a plan answers for one dataset: where its copies would be, and where not and why; nothing is committed. */
+export const plannedDatasetSchema = z.strictObject({
+  project: nameSchema,
+  name: nameSchema,
+  change: planItemSchema.shape.change,
+  /** Where copies may be, in words. */
+  rule: z.string(),
+  /** By name of the site. `now`: there is one already. `why`: where copies are chosen, what this one is for. */
+  copies: z.array(z.strictObject({ site: nameSchema, now: z.boolean(), why: z.string().optional() })),
+  /** `now`: there is a copy, which goes. */
+  without: z.array(z.strictObject({ site: nameSchema, now: z.boolean(), why: z.string() })),
+  /** Sites that one answer has no room for. */
+  omitted: z.strictObject({ copies: count, without: count }).optional(),
+});
+export type PlannedDataset = z.infer<typeof plannedDatasetSchema>;
+
 /** What was asked, beside or in place of documents: without a site, with a site drained, or moves that gain. */
 export const scenarioSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('apply') }),
@@ -65,6 +83,8 @@ export const planSchema = z.strictObject({
   id: planIdSchema,
   scenario: scenarioSchema,
   items: z.array(planItemSchema),
+  /** Datasets that were planned too, as if they were there before the workloads; absent: none was asked for. */
+  datasets: z.array(plannedDatasetSchema).optional(),
   before: planFiguresSchema,
   after: planFiguresSchema,
   /** Workloads that stay as they are and are not among the items. */
@@ -87,7 +107,11 @@ export type PlanApplied = z.infer<typeof planAppliedSchema>;
 /** What api keeps of a plan under `<id>.plan` and, with documents, `<id>.documents` in bucket `plans`. */
 export const keptPlanSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('KeptPlan'), plan: planSchema }),
-  z.strictObject({ kind: z.literal('PlannedDocuments'), documents: z.array(workloadDocumentSchema) }),
+  z.strictObject({
+    kind: z.literal('PlannedDocuments'),
+    documents: z.array(workloadDocumentSchema),
+    datasets: z.array(datasetDocumentSchema).optional(),
+  }),
 ]);
 export type KeptPlan = z.infer<typeof keptPlanSchema>;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { planIdSchema, planItemSchema, whyQuerySchema } from './api.js';
 import { actorSchema } from './command.js';
+import { datasetDocumentSchema, datasetSchema } from './dataset.js';
 import { LIMITS } from './limits.js';
 import { count, instantSchema, nameSchema, requestIdSchema } from './primitives.js';
 import { statusSchema } from './status.js';
@@ -15,7 +16,8 @@ import { workloadDocumentSchema, workloadSchema } from './workload.js';
 /** `RPC.admit`: what an apply of these documents would be now. Policy decides as for a command and commits nothing. */
 export const admitRequestSchema = z.strictObject({
   actor: actorSchema,
-  documents: z.array(workloadDocumentSchema).min(1).max(LIMITS.documentsPerCommand),
+  documents: z.array(workloadDocumentSchema).max(LIMITS.documentsPerCommand),
+  datasets: z.array(datasetDocumentSchema).max(LIMITS.documentsPerCommand).optional(),
 });
 export type AdmitRequest = z.infer<typeof admitRequestSchema>;
 
@@ -24,12 +26,22 @@ export const admittedSchema = z.strictObject({
   change: planItemSchema.shape.change,
   workload: workloadSchema,
 });
-export const admitAnswerSchema = z.strictObject({ items: z.array(admittedSchema) });
+/** One dataset as it would be admitted. */
+export const admittedDatasetSchema = z.strictObject({
+  change: planItemSchema.shape.change,
+  dataset: datasetSchema,
+});
+/** `datasets` is there when datasets were asked for. */
+export const admitAnswerSchema = z.strictObject({
+  items: z.array(admittedSchema),
+  datasets: z.array(admittedDatasetSchema).optional(),
+});
 export type AdmitAnswer = z.infer<typeof admitAnswerSchema>;
 
-/** `RPC.plan`: decide for these workloads one after the other, as an apply would, and commit nothing. */
+/** `RPC.plan`: decide for these workloads one after the other, as an apply would with these datasets there, and commit nothing. */
 export const planRequestSchema = z.strictObject({
-  items: z.array(admittedSchema).min(1).max(LIMITS.documentsPerCommand),
+  items: z.array(admittedSchema).max(LIMITS.documentsPerCommand),
+  datasets: z.array(admittedDatasetSchema).max(LIMITS.documentsPerCommand).optional(),
 });
 export type PlanRequest = z.infer<typeof planRequestSchema>;
 

@@ -4,9 +4,9 @@ import * as fc from 'fast-check';
 import { readDocuments } from './read-documents.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const yaml = (text: string) => readDocuments({ mediaType: 'text/yaml', bytes: bytes(text) });
+const yaml = (text: string) => readDocuments({ mediaType: 'text/yaml', bytes: bytes(text) }).workloads;
 const json = (value: unknown) =>
-  readDocuments({ mediaType: 'application/json', bytes: bytes(JSON.stringify(value)) });
+  readDocuments({ mediaType: 'application/json', bytes: bytes(JSON.stringify(value)) }).workloads;
 
 const WEB = 'apiVersion: skerry/v1\nkind: Workload\nmetadata: {name: web}\nspec: {run: {command: [node]}}\n';
 
@@ -39,6 +39,12 @@ describe('documents', () => {
     const { apiVersion, kind, metadata, spec } = document ?? {};
     expect(json({ documents: [{ apiVersion, kind, metadata, spec }] })).toEqual([document]);
     expect(json({ sources: [{ name: 'web.yaml', text: WEB }] })).toEqual([document]);
+  });
+
+  it('may be of datasets and workloads together, in any order', () => {
+    const maps = 'apiVersion: skerry/v1\nkind: Dataset\nmetadata: {name: web}\nspec: {type: keyvalue}\n';
+    const read = readDocuments({ mediaType: 'text/yaml', bytes: bytes(`${maps}---\n${WEB}`) });
+    expect(read).toMatchObject({ workloads: [{ kind: 'Workload' }], datasets: [{ kind: 'Dataset' }] });
   });
 
   it('may be separated, commented and empty in between', () => {

@@ -33,22 +33,19 @@ export interface Documents {
   datasets: DatasetDocument[];
 }
 
-/** The workloads in the body of a plan, which has no datasets: as `readAll`. */
-export function readDocuments(body: RawBody): WorkloadDocument[] {
-  const { workloads, datasets } = readAll(body);
-  const [dataset] = datasets;
-  if (dataset === undefined) return workloads;
-  throw new Refusal('invalid', 'datasets are not planned: they are applied as they are', {
-    issues: [{ path: dataset.metadata.name, problem: 'kind: Dataset', allowed: 'kind: Workload' }],
-    hint: 'leave datasets out of a plan; "skerry apply" takes both together',
-  });
+/** As commands and requests have them: without datasets it is what a version knows that has none. */
+export function bodyOf({ workloads, datasets }: Documents): {
+  documents: WorkloadDocument[];
+  datasets?: DatasetDocument[];
+} {
+  return { documents: workloads, ...(datasets.length === 0 ? {} : { datasets }) };
 }
 
 /**
- * The workloads and datasets in the body of an apply, with every mistake in all of them at once. Throws `Refusal`:
+ * The workloads and datasets in the body of an apply or a plan, with every mistake in all of them at once. Throws `Refusal`:
  * `malformed`, `too-large` or `invalid`. Each issue's path begins with its file and workload.
  */
-export function readAll(body: RawBody): Documents {
+export function readDocuments(body: RawBody): Documents {
   const raws = rawDocuments(body);
   if (raws.length === 0) {
     throw new Refusal('invalid', 'nothing to apply: there is no document', {

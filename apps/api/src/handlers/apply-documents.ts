@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Refusal } from '@skerry/contracts';
-import { readAll, type RawBody } from '../documents/read-documents.js';
+import { bodyOf, readDocuments, type RawBody } from '../documents/read-documents.js';
 import type { Caller } from '../http/caller.js';
 import { type Accepted, SendCommand } from './send-command.js';
 
@@ -10,9 +10,9 @@ export class ApplyDocuments {
   constructor(@Inject(SendCommand) private readonly commands: SendCommand) {}
 
   apply(body: RawBody, ifGeneration: number | undefined, caller: Caller): Promise<Accepted> {
-    const { workloads: documents, datasets } = readAll(body);
-    const all = documents.length + datasets.length;
-    if (ifGeneration !== undefined && (documents.length !== 1 || all > 1)) {
+    const documents = readDocuments(body);
+    const all = documents.workloads.length + documents.datasets.length;
+    if (ifGeneration !== undefined && (documents.workloads.length !== 1 || all > 1)) {
       throw new Refusal('invalid', 'ifGeneration goes with one workload', {
         issues: [
           {
@@ -24,7 +24,6 @@ export class ApplyDocuments {
       });
     }
     const condition = ifGeneration === undefined ? {} : { ifGeneration };
-    const more = datasets.length === 0 ? {} : { datasets };
-    return this.commands.send({ verb: 'workload.apply', documents, ...more, ...condition }, caller);
+    return this.commands.send({ verb: 'workload.apply', ...bodyOf(documents), ...condition }, caller);
   }
 }

@@ -12,10 +12,9 @@ import {
   RPC,
   type Scenario,
   type WhatIfBody,
-  type WorkloadDocument,
 } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
-import { readDocuments, type RawBody } from '../documents/read-documents.js';
+import { bodyOf, readDocuments, type Documents, type RawBody } from '../documents/read-documents.js';
 import type { Caller } from '../http/caller.js';
 import { traceHeaders } from '../http/request-trace.js';
 import { requireRole } from '../http/require-role.js';
@@ -89,7 +88,8 @@ export class MakePlans {
     if (!documents) throw new Refusal('not-found', `the documents of plan ${planned.id} are no longer kept`);
     const plan = await this.decide(documents, caller);
     if (plan.id !== planned.id) throw changed(planned, plan);
-    return { plan, outcome: await this.commands.send({ verb: 'workload.apply', documents }, caller) };
+    const command = { verb: 'workload.apply' as const, ...bodyOf(documents) };
+    return { plan, outcome: await this.commands.send(command, caller) };
   }
 
   private async move(
@@ -106,18 +106,41 @@ export class MakePlans {
   }
 
   /** Admission by policy, then the decision by the scheduler; neither commits anything. */
-  private async decide(documents: WorkloadDocument[], caller: Caller): Promise<Plan> {
-    const request: AdmitRequest = { actor: caller.actor, documents };
+  private async decide(documents: Documents, caller: Caller): Promise<Plan> {
+    const wanted = documents.datasets.length > 0;
+    const request: AdmitRequest = { actor: caller.actor, ...bodyOf(documents) };
     const options = { headers: traceHeaders(caller.trace), timeoutMs: PLAN_WAIT_MS };
-    const admitted = admitAnswerSchema.parse((await this.bus.request(RPC.admit, request, options)).json());
-    const wanted: PlanRequest = { items: admitted.items };
-    return this.ask(RPC.plan, wanted, caller);
+    const answer = await knowing(wanted, 'policy', this.bus.request(RPC.admit, request, options));
+    const { items, datasets } = admitAnswerSchema.parse(answer.json());
+    if (wanted && datasets === undefined) throw tooOld('policy');
+    const plan = await knowing(
+      wanted,
+      'scheduler',
+      this.ask(RPC.plan, { items, ...(datasets && { datasets }) } satisfies PlanRequest, caller),
+    );
+    if (wanted && plan.datasets === undefined) throw tooOld('scheduler');
+    return plan;
   }
 
   private async ask(subject: string, request: object, caller: Caller): Promise<Plan> {
     const options = { headers: traceHeaders(caller.trace), timeoutMs: PLAN_WAIT_MS };
     return planSchema.parse((await this.bus.request(subject, request, options)).json());
   }
+}
+
+/** A service of before refuses the field itself. */
+async function knowing<T>(wanted: boolean, service: string, answer: Promise<T>): Promise<T> {
+  return await answer.catch((error: unknown) => {
+    const unknown = error instanceof Refusal && error.details.issues?.some(({ path }) => path === 'datasets');
+    throw wanted && unknown ? tooOld(service) : error;
+  });
+}
+
+/** Better no plan than one that leaves out what was asked. */
+function tooOld(service: string): Refusal {
+  return new Refusal('conflict', `${service} is of a version that plans no datasets`, {
+    hint: 'end the upgrade of the centre ("skerry upgrade" says what is left of it), or plan the workloads alone',
+  });
 }
 
 function changed(planned: Plan, now: Plan): Refusal {

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Bucket, Bus } from '@skerry/bus';
-import { BUCKETS, keptPlanSchema, type KeptPlan, type Plan, type WorkloadDocument } from '@skerry/contracts';
+import { BUCKETS, keptPlanSchema, type KeptPlan, type Plan } from '@skerry/contracts';
 import { BUS } from '@skerry/service';
+import { bodyOf, type Documents } from '../documents/read-documents.js';
 
 /** Plans for 24 h: the plan and what was asked apart, since either may fill a message. */
 @Injectable()
@@ -13,9 +14,9 @@ export class PlansStore {
   }
 
   /** Throws `TooLarge` when it exceeds a message. */
-  async keep(plan: Plan, documents?: WorkloadDocument[]): Promise<void> {
+  async keep(plan: Plan, asked?: Documents): Promise<void> {
     // Unconditional: what is kept under an id is determined by it, so two instances write the same.
-    if (documents) await this.bucket.set(`${plan.id}.documents`, { kind: 'PlannedDocuments', documents });
+    if (asked) await this.bucket.set(`${plan.id}.documents`, { kind: 'PlannedDocuments', ...bodyOf(asked) });
     await this.bucket.set(`${plan.id}.plan`, { kind: 'KeptPlan', plan });
   }
 
@@ -24,8 +25,9 @@ export class PlansStore {
     return kept?.kind === 'KeptPlan' ? kept.plan : undefined;
   }
 
-  async documents(id: string): Promise<WorkloadDocument[] | undefined> {
+  async documents(id: string): Promise<Documents | undefined> {
     const kept = (await this.bucket.get(`${id}.documents`))?.value;
-    return kept?.kind === 'PlannedDocuments' ? kept.documents : undefined;
+    if (kept?.kind !== 'PlannedDocuments') return undefined;
+    return { workloads: kept.documents, datasets: kept.datasets ?? [] };
   }
 }

@@ -38,8 +38,12 @@ export async function applyPlan(
   const changes = (outcome?.changes ?? []).filter(({ noun }) => noun === 'workload');
   if (wait === undefined || changes.length === 0) {
     terminal.result(applied, show);
-    const [first] = applied.plan.items;
-    terminal.next(...(first ? [`skerry why ${keyOf(first)}`] : []), 'skerry status --watch');
+    const { items, datasets = [] } = applied.plan;
+    terminal.next(
+      ...datasets.slice(0, 1).map((dataset) => `skerry data where ${keyOf(dataset)}`),
+      ...items.slice(0, 1).map((item) => `skerry why ${keyOf(item)}`),
+      'skerry status --watch',
+    );
     return;
   }
   if (!terminal.json) show();

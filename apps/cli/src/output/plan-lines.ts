@@ -1,38 +1,72 @@
-import type { Plan, PlanFigures, Share } from '@skerry/contracts';
+import type { Plan, PlanFigures, PlannedDataset, Share } from '@skerry/contracts';
 import { placedIn, placementText, rejectedLines, shareText } from './workload-lines.js';
-import type { Terminal } from './terminal.js';
+import { plain, type Terminal } from './terminal.js';
 
 type Item = Plan['items'][number];
 const SIGN = { create: '+', update: '~', none: '=' } as const;
+const DONE = { create: 'created', update: 'updated', none: 'unchanged' } as const;
 
-/** What a plan would change: each workload with its sites before and after, then the figures over all of them. */
+/** What a plan would change: each dataset with its copies, each workload with its sites before and after, then the figures over all of them. */
 export function showPlan(plan: Plan, terminal: Terminal): void {
-  for (const [i, item] of plan.items.entries()) {
+  const shows = [
+    ...(plan.datasets ?? []).map((dataset) => () => showDataset(dataset, terminal)),
+    ...plan.items.map((item) => () => showItem(item, terminal)),
+  ];
+  for (const [i, show] of shows.entries()) {
     if (i > 0) terminal.say();
-    showItem(item, terminal);
+    show();
   }
   const totals = totalsOf(plan);
-  if (plan.items.length > 0 && totals.length > 0) terminal.say();
+  if (shows.length > 0 && totals.length > 0) terminal.say();
   for (const line of totals) terminal.say(line);
 }
 
-function totalsOf({ items, before, after, untouched, omitted = 0 }: Plan): string[] {
+function totalsOf({ items, datasets = [], before, after, untouched, omitted = 0 }: Plan): string[] {
   const count = items.length + omitted;
   const stay = untouched === 1 ? 'workload stays as it is' : 'workloads stay as they are';
   return [
     omitted > 0 ? `and ${omitted} more changes, which the figures count` : '',
-    count === 0 ? 'nothing would change' : '',
+    count === 0 && !datasets.some(isOther) ? 'nothing would change' : '',
     count > 1 ? `in all ${count} workloads: ${figuresText(before, after)}` : '',
     untouched > 0 ? `${untouched} other ${stay}` : '',
   ].filter((line) => line !== '');
 }
 
 /** Whether anything would change; whether something wanted would not be placed. */
-export function verdictOf({ items, omitted = 0 }: Plan): { changes: boolean; cannot: boolean } {
+export function verdictOf({ items, datasets = [], omitted = 0 }: Plan): {
+  changes: boolean;
+  cannot: boolean;
+} {
+  const moves = omitted > 0 || items.some((item) => isOther(item) || item.moves.length > 0);
   return {
-    changes: omitted > 0 || items.some(({ change, moves }) => change !== 'none' || moves.length > 0),
+    changes: moves || datasets.some(isOther),
     cannot: items.some(({ placement: { state } }) => state === 'unplaceable' || state === 'partial'),
   };
+}
+
+function isOther({ change }: Pick<Item, 'change'>): boolean {
+  return change !== 'none';
+}
+
+/** By the words of `skerry data where`. */
+function showDataset(
+  { project, name, change, rule, copies, without, omitted }: PlannedDataset,
+  terminal: Terminal,
+): void {
+  const { bold, green, red } = terminal.colours;
+  terminal.say(`${SIGN[change]} dataset ${bold(`${project}/${name}`)} ${DONE[change]}: ${plain(rule)}`);
+  const rows = [
+    ...copies.map(({ site, now, why = '' }) =>
+      now ? [`  ${site}`, 'copy', 'copy', plain(why)] : [`  ${green(site)}`, '-', green('copy'), plain(why)],
+    ),
+    ...without.map(({ site, now, why }) =>
+      now ? [`  ${red(site)}`, 'copy', red('-'), plain(why)] : [`  ${site}`, '-', '-', plain(why)],
+    ),
+  ];
+  if (rows.length > 0) terminal.table(['  SITE', 'NOW', 'THEN', 'WHY'], rows);
+  if (copies.length === 0) terminal.say('  no site has a copy');
+  if (omitted !== undefined)
+    terminal.say(`  and ${omitted.copies} more sites with a copy, ${omitted.without} without`);
 }
 
 function showItem(item: Item, terminal: Terminal): void {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { BucketChange } from '@skerry/bus';
-import { workloadKey, type Dataset, type Site, type SiteState } from '@skerry/contracts';
-import { copyMayBe, fixedHome, mayReside, type CopySite } from '@skerry/domain';
+import { workloadKey, type Dataset, type SiteState } from '@skerry/contracts';
+import { copySites, type CopySite, type CopyUser } from '@skerry/domain';
 import { WantedStore } from './wanted.store.js';
 
 /** Who uses which dataset where, and which sites are there: what copies are chosen by. */
@@ -43,18 +43,10 @@ export class CopyUsersStore {
 
   /** Every site as the choice of a dataset's copies sees it. */
   sitesFor(dataset: Dataset, said: (site: string) => Pick<CopySite, 'whole' | 'settled'>): CopySite[] {
-    const workloads = [...(this.users.get(workloadKey(dataset.project, dataset.name)) ?? [])].toSorted();
-    return this.wanted.allSites().map((site) => ({
-      name: site.name,
-      allowed: copyMayBe(dataset.spec, site).ok,
-      ready: site.membership === 'joined' && this.isHeard(site.name),
-      users: [
-        ...(fixedHome(dataset.spec) === site.name ? ['its home'] : []),
-        ...workloads.filter((key) => this.runsAt(key, site.name)),
-      ],
-      likely: workloads.filter((key) => this.mayRunAt(key, site)).length,
-      ...said(site.name),
-    }));
+    const keys = [...(this.users.get(workloadKey(dataset.project, dataset.name)) ?? [])].toSorted();
+    const users = keys.flatMap((key) => this.user(key) ?? []);
+    const isHeard = (site: string) => this.isHeard(site);
+    return copySites(dataset.spec, this.wanted.allSites(), users, { isHeard, said });
   }
 
   /** A workload is another, or is placed otherwise. */
@@ -77,12 +69,10 @@ export class CopyUsersStore {
     return phase === 'ready' || phase === 'suspect';
   }
 
-  private runsAt(key: string, site: string): boolean {
-    return this.wanted.placement(key)?.shares.some((s) => s.site === site && s.replicas > 0) === true;
-  }
-
-  private mayRunAt(key: string, site: Site): boolean {
+  private user(key: string): CopyUser | undefined {
     const workload = this.wanted.workload(key);
-    return workload !== undefined && mayReside(site, workload.spec.placement.residency);
+    const shares = this.wanted.placement(key)?.shares ?? [];
+    const at = new Set(shares.filter((s) => s.replicas > 0).map((s) => s.site));
+    return workload && { key, workload, at };
   }
 }

@@ -23,6 +23,7 @@ interface On {
  */
 export class Trial {
   private readonly detached = new Map<string, ReadonlyMap<string, Holding>>();
+  /** What a month costs more than before, by project and by workload. */
   private readonly costs = new Map<string, number>();
   private readonly victims = new Map<string, Workload>();
 
@@ -35,7 +36,9 @@ export class Trial {
     const { snapshot, now, term } = this.on;
     const { healthy: _healthy, projectBudgetLeft: left, ...input } = this.world.inputFor(workload, now);
     const { previous } = input;
-    const spent = this.costs.get(workload.project) ?? 0;
+    const key = keyOf(workload);
+    // What was decided of it before, in this trial, does not count.
+    const spent = (this.costs.get(workload.project) ?? 0) - (this.costs.get(key) ?? 0);
     const next = nextPlacement({
       ...input,
       ...(left === undefined ? {} : { projectBudgetLeft: left - spent }),
@@ -45,9 +48,10 @@ export class Trial {
       epoch: Math.max(1, this.world.placements.epoch),
     });
     const placement = next ?? previous;
-    if (!placement) throw new Refusal('internal', `nothing was decided for ${keyOf(workload)}`);
+    if (!placement) throw new Refusal('internal', `nothing was decided for ${key}`);
     this.take(workload, placement);
-    this.costs.set(workload.project, spent + placement.costPerMonth - (previous?.costPerMonth ?? 0));
+    const more = placement.costPerMonth - (previous?.costPerMonth ?? 0);
+    this.costs.set(key, more).set(workload.project, spent + more);
     return {
       project: workload.project,
       name: workload.name,

@@ -40,6 +40,7 @@ export function copyMayBe({ residency, copies }: CopyRules, site: Site): CopyCho
     return { ok: false, why: `the site is ${site.membership}` };
   if (copies.sites !== undefined && !copies.sites.includes(site.name))
     return { ok: false, why: 'copies: it is not named' };
+  if (copies.match.length === 0) return { ok: true };
   const { labels } = siteFacts(site);
   const broken = copies.match.find((rule) => !labelHolds(rule, labels.get(rule.label)));
   return broken === undefined ? { ok: true } : { ok: false, why: `copies: it is not ${ruleInWords(broken)}` };

@@ -4,6 +4,7 @@ export * from './bandwidth.js';
 export * from './chunking.js';
 export * from './choose-copies.js';
 export * from './clock.js';
+export * from './copy-sites.js';
 export * from './digest.js';
 export * from './home.js';
 export * from './judge-record.js';
