@@ -67,9 +67,10 @@ async function isSame(cloud: DataCloud, keys: number): Promise<boolean> {
 
 /** Writes one key again and again until it is called: then the longest that one took, ms. */
 function probe(cloud: DataCloud): () => Promise<number> {
-  let [ended, slowest] = [false, 0];
+  const ends = new AbortController();
+  let slowest = 0;
   const done = (async () => {
-    while (!ended) {
+    while (!ends.signal.aborted) {
       const beganAt = performance.now();
       await cloud.door(FROM).put(NAME, 'probe', 'same');
       slowest = Math.max(slowest, performance.now() - beganAt);
@@ -77,7 +78,7 @@ function probe(cloud: DataCloud): () => Promise<number> {
     }
   })();
   return async () => {
-    ended = true;
+    ends.abort();
     await done;
     return slowest;
   };

@@ -216,7 +216,7 @@ export const MUTATIONS = [
     name: 'any-home',
     says: 'the hub takes what a site wrote to a dataset whose home is elsewhere by now',
     breaks: 'copies',
-    from: 40_005,
+    from: 40_017,
     edits: [
       {
         file: 'libs/domain/src/datasets/home.ts',

@@ -71,23 +71,22 @@ describe('a file of a copy that is written anew', () => {
   });
 
   it('is written anew under writes that do not end', async () => {
-    let ended = false;
+    const ends = new AbortController();
     let next = 0;
     const writer = async () => {
-      while (!ended) await put(`k${(next += 1) % BUSY}`, VALUE);
+      while (!ends.signal.aborted) await put(`k${(next += 1) % BUSY}`, VALUE);
     };
     const writers = Promise.all(Array.from({ length: 4 }, writer));
     await copy.change(rule(2));
-    let seen = false;
-    const deadline = performance.now() + 20_000;
-    for (;;) {
-      const now = await isBeingWritten();
-      if (seen && !now) break;
-      seen ||= now;
-      if (performance.now() > deadline) throw new Error(`not written anew; begun: ${seen}`);
-      await new Promise((again) => setImmediate(again));
-    }
-    ended = true;
+    const until = async (holds: boolean) => {
+      const deadline = performance.now() + 20_000;
+      while ((await isBeingWritten()) !== holds && performance.now() < deadline)
+        await new Promise((again) => setImmediate(again));
+      return await isBeingWritten();
+    };
+    expect(await until(true)).toBe(true);
+    expect(await until(false)).toBe(false);
+    ends.abort();
     await writers;
   });
 });
