@@ -1,10 +1,11 @@
 /**
  * Places of the product that can be broken on purpose, to see that the simulation finds it. Each `find` stands exactly once in
  * its file; `breaks` is the invariant that has to fail, `from` a seed that finds it, or one shortly before. `rare`: one seed in a
- * hundred or less finds it, and any change moves that on; `npm test` does not look for it.
+ * hundred or less finds it, and any change moves that on; neither `npm test` nor `--mutations` looks for it. `isLong`: it is looked for
+ * by `npm run sim -- --mutations`, and not by `npm test`, which has no time for all.
  *
  * @typedef {{ file: string, find: string, replace: string }} Edit
- * @type {{ name: string, says: string, breaks: string, from: number, rare?: boolean, edits: Edit[] }[]}
+ * @type {{ name: string, says: string, breaks: string, from: number, rare?: boolean, isLong?: boolean, edits: Edit[] }[]}
  */
 export const MUTATIONS = [
   {
@@ -12,6 +13,7 @@ export const MUTATIONS = [
     says: 'a singleton is given to a site before the one that had it has ended it',
     breaks: 'singleton',
     from: 35,
+    isLong: true,
     edits: [
       {
         file: 'libs/domain/src/replication/differences.ts',
@@ -51,6 +53,7 @@ export const MUTATIONS = [
     says: 'what replaces a healthy copy need not be healthy, and the lint of plans does not mind',
     breaks: 'last copy',
     from: 55,
+    isLong: true,
     edits: [
       {
         file: 'libs/domain/src/placement/handover.ts',
@@ -79,6 +82,7 @@ export const MUTATIONS = [
     says: 'a report that was long on its way hides a newer one',
     breaks: 'reports',
     from: 22,
+    isLong: true,
     edits: [
       {
         file: 'apps/inventory/src/stores/reports.store.ts',
@@ -105,6 +109,7 @@ export const MUTATIONS = [
     says: 'a node that is lost is taken to have ended its singletons at once',
     breaks: 'singleton',
     from: 2,
+    isLong: true,
     edits: [
       {
         file: 'apps/agent/src/control/site-nodes.ts',
@@ -118,6 +123,7 @@ export const MUTATIONS = [
     says: 'policy does not look whether a request was answered before',
     breaks: 'outcome',
     from: 3,
+    isLong: true,
     edits: [
       {
         file: 'apps/policy/src/handlers/command.handler.ts',
@@ -159,6 +165,7 @@ export const MUTATIONS = [
     says: 'policy commits the workloads of one command one after the other',
     breaks: 'folder',
     from: 3,
+    isLong: true,
     edits: [
       {
         file: 'apps/policy/src/stores/workloads.store.ts',
@@ -230,6 +237,7 @@ export const MUTATIONS = [
     says: 'what a home wrote that was cut off until another had begun is thrown away',
     breaks: 'home',
     from: 40_005,
+    isLong: true,
     edits: [
       {
         file: 'apps/agent/src/datasets/copy-home.ts',
@@ -244,6 +252,7 @@ export const MUTATIONS = [
     says: 'a value is shown for longer than it lives',
     breaks: 'expired',
     from: 60_019,
+    isLong: true,
     edits: [
       {
         file: 'libs/domain/src/datasets/states.ts',

@@ -1,6 +1,7 @@
 // `npm run sim [-- --seed N | --seeds COUNT [--from N] [--workers N]] [--within SECONDS] [--first-failure] [--json] [--mutation NAME]`:
-// simulates clouds on the sources as they are; no build is needed.
-import { spawn } from 'node:child_process';
+// simulates clouds on the sources as they are; no build is needed. `npm run sim -- --mutations` breaks the product in every way that is
+// found soon, one after the other, and ends with 1 when one is not found.
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { bundleSimulation } from './bundle.mjs';
@@ -8,7 +9,11 @@ import { MUTATIONS } from './mutations.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
+/** Seeds that a mutation is looked for in. */
+const TRIED = 100;
+
 const args = process.argv.slice(2);
+if (args.includes('--mutations')) process.exit(findAll());
 const at = args.indexOf('--mutation');
 const [, name] = at < 0 ? [] : args.splice(at, 2);
 const mutation = MUTATIONS.find((m) => m.name === name);
@@ -37,4 +42,26 @@ try {
   process.exitCode = await new Promise((ended) => child.on('close', (code) => ended(code ?? 1)));
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** @returns {number} the exit code */
+function findAll() {
+  const missed = MUTATIONS.filter(({ rare }) => rare !== true).filter(
+    ({ name: given, says, breaks, from }) => {
+      const seeds = ['--from', String(from), '--seeds', String(TRIED), '--first-failure', '--json'];
+      const { stdout } = spawnSync(process.execPath, [import.meta.filename, '--mutation', given, ...seeds], {
+        encoding: 'utf8',
+      });
+      /** @type {{ failed?: { seed: number, invariant: string }[] }} */
+      const report = stdout.startsWith('{') ? JSON.parse(stdout) : {};
+      const [first] = report.failed ?? [];
+      const isFound = first?.invariant === breaks;
+      console.log(
+        `${isFound ? 'found ' : 'MISSED'} ${given}: ${says}${first ? `; seed ${first.seed}, ${first.invariant}` : ''}`,
+      );
+      return !isFound;
+    },
+  );
+  console.log(`${missed.length} missed`);
+  return missed.length > 0 ? 1 : 0;
 }

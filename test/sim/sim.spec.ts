@@ -25,6 +25,7 @@ const mutationsSchema = z.object({
         breaks: z.string(),
         from: z.number(),
         rare: z.boolean().optional(),
+        isLong: z.boolean().optional(),
       }),
     )
     .min(1),
@@ -84,7 +85,7 @@ describe('the cloud in virtual time', () => {
     LIMIT_MS,
   );
   // Seeds before these find nothing. What changes the course of a seed moves the find on: then a few more are tried.
-  it.each(MUTATIONS.filter(({ rare }) => rare !== true))(
+  it.each(MUTATIONS.filter(({ rare, isLong }) => rare !== true && isLong !== true))(
     'finds the mutation $name: $says',
     async ({ name, breaks, from }) => {
       const seeds = ['--from', String(from), '--seeds', String(TRIED), '--first-failure'];
