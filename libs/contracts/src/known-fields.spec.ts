@@ -29,6 +29,15 @@ describe('a field that is not known', () => {
     expect(allowedFor({ how: { fast: true, x: 1 } })).toEqual([['how.x', 'fast']]);
   });
 
+  it('is told with the fields of the alternative that is meant', () => {
+    const verbs = z.discriminatedUnion('verb', [
+      z.strictObject({ verb: z.literal('get'), key: z.string() }),
+      z.strictObject({ verb: z.literal('put'), key: z.string(), value: z.string() }),
+    ]);
+    const parsed = parse(verbs, { verb: 'get', key: 'a', kee: 'a' });
+    expect(parsed).toMatchObject({ issues: [{ path: 'kee', allowed: 'verb, key' }] });
+  });
+
   it('costs little, however many there are, and twenty of an object are told one by one', () => {
     const spec = Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`x${n}`, n]));
     const metadata = { name: 'a', project: 'p' };

@@ -8,10 +8,15 @@ const DEPTH = 5;
 type Path = readonly PropertyKey[];
 
 /** What may be written in place of a field that is not known: where it belongs, or the fields that there are. Undefined for none. */
-export function insteadOf(schema: z.core.$ZodType, path: Path, name: string): string | undefined {
+export function insteadOf(
+  schema: z.core.$ZodType,
+  { path, name, object }: { path: Path; name: string; object: unknown },
+): string | undefined {
   const place = placeOf(schema, name, path);
   if (place !== undefined) return place;
-  const names = new Set(objectsAt(schema, path).flatMap((object) => Object.keys(object.shape)));
+  const all = objectsAt(schema, path);
+  const alike = all.filter((one) => isAlike(one, object));
+  const names = new Set((alike.length > 0 ? alike : all).flatMap((one) => Object.keys(one.shape)));
   if (names.size === 0) return undefined;
   return `${[...names].slice(0, NAMES).join(', ')}${names.size > NAMES ? ', …' : ''}`;
 }
@@ -55,6 +60,16 @@ function objectsAt(schema: z.core.$ZodType, path: Path): z.ZodObject[] {
   let at = unwrapped(schema);
   for (const step of path) at = at.flatMap((inner) => childOf(inner, step)).flatMap(unwrapped);
   return at.filter((inner) => inner instanceof z.ZodObject);
+}
+
+/** Whether a value may be meant as this one of several alternatives: what has one value only is as it says. */
+function isAlike({ shape }: z.ZodObject, object: unknown): boolean {
+  const given = (field: string): unknown =>
+    typeof object === 'object' && object !== null ? Reflect.get(object, field) : undefined;
+  return Object.entries(shape).every(
+    ([field, inner]) =>
+      !(inner instanceof z.ZodLiteral) || [...inner.values].some((value) => value === given(field)),
+  );
 }
 
 function childOf(schema: z.core.$ZodType, step: PropertyKey): z.core.$ZodType[] {

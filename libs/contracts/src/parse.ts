@@ -90,7 +90,7 @@ function unknownFields({ keys, path }: z.core.$ZodIssueUnrecognizedKeys, whole: 
   const object = at(whole.input, path);
   const inside = formatPath(path);
   const issues = keys.slice(0, FIELDS).map((key): Issue => {
-    const allowed = insteadOf(whole.schema, path, key);
+    const allowed = insteadOf(whole.schema, { path, name: key, object });
     return {
       path: inside === '' ? key : `${inside}.${key}`,
       problem: 'unknown field',
