@@ -15,6 +15,7 @@ export default {
   ],
   // Copies of a package.json there would be taken for the rooms' own.
   modulePathIgnorePatterns: ['<rootDir>/.cache/', '<rootDir>/.skerry/', '<rootDir>/.nx/'],
+  testSequencer: resolve(import.meta.dirname, 'jest-sequencer.mjs'),
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@skerry/source', 'node', 'node-addons'] },
   setupFilesAfterEnv: ['<rootDir>/test/seed.mjs'],
