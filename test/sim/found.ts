@@ -132,4 +132,9 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 70035,
     found: 'keys of a copy that had gone stayed on the disk of a site that lost power just then',
   },
+  {
+    seed: 50189,
+    found:
+      'the only site with the keys of a dataset gave its copy up to one that had passed over what it could not open',
+  },
 ];

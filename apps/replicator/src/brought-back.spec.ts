@@ -151,6 +151,22 @@ describe('a dataset that sites brought back', () => {
     expect(sitesIn(whole)).toEqual(['b', 'c', 'd']);
   });
 
+  it('has no copy for whole that waits for keys: it may have passed over what it cannot open', async () => {
+    known(cart({ copies: { max: 2, keepMs: 0 } }));
+    start();
+    await until(() => asked.length > 0);
+    for (const site of ['b', 'c']) await says(site);
+    await until((found) => found !== undefined);
+    const all = { cursor: HEAD, streamEpoch: NOW };
+    await says('b', all);
+    await says('c', { ...all, partial: true });
+    const wholeAt = (set: CopySet | undefined) =>
+      set?.copies.flatMap(({ site, whole }) => (whole ? [site] : [])).join();
+    await until((found) => wholeAt(found) === 'b');
+    await says('c', all);
+    await until((found) => wholeAt(found) === 'b,c');
+  });
+
   it('has who has a copy asked once that is chosen: the hub may lack what was sent from there', async () => {
     known(cart({ copies: { max: 1 } }));
     const told: CopyNews[] = [];

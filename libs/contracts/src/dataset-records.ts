@@ -147,6 +147,8 @@ export const heldCopySchema = z.strictObject({
   store: storeSchema.optional(),
   /** Of a dataset whose home moves: the newest epoch in which this copy writes no more, for good. */
   ended: count.optional(),
+  /** Of an encrypted one: keys are waited for, so records up to the cursor may be missing. */
+  partial: z.literal(true).optional(),
 });
 /** Something that a workload asked of a dataset and may not; the same again is counted. */
 export const refusedHereSchema = z.strictObject({

@@ -134,16 +134,19 @@ export class DatasetSync {
   /** Says what this node has of each copy, and what was refused here; what the hub says to it. */
   private async greet(): Promise<CopyNews> {
     const { copies, refusals } = this.options;
-    const held = copies.all().map(([, { copy }]) => {
+    const held = copies.all().map(([key, { copy }]) => {
       const { project, name, incarnation, generation } = copy.rule;
       const { cursor, unsent, streamEpoch } = copy;
       const [, writer = ''] = copy.origin.split('.');
       const { ended } = copy.home;
       const place = { cursor, unsent, store: writer, ...(streamEpoch > 0 ? { streamEpoch } : {}) };
       const home = ended === undefined ? {} : { ended };
-      const at = { project, name, incarnation, generation, ...place, ...home };
+      const isSealed = copy.rule.encryption !== undefined;
+      const isPartial = isSealed && this.options.sealing?.get(key)?.isPartial !== false;
+      const partial = isPartial ? { partial: true } : {};
+      const at = { project, name, incarnation, generation, ...place, ...home, ...partial };
       // Of an encrypted one the digest would tell who guesses what is in it.
-      const isApart = unsent > 0 || copy.early.any || copy.rule.encryption !== undefined;
+      const isApart = unsent > 0 || copy.early.any || isSealed;
       return isApart ? at : { ...at, digest: copy.root };
     });
     const { store } = copies;

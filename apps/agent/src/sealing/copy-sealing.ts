@@ -37,6 +37,17 @@ export class CopySealing {
   }
 
   /**
+   * Whether records may have been passed over that others have: some have, or a key was not here when the hub first said which there
+   * are, and is not yet. Until it has said so, that is not known.
+   */
+  get isPartial(): boolean {
+    const { ring } = this;
+    const { told, lackedAtFirst } = ring;
+    const lacked = (id: string) => told?.get(id)?.area === ring.area && ring.get(id) === undefined;
+    return told === undefined || this.missed || [...lackedAtFirst].some(lacked);
+  }
+
+  /**
    * What the hub says of the keys. True when all records have to be read again, since some were passed over before: `readAgain` is
    * called before a key is kept with which they can be opened, so that a kill leaves no copy that has it and lacks them.
    */

@@ -259,8 +259,12 @@ describe('keys of an encrypted copy', () => {
       expect(de.copy.ring.get(id)).toBeUndefined();
       reads = await Promise.resolve(reads + 1);
     };
+    // Until it has them, nobody takes its copy for one that has all.
+    expect(de.copy.isPartial).toBe(true);
     expect(await de.copy.heard({ keys: [listed(id)], wanting: [] }, readAgain)).toBe(false);
+    expect(de.copy.isPartial).toBe(true);
     expect(await de.copy.heard({ keys: [listed(id, { wrap })], wanting: [] }, readAgain)).toBe(true);
+    expect(de.copy.isPartial).toBe(false);
     expect([reads, de.copy.ring.get(id)?.id]).toEqual([1, id]);
   });
 

@@ -114,11 +114,11 @@ export class ChooseCopies {
   async heard(site: Site, { held }: CopiesRequest): Promise<void> {
     if (!this.active) return;
     for (const bySite of this.said.copies.values()) bySite.delete(site.name);
-    for (const { project, name, incarnation, cursor, unsent, streamEpoch } of held) {
+    for (const { project, name, incarnation, cursor, unsent, streamEpoch, partial } of held) {
       const dataset = this.copies.current({ project, name, incarnation });
       if (dataset === undefined || !isKept(dataset) || !isChosen(dataset.spec.copies)) continue;
       const lost = await this.records.hasLost(dataset, { cursor, streamEpoch });
-      const whole = !lost && cursor >= (await this.records.head(dataset));
+      const whole = !lost && partial !== true && cursor >= (await this.records.head(dataset));
       this.stands(site, { dataset, whole, unsent, lost });
     }
   }
