@@ -61,7 +61,7 @@ describe('a file of lines that are only ever added', () => {
     const values = (function* () {
       for (let n = 0; n < 10_000; n += 1) yield `filled ${'x'.repeat(100)}`;
     })();
-    const filled = successor.take(values);
+    const filled = successor.writeAll(values);
     for (let n = 0; n < 20; n += 1) await append(`meanwhile ${n}`);
     await filled;
     await append('after it was filled');
@@ -78,7 +78,7 @@ describe('a file of lines that are only ever added', () => {
   it('goes on as it was when what is to take its place is given up, and leaves nothing of it', async () => {
     await append('old');
     const successor = log.begin();
-    await successor.take(['new']);
+    await successor.writeAll(['new']);
     await append('added');
     await log.giveUp();
     await append('added after');

@@ -104,7 +104,7 @@ export class CopyLog {
   async replace(values: Iterable<unknown>): Promise<void> {
     const successor = this.begin();
     try {
-      await successor.take(values);
+      await successor.writeAll(values);
     } catch (cause) {
       await this.giveUp();
       throw cause;

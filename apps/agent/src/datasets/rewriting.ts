@@ -81,7 +81,7 @@ export class Rewriting {
   private async fill(lines: Iterable<unknown>): Promise<void> {
     this.successor = this.log.begin();
     try {
-      await this.successor.take(lines);
+      await this.successor.writeAll(lines);
       this.isFilled = !this.isGivenUp;
     } catch (error) {
       this.hasFailed(error);

@@ -24,7 +24,7 @@ export class Successor {
   }
 
   /** Has these values, on the disk, and most of what followed; ends early when it is stopped. */
-  async take(values: Iterable<unknown>): Promise<void> {
+  async writeAll(values: Iterable<unknown>): Promise<void> {
     this.file = await open(this.path, ANEW, 0o600);
     let piece: Buffer[] = [];
     let size = 0;
