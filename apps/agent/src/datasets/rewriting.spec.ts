@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -62,6 +62,24 @@ describe('a file of a copy that is written anew', () => {
     expect(copy.rule.generation).toBe(2);
     expect(Array.from({ length: KEYS }, (_, n) => copy.show(`k${n}`)?.value)).toEqual(before);
     expect(copy.unsentRecords().upTo).toBe(writes);
+  });
+
+  it('is tried again after a while when it could not be made, and writes are taken meanwhile', async () => {
+    const inTheWay = join(dir, 'shop.cart.copy.new');
+    await mkdir(inTheWay);
+    await copy.change(rule(2));
+    while (copy.problem === undefined) await new Promise((again) => setImmediate(again));
+    expect(copy.problem).toMatch(/EISDIR/);
+    await put('k0', 'meanwhile');
+    await rm(inTheWay, { recursive: true });
+    for (let n = 0; !(await isBeingWritten()) && n < 1_000; n += 1) {
+      await put('k1', `again ${n}`);
+      await new Promise((again) => setTimeout(again, 5));
+    }
+    await copy.close();
+    copy = await open();
+    expect(copy.rule.generation).toBe(2);
+    expect(copy.show('k0')?.value).toBe('meanwhile');
   });
 
   it('is not waited for by who forgets the copy', async () => {
