@@ -37,12 +37,10 @@ export async function measureLag({ report, sizes, say, natsServer }: PartContext
     const rawWay: Way = { write: async (key) => await raw.publish(`raw.${key}`, VALUE), seen: rawSeen };
     const ratios: number[] = [];
     const all: number[] = [];
-    await spaced(rawWay, 'warm', WARM);
     for (const rule of RULES) {
       const { way, stop } = await ruleWay(cloud, rule);
-      await spaced(way, 'warm', WARM);
-      const rawLags = await spaced(rawWay, `lag-${rule}`, sizes.lagWrites);
-      const lags = await spaced(way, 'lag', sizes.lagWrites);
+      await inTurn([way, rawWay], `warm-${rule}`, WARM);
+      const [lags = [], rawLags = []] = await inTurn([way, rawWay], `lag-${rule}`, sizes.lagWrites);
       stop();
       report.add(`data.lag_${rule}_ms_p50`, percentile(lags, 0.5), 'ms');
       report.add(`data.lag_${rule}_ms_p99`, percentile(lags, 0.99), 'ms');
@@ -86,17 +84,21 @@ async function ruleWay(cloud: DataCloud, name: ConflictRule): Promise<{ way: Way
   return { way: { write, seen }, stop };
 }
 
-/** ms from each write until it is seen, one after the other. */
-async function spaced({ write, seen }: Way, name: string, count: number): Promise<number[]> {
-  const began = new Map<string, number>();
-  for (let n = 0; n < count; n += 1) {
-    const key = `${name}-${n}`;
-    began.set(key, performance.now());
-    await write(key);
-    await sleep(APART_MS);
-  }
-  await until(() => [...began.keys()].every((key) => seen.has(key)), `all of ${name} have come`);
-  return [...began].map(([key, at]) => (seen.get(key) ?? Number.NaN) - at);
+/** ms from each write until it is seen, by each way: one write after the other, and the ways in turn, so that all have the same machine. */
+async function inTurn(ways: readonly Way[], name: string, count: number): Promise<number[][]> {
+  const began = ways.map(() => new Map<string, number>());
+  for (let n = 0; n < count; n += 1)
+    for (const [i, way] of ways.entries()) {
+      const key = `${name}-${n}`;
+      began[i]?.set(key, performance.now());
+      await way.write(key);
+      await sleep(APART_MS);
+    }
+  const all = () => ways.every(({ seen }, i) => [...(began[i]?.keys() ?? [])].every((key) => seen.has(key)));
+  await until(all, `all of ${name} have come`);
+  return ways.map(({ seen }, i) =>
+    [...(began[i] ?? [])].map(([key, at]) => (seen.get(key) ?? Number.NaN) - at),
+  );
 }
 
 /** Writes per second, from the first until all have come. */

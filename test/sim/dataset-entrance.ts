@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { HUB, siteDatasetAnswerSchema, type DatasetAnswer, type DatasetOperation } from '@skerry/contracts';
 import type { Timeline } from '@skerry/sim';
 import type { Cloud } from './cloud.js';
@@ -114,16 +115,8 @@ export function requestTo(
   method: string,
   { body, headers = {} }: { body?: string | undefined; headers?: object },
 ) {
-  return {
-    url,
-    method,
-    headers,
-    // The endpoint reads it as a stream.
-    async *iterator() {
-      await Promise.resolve();
-      if (body !== undefined) yield Buffer.from(body);
-    },
-  };
+  const parts = Readable.from(body === undefined ? [] : [Buffer.from(body)]);
+  return Object.assign(parts, { url, method, headers });
 }
 
 const METHODS = { get: 'GET', put: 'PUT', delete: 'DELETE', count: 'POST', change: 'POST' } as const;

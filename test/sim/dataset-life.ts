@@ -1,11 +1,13 @@
 import { matches } from '@skerry/bus';
 import {
   deliverySchema,
+  givenSchema,
   HUB,
   storedRecordSchema,
   STREAMS,
   type Dataset,
   type Delivery,
+  type Given,
   type RecordState,
 } from '@skerry/contracts';
 import { mergeStates, showState, StateDigest } from '@skerry/domain';
@@ -273,6 +275,12 @@ export class DatasetLife {
       count();
       this.given(subject, deliverySchema.parse(jsonOf(data)));
     });
+    // By one site to another.
+    hears(HUB.givenTo('*', '*'), (subject, data) => {
+      count();
+      const [, to = ''] = subject.split('.');
+      this.given(HUB.recordDelivery(to), givenSchema.parse(jsonOf(data)));
+    });
     let heard: object | undefined;
     const attach = () => {
       const stream = memory.streams.get(STREAMS.REP.name);
@@ -286,7 +294,7 @@ export class DatasetLife {
   }
 
   /** Nothing goes to a site that may have no copy. */
-  private given(subject: string, { name, incarnation, records }: Delivery): void {
+  private given(subject: string, { name, incarnation, records }: Delivery | Given): void {
     const site = this.cloud.sites.find(({ spec }) => subject === HUB.recordDelivery(spec.account));
     if (site === undefined || records.length === 0) return;
     const never = this.owner.isNeverAllowed(name, site.name, incarnation);

@@ -52,6 +52,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   LOGS: { kept: 'datasets', refersTo: ['datasets'] },
   // Derived from what is above.
   DL: { kept: 'never' },
+  GIVEN: { kept: 'never' },
   status: { kept: 'never' },
   // For a day or less; who waits asks again.
   CMD: { kept: 'never' },

@@ -126,6 +126,13 @@ export const copySchema = z.strictObject({
 });
 export type Copy = z.infer<typeof copySchema>;
 
+/** The other sites with a copy, which a site gives its records to directly; `mark` names this list. */
+export const otherSitesSchema = z.strictObject({
+  mark: z.string().max(32),
+  sites: z.array(z.strictObject({ site: nameSchema, account: z.string().max(64) })).max(LIMITS.givenSites),
+});
+export type OtherSites = z.infer<typeof otherSitesSchema>;
+
 /**
  * Below: what agents and the hub say of copies. All of it is about one site, which the server puts into the subject; a site
  * learns of no dataset that it may not have, not even the name.
@@ -182,6 +189,8 @@ export const copyNewsSchema = z.strictObject({
       /** The epoch of `REP`: what is read from now on is of it. */
       streamEpoch: positiveCount.optional(),
       sealing: sealingNewsSchema.optional(),
+      /** Absent: its records go to others by the hub alone. */
+      others: otherSitesSchema.optional(),
     }),
   ),
   /** Copies that it has to forget, with `ifSent` only when the hub has every write of it. What is in neither list stays as it is. */
@@ -198,11 +207,17 @@ export const recordsRequestSchema = z.strictObject({
   records: z.array(ownRecordSchema).min(1).max(LIMITS.recordsPerMessage),
   /** The newest of this store's writes that the hub has, as the store was told last. A hub that has lost it since takes none. */
   after: count.optional(),
+  /** They were given to the other sites of this `mark` already. */
+  given: z.string().max(32).optional(),
 });
 export type RecordsRequest = z.infer<typeof recordsRequestSchema>;
 /** `refused` is for good: what the store does then is for people to see. */
 export const recordsAnswerSchema = z.discriminatedUnion('ok', [
-  z.strictObject({ ok: z.literal(true) }),
+  z.strictObject({
+    ok: z.literal(true),
+    /** The other sites are not those of the `mark` any more: nothing is given to them before the hub has said who they are. */
+    otherSites: z.literal(true).optional(),
+  }),
   z.strictObject({
     ok: z.literal(false),
     code: z.enum(['unavailable', 'ahead', 'refused']),
@@ -213,6 +228,14 @@ export const recordsAnswerSchema = z.discriminatedUnion('ok', [
   }),
 ]);
 export type RecordsAnswer = z.infer<typeof recordsAnswerSchema>;
+
+/** `rpc.give.<account>`: a few writes of a store, for another site; they go up as well. Who gives is in the subject. */
+export const givenSchema = z.strictObject({
+  ...datasetRef,
+  store: storeSchema,
+  records: z.array(ownRecordSchema).min(1).max(LIMITS.givenRecords),
+});
+export type Given = z.infer<typeof givenSchema>;
 
 /** `rpc.pull`: what a copy lacks. */
 export const pullRequestSchema = z.strictObject({ ...datasetRef, after: count });

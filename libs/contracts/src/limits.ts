@@ -118,6 +118,10 @@ export const LIMITS = {
   /** Records in one message, and bytes of them. */
   recordsPerMessage: 256,
   recordsBytes: 512 * 1024,
+  /** Other sites that a copy's records may be given to directly, and what of them is: records, and bytes of the message. */
+  givenSites: 16,
+  givenRecords: 4,
+  givenBytes: 6 * 1024,
   /** Bytes of all that is known of one key. */
   stateBytes: 128 * 1024,
   /** Of encrypted datasets: characters of what is sealed, keys of one, nodes that have a key. */

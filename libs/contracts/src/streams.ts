@@ -1,4 +1,5 @@
-import { ENTRIES_EPOCH, RECORDS_EPOCH, SITE } from './subjects.js';
+import { LIMITS } from './limits.js';
+import { ENTRIES_EPOCH, HUB, RECORDS_EPOCH, SITE } from './subjects.js';
 
 /** Every stream and bucket of Skerry, in one place. */
 
@@ -18,6 +19,13 @@ export interface StreamDefinition {
   /** Several messages may be stored in one transaction. */
   atomic?: boolean;
   retention?: 'limits' | 'workqueue';
+  /**
+   * Nothing is kept and nobody reads it: the server says each message again on this subject as it comes (`$1` is the first `*` of the
+   * only subject). So a message of one site reaches another, which no export and import alone do: a server hands nothing on to an
+   * importer that came in by a service (nats-server 2.15.1).
+   */
+  saysAgain?: string;
+  maxMessageBytes?: number;
 }
 
 const MIB = 1024 * 1024;
@@ -87,6 +95,17 @@ export const STREAMS = {
     discard: 'new',
     duplicateWindowS: 120,
     atomic: true,
+  },
+  /** Records on their way from one site to others, before they lie in `REP`. */
+  GIVEN: {
+    name: 'GIVEN',
+    subjects: [HUB.give],
+    owner: 'replicator',
+    maxBytes: 64 * 1024,
+    maxMessageBytes: LIMITS.givenBytes + 2 * 1024,
+    discard: 'old',
+    duplicateWindowS: 1,
+    saysAgain: HUB.given,
   },
   /** Entries of logs, within each dataset's own limits. Full means that they stay where they were written until there is room. */
   LOGS: {

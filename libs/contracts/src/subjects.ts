@@ -90,6 +90,10 @@ export const SITE = {
   copies: 'rpc.copies',
   records: 'rpc.records',
   pull: 'rpc.pull',
+  /** What a site gives to another without anybody between but the hub's server; and what it is given so. */
+  give: (account: string) => `rpc.give.${account}`,
+  given: 'dl.given.*',
+  givenBy: (account: string) => `dl.given.${account}`,
   /** Of objects: which chunks the hub lacks, a chunk on its way up, and one that is asked for. */
   chunkAsk: 'rpc.chunkask',
   chunkPut: 'rpc.chunkput',
@@ -165,6 +169,10 @@ export const HUB = {
   copies: 'rpc.*.copies',
   records: 'rpc.*.records',
   pull: 'rpc.*.pull',
+  /** `rpc.<who gives>.give.<who is given>`, said again by the server on `dl.<who is given>.given.<who gives>`. */
+  give: 'rpc.*.give.*',
+  given: 'dl.$2.given.$1',
+  givenTo: (account: string, by: string) => `dl.${account}.given.${by}`,
   chunkAsk: 'rpc.*.chunkask',
   chunkPut: 'rpc.*.chunkput',
   chunkGet: 'rpc.*.chunkget',

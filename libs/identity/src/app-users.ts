@@ -113,7 +113,7 @@ const SCHEDULER: Duties = {
 };
 
 const REPLICATOR: Duties = {
-  owns: ['copies', 'copyAudit', 'dataKeys', 'homes', 'DL', 'REP', 'LOGS', 'CHUNKS'],
+  owns: ['copies', 'copyAudit', 'dataKeys', 'homes', 'DL', 'REP', 'LOGS', 'CHUNKS', 'GIVEN'],
   // Identities and policies for what each site is to know of who may act there: hashes and public keys alone.
   follows: [
     ...(['placements', 'workloads', 'datasets', 'siteSpecs', 'siteStates', 'OBSERVED'] as const),
@@ -243,6 +243,8 @@ function writes(place: Place): string[] {
     case 'CMD':
     case 'EVT':
     case 'DEAD':
+    // Sites alone write there.
+    case 'GIVEN':
       return [];
     case 'DL':
     case 'REP':

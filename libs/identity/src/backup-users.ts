@@ -14,6 +14,7 @@ import type { Permissions } from './users.js';
 const NOT_KEPT: ReadonlySet<string> = new Set<BucketName | StreamName>([
   'CMD',
   'DL',
+  'GIVEN',
   'leases',
   'plans',
   'status',

@@ -55,6 +55,8 @@ export class Leaf {
     const { account, server, hub } = this.at;
     this.cross(HUB.recordDelivery(account), 'down', [hub, server], () => SITE.recordDelivery);
     this.cross(HUB.copyNews(account), 'down', [hub, server], () => SITE.copyNews);
+    const given = HUB.givenTo(account, '');
+    this.cross(`${given}*`, 'down', [hub, server], (s) => SITE.givenBy(s.slice(given.length)));
   }
 
   /** From now on what is new in logs crosses too. */

@@ -4,6 +4,7 @@ import type { Log } from '../log.js';
 import { Changes } from './changes.js';
 import { Copy } from './copy.js';
 import type { Covers } from './copy-home.js';
+import { DiskRoom } from './disk-room.js';
 import { Repeated } from './repeated.js';
 import { StoreFolder } from './store-folder.js';
 
@@ -33,6 +34,7 @@ export class Copies {
   /** Datasets that were given up here, of which what was set aside stays for people. */
   private readonly givenUp = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
+  private readonly room: DiskRoom;
   private readonly sweeping = new Repeated(async () => await this.sweep());
   private written: (key: string) => void = () => undefined;
   private changed: (key: string, keys: readonly string[]) => void = () => undefined;
@@ -40,6 +42,7 @@ export class Copies {
   private constructor(folder: string, { site, node, log, covers }: CopiesAt) {
     [this.site, this.node] = [site, node];
     this.covers = covers ?? (() => false);
+    this.room = new DiskRoom(folder);
     this.folder = new StoreFolder(
       folder,
       {
@@ -65,6 +68,11 @@ export class Copies {
   /** Who this node is among those that write; undefined before it had a copy. */
   get store(): string | undefined {
     return this.folder.store;
+  }
+
+  /** Whether its disk will take what is written next, as far as can be known. */
+  get hasRoom(): boolean {
+    return this.room.isEnough;
   }
 
   /** Called with the key of each dataset that was written to here. */
@@ -133,6 +141,7 @@ export class Copies {
 
   async close(): Promise<void> {
     clearInterval(this.timer);
+    this.room.close();
     await this.folder.close();
   }
 

@@ -49,6 +49,11 @@ export interface CopyDraft extends Marks {
   kept: boolean;
 }
 
+/** A draft that changes nothing yet. */
+export function emptyDraft(marks: Marks, clock: Stamp): CopyDraft {
+  return { ...marks, clock, keys: new Map(), elsewhere: [], aside: new Map(), durable: false, kept: false };
+}
+
 /** What goes into the file, but for the marks. */
 export function linesOf({ keys, elsewhere, aside, holder }: CopyDraft): Line[] {
   const lines = [...keys].map(([key, held]) => keyLine(key, held));
@@ -146,3 +151,6 @@ interface OverOwn {
   state: RecordState;
   here: string;
 }
+
+/** Whether a write says which writes of others it has seen. */
+export const namesOthers = ({ conflicts }: Copy) => conflicts === 'set' || conflicts === 'keep-both';

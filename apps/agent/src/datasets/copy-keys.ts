@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { RecordState } from '@skerry/contracts';
 import { StateDigest } from '@skerry/domain';
-import { keyLine, type HeldKey, type Line, type Siblings } from './kept-lines.js';
+import { keyLine, type HeldKey, type Line } from './kept-lines.js';
 
 /** What a key costs beside its own text and its value's: origin, moment and the rest, on the disk. */
 const FRAME_BYTES = 100;
@@ -89,6 +89,15 @@ export class CopyKeys {
     for (const [key, text] of this.texts) if (ownIn(text) > write) yield [key, this.unpacked(text)];
   }
 
+  /** Deletes those of which it is said, with turns for others in between; until it is told to stop. */
+  async sweep(isOver: (key: string, held: HeldKey) => boolean | 'stop'): Promise<void> {
+    for await (const [key, held] of this.slowly()) {
+      const over = isOver(key, held);
+      if (over === 'stop') return;
+      if (over) this.delete(key);
+    }
+  }
+
   /** As `all`, with turns for others in between: a million at once would hold everything up. */
   async *slowly(): AsyncGenerator<[string, HeldKey]> {
     let looked = 0;
@@ -97,12 +106,6 @@ export class CopyKeys {
       looked += 1;
       if (looked % AT_ONCE === 0) await setImmediate();
     }
-  }
-
-  /** The values of a key that sites wrote without knowing of each other. */
-  siblings(key: string): Siblings {
-    const state = this.get(key)?.state;
-    return state?.rule === 'keep-both' ? state.siblings : [];
   }
 
   /**

@@ -59,7 +59,7 @@ export class CopyLog {
 
   /** Adds values; with `durable` it resolves when they are on the disk. Rejects with nothing of them in the file. */
   async append(values: readonly unknown[], { durable }: { durable: boolean }): Promise<void> {
-    if (durable) await this.keepName();
+    if (durable && this.isNameless) await this.keepName();
     const bytes = Buffer.concat(values.map(lineOf));
     await appendWhole(this.file, bytes, { at: this.length, durable });
     this.length += bytes.length;

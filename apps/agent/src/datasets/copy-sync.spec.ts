@@ -46,7 +46,12 @@ describe('a copy and the hub', () => {
     copy = opened;
     bus = new MemoryBus(new MemoryServer());
     const log = { debug: ignore, info: ignore, error: ignore, warn: (text: string) => void said.push(text) };
-    sync = new CopySync(bus, copy, { silent: () => false, greet: () => (greeted += 1), log });
+    sync = new CopySync(bus, copy, {
+      silent: () => false,
+      greet: () => (greeted += 1),
+      mayGoAhead: () => true,
+      log,
+    });
   });
   afterEach(async () => {
     sync.stop();

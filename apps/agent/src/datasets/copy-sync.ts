@@ -6,6 +6,8 @@ import {
   type Delivery,
   type RecordsAnswer,
   type DatasetRecord,
+  type Given,
+  type OtherSites,
   type OwnRecord,
   type SealingNews,
 } from '@skerry/contracts';
@@ -14,6 +16,7 @@ import { askHub } from './ask-hub.js';
 import type { CopySealing } from '../sealing/copy-sealing.js';
 import type { Copy } from './copy.js';
 import { Errands, pauseForGood, pauseForNow, type Step } from './errands.js';
+import type { Giving } from './giving.js';
 import { Repeated } from './repeated.js';
 
 const ANSWER_MS = 3_000;
@@ -29,6 +32,10 @@ export interface CopySyncOptions {
   lost?: () => void;
   /** It has everything that the hub said there is. */
   whole?: () => unknown;
+  /** Whether others may be given writes before they are on this node's disk: not when it may not take them. */
+  mayGoAhead: () => boolean;
+  /** Gives to other sites directly what they may have so. Default: nothing goes but by the hub. */
+  giving?: Giving | undefined;
   /** Of an encrypted dataset: what leaves is sealed, and what comes is opened. */
   sealing?: CopySealing | undefined;
   log: Log;
@@ -44,6 +51,8 @@ export class CopySync {
   private told = false;
   /** The newest write of here that the hub has, as it said last. */
   private stored: number | undefined;
+  /** Up to which write others were given what was not on the disk yet, and which others. */
+  private ahead: { mark: string; upTo: number } | undefined;
 
   constructor(
     private readonly bus: Bus,
@@ -51,6 +60,7 @@ export class CopySync {
     private readonly options: CopySyncOptions,
   ) {
     this.errands = new Errands(options.silent);
+    copy.underWay.givenBy((records) => this.giveAhead(records));
   }
 
   get incarnation(): number {
@@ -64,6 +74,7 @@ export class CopySync {
   }
 
   stop(): void {
+    this.copy.underWay.givenBy(() => false);
     this.errands.stop();
   }
 
@@ -74,13 +85,16 @@ export class CopySync {
     again,
     streamEpoch,
     sealing,
+    others,
   }: {
     head: number;
     stored: number | undefined;
     again: boolean;
     streamEpoch?: number | undefined;
     sealing?: SealingNews | undefined;
+    others?: OtherSites | undefined;
   }): Promise<void> {
+    this.options.giving?.heard(others);
     const opened = await this.heardKeys(sealing);
     // While something is on its way this may be old; what follows what the hub has lost is not taken.
     if (stored !== undefined && !this.sending.runs) await this.hasOnly(stored);
@@ -104,6 +118,11 @@ export class CopySync {
   hear({ records, after, upTo, elsewhere, streamEpoch }: Delivery): void {
     if (this.isOther(streamEpoch)) return this.options.greet();
     this.head = Math.max(this.head, upTo);
+    // Before the hub has stored it: it moves no cursor.
+    if (upTo === after && records.length > 0) {
+      this.copy.takeEarly(this.opened(records));
+      return this.pull();
+    }
     this.copy.take(this.opened(records), { after, upTo, elsewhere }).then(
       (taken) => (taken === 'gap' ? this.pull() : this.noteWhole()),
       (error: unknown) => {
@@ -112,6 +131,15 @@ export class CopySync {
         this.pull();
       },
     );
+  }
+
+  /** The site with an account has given this; why not, when it may not. */
+  hearGiven(account: string, given: Given): string | undefined {
+    if (given.incarnation !== this.incarnation) return undefined;
+    const taken = this.options.giving?.taken(this.copy.rule, account, given);
+    if (taken !== undefined && 'refused' in taken) return taken.refused;
+    if (taken !== undefined) this.copy.takeEarly(taken.records);
+    return undefined;
   }
 
   /** Sends what the hub has not got, until it has all. */
@@ -139,6 +167,20 @@ export class CopySync {
 
   private pull(): void {
     this.pulling.ask();
+  }
+
+  /** Gives to other sites what is about to be on the disk; nothing that the hub may not be about to hear of. */
+  private giveAhead(records: OwnRecord[]): boolean {
+    const { silent, mayGoAhead } = this.options;
+    if (!this.told || this.copy.unsent > 0 || this.errands.ended || silent() || !mayGoAhead()) return false;
+    const mark = this.give(records);
+    if (mark !== undefined) this.ahead = { mark, upTo: Math.max(...records.map(({ write }) => write)) };
+    return mark !== undefined;
+  }
+
+  private give(records: OwnRecord[]): string | undefined {
+    const [, store = ''] = this.copy.origin.split('.');
+    return this.options.giving?.give(this.copy.rule, store, records);
   }
 
   private async sendAll(): Promise<void> {
@@ -187,12 +229,21 @@ export class CopySync {
     return this.options.sealing?.open(records) ?? records;
   }
 
-  private async offer(records: object[]): Promise<RecordsAnswer> {
+  private async offer(records: OwnRecord[]): Promise<RecordsAnswer> {
     const { project, name, incarnation } = this.copy.rule;
     const [, store] = this.copy.origin.split('.');
     // What the disk says may be more: of a key that somebody else has written over nothing was sent. Then a question is for nothing.
     const after = this.stored ?? this.copy.sentUpTo;
-    return await askHub(this.bus, OFFER, { project, name, incarnation, store, records, after });
+    const body = { project, name, incarnation, store, records, after };
+    // First: others wait for it.
+    const isAhead = records.every(({ write }) => write <= (this.ahead?.upTo ?? 0));
+    const given = isAhead ? this.ahead?.mark : this.give(records);
+    const answer = await askHub(this.bus, OFFER, given === undefined ? body : { ...body, given });
+    if (answer.ok && answer.otherSites === true) {
+      this.options.giving?.heard(undefined);
+      this.options.greet();
+    }
+    return answer;
   }
 
   private async heedRefusal(answer: Extract<RecordsAnswer, { ok: false }>, pause: number): Promise<Step> {

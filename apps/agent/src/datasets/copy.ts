@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -11,22 +11,34 @@ import {
 } from '@skerry/contracts';
 import { isDroppable, laterStamp, showState, stampOf, type Shown, type Write } from '@skerry/domain';
 import { syncFolder } from '../files/atomic-file.js';
-import { applyWrite, isOfOthers, linesOf, mergeRecord, type Beneath, type CopyDraft } from './copy-draft.js';
+import {
+  applyWrite,
+  emptyDraft,
+  isOfOthers,
+  linesOf,
+  mergeRecord,
+  namesOthers,
+  type Beneath,
+  type CopyDraft,
+} from './copy-draft.js';
 import { CopyKeys } from './copy-keys.js';
+import { copyState } from './copy-state.js';
 import { changedRule, CopyHome, noteHolder, undoneRule } from './copy-home.js';
-import { CopyLog } from './copy-log.js';
+import { openCopyFile } from './copy-file.js';
+import type { CopyLog } from './copy-log.js';
 import type { CopyOptions } from './copy-options.js';
 import { notWritten, refuseElsewhere } from './copy-refusals.js';
-import { EarlyWrites } from './early-writes.js';
+import { EarlyWrites, says } from './early-writes.js';
 import { Elsewhere } from './elsewhere.js';
 import { GroupCommit } from './group-commit.js';
-import { headSchema, lineIn, marksIn, marksOf, type Line, type Marks } from './kept-lines.js';
+import { lineIn, marksOf, type Line, type Marks } from './kept-lines.js';
+import { MarksLater } from './marks-later.js';
+import { restored } from './restored.js';
 import { Rewriting } from './rewriting.js';
+import { ShownKeys } from './shown-keys.js';
+import { PASSED_OVER, WritesUnderWay } from './under-way.js';
 import { unsentRecords } from './unsent-records.js';
 import { Waiting } from './waiting.js';
-
-/** How long marks that nothing was written with wait for the next line of the file. */
-const MARKS_MS = 1_000;
 
 /** What became of a delivery: taken, or it follows something that is missing here. */
 export type Taken = 'taken' | 'gap';
@@ -44,10 +56,7 @@ export class Copy {
   readonly home: CopyHome;
   private readonly waiting = new Waiting();
   private readonly queue = new GroupCommit<CopyDraft>({
-    begin: () => {
-      const nothing = { keys: new Map(), elsewhere: [], aside: new Map(), durable: false, kept: false };
-      return { ...this.marks, ...nothing, clock: this.clock };
-    },
+    begin: () => emptyDraft(this.marks, this.clock),
     commit: async (draft) => await this.commit(draft),
     rest: async () => await this.rewriting.tend(!this.closed),
   });
@@ -55,10 +64,17 @@ export class Copy {
   private marks: Marks = { cursor: 0, writes: 0, sent: 0, streamEpoch: 0 };
   private clock: Stamp = [0, 0];
   private closed = false;
-  readonly early = new EarlyWrites();
+  /** What came before the hub had stored it: shown, and nothing else. */
+  readonly early = new EarlyWrites((keys) => this.options.onChange(keys));
+  /** What it shows, for who lists or compares it. */
+  readonly held = new ShownKeys(this.keys, this.early);
+  /** What others are given while it is being written. */
+  readonly underWay: WritesUnderWay;
   /** As `known`, without changes that are not written yet. */
   private firm: CopyRule;
-  private marksTimer: NodeJS.Timeout | undefined;
+  private readonly marksLater = new MarksLater(
+    async () => await this.queue.do((draft) => void (draft.kept = true)),
+  );
   private since = new Date().toISOString();
   /** What is wrong with it, set by who keeps it in step too. */
   trouble: string | undefined;
@@ -71,6 +87,7 @@ export class Copy {
   ) {
     this.home = new CopyHome(options.site, options.covers ?? (() => false));
     this.home.settle(known.holder);
+    this.underWay = new WritesUnderWay(this.origin);
     this.firm = known;
     this.rewriting = new Rewriting(log, {
       lines: () => this.lines(this.head()),
@@ -83,25 +100,18 @@ export class Copy {
 
   /** Reads what is on the disk; undefined when there is nothing, and no rule to begin by. */
   static async open(options: CopyOptions, rule?: CopyRule): Promise<Copy | undefined> {
-    const log = await CopyLog.open(options.path);
-    const head = headSchema.safeParse(await log.first());
-    const kept = head.success ? head.data : undefined;
-    const first = rule ?? kept?.copy;
-    if (first === undefined || (kept === undefined && log.bytes > 0)) {
-      await log.close();
-      // What it was is not known any more; for people to look at.
-      if (log.bytes > 0) await rename(options.path, `${options.path}.damaged`);
-      else await rm(options.path, { force: true });
-      return first === undefined ? undefined : await Copy.open(options, first);
-    }
+    const opened = await openCopyFile(options.path, rule);
+    if (opened === undefined) return undefined;
+    const { log, kept } = opened;
     // Who has written in it goes on writing.
     const store = kept?.store ?? options.store;
-    const copy = new Copy({ ...options, store }, log, kept?.copy ?? first);
+    const copy = new Copy({ ...options, store }, log, opened.rule);
     if (kept !== undefined) copy.since = kept.since;
     const { damaged } = await log.read((value) => copy.restore(lineIn(value)));
     if (damaged) copy.mend();
     copy.waiting.countAnew(copy.keys.writtenAfter(copy.marks.sent));
     if (kept === undefined) await log.append([copy.head()], { durable: true });
+    else copy.marks.writes += PASSED_OVER;
     return copy;
   }
 
@@ -134,17 +144,7 @@ export class Copy {
   }
 
   state(): Omit<CopyState, 'site' | 'node'> {
-    const [unsentSince, trouble] = [this.waiting.sinceMs, this.problem];
-    return {
-      keys: this.keys.count,
-      bytes: this.keys.bytes,
-      digest: this.root,
-      cursor: this.cursor,
-      unsent: this.unsent,
-      ...(unsentSince === undefined ? {} : { unsentSince: new Date(unsentSince).toISOString() }),
-      since: this.since,
-      ...(trouble === undefined ? {} : { trouble }),
-    };
+    return copyState(this.parts, { cursor: this.cursor, since: this.since, trouble: this.problem });
   }
 
   /** Other limits or another time to live; what records are made of stays. Of an older generation when the hub has lost a newer one. */
@@ -170,18 +170,15 @@ export class Copy {
   }
 
   show(key: string): Shown | undefined {
-    const held = this.keys.get(key);
-    return held && showState(held.state, { ttlMs: this.known.ttlMs, nowMs: Date.now() });
-  }
-
-  /** What it holds, for who lists or compares it. */
-  get held(): Pick<CopyKeys, 'ranges' | 'firstAfter' | 'siblings'> {
-    return this.keys;
+    const state = this.held.get(key);
+    return state && showState(state, { ttlMs: this.known.ttlMs, nowMs: Date.now() });
   }
 
   /** Applies a write; resolves when it is on the disk. Throws a `Refusal`, with nothing changed. */
   async write(key: string, write: Write): Promise<void> {
     refuseElsewhere(this.known, this.options.site);
+    // What it says that it has seen has to be there for good.
+    if (namesOthers(this.known)) await this.early.settled(key);
     await this.job((draft) => {
       // Here, not before: what closes a home waits for what was begun.
       this.home.check(this.known);
@@ -202,11 +199,20 @@ export class Copy {
       }
       for (const record of records) mergeRecord(draft, this.beneath, record);
       for (const record of elsewhere) draft.elsewhere.push(record);
-      if (upTo > draft.cursor) this.early.placed(records);
-      else if (upTo === after && upTo === draft.cursor) this.early.came(records);
       draft.cursor = Math.max(draft.cursor, upTo);
     });
+    if (taken === 'taken') this.early.placed(records);
     return taken;
+  }
+
+  /** Shows what the hub has not stored yet, until it comes with its place. */
+  takeEarly(records: readonly DatasetRecord[]): void {
+    if (this.closed) return;
+    const mine = records.filter(({ state }) => state.rule === this.known.conflicts);
+    const keys = this.early.came(mine, (key) => this.keys.get(key)?.state, performance.now());
+    // What is written here from now on has seen it.
+    for (const { state } of mine) this.clock = laterStamp(this.clock, stampOf(state) ?? this.clock);
+    if (keys.length > 0) this.options.onChange(keys);
   }
 
   /** What the hub has not got, oldest first, as much as one message holds. */
@@ -234,7 +240,7 @@ export class Copy {
   /** The hub has every write up to this one; what is left of a time as home that is over is set aside. */
   async setAside(stored: number): Promise<void> {
     if (this.known.holder === undefined || (this.unsent === 0 && !this.home.inDoubt)) return;
-    const of = { waiting: this.waiting, keys: this.keys, origin: this.origin, stored };
+    const of = { ...this.parts, origin: this.origin, stored };
     await this.job(
       (draft) =>
         void (this.rewriting.isDue = this.home.setAside(draft, this.known, of) || this.rewriting.isDue),
@@ -265,16 +271,16 @@ export class Copy {
   async sweep(nowMs: number): Promise<void> {
     this.home.sweep(nowMs);
     await this.elsewhere.sweep({ ttlMs: this.known.ttlMs, nowMs });
-    for await (const [key, held] of this.keys.slowly()) {
-      if (this.closed) return;
-      if (this.waiting.has(key) || !isDroppable(held.state, this.known.ttlMs, nowMs)) continue;
-      this.keys.delete(key);
-    }
+    await this.keys.sweep((key, { state }) => {
+      if (this.closed) return 'stop';
+      return !this.waiting.has(key) && isDroppable(state, this.known.ttlMs, nowMs);
+    });
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    if (this.marksTimer !== undefined) await this.keepMarks();
+    this.early.close();
+    await this.marksLater.now();
     await this.queue.settled();
     await this.rewriting.settled();
     await this.queue.settled();
@@ -289,6 +295,11 @@ export class Copy {
     await syncFolder(dirname(this.options.path));
   }
 
+  private get parts() {
+    const { keys, elsewhere, home, waiting } = this;
+    return { keys, elsewhere, home, waiting };
+  }
+
   private get beneath(): Beneath {
     return { rule: this.known, origin: this.origin, keys: this.keys };
   }
@@ -298,23 +309,22 @@ export class Copy {
     await this.queue.do(run);
   }
 
-  /** Marks alone may be lost: then the same is sent or read once more. So they wait for the next line, for a while. */
-  private async keepMarks(): Promise<void> {
-    clearTimeout(this.marksTimer);
-    this.marksTimer = undefined;
-    await this.queue.do((draft) => void (draft.kept = true)).catch(() => undefined);
-  }
-
   private async commit(draft: CopyDraft): Promise<void> {
     const lines = linesOf(draft);
     if (lines.length > 0 || draft.kept) lines.push(marksOf(draft));
-    else this.marksTimer ??= setTimeout(() => void this.keepMarks(), MARKS_MS).unref();
+    else this.marksLater.soon();
     // What others wrote is shown before it is in the file: what a crash takes of it is read from the hub again.
     const undo = this.diskTrouble === undefined && isOfOthers(draft) ? await this.shown(draft) : undefined;
+    const isGiven =
+      draft.durable &&
+      this.diskTrouble === undefined &&
+      this.underWay.begin(draft.keys, this.known, this.marks.writes);
     try {
       if (lines.length > 0) await this.log.append(lines, { durable: draft.durable });
     } catch (error) {
       undo?.();
+      // Others were given writes of these numbers.
+      if (isGiven) this.marks.writes = draft.writes;
       throw this.failed(error);
     }
     if (lines.length > 0) this.diskTrouble = undefined;
@@ -343,8 +353,11 @@ export class Copy {
   private install(draft: CopyDraft): void {
     const { marks } = this;
     const nowMs = Date.now();
+    const changed = draft.elsewhere.map(({ key }) => key);
     for (const [key, held] of draft.keys) {
+      const shown = this.early.has(key) ? this.held.get(key) : undefined;
       this.keys.set(key, held);
+      if (shown === undefined || !says(this.held.get(key), shown)) changed.push(key);
       this.home.holds(key, held.state);
       if (held.own > marks.writes) this.waiting.add(key, held.own, nowMs);
       // Set aside.
@@ -356,26 +369,15 @@ export class Copy {
     if (draft.rule !== undefined) this.firm = draft.rule;
     const { cursor, writes, sent, streamEpoch } = draft;
     this.marks = { cursor, writes, sent, streamEpoch };
-    this.clock = draft.clock;
+    this.clock = laterStamp(this.clock, draft.clock);
     if (draft.durable) this.trouble = undefined;
-    const changed = [...draft.keys.keys(), ...draft.elsewhere.map(({ key }) => key)];
     if (changed.length > 0) this.options.onChange(changed);
   }
 
   private restore(line: Line): void {
-    if (!Array.isArray(line)) return;
-    if (line[0] === 'm') return void (this.marks = marksIn(line));
-    if (line[0] === 'e') return this.elsewhere.take([{ area: line[1], key: line[2], state: line[3] }]);
-    if (line[0] === 'a' || line[0] === 'h') {
-      this.firm = this.known = this.home.restore(line, this.known);
-      return;
-    }
-    const [, key, own, state] = line;
-    this.keys.set(key, { state, own });
-    this.home.holds(key, state);
-    const at = stampOf(state);
-    if (at !== undefined) this.clock = laterStamp(this.clock, at);
-    this.marks = { ...this.marks, writes: Math.max(this.marks.writes, own) };
+    const { known, marks: before, clock: at } = this;
+    const { rule, marks, clock } = restored(line, this.parts, { rule: known, marks: before, clock: at });
+    [this.firm, this.known, this.marks, this.clock] = [rule, rule, marks, clock];
   }
 
   /** Lines are lost: everything is read again, and everything written here is offered again. */

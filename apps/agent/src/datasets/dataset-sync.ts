@@ -1,14 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Bus } from '@skerry/bus';
+import type { Bus, HeardMessage, Subscription } from '@skerry/bus';
 import {
   copiesRequestSchema,
   copyNewsSchema,
   deliverySchema,
+  givenSchema,
   LIMITS,
+  parseAcross,
   SITE,
   workloadKey,
   type Copy as CopyRule,
   type Delivery,
+  type OtherSites,
   type SealingNews,
 } from '@skerry/contracts';
 import type { z } from 'zod';
@@ -18,6 +21,7 @@ import { askHub } from './ask-hub.js';
 import type { Copies } from './copies.js';
 import type { Copy } from './copy.js';
 import { CopySync } from './copy-sync.js';
+import { Giving } from './giving.js';
 import { InStep } from './in-step.js';
 import { LostAtHub } from './lost-at-hub.js';
 import type { ReadyCopies } from './ready-copies.js';
@@ -51,11 +55,13 @@ interface WantedCopy {
   again: boolean;
   streamEpoch: number | undefined;
   sealing: SealingNews | undefined;
+  others: OtherSites | undefined;
 }
 
 const newsSchema = copyNewsSchema.transform(({ copies, gone, unknown }) => ({
-  wanted: copies.map(({ copy: rule, head, stored, again, streamEpoch, sealing }): WantedCopy => {
-    return { rule, head, stored, again: again === true, streamEpoch, sealing };
+  wanted: copies.map(({ copy: rule, again, ...where }): WantedCopy => {
+    const { head, stored, streamEpoch, sealing, others } = where;
+    return { rule, head, stored, again: again === true, streamEpoch, sealing, others };
   }),
   gone,
   unknown,
@@ -69,9 +75,10 @@ const QUESTION = { subject: SITE.copies, schema: newsSchema, timeoutMs: ANSWER_M
  * whenever the hub is back both say where they are and send what the other lacks. Never more than that.
  */
 export class DatasetSync {
-  private readonly inStep: InStep<WantedCopy, GoneCopy, Delivery>;
+  private readonly inStep: InStep<WantedCopy, GoneCopy, Delivery, CopySync>;
   private readonly lost: LostAtHub;
   private telling: NodeJS.Timeout | undefined;
+  private given: Subscription | undefined;
   private lacking: NodeJS.Timeout | undefined;
 
   constructor(
@@ -85,7 +92,7 @@ export class DatasetSync {
       greet: () => this.inStep.greet(),
       log,
     });
-    this.inStep = new InStep<WantedCopy, GoneCopy, Delivery>(
+    this.inStep = new InStep<WantedCopy, GoneCopy, Delivery, CopySync>(
       bus,
       {
         what: 'copies',
@@ -112,6 +119,7 @@ export class DatasetSync {
     ready.measuredBy('copies', (key) => this.inStep.behind(key));
     copies.onWrite((key) => this.inStep.send(key));
     this.inStep.start();
+    this.given = this.bus.listen(SITE.given, (m) => this.hearGiven(m));
     this.lacking = setInterval(() => {
       if (this.options.sealing?.lacks === true) this.inStep.greet();
     }, LACKING_MS).unref();
@@ -122,6 +130,7 @@ export class DatasetSync {
     clearTimeout(this.telling);
     clearInterval(this.lacking);
     this.lost.close();
+    await this.given?.drain();
     this.options.copies.onWrite(() => undefined);
     await this.inStep.stop();
   }
@@ -146,7 +155,7 @@ export class DatasetSync {
       const partial = isPartial ? { partial: true } : {};
       const at = { project, name, incarnation, generation, ...place, ...home, ...partial };
       // Of an encrypted one the digest would tell who guesses what is in it.
-      const isApart = unsent > 0 || copy.early.any || isSealed;
+      const isApart = unsent > 0 || isSealed;
       return isApart ? at : { ...at, digest: copy.root };
     });
     const { store } = copies;
@@ -202,6 +211,19 @@ export class DatasetSync {
     return gone;
   }
 
+  /** Another site gave something: who, the server has put into the subject. What it may not give is noted like all that is refused here. */
+  private hearGiven(m: HeardMessage): void {
+    if (m.data.length > LIMITS.givenBytes) return;
+    const account = m.subject.split('.').at(-1) ?? '';
+    const parsed = parseAcross(givenSchema, m.json());
+    if (!parsed.ok) return this.options.log.warn('what a site gave is none', { account });
+    const { project, name } = parsed.value;
+    const why = this.inStep.way(workloadKey(project, name))?.hearGiven(account, parsed.value);
+    if (why === undefined) return;
+    const by = `account ${account}`;
+    this.options.refusals?.note({ project, name, what: 'write', by, why });
+  }
+
   private wayOf(key: string): CopySync | undefined {
     const kept = this.options.copies.get(key);
     if (kept === undefined) return undefined;
@@ -211,7 +233,9 @@ export class DatasetSync {
     return new CopySync(this.bus, kept.copy, {
       log: this.options.log,
       sealing,
+      giving: new Giving(this.bus),
       silent: () => this.inStep.silent,
+      mayGoAhead: () => this.options.copies.hasRoom,
       greet: () => this.inStep.greet(),
       lost: () => this.options.lost?.(key),
       // That it is whole may be what others wait for.

@@ -26,7 +26,12 @@ export interface Way<Wanted, Delivery> {
 }
 
 /** How datasets of one kind are kept at this node, and how the hub speaks of them. */
-export interface Kind<Wanted extends { rule: DatasetRef }, Gone extends DatasetRef, Delivery> {
+export interface Kind<
+  Wanted extends { rule: DatasetRef },
+  Gone extends DatasetRef,
+  Delivery,
+  W extends Way<Wanted, Delivery> = Way<Wanted, Delivery>,
+> {
   /** For the log: 'copies'. */
   what: string;
   news: { subject: string; schema: z.ZodType<News<Wanted, Gone>> };
@@ -41,7 +46,7 @@ export interface Kind<Wanted extends { rule: DatasetRef }, Gone extends DatasetR
   /** Forgets one; false when it stays, since the hub has not got all of it. */
   forget: (key: string, gone: Gone) => Promise<boolean>;
   /** The way of one that is kept. */
-  way: (key: string) => Way<Wanted, Delivery> | undefined;
+  way: (key: string) => W | undefined;
   /** Whether a silent hub is asked if it is back; default: no. */
   probes?: boolean;
 }
@@ -51,8 +56,9 @@ export class InStep<
   Wanted extends { rule: DatasetRef },
   Gone extends DatasetRef,
   Delivery extends DatasetRef,
+  W extends Way<Wanted, Delivery> = Way<Wanted, Delivery>,
 > {
-  private readonly ways = new Map<string, Way<Wanted, Delivery>>();
+  private readonly ways = new Map<string, W>();
   private readonly subscriptions: Subscription[] = [];
   private readonly greeting: Greeting;
   private readonly hearing: HubHearing;
@@ -60,7 +66,7 @@ export class InStep<
 
   constructor(
     private readonly bus: Bus,
-    private readonly kind: Kind<Wanted, Gone, Delivery>,
+    private readonly kind: Kind<Wanted, Gone, Delivery, W>,
     { silentMs, log }: { silentMs: () => number; log: Log },
   ) {
     this.log = log;
@@ -107,12 +113,17 @@ export class InStep<
     this.ways.get(key)?.send();
   }
 
+  /** The way of a dataset that is kept here. */
+  way(key: string): W | undefined {
+    return this.ways.get(key);
+  }
+
   /** By how many sequences of the hub's stream a dataset is behind; undefined: the hub has not said where it is. */
   behind(key: string): number | undefined {
     return this.ways.get(key)?.behind;
   }
 
-  private wayOf(key: string): Way<Wanted, Delivery> | undefined {
+  private wayOf(key: string): W | undefined {
     const way = this.ways.get(key) ?? this.kind.way(key);
     if (way !== undefined) this.ways.set(key, way);
     return way;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readOut, Refusal } from '@skerry/contracts';
 import { problemOf } from './refusal-of.js';
@@ -35,23 +36,46 @@ export async function textOf(
   request: IncomingMessage,
   { maxBytes, limit, what }: { maxBytes: number; limit: string; what: string },
 ): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of partsOf(request)) {
-    bytes += part.length;
-    if (bytes > maxBytes)
+  const bytes = await bytesOf(request, (length) => {
+    if (length > maxBytes)
       throw new Refusal('too-large', 'the body is too large', {
         hint: `at most ${maxBytes} bytes (limit ${limit})`,
       });
-    chunks.push(part);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
-  } catch {
-    throw new Refusal('malformed', `${what} are UTF-8 text`, {
-      hint: 'bytes of another kind are not yet offered; encode them',
-    });
-  }
+  });
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw new Refusal('malformed', `${what} are UTF-8 text`, {
+    hint: 'bytes of another kind are not yet offered; encode them',
+  });
+}
+
+/** A body in one piece. By its events: an iterator costs as much as the rest of a small request. `check` throws at a length that is too much. */
+async function bytesOf(request: IncomingMessage, check: (length: number) => void): Promise<Buffer> {
+  return await new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let length = 0;
+    const settle = () => request.off('data', take).off('end', whole).off('close', gone).off('error', fail);
+    const fail = (cause: unknown) => {
+      settle();
+      request.pause();
+      reject(cause instanceof Error ? cause : new Error(String(cause)));
+    };
+    const take = (part: Buffer) => {
+      parts.push(part);
+      length += part.length;
+      try {
+        check(length);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const whole = () => {
+      settle();
+      const [only] = parts;
+      resolve(only !== undefined && parts.length === 1 ? only : Buffer.concat(parts));
+    };
+    const gone = () => fail(new Error('the connection ended before the body was whole'));
+    request.on('data', take).on('end', whole).on('close', gone).on('error', fail);
+  });
 }
 
 /** The parts of a body. Who stops in the middle leaves the connection as it is, so that he can answer. */

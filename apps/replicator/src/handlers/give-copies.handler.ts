@@ -21,6 +21,7 @@ import { CopiesStore, copyOf, isKept } from '../stores/copies.store.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 import { DeclaredRoom } from './declared-room.js';
+import { otherSites } from './other-sites.js';
 import { SaidAgain } from './said-again.js';
 import { SiteQuotas } from './site-quotas.js';
 
@@ -56,8 +57,8 @@ export class GiveCopies {
   private readonly again = new SaidAgain();
 
   constructor(
-    private readonly wanted: WantedStore,
-    private readonly copies: CopiesStore,
+    readonly wanted: WantedStore,
+    readonly copies: CopiesStore,
     private readonly records: RecordsStore,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
@@ -153,6 +154,10 @@ export class GiveCopies {
       this.askAgain(site);
     }
     for (const name of leaves) this.ask(name);
+    const isMoved = leaves.size > 0 || after.copies.some(({ site }) => !had.has(site));
+    // Those that stay give to others from now on.
+    for (const site of isMoved ? this.copies.sitesOf(dataset) : [])
+      if (had.has(site.name) && otherSites(this, dataset, site) !== undefined) await this.give(dataset, site);
   }
 
   /** Something that copies go by is another than it was: tells every site with one. */
@@ -285,8 +290,9 @@ export class GiveCopies {
       ...(area === undefined ? {} : { area }),
       ...(holder && { holder }),
     };
+    const others = otherSites(this, dataset, site);
     const stored = origin === undefined ? {} : { stored: await this.records.newestOf(dataset, origin) };
-    return { copy, head: await this.records.head(dataset), ...stored };
+    return { copy, head: await this.records.head(dataset), ...stored, ...(others && { others }) };
   }
 
   /** Whether a site that has everything shows something else than another at the same place. Values that run out do so by each one's clock. */

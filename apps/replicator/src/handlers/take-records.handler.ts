@@ -21,6 +21,7 @@ import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 import { Lanes } from './lanes.js';
 import { later, refused } from './not-taken.js';
+import { otherSites } from './other-sites.js';
 import { SiteQuotas } from './site-quotas.js';
 import { SaidAgain } from './said-again.js';
 
@@ -47,8 +48,8 @@ export class TakeRecords {
   private readonly failing = new Set<string>();
 
   constructor(
-    private readonly wanted: WantedStore,
-    private readonly copies: CopiesStore,
+    readonly wanted: WantedStore,
+    readonly copies: CopiesStore,
     private readonly records: RecordsStore,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
@@ -116,8 +117,10 @@ export class TakeRecords {
       return { ...later(RETRY_MS, 'the hub has lost writes before these'), stored: done };
     const fresh = request.records.filter(({ write }) => write > done);
     const { taken, answer } = await this.judged(dataset, { site, origin }, fresh);
-    if (taken.length > 0) await this.giveOn(dataset, origin, { taken, turns });
-    return answer;
+    const isGiven = request.given !== undefined && request.given === otherSites(this, dataset, site)?.mark;
+    if (taken.length > 0) await this.giveOn(dataset, origin, { taken, turns, isGiven });
+    if (!answer.ok || request.given === undefined || isGiven) return answer;
+    return { ok: true, otherSites: true };
   }
 
   /** Up to the first that cannot be taken now. */
@@ -173,14 +176,14 @@ export class TakeRecords {
   private async giveOn(
     dataset: Dataset,
     origin: string,
-    { taken: records, turns }: { taken: readonly OwnRecord[]; turns: number },
+    { taken: records, turns, isGiven }: { taken: readonly OwnRecord[]; turns: number; isGiven: boolean },
   ): Promise<void> {
     const after = await this.records.head(dataset);
     if (turns !== this.records.turns) throw new Error('the hub was away meanwhile');
     const given = records.map((record) => ({ origin, ...record }));
     const key = workloadKey(dataset.project, dataset.name);
     // What the hub cannot store for a while is not to be said again and again.
-    if (!this.failing.has(key)) this.deliverEarly(dataset, origin, { after, records: given });
+    if (!isGiven && !this.failing.has(key)) this.deliverEarly(dataset, origin, { after, records: given });
     const upTo = await this.records.append(dataset, origin, records).catch((error: unknown) => {
       this.failing.add(key);
       throw error;

@@ -2,6 +2,7 @@ import { bucketStream, bucketSubject, type BucketDefinition, type StreamDefiniti
 import type { Headers, Message } from '../bus.js';
 import { realClock, type Clock } from '../clock.js';
 import { matches } from '../subject.js';
+import { plainMessage } from './memory-message.js';
 import { MemoryStream, type MemoryStreamConfig } from './memory-stream.js';
 
 /** Someone who hears plain messages. */
@@ -29,6 +30,8 @@ export class MemoryServer {
   private readonly hearers = new Set<Hearer>();
   private readonly creations = new Set<() => void>();
   private turn = 0;
+  /** Subjects that are said again on others. */
+  private readonly relays = new Map<string, () => void>();
   /** Streams by a subject that they took before. */
   private readonly taking = new Map<string, MemoryStream>();
 
@@ -49,6 +52,8 @@ export class MemoryServer {
   }
 
   ensureStream(definition: StreamDefinition): void {
+    const { saysAgain, subjects } = definition;
+    if (saysAgain !== undefined) return this.relay(subjects[0] ?? '', saysAgain);
     this.ensure({
       name: definition.name,
       subjects: [...definition.subjects],
@@ -125,6 +130,18 @@ export class MemoryServer {
     }
     for (const hearer of chosen) queueMicrotask(() => hearer.hear(m, reply));
     return chosen.length;
+  }
+
+  /** Says again what is said. */
+  private relay(filter: string, to: string): void {
+    if (this.relays.has(filter)) return;
+    const wild = filter.split('.').flatMap((token, i) => (token === '*' ? [i] : []));
+    const hear = (m: Message) => {
+      const tokens = m.subject.split('.');
+      const subject = to.replace(/\$(\d)/g, (_, n: string) => tokens[wild[Number(n) - 1] ?? -1] ?? '');
+      this.say(plainMessage(subject, m.data, m.headers));
+    };
+    this.relays.set(filter, this.hear({ filter, queue: undefined, here: () => true, hear }));
   }
 
   private ensure(wanted: MemoryStreamConfig): void {

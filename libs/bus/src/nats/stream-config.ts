@@ -11,7 +11,7 @@ export function streamConfig(definition: StreamDefinition, replicas: number): St
     name: definition.name,
     subjects: definition.subjects,
     retention: definition.retention ?? 'limits',
-    storage: 'file',
+    ...storageOf(definition),
     num_replicas: replicas,
     discard: definition.discard,
     max_bytes: definition.maxBytes,
@@ -21,7 +21,14 @@ export function streamConfig(definition: StreamDefinition, replicas: number): St
     allow_direct: true,
     ...(definition.atomic === true ? { allow_atomic: true } : {}),
     ...(definition.maxConsumers === undefined ? {} : { max_consumers: definition.maxConsumers }),
+    ...(definition.maxMessageBytes === undefined ? {} : { max_msg_size: definition.maxMessageBytes }),
   };
+}
+
+/** What nobody reads lies in memory, and its last message alone. */
+function storageOf({ saysAgain: dest, subjects: [src] }: StreamDefinition): object {
+  if (dest === undefined) return { storage: 'file' };
+  return { storage: 'memory', max_msgs: 1, no_ack: true, republish: { src, dest } };
 }
 
 /** The stream under a bucket, as NATS's own key-value stores have it. */

@@ -1,0 +1,83 @@
+import type { Bus } from '@skerry/bus';
+import {
+  LIMITS,
+  SITE,
+  type Copy as CopyRule,
+  type DatasetRecord,
+  type Given,
+  type OtherSites,
+  type OwnRecord,
+} from '@skerry/contracts';
+import { fullBucket, judgeRecord, take, type Bucketful } from '@skerry/domain';
+
+/** The hub says at least every five minutes who the other sites are; what it has not said for longer is not gone by. */
+const KNOWN_MS = 6 * 60_000;
+/** Sites are told of each other one after the other: for so long it may be this one that does not know yet. */
+const TOLD_WITHIN_MS = 10_000;
+/** Records of one site: a burst at once, then so many a second. What is more comes by the hub. */
+const RECORDS = { perSecond: 1_000, burst: 5_000 };
+
+/** What became of what a site gave: records to show, nothing to do, or that it may not. */
+export type Taking = { records: DatasetRecord[] } | { refused: string } | undefined;
+
+/**
+ * Gives a few records of a copy to the other sites with one by the hub's server alone, while the hub's replicator stores them, and takes
+ * what they give. To whom is what the hub said last. What is given so is shown early and never kept: see `EarlyWrites`.
+ */
+export class Giving {
+  private others: OtherSites | undefined;
+  private knownUntil = Number.NEGATIVE_INFINITY;
+  private since = Number.POSITIVE_INFINITY;
+  private readonly left = new Map<string, Bucketful>();
+
+  constructor(private readonly bus: Bus) {}
+
+  /** The hub has said to whom; undefined: to nobody. */
+  heard(others: OtherSites | undefined): void {
+    const now = performance.now();
+    if (this.since > now || others?.mark !== this.others?.mark) this.since = now;
+    this.others = others;
+    this.knownUntil = now + KNOWN_MS;
+  }
+
+  /** Gives them to the others; the mark of those, when there are any. */
+  give(
+    { project, name, incarnation }: CopyRule,
+    store: string,
+    records: readonly OwnRecord[],
+  ): string | undefined {
+    const { known } = this;
+    if (known === undefined || records.length > LIMITS.givenRecords) return undefined;
+    const bytes = Buffer.from(JSON.stringify({ project, name, incarnation, store, records }));
+    if (bytes.length > LIMITS.givenBytes) return undefined;
+    for (const { account } of known.sites) this.bus.say(SITE.give(account), bytes);
+    return known.mark;
+  }
+
+  /** Looks at what the site with an account gave, as the hub would: nothing is shown that it would refuse. */
+  taken(rule: CopyRule, account: string, { store, records }: Given): Taking {
+    const from = this.known?.sites.find((other) => other.account === account);
+    const isStranger = from === undefined && performance.now() - this.since > TOLD_WITHIN_MS;
+    if (isStranger) return { refused: `account ${account} is not to give records of it to this site` };
+    if (from === undefined || !this.hasLeft(account, records.length)) return undefined;
+    const origin = `${from.site}.${store}`;
+    const by = { origin, site: from.site, nowMs: Date.now(), known: () => Number.POSITIVE_INFINITY };
+    for (const record of records) {
+      const judgement = judgeRecord(record, by, rule);
+      if (judgement.verdict === 'refuse') return { refused: judgement.reason };
+      if (judgement.verdict !== 'take') return undefined;
+    }
+    return { records: records.map((record) => ({ origin, ...record })) };
+  }
+
+  private get known(): OtherSites | undefined {
+    return performance.now() < this.knownUntil ? this.others : undefined;
+  }
+
+  private hasLeft(account: string, amount: number): boolean {
+    const now = performance.now();
+    const { ok, bucket } = take(this.left.get(account) ?? fullBucket(RECORDS, now), RECORDS, amount, now);
+    this.left.set(account, bucket);
+    return ok;
+  }
+}
