@@ -14,6 +14,9 @@ export interface ResidencyCloud {
   thiefOf: (site: string) => Promise<LeafAttacker>;
 }
 
+/** As one looks like. */
+const MARK = '3.0123abcd';
+
 /** Registers the case: what may not leave does not, whoever asks. */
 export function residencySuite(cloud: () => ResidencyCloud): void {
   const keys = () => new DatasetKeys(cloud().call);
@@ -52,6 +55,17 @@ export function residencySuite(cloud: () => ResidencyCloud): void {
         [
           'rep.test.law.one.00000000000000ff.k',
           { kind: 'Record', origin: forged.by, ...law, key: 'secret', write: 9, state: forged },
+        ],
+        [SITE.give(MARK, account), { ...law, store, records: [{ key: 'secret', write: 1, state: forged }] }],
+        [SITE.give('*.*', account), { ...law, store, records: [{ key: 'secret', write: 1, state: forged }] }],
+        [
+          `rpc.${account}.give.${MARK}.${account}`,
+          { ...law, store, records: [{ key: 'k', write: 1, state: forged }] },
+        ],
+        [
+          // Of what it has a copy of, in the name of another.
+          SITE.give(MARK, account),
+          { ...law, name: 'cart', store, records: [{ key: 'secret', write: 1, state: forged }] },
         ],
         ['$JS.API.STREAM.MSG.GET.REP', { last_by_subj: 'rep.test.law.>' }],
         [

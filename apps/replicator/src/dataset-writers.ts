@@ -19,6 +19,7 @@ export class DatasetWriters {
   /** `holdsLease`: whether this instance may still write. */
   async start(holdsLease: () => boolean): Promise<void> {
     await this.records.begin(holdsLease);
+    this.records.marks.start();
     this.takeRecords.start();
     await this.copyWriters.start();
     this.tellLag.start();
@@ -30,6 +31,7 @@ export class DatasetWriters {
     await this.tellLag.stop();
     await this.copyWriters.stop();
     await this.takeRecords.stop();
+    await this.records.marks.stop();
     this.records.end();
   }
 }

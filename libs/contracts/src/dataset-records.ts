@@ -126,10 +126,14 @@ export const copySchema = z.strictObject({
 });
 export type Copy = z.infer<typeof copySchema>;
 
-/** The other sites with a copy, which a site gives its records to directly; `mark` names this list. */
+/** By which a site gives records to others: tokens of a subject. */
+const markSchema = z.string().regex(/^\d{1,2}\.[0-9a-f]{8}$/);
+/** The other sites with a copy, which a site gives its records to directly, for as long as the server knows the mark. */
 export const otherSitesSchema = z.strictObject({
-  mark: z.string().max(32),
-  sites: z.array(z.strictObject({ site: nameSchema, account: z.string().max(64) })).max(LIMITS.givenSites),
+  mark: markSchema,
+  sites: z
+    .array(z.strictObject({ site: nameSchema, account: z.string().regex(/^[A-Za-z0-9-]{1,64}$/) }))
+    .max(LIMITS.givenSites),
 });
 export type OtherSites = z.infer<typeof otherSitesSchema>;
 
@@ -207,16 +211,16 @@ export const recordsRequestSchema = z.strictObject({
   records: z.array(ownRecordSchema).min(1).max(LIMITS.recordsPerMessage),
   /** The newest of this store's writes that the hub has, as the store was told last. A hub that has lost it since takes none. */
   after: count.optional(),
-  /** They were given to the other sites of this `mark` already. */
-  given: z.string().max(32).optional(),
+  /** They were given to the other sites by this mark already. */
+  given: markSchema.optional(),
 });
 export type RecordsRequest = z.infer<typeof recordsRequestSchema>;
 /** `refused` is for good: what the store does then is for people to see. */
 export const recordsAnswerSchema = z.discriminatedUnion('ok', [
   z.strictObject({
     ok: z.literal(true),
-    /** The other sites are not those of the `mark` any more: nothing is given to them before the hub has said who they are. */
-    otherSites: z.literal(true).optional(),
+    /** They were given by a mark that is over, or by none: to whom and by which from now on; null: to nobody. */
+    others: otherSitesSchema.nullable().optional(),
   }),
   z.strictObject({
     ok: z.literal(false),
@@ -229,7 +233,7 @@ export const recordsAnswerSchema = z.discriminatedUnion('ok', [
 ]);
 export type RecordsAnswer = z.infer<typeof recordsAnswerSchema>;
 
-/** `rpc.give.<account>`: a few writes of a store, for another site; they go up as well. Who gives is in the subject. */
+/** `rpc.give.<mark>.<account>`: a few writes of a store, for another site; they go up as well. Who gives is in the subject. */
 export const givenSchema = z.strictObject({
   ...datasetRef,
   store: storeSchema,

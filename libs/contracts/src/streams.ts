@@ -1,5 +1,5 @@
 import { LIMITS } from './limits.js';
-import { ENTRIES_EPOCH, HUB, RECORDS_EPOCH, SITE } from './subjects.js';
+import { ENTRIES_EPOCH, givesBy, HUB, RECORDS_EPOCH, SITE } from './subjects.js';
 
 /** Every stream and bucket of Skerry, in one place. */
 
@@ -20,11 +20,11 @@ export interface StreamDefinition {
   atomic?: boolean;
   retention?: 'limits' | 'workqueue';
   /**
-   * Nothing is kept and nobody reads it: the server says each message again on this subject as it comes (`$1` is the first `*` of the
-   * only subject). So a message of one site reaches another, which no export and import alone do: a server hands nothing on to an
+   * Nothing is kept and nobody reads it: the server says each message again as it comes, on `to`, where `$1` is what the first `*` of
+   * `from` stands for. So a message of one site reaches another, which no export and import alone do: a server hands nothing on to an
    * importer that came in by a service (nats-server 2.15.1).
    */
-  saysAgain?: string;
+  saysAgain?: { from: string; to: string };
   maxMessageBytes?: number;
 }
 
@@ -96,16 +96,16 @@ export const STREAMS = {
     duplicateWindowS: 120,
     atomic: true,
   },
-  /** Records on their way from one site to others, before they lie in `REP`. */
+  /** Records on their way from one site to others, before they lie in `REP`. Its subjects are those that the active replicator says. */
   GIVEN: {
     name: 'GIVEN',
-    subjects: [HUB.give],
+    subjects: [givesBy('0.none')],
     owner: 'replicator',
     maxBytes: 64 * 1024,
     maxMessageBytes: LIMITS.givenBytes + 2 * 1024,
     discard: 'old',
     duplicateWindowS: 1,
-    saysAgain: HUB.given,
+    saysAgain: { from: HUB.give, to: HUB.given },
   },
   /** Entries of logs, within each dataset's own limits. Full means that they stay where they were written until there is room. */
   LOGS: {

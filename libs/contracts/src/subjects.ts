@@ -90,8 +90,8 @@ export const SITE = {
   copies: 'rpc.copies',
   records: 'rpc.records',
   pull: 'rpc.pull',
-  /** What a site gives to another without anybody between but the hub's server; and what it is given so. */
-  give: (account: string) => `rpc.give.${account}`,
+  /** What a site gives to another without anybody between but the hub's server, by a mark of two tokens; and what it is given so. */
+  give: (mark: string, account: string) => `rpc.give.${mark}.${account}`,
   given: 'dl.given.*',
   givenBy: (account: string) => `dl.given.${account}`,
   /** Of objects: which chunks the hub lacks, a chunk on its way up, and one that is asked for. */
@@ -169,9 +169,9 @@ export const HUB = {
   copies: 'rpc.*.copies',
   records: 'rpc.*.records',
   pull: 'rpc.*.pull',
-  /** `rpc.<who gives>.give.<who is given>`, said again by the server on `dl.<who is given>.given.<who gives>`. */
-  give: 'rpc.*.give.*',
-  given: 'dl.$2.given.$1',
+  /** `rpc.<who gives>.give.<mark>.<who is given>`, said again by the server on `dl.<who is given>.given.<who gives>`. */
+  give: 'rpc.*.give.*.*.*',
+  given: 'dl.$4.given.$1',
   givenTo: (account: string, by: string) => `dl.${account}.given.${by}`,
   chunkAsk: 'rpc.*.chunkask',
   chunkPut: 'rpc.*.chunkput',
@@ -188,6 +188,9 @@ export const HUB = {
   request: (account: string, verb: string) => `dl.${account}.req.${verb}`,
   delivery: (account: string) => `dl.${account}.d`,
 } as const;
+
+/** What sites may give each other by one mark. */
+export const givesBy = (mark: string) => `rpc.*.give.${mark}.*`;
 
 /** Requests between apps of the control plane: `skerry.rpc.<app>.<verb>`, answered by any instance. */
 export const RPC = {

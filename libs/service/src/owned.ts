@@ -1,5 +1,12 @@
 import { StorageFull, type Bus } from '@skerry/bus';
-import { BUCKETS, bucketStream, STREAMS, type BucketName, type StreamName } from '@skerry/contracts';
+import {
+  BUCKETS,
+  bucketStream,
+  STREAMS,
+  type BucketName,
+  type StreamDefinition,
+  type StreamName,
+} from '@skerry/contracts';
 import type { JsonLog } from './json-log.js';
 
 /** Streams and buckets of other apps that a service reads or writes. */
@@ -20,7 +27,9 @@ export interface Trying {
 
 /** Creates or reconciles every stream and bucket whose owner is `app`. Goes on trying while the hub is away or has no room. */
 export async function ensureOwned(bus: Bus, app: string, trying: Trying): Promise<void> {
-  for (const stream of Object.values(STREAMS).filter((s) => s.owner === app))
+  const streams: StreamDefinition[] = Object.values(STREAMS);
+  // What a stream says again is for who is active among its owners to say.
+  for (const stream of streams.filter((s) => s.owner === app && s.saysAgain === undefined))
     await persist(() => bus.ensureStream(stream), `stream ${stream.name}`, trying);
   for (const bucket of Object.values(BUCKETS).filter((b) => b.owner === app))
     await persist(() => bus.ensureBucket(bucket), `bucket ${bucket.name}`, trying);

@@ -239,10 +239,7 @@ export class CopySync {
     const isAhead = records.every(({ write }) => write <= (this.ahead?.upTo ?? 0));
     const given = isAhead ? this.ahead?.mark : this.give(records);
     const answer = await askHub(this.bus, OFFER, given === undefined ? body : { ...body, given });
-    if (answer.ok && answer.otherSites === true) {
-      this.options.giving?.heard(undefined);
-      this.options.greet();
-    }
+    if (answer.ok && answer.others !== undefined) this.options.giving?.heard(answer.others ?? undefined);
     return answer;
   }
 

@@ -1,8 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { copySchema, type Copy as CopyRule, type DatasetRecord } from '@skerry/contracts';
+import {
+  copySchema,
+  type Copy as CopyRule,
+  type DatasetRecord,
+  type OwnRecord,
+  type RecordState,
+} from '@skerry/contracts';
+import { writeState } from '@skerry/domain';
 import { Copy } from './copy.js';
 
 const STORE = '0123456789abcdef';
@@ -27,6 +35,14 @@ const early = (value: string, write: number): DatasetRecord => ({
   write,
   state: { rule: 'newest', at: [Date.now(), write], by: THERE, value },
 });
+
+/** What a set holds that had this added elsewhere. */
+function adding(element: string): RecordState {
+  const author = { origin: THERE, write: 1, at: [Date.now(), 0] as [number, number], epoch: 1 };
+  const written = writeState('set', undefined, { verb: 'change', add: [element], remove: [] }, author);
+  if (!written.ok) throw new Error(written.problem);
+  return written.state;
+}
 
 describe('a copy on the disk', () => {
   let dir: string;
@@ -162,8 +178,10 @@ describe('a copy on the disk', () => {
   it('shows at once what the hub has not stored yet, and moves on when it has', async () => {
     const copy = await open(rule());
     const record = early('soon', 1);
-    expect(await copy.take([record], { after: 0, upTo: 0 })).toBe('taken');
+    copy.takeEarly([record]);
     expect([copy.show('a')?.value, copy.cursor, copy.early.any]).toEqual(['soon', 0, true]);
+    // Shown, and nothing else: what is compared and kept is without it.
+    expect([copy.state().keys, (await readFile(path, 'utf8')).includes('soon')]).toEqual([0, false]);
     const told: unknown[] = [];
     changed = (keys) => void told.push(keys);
     await copy.take([record], { after: 0, upTo: 3 });
@@ -171,20 +189,61 @@ describe('a copy on the disk', () => {
     expect((await reopen(copy)).show('a')?.value).toBe('soon');
   });
 
-  it('is ahead of the hub until all that came early has come with its place, whatever else does', async () => {
+  it('lists what came early, among what it holds', async () => {
+    const copy = await open(rule({ conflicts: 'keep-both' }));
+    await put(copy, 'b', 'mine');
+    const sibling = { by: THERE, at: [Date.now(), 0] as [number, number], write: 1, value: 'theirs' };
+    const state = { rule: 'keep-both' as const, seen: { [THERE]: 1 }, siblings: [sibling] };
+    copy.takeEarly(['a', 'b', 'c'].map((key) => ({ origin: THERE, key, write: 1, state })));
+    const first = { after: '', limit: 2, accepts: () => true };
+    expect(copy.held.firstAfter(first)).toEqual(['a', 'b']);
+    expect(copy.held.firstAfter({ ...first, after: 'b' })).toEqual(['c']);
+    expect(copy.held.siblings('b').map(({ value }) => value)).toEqual(['mine', 'theirs']);
+  });
+
+  it('writes over what came early when that has its place, so that what was removed stays so', async () => {
+    const copy = await open(rule({ conflicts: 'set' }));
+    await copy.write('tags', { verb: 'change', add: ['mine'], remove: [] });
+    const record = { origin: THERE, key: 'tags', write: 1, state: adding('theirs') };
+    copy.takeEarly([record]);
+    expect(copy.show('tags')?.elements).toEqual(['mine', 'theirs']);
+    const removed = copy.write('tags', { verb: 'change', add: [], remove: ['theirs'] });
+    await copy.take([record], { after: 0, upTo: 1 });
+    await removed;
+    expect(copy.show('tags')?.elements).toEqual(['mine']);
+  });
+
+  it('has others given a few writes before they are on the disk', async () => {
     const copy = await open(rule());
-    await copy.take([early('soon', 7)], { after: 0, upTo: 0 });
-    await copy.take([{ ...early('other', 9), origin: 'us.00000000000000bb', key: 'b' }], {
-      after: 0,
-      upTo: 1,
+    const given: OwnRecord[] = [];
+    let onDisk: boolean | undefined;
+    copy.underWay.givenBy((records) => {
+      given.push(...records);
+      onDisk = readFileSync(path, 'utf8').includes('first');
+      return true;
     });
-    await copy.take([early('before', 6)], { after: 1, upTo: 2 });
-    expect(copy.early.any).toBe(true);
-    await copy.take([early('later', 8)], { after: 2, upTo: 3 });
-    expect(copy.early.any).toBe(false);
-    // An early word that was overtaken says nothing new.
-    await copy.take([early('soon', 7)], { after: 0, upTo: 0 });
-    expect(copy.early.any).toBe(false);
+    await put(copy, 'a', 'first');
+    expect([given.map(({ key, write }) => [key, write]), onDisk]).toEqual([[['a', 1]], false]);
+    await Promise.all(Array.from({ length: 20 }, async (_, n) => await put(copy, `k${n}`, 'many')));
+    expect(given).toHaveLength(1);
+  });
+
+  it('never uses the number of a write again that others may have been given', async () => {
+    const copy = await open(rule());
+    const numbers: number[] = [];
+    copy.underWay.givenBy((records) => numbers.push(...records.map(({ write }) => write)) > 0);
+    await put(copy, 'a', '1');
+    const log = Reflect.get(copy, 'log');
+    const append = log.append.bind(log);
+    log.append = () => Promise.reject(new Error('the disk is full'));
+    await expect(put(copy, 'a', '2')).rejects.toMatchObject({ code: 'storage-full' });
+    log.append = append;
+    await put(copy, 'a', '3');
+    // Not given before it is written: the disk has just failed.
+    expect([numbers, copy.unsentRecords().upTo]).toEqual([[1, 2], 3]);
+    const again = await reopen(copy);
+    await put(again, 'a', '4');
+    expect(again.unsentRecords().upTo).toBeGreaterThan(1_000);
   });
 
   it('takes back what it showed of another site when the file does not take it', async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Refusal, type DatasetRecord, type RecordState } from '@skerry/contracts';
 import { mergeStates } from '@skerry/domain';
 
@@ -25,7 +26,11 @@ export class EarlyWrites {
   private timer: NodeJS.Timeout | undefined;
 
   /** `changed` is called with keys that show something else since something was not kept. */
-  constructor(private readonly changed: (keys: readonly string[]) => void) {}
+  constructor(
+    private readonly changed: (keys: readonly string[]) => void,
+    private readonly keptMs = KEPT_MS,
+    private readonly settleMs = SETTLE_MS,
+  ) {}
 
   get any(): boolean {
     return this.keys.size > 0;
@@ -47,7 +52,7 @@ export class EarlyWrites {
     atMs: number,
   ): string[] {
     const fresh = records.filter((record) => this.take(record, held(record.key), atMs));
-    if (fresh.length > 0) this.timer ??= setTimeout(() => this.expire(), KEPT_MS).unref();
+    if (fresh.length > 0) this.timer ??= setTimeout(() => this.expire(), this.keptMs).unref();
     return fresh.map(({ key }) => key);
   }
 
@@ -78,7 +83,7 @@ export class EarlyWrites {
   async settled(key: string): Promise<void> {
     if (!this.keys.has(key)) return;
     const isSettled = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(false), SETTLE_MS);
+      const timer = setTimeout(() => resolve(false), this.settleMs);
       const done = () => {
         clearTimeout(timer);
         resolve(true);
@@ -90,7 +95,7 @@ export class EarlyWrites {
       'unavailable',
       `${key} shows what another site has just written and the hub has not stored yet`,
       {
-        hint: `write again: it is stored or shown no longer within ${KEPT_MS / 1_000} s`,
+        hint: `write again: it is stored or shown no longer within ${this.keptMs / 1_000} s`,
       },
     );
   }
@@ -114,11 +119,11 @@ export class EarlyWrites {
   }
 
   private expire(): void {
-    const before = performance.now() - KEPT_MS;
+    const before = performance.now() - this.keptMs;
     const old = [...this.keys].filter(([, early]) => [...early.values()].some(({ atMs }) => atMs <= before));
     this.timer = undefined;
     this.giveUp(old.map(([key]) => key));
-    if (this.any) this.timer = setTimeout(() => this.expire(), KEPT_MS).unref();
+    if (this.any) this.timer = setTimeout(() => this.expire(), this.keptMs).unref();
   }
 
   private giveUp(keys: readonly string[]): void {
@@ -134,7 +139,7 @@ export class EarlyWrites {
   }
 }
 
-/** Whether two states are the same word for word. */
+/** Whether two states say the same. */
 export function says(one: RecordState | undefined, other: RecordState | undefined): boolean {
-  return one === other || JSON.stringify(one) === JSON.stringify(other);
+  return isDeepStrictEqual(one, other);
 }

@@ -50,7 +50,7 @@ export class Giving {
     if (known === undefined || records.length > LIMITS.givenRecords) return undefined;
     const bytes = Buffer.from(JSON.stringify({ project, name, incarnation, store, records }));
     if (bytes.length > LIMITS.givenBytes) return undefined;
-    for (const { account } of known.sites) this.bus.say(SITE.give(account), bytes);
+    for (const { account } of known.sites) this.bus.say(SITE.give(known.mark, account), bytes);
     return known.mark;
   }
 

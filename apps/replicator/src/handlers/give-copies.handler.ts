@@ -52,6 +52,8 @@ export class GiveCopies {
   private readonly standings = new Map<string, Standing>();
   /** Copies that differ from another at the same place, and were not told yet: nobody knows which of the two lacks something. */
   private readonly differing = new Set<string>();
+  /** Of each site what rules may go by. */
+  private readonly sites = new Map<string, string>();
   private unlisten: () => void = () => undefined;
   private readonly quotas = new SiteQuotas(QUESTIONS);
   private readonly again = new SaidAgain();
@@ -59,7 +61,7 @@ export class GiveCopies {
   constructor(
     readonly wanted: WantedStore,
     readonly copies: CopiesStore,
-    private readonly records: RecordsStore,
+    readonly records: RecordsStore,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -111,6 +113,8 @@ export class GiveCopies {
   /** A dataset is another than it was: tells the sites that have it, and those that had it. */
   async changed(before: Dataset | undefined, after: Dataset): Promise<void> {
     if (!this.active || !isKept(after)) return;
+    // Who has not heard of it gives nothing more.
+    if (before !== undefined) this.records.marks.revoke(after);
     const tell = async () => await this.tell(before, after);
     this.again.later(workloadKey(after.project, after.name), () => void tell().catch(() => undefined));
     const isNew = before === undefined || before.incarnation !== after.incarnation;
@@ -138,6 +142,7 @@ export class GiveCopies {
 
   /** Copies were chosen: tells the sites that have one from now on, and those that give theirs up. */
   async chosen(before: CopySet | undefined, after: CopySet): Promise<void> {
+    if (!hasSameSites(before, after)) this.records.marks.revoke(after);
     const dataset = this.copies.current(after);
     if (!this.active || dataset === undefined || !isKept(dataset)) return;
     // What was there before copies were chosen may be anywhere.
@@ -154,9 +159,8 @@ export class GiveCopies {
       this.askAgain(site);
     }
     for (const name of leaves) this.ask(name);
-    const isMoved = leaves.size > 0 || after.copies.some(({ site }) => !had.has(site));
     // Those that stay give to others from now on.
-    for (const site of isMoved ? this.copies.sitesOf(dataset) : [])
+    for (const site of hasSameSites(before, after) ? [] : this.copies.sitesOf(dataset))
       if (had.has(site.name) && otherSites(this, dataset, site) !== undefined) await this.give(dataset, site);
   }
 
@@ -191,6 +195,11 @@ export class GiveCopies {
 
   /** A site is another than it was: what it may have may be too. */
   siteChanged(site: Site): void {
+    const { membership, account, jurisdictions, labels, provider, kind, location, datasets } = site;
+    const rest = { membership, account, jurisdictions, labels, provider, kind, location, datasets };
+    const now = JSON.stringify(rest);
+    if (this.sites.get(site.name) !== now) this.records.marks.revokeAll();
+    this.sites.set(site.name, now);
     this.ask(site.name);
   }
 
@@ -335,6 +344,11 @@ export class GiveCopies {
 function canSeal({ encryption, type }: Dataset['spec'], sealing: CopiesRequest['sealing']): boolean {
   if (encryption === undefined) return true;
   return type === 'objects' ? sealing?.objects === true : sealing !== undefined;
+}
+
+function hasSameSites(before: CopySet | undefined, after: CopySet): boolean {
+  const sites = (set: CopySet | undefined) => JSON.stringify(set?.copies.map(({ site }) => site).toSorted());
+  return before?.incarnation === after.incarnation && sites(before) === sites(after);
 }
 
 const isNamedAs = (a: Pick<Dataset, 'project' | 'name'>, b: Pick<Dataset, 'project' | 'name'>) =>

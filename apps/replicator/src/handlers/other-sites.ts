@@ -1,9 +1,13 @@
-import { createHash } from 'node:crypto';
 import { LIMITS, type Dataset, type OtherSites, type Site } from '@skerry/contracts';
 import type { CopiesStore } from '../stores/copies.store.js';
+import type { RecordsStore } from '../stores/records.store.js';
 import type { WantedStore } from '../stores/wanted.store.js';
 
-const MARK_CHARS = 16;
+interface Stores {
+  copies: CopiesStore;
+  wanted: WantedStore;
+  records: { marks: Pick<RecordsStore['marks'], 'of'> };
+}
 
 /**
  * To which other sites a site gives a few records of a dataset directly; undefined: to none, since the hub has to look at each record
@@ -12,7 +16,7 @@ const MARK_CHARS = 16;
  * sites that one link should not carry it to all of them.
  */
 export function otherSites(
-  { copies, wanted }: { copies: CopiesStore; wanted: WantedStore },
+  { copies, wanted, records }: Stores,
   dataset: Dataset,
   site: Site,
 ): OtherSites | undefined {
@@ -23,12 +27,6 @@ export function otherSites(
   const holders = copies.sitesOf(dataset).filter(({ name }) => wanted.mayReceive(name));
   const sites = holders.flatMap(({ name, account }) => (name === site.name ? [] : [{ site: name, account }]));
   if (sites.length > LIMITS.givenSites || sites.length === holders.length) return undefined;
-  return { mark: markOf(dataset, holders), sites };
-}
-
-/** The same for every site of the list. */
-function markOf({ incarnation }: Dataset, holders: readonly Site[]): string {
-  const accounts = holders.map(({ account }) => account).toSorted();
-  const hash = createHash('sha256').update(JSON.stringify([incarnation, ...accounts]));
-  return hash.digest('hex').slice(0, MARK_CHARS);
+  const mark = records.marks.of(dataset);
+  return mark === undefined ? undefined : { mark, sites };
 }

@@ -50,7 +50,7 @@ export class TakeRecords {
   constructor(
     readonly wanted: WantedStore,
     readonly copies: CopiesStore,
-    private readonly records: RecordsStore,
+    readonly records: RecordsStore,
     @Inject(BUS) private readonly bus: Bus,
     @Inject(JsonLog) private readonly log: JsonLog,
   ) {}
@@ -117,10 +117,12 @@ export class TakeRecords {
       return { ...later(RETRY_MS, 'the hub has lost writes before these'), stored: done };
     const fresh = request.records.filter(({ write }) => write > done);
     const { taken, answer } = await this.judged(dataset, { site, origin }, fresh);
-    const isGiven = request.given !== undefined && request.given === otherSites(this, dataset, site)?.mark;
+    const others = otherSites(this, dataset, site);
+    const isGiven = request.given !== undefined && request.given === others?.mark;
     if (taken.length > 0) await this.giveOn(dataset, origin, { taken, turns, isGiven });
-    if (!answer.ok || request.given === undefined || isGiven) return answer;
-    return { ok: true, otherSites: true };
+    return answer.ok && request.given !== undefined && !isGiven
+      ? { ok: true, others: others ?? null }
+      : answer;
   }
 
   /** Up to the first that cannot be taken now. */

@@ -18,6 +18,7 @@ import { answerNewest } from '../stores/newest-of-memory.suite.js';
 import { RecordsStore } from '../stores/records.store.js';
 import { WantedStore } from '../stores/wanted.store.js';
 import { WrappedKeysStore } from '../stores/wrapped-keys.store.js';
+import { otherSites } from './other-sites.js';
 import { TakeRecords } from './take-records.handler.js';
 
 const PUT = { kind: 'put', revision: 1, headers: {}, at: 0 } as const;
@@ -51,6 +52,8 @@ describe('records that a site writes', () => {
     }
     const records = new RecordsStore(bus, log);
     await records.begin(() => leased);
+    records.marks.start();
+    while (records.marks.of({ project: 'shop', name: 'cart' }) === undefined) await turn();
     const held = new Promise<void>((resolve, reject) => {
       store = resolve;
       refuse = () => reject(new Error('the disk is full'));
@@ -66,19 +69,20 @@ describe('records that a site writes', () => {
   afterEach(async () => {
     store();
     await take.stop();
+    await take.records.marks.stop();
     await bus.close();
   });
 
-  function writes(count: number, value = 'v'): Promise<RecordsAnswer> {
+  function writes(count: number, value = 'v', more: object = {}): Promise<RecordsAnswer> {
     const records = Array.from({ length: count }, (_, n) => ({
       key: `k${n}`,
       write: n + 1,
       state: { rule: 'newest', at: [Date.now(), n], by: `a.${STORE}`, value },
     }));
-    return offers(records);
+    return offers(records, more);
   }
-  function offers(records: object[]): Promise<RecordsAnswer> {
-    const body = { project: 'shop', name: 'cart', incarnation: 1, store: STORE, records };
+  function offers(records: object[], more: object = {}): Promise<RecordsAnswer> {
+    const body = { project: 'shop', name: 'cart', incarnation: 1, store: STORE, records, ...more };
     return new Promise((reply) => {
       const answer = (given: unknown) => reply(recordsAnswerSchema.parse(given));
       void take.handle({
@@ -118,6 +122,28 @@ describe('records that a site writes', () => {
     expect(after.every(([, { upTo, after: from, records }]) => upTo > from && records.length === 1)).toBe(
       true,
     );
+  });
+
+  it('are not given early to those that the site gave them to', async () => {
+    copies.apply({ ...PUT, key: 'shop.cart', value: cart({ conflicts: 'newest' }) });
+    const dataset = copies.named('shop', 'cart');
+    const [site] = take.wanted.allSites();
+    const mark = dataset && site && otherSites(take, dataset, site)?.mark;
+    const answer = writes(1, 'v', { given: mark });
+    expect([typeof mark, await early()]).toEqual(['string', []]);
+    store();
+    expect(await answer).toEqual({ ok: true });
+    expect((await heard(3)).map(([name]) => name)).toEqual(['b', 'c', 'a']);
+  });
+
+  it('are given early when the site gave them to others than there are, and the site hears so', async () => {
+    copies.apply({ ...PUT, key: 'shop.cart', value: cart({ conflicts: 'newest' }) });
+    const answer = writes(1, 'v', { given: '3.0123abcd' });
+    expect(places(await heard(2)).map(([name]) => name)).toEqual(['b', 'c']);
+    store();
+    const dataset = copies.named('shop', 'cart');
+    const [site] = take.wanted.allSites();
+    expect(await answer).toEqual({ ok: true, others: dataset && site && otherSites(take, dataset, site) });
   });
 
   it.each([

@@ -14,6 +14,7 @@ import {
 } from '@skerry/contracts';
 import { isOfAnother } from '@skerry/domain';
 import { BUS, JsonLog } from '@skerry/service';
+import { GivingMarks } from './giving-marks.js';
 import { FencedStore } from './fenced.store.js';
 
 const { REP } = STREAMS;
@@ -29,6 +30,9 @@ export interface Page {
 /** Stream `REP`: the newest word of each store on each key. Its head is the sequence of the newest record, 0 when there is none. */
 @Injectable()
 export class RecordsStore extends FencedStore<StoredRecord, number> {
+  /** By which sites give each other what is on its way here. */
+  readonly marks: GivingMarks;
+
   constructor(@Inject(BUS) bus: Bus, @Inject(JsonLog) log: JsonLog) {
     const kind = {
       stream: REP.name,
@@ -39,6 +43,7 @@ export class RecordsStore extends FencedStore<StoredRecord, number> {
       headOf: (sequence: number) => sequence,
     };
     super(bus, kind, log);
+    this.marks = new GivingMarks(bus, log);
   }
 
   /** Whether what a copy has read up to a place is not what lies here now: what it sent before may be lost here too. */

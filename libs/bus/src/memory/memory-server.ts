@@ -30,7 +30,7 @@ export class MemoryServer {
   private readonly hearers = new Set<Hearer>();
   private readonly creations = new Set<() => void>();
   private turn = 0;
-  /** Subjects that are said again on others. */
+  /** Streams that only say again what they are told; each ends. */
   private readonly relays = new Map<string, () => void>();
   /** Streams by a subject that they took before. */
   private readonly taking = new Map<string, MemoryStream>();
@@ -52,8 +52,8 @@ export class MemoryServer {
   }
 
   ensureStream(definition: StreamDefinition): void {
-    const { saysAgain, subjects } = definition;
-    if (saysAgain !== undefined) return this.relay(subjects[0] ?? '', saysAgain);
+    if (definition.saysAgain !== undefined)
+      return this.relay(definition.name, definition.subjects, definition.saysAgain);
     this.ensure({
       name: definition.name,
       subjects: [...definition.subjects],
@@ -132,16 +132,17 @@ export class MemoryServer {
     return chosen.length;
   }
 
-  /** Says again what is said. */
-  private relay(filter: string, to: string): void {
-    if (this.relays.has(filter)) return;
-    const wild = filter.split('.').flatMap((token, i) => (token === '*' ? [i] : []));
+  /** Says again what is said on these subjects. */
+  private relay(name: string, subjects: readonly string[], { from, to }: { from: string; to: string }): void {
+    this.relays.get(name)?.();
+    const wild = from.split('.').flatMap((token, i) => (token === '*' ? [i] : []));
     const hear = (m: Message) => {
+      if (!subjects.some((subject) => matches(subject, m.subject))) return;
       const tokens = m.subject.split('.');
       const subject = to.replace(/\$(\d)/g, (_, n: string) => tokens[wild[Number(n) - 1] ?? -1] ?? '');
       this.say(plainMessage(subject, m.data, m.headers));
     };
-    this.relays.set(filter, this.hear({ filter, queue: undefined, here: () => true, hear }));
+    this.relays.set(name, this.hear({ filter: from, queue: undefined, here: () => true, hear }));
   }
 
   private ensure(wanted: MemoryStreamConfig): void {

@@ -26,9 +26,10 @@ export function streamConfig(definition: StreamDefinition, replicas: number): St
 }
 
 /** What nobody reads lies in memory, and its last message alone. */
-function storageOf({ saysAgain: dest, subjects: [src] }: StreamDefinition): object {
-  if (dest === undefined) return { storage: 'file' };
-  return { storage: 'memory', max_msgs: 1, no_ack: true, republish: { src, dest } };
+function storageOf({ saysAgain }: StreamDefinition): object {
+  if (saysAgain === undefined) return { storage: 'file' };
+  const republish = { src: saysAgain.from, dest: saysAgain.to };
+  return { storage: 'memory', max_msgs: 1, no_ack: true, republish };
 }
 
 /** The stream under a bucket, as NATS's own key-value stores have it. */

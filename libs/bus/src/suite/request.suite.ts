@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Refusal } from '@skerry/contracts';
 import type { Bus } from '../bus.js';
 import { TimedOut, Unavailable } from '../errors.js';
-import { failure, gate, until, type Meeting, type OpenMeeting } from './meeting.suite.js';
+import { failure, gate, streamNamed, until, type Meeting, type OpenMeeting } from './meeting.suite.js';
 
 /** What every bus promises of messages that are not stored. */
 export function requestSuite(open: OpenMeeting): void {
@@ -35,6 +35,24 @@ export function requestSuite(open: OpenMeeting): void {
     afterAll(async () => {
       late.open();
       await meeting.close();
+    });
+
+    test('says again on another subject what a stream is told to', async () => {
+      const definition = { saysAgain: { from: 'again.*.*.*', to: 'said.$3.by.$1' }, maxMessageBytes: 1_024 };
+      await asker.ensureStream(streamNamed('AGAIN', { ...definition, subjects: ['again.*.old.*'] }));
+      await asker.ensureStream(streamNamed('AGAIN', { ...definition, subjects: ['again.*.new.*'] }));
+      const heard: string[] = [];
+      const listening = answerer.listen(
+        'said.>',
+        (m) => void heard.push(`${m.subject} ${JSON.stringify(m.json())}`),
+      );
+      await until('it is said again', () => {
+        asker.say('again.a.old.b', { n: 0 });
+        asker.say('again.a.new.b', { n: 1 });
+        return heard.length > 0;
+      });
+      expect(heard[0]).toBe('said.b.by.a {"n":1}');
+      await listening.drain();
     });
 
     test('brings the answer', async () => {
