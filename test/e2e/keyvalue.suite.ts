@@ -110,7 +110,7 @@ export function keyvalueSuite(cloud: () => KeyvalueCloud): void {
     const by = 'one.00000000000000aa';
     const state = { rule: 'newest', at: [1, 0], by, value: 'slipped in' };
     const records = [{ origin: by, key: 'only-here', write: 1, state }];
-    const body = { project: 'test', name: 'odd', incarnation, after: 0, upTo: 0, records };
+    const body = { project: 'test', name: 'odd', incarnation, after: 0, upTo: 1, records };
     under.admin.say(HUB.recordDelivery(account), body);
     await until('two', 'odd/only-here', 'slipped in');
     const { code, stdout, stderr } = await skerry('data', 'verify', 'odd');

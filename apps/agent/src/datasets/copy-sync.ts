@@ -1,5 +1,6 @@
 import type { Bus } from '@skerry/bus';
 import {
+  LIMITS,
   pullAnswerSchema,
   recordsAnswerSchema,
   SITE,
@@ -20,6 +21,8 @@ import type { Giving } from './giving.js';
 import { Repeated } from './repeated.js';
 
 const ANSWER_MS = 3_000;
+/** Less than a disk takes, or the way to another site. */
+const GATHER_MS = 3;
 const OFFER = { subject: SITE.records, schema: recordsAnswerSchema, timeoutMs: ANSWER_MS };
 const PULL = { subject: SITE.pull, schema: pullAnswerSchema, timeoutMs: ANSWER_MS };
 
@@ -60,7 +63,7 @@ export class CopySync {
     private readonly options: CopySyncOptions,
   ) {
     this.errands = new Errands(options.silent);
-    copy.underWay.givenBy((records) => this.giveAhead(records));
+    copy.underWay.givenBy((records, before) => this.giveAhead(records, before));
   }
 
   get incarnation(): number {
@@ -170,9 +173,11 @@ export class CopySync {
   }
 
   /** Gives to other sites what is about to be on the disk; nothing that the hub may not be about to hear of. */
-  private giveAhead(records: OwnRecord[]): boolean {
+  private giveAhead(records: OwnRecord[], before: number): boolean {
     const { silent, mayGoAhead } = this.options;
-    if (!this.told || this.copy.unsent > 0 || this.errands.ended || silent() || !mayGoAhead()) return false;
+    if (!this.told || this.errands.ended || silent() || !mayGoAhead()) return false;
+    // In their order: nothing that is older may still have to go.
+    if (this.copy.unsent > 0 && (this.ahead?.upTo ?? 0) < before) return false;
     const mark = this.give(records);
     if (mark !== undefined) this.ahead = { mark, upTo: Math.max(...records.map(({ write }) => write)) };
     return mark !== undefined;
@@ -185,6 +190,7 @@ export class CopySync {
 
   private async sendAll(): Promise<void> {
     let failed = false;
+    await this.gather();
     await this.errands.each(
       () => this.copy.unsent > 0,
       async (pause) => {
@@ -206,6 +212,17 @@ export class CopySync {
         return pause;
       },
     );
+  }
+
+  /** What others have been given already waits a moment for what follows it: one message, and no other program is woken meanwhile. */
+  private async gather(): Promise<void> {
+    const { unsent } = this.copy;
+    const isFew = this.ahead !== undefined && unsent > 0 && unsent <= LIMITS.givenRecords;
+    if (isFew && this.isAhead(this.copy.unsentRecords().records)) await this.errands.rest(GATHER_MS);
+  }
+
+  private isAhead(records: readonly OwnRecord[]): boolean {
+    return records.every(({ write }) => write <= (this.ahead?.upTo ?? 0));
   }
 
   /** True when records that were passed over can be opened now. What fails here is heard again, and stops no other copy. */
@@ -236,8 +253,7 @@ export class CopySync {
     const after = this.stored ?? this.copy.sentUpTo;
     const body = { project, name, incarnation, store, records, after };
     // First: others wait for it.
-    const isAhead = records.every(({ write }) => write <= (this.ahead?.upTo ?? 0));
-    const given = isAhead ? this.ahead?.mark : this.give(records);
+    const given = this.isAhead(records) ? this.ahead?.mark : this.give(records);
     const answer = await askHub(this.bus, OFFER, given === undefined ? body : { ...body, given });
     if (answer.ok && answer.others !== undefined) this.options.giving?.heard(answer.others ?? undefined);
     return answer;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { DatasetRecord, RecordState } from '@skerry/contracts';
 import { mergeStates } from '@skerry/domain';
 import { EarlyWrites, says } from './early-writes.js';

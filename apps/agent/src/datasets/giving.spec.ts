@@ -68,6 +68,12 @@ describe('records that sites give each other', () => {
     expect(said).toEqual([]);
   });
 
+  it('go by the hub, once for all sites, where there are many', async () => {
+    giving.heard(OTHERS);
+    const marks = Array.from({ length: 1_000 }, () => giving.give(RULE, STORE, [word('eu')]));
+    expect([marks[0], marks.at(-1)]).toEqual([OTHERS.mark, undefined]);
+  });
+
   it('are taken in the name of who gave them', () => {
     giving.heard(OTHERS);
     const record = word('jp');

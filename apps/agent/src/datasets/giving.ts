@@ -8,12 +8,14 @@ import {
   type OtherSites,
   type OwnRecord,
 } from '@skerry/contracts';
-import { fullBucket, judgeRecord, take, type Bucketful } from '@skerry/domain';
+import { fullBucket, judgeRecord, take, type Bucketful, type Quota } from '@skerry/domain';
 
 /** The hub says at least every five minutes who the other sites are; what it has not said for longer is not gone by. */
 const KNOWN_MS = 6 * 60_000;
 /** Sites are told of each other one after the other: for so long it may be this one that does not know yet. */
 const TOLD_WITHIN_MS = 10_000;
+/** Messages to others: a burst at once, then so many a second. What is more goes by the hub, once for all sites. */
+const MESSAGES = { perSecond: 500, burst: 1_000 };
 /** Records of one site: a burst at once, then so many a second. What is more comes by the hub. */
 const RECORDS = { perSecond: 1_000, burst: 5_000 };
 
@@ -49,7 +51,8 @@ export class Giving {
     const { known } = this;
     if (known === undefined || records.length > LIMITS.givenRecords) return undefined;
     const bytes = Buffer.from(JSON.stringify({ project, name, incarnation, store, records }));
-    if (bytes.length > LIMITS.givenBytes) return undefined;
+    if (bytes.length > LIMITS.givenBytes || !this.hasLeft('here', MESSAGES, known.sites.length))
+      return undefined;
     for (const { account } of known.sites) this.bus.say(SITE.give(known.mark, account), bytes);
     return known.mark;
   }
@@ -59,7 +62,7 @@ export class Giving {
     const from = this.known?.sites.find((other) => other.account === account);
     const isStranger = from === undefined && performance.now() - this.since > TOLD_WITHIN_MS;
     if (isStranger) return { refused: `account ${account} is not to give records of it to this site` };
-    if (from === undefined || !this.hasLeft(account, records.length)) return undefined;
+    if (from === undefined || !this.hasLeft(account, RECORDS, records.length)) return undefined;
     const origin = `${from.site}.${store}`;
     const by = { origin, site: from.site, nowMs: Date.now(), known: () => Number.POSITIVE_INFINITY };
     for (const record of records) {
@@ -74,10 +77,10 @@ export class Giving {
     return performance.now() < this.knownUntil ? this.others : undefined;
   }
 
-  private hasLeft(account: string, amount: number): boolean {
+  private hasLeft(whose: string, quota: Quota, amount: number): boolean {
     const now = performance.now();
-    const { ok, bucket } = take(this.left.get(account) ?? fullBucket(RECORDS, now), RECORDS, amount, now);
-    this.left.set(account, bucket);
+    const { ok, bucket } = take(this.left.get(whose) ?? fullBucket(quota, now), quota, amount, now);
+    this.left.set(whose, bucket);
     return ok;
   }
 }

@@ -8,18 +8,21 @@ import type { HeldKey } from './kept-lines.js';
  */
 export const PASSED_OVER = 1_024;
 
+/** Gives writes that follow another; says whether it did. */
+type Giver = (records: OwnRecord[], before: number) => boolean;
+
 /**
  * Tells who gives to other sites of a few writes that are about to be on the disk, so that they get there meanwhile; as the leader of a
  * consensus group does with its followers (Ongaro, Consensus: Bridging Theory and Practice, 10.2.1). There they are only shown: who
  * wrote is answered, and the hub hears of them, when they are on the disk.
  */
 export class WritesUnderWay {
-  private giver: (records: OwnRecord[]) => boolean = () => false;
+  private giver: Giver = () => false;
 
   constructor(private readonly origin: string) {}
 
   /** From now on these are given to others by this, which says whether it did. */
-  givenBy(giver: (records: OwnRecord[]) => boolean): void {
+  givenBy(giver: Giver): void {
     this.giver = giver;
   }
 
@@ -32,6 +35,6 @@ export class WritesUnderWay {
       const state = write > before && all.rule === conflicts ? ownState(all, this.origin) : undefined;
       if (state !== undefined) records.push({ key, write, state });
     }
-    return records.length > 0 && this.giver(records);
+    return records.length > 0 && this.giver(records, before);
   }
 }
