@@ -316,9 +316,9 @@ export class Copy {
     // What others wrote is shown before it is in the file: what a crash takes of it is read from the hub again.
     const undo = this.diskTrouble === undefined && isOfOthers(draft) ? await this.shown(draft) : undefined;
     const isGiven =
-      draft.durable &&
-      this.diskTrouble === undefined &&
-      this.underWay.begin(draft.keys, this.known, this.marks.writes);
+      this.diskTrouble === undefined && this.underWay.begin(draft, this.known, this.marks.writes);
+    // First it leaves: the connection sends what it was told when this turn is over.
+    if (isGiven) await Promise.resolve();
     try {
       if (lines.length > 0) await this.log.append(lines, { durable: draft.durable });
     } catch (error) {

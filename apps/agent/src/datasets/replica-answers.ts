@@ -17,11 +17,11 @@ export function sendJson(response: ServerResponse, body: object): void {
   end(response, 200, body);
 }
 
-/** With its length, so that it goes out in one piece. */
+/** With its length and as text, so that head and body go out in one piece. */
 function end(response: ServerResponse, status: number, body: object, headers: object = {}): void {
-  const bytes = Buffer.from(JSON.stringify(body));
-  response.writeHead(status, { ...HEADERS, 'content-length': bytes.length, ...headers });
-  response.end(bytes);
+  const text = JSON.stringify(body);
+  response.writeHead(status, { ...HEADERS, 'content-length': Buffer.byteLength(text), ...headers });
+  response.end(text);
 }
 
 /** Says what went wrong, once the sender can hear it; closes the connection when too much of the request is left. */

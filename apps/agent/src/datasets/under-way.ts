@@ -8,6 +8,12 @@ import type { HeldKey } from './kept-lines.js';
  */
 export const PASSED_OVER = 1_024;
 
+/** As much of a draft as is looked at. */
+interface Batch {
+  keys: ReadonlyMap<string, HeldKey>;
+  durable: boolean;
+}
+
 /** Gives writes that follow another; says whether it did. */
 type Giver = (records: OwnRecord[], before: number) => boolean;
 
@@ -26,10 +32,10 @@ export class WritesUnderWay {
     this.giver = giver;
   }
 
-  /** Called with the keys that a batch is about to write, and the newest write before it; says whether others are given them. */
-  begin(keys: ReadonlyMap<string, HeldKey>, { conflicts, holder }: CopyRule, before: number): boolean {
+  /** Called with what a batch is about to write, and the newest write before it; says whether others are given them. */
+  begin({ keys, durable }: Batch, { conflicts, holder }: CopyRule, before: number): boolean {
     // Of a home that moves the term may end meanwhile.
-    if (keys.size > LIMITS.givenRecords || holder !== undefined) return false;
+    if (!durable || keys.size > LIMITS.givenRecords || holder !== undefined) return false;
     const records: OwnRecord[] = [];
     for (const [key, { own: write, state: all }] of keys) {
       const state = write > before && all.rule === conflicts ? ownState(all, this.origin) : undefined;
