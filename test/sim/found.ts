@@ -137,4 +137,12 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     found:
       'the only site with the keys of a dataset gave its copy up to one that had passed over what it could not open',
   },
+  {
+    seed: 50214,
+    found: 'a site whose link was away when a replicator took over was asked about its logs minutes later',
+  },
+  {
+    seed: 60322,
+    found: 'a site that had not heard of a new rule gave records to sites that it keeps them from',
+  },
 ];

@@ -19,7 +19,7 @@ export class DatasetWriters {
   /** `holdsLease`: whether this instance may still write. */
   async start(holdsLease: () => boolean): Promise<void> {
     await this.records.begin(holdsLease);
-    this.records.marks.start();
+    this.records.marks.start(() => this.records.mayWrite);
     this.takeRecords.start();
     await this.copyWriters.start();
     this.tellLag.start();

@@ -55,7 +55,7 @@ export class CopySync {
   /** The newest write of here that the hub has, as it said last. */
   private stored: number | undefined;
   /** Up to which write others were given what was not on the disk yet, and which others. */
-  private ahead: { mark: string; upTo: number } | undefined;
+  private ahead: { mark: string | undefined; upTo: number } | undefined;
 
   constructor(
     private readonly bus: Bus,
@@ -141,7 +141,8 @@ export class CopySync {
     if (given.incarnation !== this.incarnation) return undefined;
     const taken = this.options.giving?.taken(this.copy.rule, account, given);
     if (taken !== undefined && 'refused' in taken) return taken.refused;
-    if (taken !== undefined) this.copy.takeEarly(taken.records);
+    if (taken !== undefined && 'records' in taken) this.copy.takeEarly(taken.records);
+    else if (taken !== undefined) this.options.greet();
     return undefined;
   }
 
@@ -178,14 +179,23 @@ export class CopySync {
     if (!this.told || this.errands.ended || silent() || !mayGoAhead()) return false;
     // In their order: nothing that is older may still have to go.
     if (this.copy.unsent > 0 && (this.ahead?.upTo ?? 0) < before) return false;
-    const mark = this.give(records);
-    if (mark !== undefined) this.ahead = { mark, upTo: Math.max(...records.map(({ write }) => write)) };
-    return mark !== undefined;
+    const { unsent } = this.copy;
+    const { ahead } = this;
+    if (!this.give(records)) return false;
+    // Of what was given by another mark before, nobody may have got anything.
+    if (unsent > 0 && this.ahead !== undefined && ahead?.mark !== this.ahead.mark)
+      this.ahead.mark = undefined;
+    return true;
   }
 
-  private give(records: OwnRecord[]): string | undefined {
+  /** Gives to other sites what they were not given yet; whether they were given it. */
+  private give(records: OwnRecord[]): boolean {
+    if (this.isAhead(records)) return true;
     const [, store = ''] = this.copy.origin.split('.');
-    return this.options.giving?.give(this.copy.rule, store, records);
+    const mark = this.options.giving?.give(this.copy.rule, store, records);
+    if (mark === undefined) return false;
+    this.ahead = { mark, upTo: Math.max(...records.map(({ write }) => write)) };
+    return true;
   }
 
   private async sendAll(): Promise<void> {
@@ -253,7 +263,7 @@ export class CopySync {
     const after = this.stored ?? this.copy.sentUpTo;
     const body = { project, name, incarnation, store, records, after };
     // First: others wait for it.
-    const given = this.isAhead(records) ? this.ahead?.mark : this.give(records);
+    const given = this.give(records) ? this.ahead?.mark : undefined;
     const answer = await askHub(this.bus, OFFER, given === undefined ? body : { ...body, given });
     if (answer.ok && answer.others !== undefined) this.options.giving?.heard(answer.others ?? undefined);
     return answer;

@@ -79,6 +79,8 @@ export class Copy {
   /** What is wrong with it, set by who keeps it in step too. */
   trouble: string | undefined;
   private diskTrouble: string | undefined;
+  /** The number of the last write is on the disk: those after it are never used again. */
+  private mayGive = false;
 
   private constructor(
     private readonly options: CopyOptions,
@@ -193,10 +195,7 @@ export class Copy {
   ): Promise<Taken> {
     let taken: Taken = 'taken';
     await this.job((draft) => {
-      if (after > draft.cursor) {
-        taken = 'gap';
-        return;
-      }
+      if (after > draft.cursor) return void (taken = 'gap');
       for (const record of records) mergeRecord(draft, this.beneath, record);
       for (const record of elsewhere) draft.elsewhere.push(record);
       draft.cursor = Math.max(draft.cursor, upTo);
@@ -315,8 +314,7 @@ export class Copy {
     else this.marksLater.soon();
     // What others wrote is shown before it is in the file: what a crash takes of it is read from the hub again.
     const undo = this.diskTrouble === undefined && isOfOthers(draft) ? await this.shown(draft) : undefined;
-    const isGiven =
-      this.diskTrouble === undefined && this.underWay.begin(draft, this.known, this.marks.writes);
+    const isGiven = this.mayGive && this.underWay.begin(draft, this.known, this.marks.writes);
     // First it leaves: the connection sends what it was told when this turn is over.
     if (isGiven) await Promise.resolve();
     try {
@@ -328,6 +326,7 @@ export class Copy {
       throw this.failed(error);
     }
     if (lines.length > 0) this.diskTrouble = undefined;
+    this.mayGive ||= draft.durable;
     if (undo === undefined) this.install(draft);
   }
 
@@ -346,7 +345,7 @@ export class Copy {
 
   private failed(error: unknown): Refusal {
     const { trouble, refusal } = notWritten(this.known, 'writes to', error);
-    this.diskTrouble = trouble;
+    [this.diskTrouble, this.mayGive] = [trouble, false];
     return refusal;
   }
 

@@ -14,6 +14,7 @@ import {
   type OtherSites,
   type SealingNews,
 } from '@skerry/contracts';
+import { fullBucket, take, type Bucketful } from '@skerry/domain';
 import type { z } from 'zod';
 import { reason, type Log } from '../log.js';
 import type { Sealing } from '../sealing/sealing.js';
@@ -33,6 +34,8 @@ const ANSWER_MS = 2_000;
 const TELL_MS = 2_000;
 /** The hub is asked again this often while keys are waited for; it says so when there are any. */
 const LACKING_MS = 3_000;
+/** Messages that a site gives to this one, of all datasets. */
+const HEEDED = { perSecond: 1_000, burst: 5_000 };
 
 export interface DatasetSyncOptions {
   copies: Copies;
@@ -79,6 +82,7 @@ export class DatasetSync {
   private readonly lost: LostAtHub;
   private telling: NodeJS.Timeout | undefined;
   private given: Subscription | undefined;
+  private readonly heeded = new Map<string, Bucketful>();
   private lacking: NodeJS.Timeout | undefined;
 
   constructor(
@@ -215,13 +219,22 @@ export class DatasetSync {
   private hearGiven(m: HeardMessage): void {
     if (m.data.length > LIMITS.givenBytes) return;
     const account = m.subject.split('.').at(-1) ?? '';
+    if (!this.heed(account)) return;
     const parsed = parseAcross(givenSchema, m.json());
-    if (!parsed.ok) return this.options.log.warn('what a site gave is none', { account });
+    if (!parsed.ok) return this.options.log.debug('what a site gave is none', { account });
     const { project, name } = parsed.value;
     const why = this.inStep.way(workloadKey(project, name))?.hearGiven(account, parsed.value);
     if (why === undefined) return;
     const by = `account ${account}`;
     this.options.refusals?.note({ project, name, what: 'write', by, why });
+  }
+
+  /** Before anything is read of it: a site may say much. */
+  private heed(account: string): boolean {
+    const now = performance.now();
+    const { ok, bucket } = take(this.heeded.get(account) ?? fullBucket(HEEDED, now), HEEDED, 1, now);
+    this.heeded.set(account, bucket);
+    return ok;
   }
 
   private wayOf(key: string): CopySync | undefined {

@@ -92,6 +92,32 @@ describe('what came before the hub had stored it', () => {
     expect(settled).toBe(true);
   });
 
+  it('is waited for as it was when the waiting began, however much comes behind it', async () => {
+    const early = made();
+    early.came([counted('a', SITES[0], 1)], nothing, now());
+    const waits = early.settled('a');
+    early.came([counted('a', SITES[0], 2), counted('a', SITES[1], 9)], nothing, now());
+    early.placed([counted('a', SITES[0], 1)]);
+    await waits;
+    expect(early.has('a')).toBe(true);
+  });
+
+  it('is shown no longer by one writer alone, where another has written since', async () => {
+    const early = made(60);
+    early.came([counted('a', SITES[0], 1)], nothing, now());
+    await new Promise((later) => setTimeout(later, 40));
+    early.came([counted('a', SITES[1], 5)], nothing, now());
+    const deadline = now() + 5_000;
+    while (changed.length === 0 && now() < deadline) await new Promise((later) => setTimeout(later, 1));
+    expect(early.over('a', undefined)).toEqual(counted('a', SITES[1], 5).state);
+  });
+
+  it('is of a bounded number of writers', () => {
+    const early = made();
+    const many = Array.from({ length: 50 }, (_, n) => counted('a', `us.${String(n).padStart(16, '0')}`, 1));
+    expect(early.came(many, nothing, now())).toHaveLength(16);
+  });
+
   it('refuses who would have to wait for long', async () => {
     const early = made(undefined, 10);
     early.came([counted('a', SITES[0], 1)], nothing, now());

@@ -6,13 +6,20 @@ import { mergeStates } from '@skerry/domain';
 const KEPT_MS = 10_000;
 /** How long a write here waits for the place of what it is to see. */
 const SETTLE_MS = 1_000;
-/** Keys that are shown early at once. What is more comes with its place. */
+/** Keys that are shown early at once, and who wrote each. What is more comes with its place. */
 const KEYS = 1_024;
+const WRITERS = 16;
 
 interface Early {
   write: number;
   state: RecordState;
   atMs: number;
+}
+
+/** Who waits until these writes of a key, by who wrote them, have their place or are shown no longer. */
+interface Settling {
+  writes: Map<string, number>;
+  done: () => void;
 }
 
 /**
@@ -22,7 +29,7 @@ interface Early {
 export class EarlyWrites {
   /** By key and by who wrote it, the newest. */
   private readonly keys = new Map<string, Map<string, Early>>();
-  private readonly settling = new Map<string, (() => void)[]>();
+  private readonly settling = new Map<string, Set<Settling>>();
   private timer: NodeJS.Timeout | undefined;
 
   /** `changed` is called with keys that show something else since something was not kept. */
@@ -69,40 +76,44 @@ export class EarlyWrites {
   placed(records: readonly DatasetRecord[]): void {
     if (!this.any) return;
     for (const { key, origin, write } of records) {
-      const early = this.keys.get(key);
-      if (early === undefined || write < (early.get(origin)?.write ?? Number.POSITIVE_INFINITY)) continue;
-      early.delete(origin);
-      if (early.size === 0) this.end(key);
+      this.isOver(key, origin, write);
+      if (write >= (this.keys.get(key)?.get(origin)?.write ?? Number.POSITIVE_INFINITY))
+        this.end(key, origin);
     }
   }
 
   /**
-   * Resolves when all of a key has come with its place, or is shown no longer. Throws a `Refusal` when that takes more than a second:
-   * a write that says that it has seen what nobody else may ever see would wait for that at the hub.
+   * Resolves when all that came of a key so far has its place, or is shown no longer. Throws a `Refusal` when that takes more than a
+   * second: a write that says that it has seen what nobody else may ever see would wait for that at the hub.
    */
   async settled(key: string): Promise<void> {
-    if (!this.keys.has(key)) return;
+    const early = this.keys.get(key);
+    if (early === undefined) return;
+    const waiters = this.settling.get(key) ?? new Set<Settling>();
+    this.settling.set(key, waiters);
     const isSettled = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(false), this.settleMs);
-      const done = () => {
+      const writes = new Map([...early].map(([origin, { write }]) => [origin, write]));
+      const end = (is: boolean) => {
         clearTimeout(timer);
-        resolve(true);
+        waiters.delete(waiter);
+        resolve(is);
       };
-      this.settling.set(key, [...(this.settling.get(key) ?? []), done]);
+      const waiter = { writes, done: () => end(true) };
+      const timer = setTimeout(() => end(false), this.settleMs);
+      waiters.add(waiter);
     });
+    if (waiters.size === 0 && this.settling.get(key) === waiters) this.settling.delete(key);
     if (isSettled) return;
     throw new Refusal(
       'unavailable',
       `${key} shows what another site has just written and the hub has not stored yet`,
-      {
-        hint: `write again: it is stored or shown no longer within ${this.keptMs / 1_000} s`,
-      },
+      { hint: `write again: it is stored or shown no longer within ${this.keptMs / 1_000} s` },
     );
   }
 
   close(): void {
     clearTimeout(this.timer);
-    for (const key of this.keys.keys()) this.end(key);
+    for (const [key, early] of this.keys) for (const origin of early.keys()) this.end(key, origin);
   }
 
   private take(
@@ -111,8 +122,9 @@ export class EarlyWrites {
     atMs: number,
   ): boolean {
     const early = this.keys.get(key) ?? new Map<string, Early>();
-    if (write <= (early.get(origin)?.write ?? 0) || (early.size === 0 && this.keys.size >= KEYS))
-      return false;
+    const isFull =
+      !early.has(origin) && (early.size >= WRITERS || (early.size === 0 && this.keys.size >= KEYS));
+    if (isFull || write <= (early.get(origin)?.write ?? 0)) return false;
     if (held !== undefined && says(mergeStates(held, state), held)) return false;
     this.keys.set(key, early.set(origin, { write, state, atMs }));
     return true;
@@ -120,22 +132,35 @@ export class EarlyWrites {
 
   private expire(): void {
     const before = performance.now() - this.keptMs;
-    const old = [...this.keys].filter(([, early]) => [...early.values()].some(({ atMs }) => atMs <= before));
-    this.timer = undefined;
-    this.giveUp(old.map(([key]) => key));
-    if (this.any) this.timer = setTimeout(() => this.expire(), this.keptMs).unref();
+    const changed: string[] = [];
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const [key, early] of this.keys)
+      for (const [origin, { atMs }] of early) {
+        if (atMs > before) {
+          oldest = Math.min(oldest, atMs);
+          continue;
+        }
+        this.end(key, origin);
+        changed.push(key);
+      }
+    const again = () => setTimeout(() => this.expire(), Math.max(1, oldest - before)).unref();
+    this.timer = this.any ? again() : undefined;
+    if (changed.length > 0) this.changed(changed);
   }
 
-  private giveUp(keys: readonly string[]): void {
-    for (const key of keys) this.end(key);
-    if (keys.length > 0) this.changed(keys);
+  /** What is shown early of a key by one that wrote it is so no longer. */
+  private end(key: string, origin: string): void {
+    const early = this.keys.get(key);
+    early?.delete(origin);
+    if (early?.size === 0) this.keys.delete(key);
+    this.isOver(key, origin, Number.POSITIVE_INFINITY);
   }
 
-  private end(key: string): void {
-    this.keys.delete(key);
-    const waiters = this.settling.get(key) ?? [];
-    this.settling.delete(key);
-    for (const done of waiters) done();
+  private isOver(key: string, origin: string, upTo: number): void {
+    for (const { writes, done } of this.settling.get(key) ?? []) {
+      if (upTo >= (writes.get(origin) ?? Number.POSITIVE_INFINITY)) writes.delete(origin);
+      if (writes.size === 0) done();
+    }
   }
 }
 

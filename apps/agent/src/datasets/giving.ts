@@ -12,15 +12,15 @@ import { fullBucket, judgeRecord, take, type Bucketful, type Quota } from '@sker
 
 /** The hub says at least every five minutes who the other sites are; what it has not said for longer is not gone by. */
 const KNOWN_MS = 6 * 60_000;
-/** Sites are told of each other one after the other: for so long it may be this one that does not know yet. */
-const TOLD_WITHIN_MS = 10_000;
+/** Sites that gave something and are not known to have a copy. */
+const STRANGERS = 64;
 /** Messages to others: a burst at once, then so many a second. What is more goes by the hub, once for all sites. */
 const MESSAGES = { perSecond: 500, burst: 1_000 };
 /** Records of one site: a burst at once, then so many a second. What is more comes by the hub. */
 const RECORDS = { perSecond: 1_000, burst: 5_000 };
 
-/** What became of what a site gave: records to show, nothing to do, or that it may not. */
-export type Taking = { records: DatasetRecord[] } | { refused: string } | undefined;
+/** What became of what a site gave: records to show, that the hub has to be asked who has a copy, that it may not, or nothing. */
+export type Taking = { records: DatasetRecord[] } | { ask: true } | { refused: string } | undefined;
 
 /**
  * Gives a few records of a copy to the other sites with one by the hub's server alone, while the hub's replicator stores them, and takes
@@ -29,17 +29,18 @@ export type Taking = { records: DatasetRecord[] } | { refused: string } | undefi
 export class Giving {
   private others: OtherSites | undefined;
   private knownUntil = Number.NEGATIVE_INFINITY;
-  private since = Number.POSITIVE_INFINITY;
+  /** Accounts that were not named when they gave something, and when the hub was asked about each. */
+  private readonly strangers = new Map<string, number>();
+  private heardAt = Number.NEGATIVE_INFINITY;
   private readonly left = new Map<string, Bucketful>();
 
   constructor(private readonly bus: Bus) {}
 
   /** The hub has said to whom; undefined: to nobody. */
   heard(others: OtherSites | undefined): void {
-    const now = performance.now();
-    if (this.since > now || others?.mark !== this.others?.mark) this.since = now;
     this.others = others;
-    this.knownUntil = now + KNOWN_MS;
+    this.heardAt = performance.now();
+    this.knownUntil = this.heardAt + KNOWN_MS;
   }
 
   /** Gives them to the others; the mark of those, when there are any. */
@@ -60,9 +61,9 @@ export class Giving {
   /** Looks at what the site with an account gave, as the hub would: nothing is shown that it would refuse. */
   taken(rule: CopyRule, account: string, { store, records }: Given): Taking {
     const from = this.known?.sites.find((other) => other.account === account);
-    const isStranger = from === undefined && performance.now() - this.since > TOLD_WITHIN_MS;
-    if (isStranger) return { refused: `account ${account} is not to give records of it to this site` };
-    if (from === undefined || !this.hasLeft(account, RECORDS, records.length)) return undefined;
+    if (from === undefined) return this.stranger(account);
+    this.strangers.delete(account);
+    if (!this.hasLeft(account, RECORDS, records.length)) return undefined;
     const origin = `${from.site}.${store}`;
     const by = { origin, site: from.site, nowMs: Date.now(), known: () => Number.POSITIVE_INFINITY };
     for (const record of records) {
@@ -71,6 +72,17 @@ export class Giving {
       if (judgement.verdict !== 'take') return undefined;
     }
     return { records: records.map((record) => ({ origin, ...record })) };
+  }
+
+  /** Sites hear of each other one after the other: it may be this one that does not know yet, so the hub is asked first. */
+  private stranger(account: string): Taking {
+    const askedAt = this.strangers.get(account);
+    if (askedAt !== undefined && this.heardAt > askedAt)
+      return { refused: `account ${account} is not to give records of it to this site` };
+    if (askedAt !== undefined) return undefined;
+    if (this.strangers.size >= STRANGERS) this.strangers.clear();
+    this.strangers.set(account, performance.now());
+    return { ask: true };
   }
 
   private get known(): OtherSites | undefined {

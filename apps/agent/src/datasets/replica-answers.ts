@@ -74,6 +74,7 @@ async function bytesOf(request: IncomingMessage, check: (length: number) => void
       resolve(only !== undefined && parts.length === 1 ? only : Buffer.concat(parts));
     };
     const gone = () => fail(new Error('the connection ended before the body was whole'));
+    if (request.destroyed || request.readableEnded) return gone();
     request.on('data', take).on('end', whole).on('close', gone).on('error', fail);
   });
 }

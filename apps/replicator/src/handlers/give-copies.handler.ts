@@ -112,9 +112,9 @@ export class GiveCopies {
 
   /** A dataset is another than it was: tells the sites that have it, and those that had it. */
   async changed(before: Dataset | undefined, after: Dataset): Promise<void> {
-    if (!this.active || !isKept(after)) return;
     // Who has not heard of it gives nothing more.
     if (before !== undefined) this.records.marks.revoke(after);
+    if (!this.active || !isKept(after)) return;
     const tell = async () => await this.tell(before, after);
     this.again.later(workloadKey(after.project, after.name), () => void tell().catch(() => undefined));
     const isNew = before === undefined || before.incarnation !== after.incarnation;

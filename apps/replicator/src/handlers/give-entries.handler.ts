@@ -74,7 +74,8 @@ export class GiveEntries {
   /** From now on this instance answers; every site is told to ask, since nobody knows what it was told before. */
   async start(): Promise<void> {
     this.active = true;
-    for (const site of this.wanted.allSites()) this.say(site);
+    // Again a little later: a site whose link is away in this moment would hear nothing for minutes.
+    for (const { name } of this.wanted.allSites()) this.askAgain(name);
     for (const dataset of this.logs.all()) if (dataset.removed) await this.entries.drop(dataset);
   }
 

@@ -52,6 +52,7 @@ describe('the other sites that a site gives records to', () => {
   it('are none where no copy may be', () => {
     expect(told({ residency: { stay: ['de'] } })?.sites.map(({ site }) => site)).toEqual(['s2']);
     expect(told({ residency: { stay: ['us'] } })).toBeUndefined();
+    expect(told({}, 1)).toBeUndefined();
   });
 
   it.each([

@@ -26,7 +26,8 @@ export function otherSites(
   if (copies.homes.holderOf(dataset) !== undefined) return undefined;
   const holders = copies.sitesOf(dataset).filter(({ name }) => wanted.mayReceive(name));
   const sites = holders.flatMap(({ name, account }) => (name === site.name ? [] : [{ site: name, account }]));
-  if (sites.length > LIMITS.givenSites || sites.length === holders.length) return undefined;
+  const isAmongThem = sites.length < holders.length;
+  if (!isAmongThem || sites.length === 0 || sites.length > LIMITS.givenSites) return undefined;
   const mark = records.marks.of(dataset);
   return mark === undefined ? undefined : { mark, sites };
 }

@@ -52,7 +52,7 @@ describe('records that a site writes', () => {
     }
     const records = new RecordsStore(bus, log);
     await records.begin(() => leased);
-    records.marks.start();
+    records.marks.start(() => true);
     while (records.marks.of({ project: 'shop', name: 'cart' }) === undefined) await turn();
     const held = new Promise<void>((resolve, reject) => {
       store = resolve;

@@ -38,7 +38,7 @@ describe('marks by which sites give each other records', () => {
   it('are none before the server has them, and none where the lease is another instance’s', async () => {
     expect(marks.of(CART)).toBeUndefined();
     marks.revoke(CART);
-    marks.start();
+    marks.start(() => true);
     expect(marks.of(CART)).toBeUndefined();
     expect(await passes(await told())).toBe(true);
     await marks.stop();
@@ -46,7 +46,7 @@ describe('marks by which sites give each other records', () => {
   });
 
   it('are over for everybody when a rule changes, and those of others are not', async () => {
-    marks.start();
+    marks.start(() => true);
     const before = await told();
     const other = { project: 'shop', name: 'basket' };
     const kept = marks.of(other) ?? 'none';
@@ -61,12 +61,22 @@ describe('marks by which sites give each other records', () => {
   });
 
   it('are all over when another instance begins', async () => {
-    marks.start();
+    marks.start(() => true);
     const before = await told();
     await marks.stop();
-    marks.start();
+    marks.start(() => true);
     await told();
     expect([await passes(before), await passes(marks.of(CART) ?? '')]).toEqual([false, true]);
+  });
+
+  it('are none for who may not write any more, and told no server', async () => {
+    let holds = true;
+    marks.start(() => holds);
+    const before = await told();
+    holds = false;
+    marks.revoke(CART);
+    await turn();
+    expect([marks.of(CART), await passes(before)]).toEqual([undefined, true]);
   });
 
   it('are told again until the server has heard them', async () => {
@@ -76,7 +86,7 @@ describe('marks by which sites give each other records', () => {
       if (failures-- > 0) throw new Error('away');
       await ensure(definition);
     };
-    marks.start();
+    marks.start(() => true);
     expect(await passes(await told())).toBe(true);
   });
 });

@@ -9,6 +9,8 @@ const MARK_BYTES = 4;
 const RETRY_MS = 250;
 /** Once a minute. */
 const SAID_EVERY = 240;
+/** A server that starts again has forgotten them, and who held the lease before may have come late. */
+const LOOK_MS = 10_000;
 
 interface Ref {
   project: string;
@@ -22,6 +24,9 @@ interface Ref {
 export class GivingMarks {
   private readonly marks: string[] = [];
   private active = false;
+  private holds: () => boolean = () => false;
+  private unlisten: () => void = () => undefined;
+  private timer: NodeJS.Timeout | undefined;
   private isTold = false;
   private due = false;
   private work: Promise<void> = Promise.resolve();
@@ -31,21 +36,30 @@ export class GivingMarks {
     private readonly log: JsonLog,
   ) {}
 
-  /** From now on this instance says by which; all of before are over. Until the server has heard so, there are none. */
-  start(): void {
-    [this.active, this.isTold] = [true, false];
+  /** `holds`: whether this instance may still write. From now on it says by which; all of before are over. Until the server has heard so, there are none. */
+  start(holds: () => boolean): void {
+    [this.active, this.isTold, this.holds] = [true, false, holds];
+    this.unlisten();
+    this.unlisten = this.bus.onConnection((connected) => {
+      this.isTold = false;
+      if (connected) this.revokeAll();
+    });
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.renew([]), LOOK_MS).unref();
     this.revokeAll();
   }
 
   async stop(): Promise<void> {
     this.active = false;
+    this.unlisten();
+    clearInterval(this.timer);
     await this.work;
   }
 
   /** The mark of a dataset: two tokens. Undefined: this instance has no say. */
   of(dataset: Ref): string | undefined {
     const shard = shardOf(dataset);
-    return this.active && this.isTold ? `${shard}.${this.marks[shard]}` : undefined;
+    return this.active && this.isTold && this.holds() ? `${shard}.${this.marks[shard]}` : undefined;
   }
 
   /** What was said of a dataset before is over: who may have it, or what of it, is another. */
@@ -68,7 +82,7 @@ export class GivingMarks {
   private async tell(): Promise<void> {
     // What is renewed from here on is told once more.
     this.due = false;
-    for (let tries = 0; this.active; tries += 1) {
+    for (let tries = 0; this.active && this.holds(); tries += 1) {
       const subjects = this.marks.map((mark, shard) => givesBy(`${shard}.${mark}`));
       try {
         await this.bus.ensureStream({ ...STREAMS.GIVEN, subjects });
