@@ -38,7 +38,8 @@ export function requestSuite(open: OpenMeeting): void {
     });
 
     test('says again on another subject what a stream is told to', async () => {
-      const definition = { saysAgain: { from: 'again.*.*.*', to: 'said.$3.by.$1' }, maxMessageBytes: 1_024 };
+      const saysAgain = { from: 'again.*.*.*', to: 'said.$3.by.$1' };
+      const definition = { saysAgain, maxMessageBytes: 1_024, discard: 'old' as const };
       await asker.ensureStream(streamNamed('AGAIN', { ...definition, subjects: ['again.*.old.*'] }));
       await asker.ensureStream(streamNamed('AGAIN', { ...definition, subjects: ['again.*.new.*'] }));
       const heard: string[] = [];
