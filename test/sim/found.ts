@@ -26,10 +26,6 @@ export const FOUND: readonly { seed: number; found: string }[] = [
   { seed: 424, found: 'a copy went by a rule that the hub had lost' },
   { seed: 597, found: 'a removal that was late on its way lay in DL for ever' },
   {
-    seed: 660,
-    found: 'a node got more than it has where the site’s server had lost what was taken from it last',
-  },
-  {
     seed: 743,
     found: 'an agent that was stopped just before it began a singleton began it with its lease gone',
   },
@@ -146,3 +142,7 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     found: 'a site that had not heard of a new rule gave records to sites that it keeps them from',
   },
 ];
+
+// Open: seed 660, which had found that a node got more than it has where the site's server had lost what was taken from it last. Its
+// course is another one since sites give each other records: there the server loses its last second twice within 40 ms, and who
+// controls the site then does not count a replica that runs on its own node.
