@@ -304,27 +304,13 @@ export const MUTATIONS = [
     name: 'old-marks',
     says: 'what sites give each other by a rule of before passes',
     breaks: 'areas',
-    from: 60_322,
+    from: 60_042,
     isLong: true,
     edits: [
       {
         file: 'apps/replicator/src/handlers/give-copies.handler.ts',
         find: 'if (before !== undefined) this.records.marks.revoke(after);',
         replace: '',
-      },
-    ],
-  },
-  {
-    name: 'early-kept',
-    says: 'what came early and is not stored is shown for ever',
-    breaks: 'stored',
-    from: 30_000,
-    isLong: true,
-    edits: [
-      {
-        file: 'apps/agent/src/datasets/early-writes.ts',
-        find: 'if (atMs > before) {',
-        replace: 'if (atMs > 0) {',
       },
     ],
   },
