@@ -141,8 +141,8 @@ export const FOUND: readonly { seed: number; found: string }[] = [
     seed: 60322,
     found: 'a site that had not heard of a new rule gave records to sites that it keeps them from',
   },
+  {
+    seed: 660,
+    found: 'what ran at a site whose server had lost who was given it was not counted on its node',
+  },
 ];
-
-// Open: seed 660, which had found that a node got more than it has where the site's server had lost what was taken from it last. Its
-// course is another one since sites give each other records: there the server loses its last second twice within 40 ms, and who
-// controls the site then does not count a replica that runs on its own node.

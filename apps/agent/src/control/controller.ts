@@ -19,7 +19,7 @@ import { lastAllotment, nextAllotment } from './next-allotment.js';
 import { Refusals } from './refusals.js';
 import { SiteNodes } from './site-nodes.js';
 import { isGone, SiteReports, type Decided } from './site-reports.js';
-import { acceptedBy, finishedOf, isSingle, isUp, runningOn, sameNeed, slotsThat } from './site-state.js';
+import { acceptedOf, finishedOf, isSingle, isUp, runningOn, sameNeed, slotsThat } from './site-state.js';
 import type { SiteSummary } from './site-voice.js';
 
 const TICK_MS = 250;
@@ -168,8 +168,8 @@ export class Controller implements SiteSummary {
   }
 
   troubles(): string[] {
-    const inShort = (text: string) => text.slice(0, TROUBLE_CHARS);
-    return this.site.present().flatMap((n) => n.troubles.map((t) => inShort(`${n.node}: ${t}`)));
+    const all = this.site.present().flatMap((n) => n.troubles.map((t) => `${n.node}: ${t}`));
+    return all.map((text) => text.slice(0, TROUBLE_CHARS));
   }
 
   private async start(): Promise<void> {
@@ -243,8 +243,8 @@ export class Controller implements SiteSummary {
     // Who came back may hold less than was decided while it was away.
     if (!this.site.known || (before && compareVersions(before.version, object.version) > 0)) return;
     const current = before?.tombstone === undefined ? before : undefined;
-    const accepted = this.accepted(key, current);
     const held = this.options.agent.store.get(key);
+    const accepted = acceptedOf(held, current);
     const change = held && changeOf(held);
     const fresh =
       current === undefined ||
@@ -285,7 +285,7 @@ export class Controller implements SiteSummary {
       before: current,
       sameNeed: accepted !== undefined && sameNeed(accepted, object),
       up: slotsThat(current, reports, isUp),
-      running: asksWhoRuns ? runningOn(reports, (n) => !this.site.isPresent(n)) : new Map<number, string>(),
+      running: asksWhoRuns ? this.runningNow(key) : new Map<number, string>(),
       finished: finishedOf(object, current, reports),
       healthy: slotsThat(current, reports, (r) => r.phase === 'running'),
       nodes: this.site.standings(),
@@ -334,11 +334,8 @@ export class Controller implements SiteSummary {
     return this.pending.get(key) ?? this.options.agent.book.get(key);
   }
 
-  private accepted(key: string, current: Allotment | undefined): Assignment | undefined {
-    const held = this.options.agent.store.get(key);
-    if (held === undefined || current === undefined || current.tombstone !== undefined) return undefined;
-    return acceptedBy(held, current);
-  }
+  private readonly runningNow = (key: string) =>
+    runningOn(this.reports.of(key), (n) => !this.site.isPresent(n));
 
   private newLedger(): NodeLedger {
     const ledger = new NodeLedger(this.site.rooms());
@@ -346,11 +343,14 @@ export class Controller implements SiteSummary {
     return ledger;
   }
 
-  /** Enters what a workload takes as it is allotted now. */
+  /** Enters what a workload takes as it is allotted now; as it runs, where the server has lost how that is. */
   private count(ledger: NodeLedger, key: string): void {
     const current = this.current(key);
-    const accepted = this.accepted(key, current);
-    if (current && accepted) ledger.set(key, eachNeedOf(accepted), current.slots);
+    const held = this.options.agent.store.get(key);
+    const accepted = acceptedOf(held, current);
+    if (current && accepted) return ledger.set(key, eachNeedOf(accepted), current.slots);
+    if (current !== undefined || held?.object.kind !== 'Assignment') return;
+    ledger.set(key, eachNeedOf(held.object), [...this.runningNow(key).values()]);
   }
 
   private write(key: string, allotment: Allotment): void {

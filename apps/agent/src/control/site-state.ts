@@ -77,7 +77,11 @@ function isOlder(replica: Replica, { version, change }: Pick<Allotment, 'version
  * The assignment that an allotment is of; the newest when that is not known any more, and undefined when it is known only
  * that it was another: a local change came or went, over the same version.
  */
-export function acceptedBy(held: HeldObject, current: Allotment): Assignment | undefined {
+export function acceptedOf(
+  held: HeldObject | undefined,
+  current: Allotment | undefined,
+): Assignment | undefined {
+  if (held === undefined || current === undefined || current.tombstone !== undefined) return undefined;
   const { object, fallback } = held;
   const isOf = (a: Desired | undefined): a is Assignment =>
     a?.kind === 'Assignment' && compareVersions(a.version, current.version) === 0;
