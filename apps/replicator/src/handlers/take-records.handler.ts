@@ -117,8 +117,9 @@ export class TakeRecords {
       return { ...later(RETRY_MS, 'the hub has lost writes before these'), stored: done };
     const fresh = request.records.filter(({ write }) => write > done);
     const { taken, answer } = await this.judged(dataset, { site, origin }, fresh);
-    const others = otherSites(this, dataset, site);
-    const isGiven = request.given !== undefined && request.given === others?.mark;
+    // Looks at every site: not for what was given to nobody.
+    const others = request.given === undefined ? undefined : otherSites(this, dataset, site);
+    const isGiven = others !== undefined && request.given === others.mark;
     if (taken.length > 0) await this.giveOn(dataset, origin, { taken, turns, isGiven });
     return answer.ok && request.given !== undefined && !isGiven
       ? { ok: true, others: others ?? null }
